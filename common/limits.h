@@ -1,0 +1,30 @@
+#ifndef COMMON_LIMITS_H
+#define COMMON_LIMITS_H
+
+/* Every bound that two files share, with its reason. Bounds of one module stand in its
+ * header. Bytes unless the name says otherwise. */
+
+/* Names of the model (DESIGN.md section 5). */
+#define ACCOUNT_BYTES_MAX 128u
+#define ASSET_BYTES_MAX 32u
+#define MEMO_BYTES_MAX 256u
+
+/* spec/ledger.md section 1.3: caller's request id, recorded only. */
+#define IDEM_ID_BYTES_MAX 128u
+
+/* engine.batch_max_entries never exceeds it; a request of 1 MiB holds fewer anyway. */
+#define REQUEST_ENTRIES_MAX 4096u
+
+/* A body of spec/ledger.md section 1.3: 1 MiB. */
+#define BODY_BYTES_MAX (1024u * 1024u)
+
+/* DESIGN-WALL.md section 4: a macaroon with 32 caveats of 256 bytes fits, more is an attack. */
+#define TOKEN_BYTES_MAX 8192u
+#define TOKEN_CAVEATS_MAX 32u
+#define CAVEAT_BYTES_MAX 256u
+
+/* Instances of a role (DESIGN-WALL.md section 7). One prevalidator more serves admin. */
+#define INGRESS_MAX 16u
+#define PREVALIDATORS_MAX 16u
+
+#endif
