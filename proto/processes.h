@@ -1,0 +1,41 @@
+#ifndef PROTO_PROCESSES_H
+#define PROTO_PROCESSES_H
+
+#include <stdint.h>
+
+/* Every process there can be. Order is the wire id: append only.
+ *
+ * Rank decides who dies when one accuses another (DESIGN-WALL.md section 3): an accused of
+ * equal or lower rank ends, else the accuser. CLIENT is whoever speaks OAP/1 on a public
+ * socket: never a process of ours, the sender of the public verbs.
+ *
+ * NAME, name, rank, instances at most */
+#define PROCESSES(PROCESS)                               \
+	PROCESS(CLIENT, client, 0, 0)                    \
+	PROCESS(SUPERVISOR, supervisor, 6, 1)            \
+	PROCESS(ADMIN, admin, 1, 1)                      \
+	PROCESS(INGRESS, ingress, 1, 16)                 \
+	PROCESS(PREVALIDATOR, prevalidator, 2, 17)       \
+	PROCESS(KMS, kms, 5, 1)                          \
+	PROCESS(SEQUENCER, sequencer, 4, 1)              \
+	PROCESS(COMMITTER, committer, 5, 1)              \
+	PROCESS(ARCHIVE, archive, 3, 1)
+
+enum process {
+#define AS_ENUM(NAME, name, rank, instances_max) PROCESS_##NAME,
+	PROCESSES(AS_ENUM)
+#undef AS_ENUM
+	PROCESS_COUNT
+};
+
+/* One running process is told from another by role and instance. */
+struct process_id {
+	uint8_t process; /* enum process */
+	uint8_t instance;
+};
+
+const char *process_name(unsigned process);       /* "unknown" for one that is not */
+unsigned process_rank(unsigned process);          /* 0 for one that is not */
+unsigned process_instances_max(unsigned process); /* 0 for one that is not */
+
+#endif
