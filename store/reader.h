@@ -1,0 +1,101 @@
+#ifndef STORE_READER_H
+#define STORE_READER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/check.h"
+#include "common/errors.h"
+#include "common/slice.h"
+#include "common/types.h"
+#include "store/schema.h"
+#include "store/why.h"
+
+/* A connection that can only read (DESIGN-LEDGER.md section 5). It never checkpoints and
+ * never holds a read transaction longer than one page of a walk: READER_PAGE_ROWS rows or
+ * READER_PAGE_MS, whichever ends first. Between pages the caller pauses at least 1 ms while
+ * a node is running, so that the log can be folded.
+ *
+ * Views point into the connection and die at the next call on the same reader.
+ * Errors: ERR_NOT_FOUND no such row; ERR_CORRUPT the row is not what the schema allows;
+ * ERR_BUSY the log is being recovered, try again; ERR_IO. */
+
+#define READER_PAGE_ROWS 1000u
+#define READER_PAGE_MS   20
+
+struct reader;
+
+struct reader_config {
+	const char *dir;   /* <data>/store */
+	bool shm_readonly; /* archive: the -shm file must not be writable for us */
+};
+
+struct reader_head {
+	uint64_t size;
+	struct hash root;
+	int64_t batch_ts_unix_ms;
+	uint64_t low_water;
+	struct schema_meta meta;
+};
+
+struct reader_entry {
+	uint64_t seq;
+	struct slice leaf;
+	uint64_t prev_account_seq;
+	uint64_t prev_counter_seq;
+	struct slice memo;
+	struct slice salt;
+	struct slice receipt;
+	struct slice idem_id;
+};
+
+struct reader_root {
+	uint64_t first_seq;
+	uint64_t last_seq;
+	struct hash root;
+	struct hash prev_root;
+	int64_t batch_ts_unix_ms;
+	uint64_t fence;
+};
+
+MUST_CHECK enum err reader_open(
+	const struct reader_config *config, struct reader **ret_reader, struct why *why);
+void reader_close(struct reader *reader);
+
+MUST_CHECK enum err reader_head(struct reader *reader, struct reader_head *ret_head);
+MUST_CHECK enum err reader_entry(
+	struct reader *reader, uint64_t seq, struct reader_entry *ret_entry);
+MUST_CHECK enum err reader_txid(struct reader *reader, const struct id128 *txid, uint64_t *ret_seq);
+/* The commit that carried seq: the first row with last_seq >= seq. */
+MUST_CHECK enum err reader_root_at(
+	struct reader *reader, uint64_t seq, struct reader_root *ret_root);
+/* Rows with last_seq > since, ascending, at most `limit`. */
+MUST_CHECK enum err reader_roots_since(struct reader *reader, uint64_t since,
+	struct reader_root *ret_roots, size_t limit, size_t *ret_count);
+/* A full tile: 256 hashes. */
+MUST_CHECK enum err reader_tile(
+	struct reader *reader, unsigned level, uint64_t index, struct slice *ret_tile);
+/* Block of FINGERPRINT_BLOCK_ENTRIES x FINGERPRINT_BYTES. */
+MUST_CHECK enum err reader_fingerprints(
+	struct reader *reader, uint64_t block, struct slice *ret_block);
+
+/* One page of rows, in key order from *key on. The callback returns false to end the walk.
+ * *key becomes the key to go on from; *ret_done is true when nothing is left. */
+typedef bool reader_on_entry(void *context, const struct reader_entry *entry);
+typedef bool reader_on_root(void *context, const struct reader_root *root);
+/* `seq`: the record is true at it; of controls and audits 0. */
+typedef bool reader_on_row(void *context, uint64_t key, uint64_t seq, struct slice record);
+
+MUST_CHECK enum err reader_entries(struct reader *reader, uint64_t *key, uint64_t last_seq,
+	reader_on_entry *on_entry, void *context, bool *ret_done);
+MUST_CHECK enum err reader_roots(struct reader *reader, uint64_t *key, uint64_t last_seq,
+	reader_on_root *on_root, void *context, bool *ret_done);
+MUST_CHECK enum err reader_rows(struct reader *reader, enum schema_table table, uint64_t *key,
+	reader_on_row *on_row, void *context, bool *ret_done);
+MUST_CHECK enum err reader_controls(
+	struct reader *reader, uint64_t *key, reader_on_row *on_row, void *context, bool *ret_done);
+MUST_CHECK enum err reader_audits(
+	struct reader *reader, uint64_t *key, reader_on_row *on_row, void *context, bool *ret_done);
+
+#endif

@@ -1,0 +1,139 @@
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/check.h"
+#include "common/clock.h"
+#include "common/errors.h"
+#include "common/slice.h"
+#include "common/types.h"
+#include "core/merkle.h"
+#include "store/schema.h"
+#include "store/tail.h"
+#include "store/why.h"
+
+/* The writer's side of the store: one process, one connection (DESIGN-LEDGER.md section 5).
+ * Everything of a batch goes into one transaction: entries, receipts, txids, the root, tiles,
+ * fingerprints, state rows, control and audit records. Either all of it is on disk when
+ * store_append says ERR_OK, or none of it ever will be, or the answer is ERR_UNKNOWN.
+ *
+ * The store is handed bytes, not meanings: leaves and state records are encoded and decoded
+ * by core/. It computes the leaf hashes and the tree itself, from the bytes that it writes.
+ *
+ * After ERR_UNKNOWN or ERR_IO the handle refuses everything with ERR_UNKNOWN: close it, end
+ * the process, and let a new start look at what is there (FACTS.md: a failed sync comes back
+ * from the page cache). ERR_NO_SPACE and ERR_CONFLICT leave the store as it was. */
+
+struct store;
+
+struct store_config {
+	const char *dir;             /* <data>/store; must exist and be ours */
+	uint64_t disk_reserve_bytes; /* engine.disk_reserve */
+	const char *origin;          /* genesis: node.origin, NULL or "" = drawn from `random` */
+	enum merkle_hash hash;       /* genesis: engine.hash; afterwards compared */
+	uint8_t random[24];          /* genesis: 16 for the fingerprint key, 8 for the origin */
+	int64_t now_unix_ms;         /* genesis: when */
+};
+
+/* What a start knows before it has read a single entry. */
+struct store_state {
+	struct schema_meta meta; /* origin, hash, fingerprint key, schema version, fence */
+	uint64_t size;           /* entries = the last seq */
+	struct hash root;
+	int64_t batch_ts_unix_ms; /* of the last commit, 0 if there was none */
+	uint64_t low_water;       /* no state row is stale before this seq */
+	uint64_t audit_count;
+	struct hash audit_head; /* zeros if there is no record */
+	uint64_t control_count;
+	struct tail_mark tail; /* as found */
+	bool tail_missing;     /* acknowledged entries are not there, or others are */
+	bool born;             /* this call was the genesis */
+};
+
+/* ERR_NOT_FOUND no such directory; ERR_DENIED not ours; ERR_STALE made by a newer version;
+ * ERR_CORRUPT not a ledger, or one that contradicts itself; ERR_CONFLICT another engine.hash
+ * or origin than configured; ERR_BUSY somebody reads it; ERR_NO_SPACE; ERR_IO.
+ * On ERR_OK the log was folded into the database with a successful sync, the fence is one
+ * higher and on disk. With tail_missing set, appends are refused until store_acknowledge. */
+MUST_CHECK enum err store_open(const struct store_config *config, struct store **ret_store,
+	struct store_state *ret_state, struct why *why);
+void store_close(struct store *store); /* NULL is fine; no checkpoint, the log persists */
+
+/* `macronode recover --ack <height>:<root>`: go on with what is there. ERR_CONFLICT unless
+ * size and root are those of the store. */
+MUST_CHECK enum err store_acknowledge(
+	struct store *store, uint64_t size, const struct hash *root, struct why *why);
+
+/* One entry of a batch: its seq is first_seq + its position. Empty slices are stored as NULL. */
+struct store_entry {
+	struct slice leaf;         /* canonical bytes, core/entry.h */
+	uint64_t prev_account_seq; /* 0 = there is none */
+	uint64_t prev_counter_seq;
+	struct slice memo;
+	struct slice salt;
+	struct slice receipt;
+	struct slice idem_id;
+	bool has_txid; /* source v2: `txid` finds this seq */
+	struct id128 txid;
+	uint64_t key_fingerprint; /* SipHash under meta.fingerprint_key */
+	uint64_t id_fingerprint;
+};
+
+/* A row of SCHEMA_STATE_TABLES that replaces the one with the same key. */
+struct store_row {
+	enum schema_table table;
+	uint64_t key;
+	uint64_t seq; /* the record is true at this seq */
+	struct slice record;
+};
+
+struct store_batch {
+	uint64_t fence;
+	uint64_t first_seq; /* size + 1, also of a batch without entries */
+	struct hash prev_root;
+	int64_t batch_ts_unix_ms;
+	uint64_t low_water;
+	const struct store_entry *entries;
+	size_t entry_count;
+	const struct store_row *rows;
+	size_t row_count;
+	uint64_t control_first; /* index of controls[0], counted from 1 */
+	const struct slice *controls;
+	size_t control_count;
+	const struct slice *audits; /* chained behind audit_head here, in this order */
+	size_t audit_count;
+};
+
+struct store_commit {
+	uint64_t size;
+	struct hash prev_root;
+	struct hash root;
+	uint64_t audit_count;
+	struct hash audit_head;
+	bool repeated; /* was there already, with the same root */
+};
+
+/* ERR_OK done; ERR_CONFLICT not an exact continuation (fence, first seq, previous root,
+ * control index), nothing changed; ERR_NO_SPACE nothing changed, retry later; ERR_DENIED
+ * tail_missing; ERR_IO not done; ERR_UNKNOWN. */
+MUST_CHECK enum err store_append(struct store *store, const struct store_batch *batch,
+	struct instant now, struct store_commit *ret_commit, struct why *why);
+
+/* Call after COMMITTED went out: folds the log into the database from STORE_WAL_PAGES_LOW
+ * pages on, without ever waiting for a reader. ERR_IO as for store_append. */
+#define STORE_WAL_PAGES_LOW 500u
+MUST_CHECK enum err store_maintain(struct store *store, struct why *why);
+
+/* For metrics, and for asking archive to let go of the log at 256 MiB. */
+uint64_t store_wal_bytes(const struct store *store);
+uint64_t store_size(const struct store *store);
+
+/* From a size that was signed to the size of the last commit, for SIGN_CHECKPOINT.
+ * ERR_NOT_FOUND: old_size is more than there is. */
+MUST_CHECK enum err store_prove_consistency(
+	struct store *store, uint64_t old_size, struct merkle_proof *ret_proof);
+
+#endif
