@@ -10,22 +10,22 @@
  * socket: never a process of ours, the sender of the public verbs.
  *
  * NAME, name, rank, instances at most */
-#define PROCESSES(PROCESS)                               \
-	PROCESS(CLIENT, client, 0, 0)                    \
-	PROCESS(SUPERVISOR, supervisor, 6, 1)            \
-	PROCESS(ADMIN, admin, 1, 1)                      \
-	PROCESS(INGRESS, ingress, 1, 16)                 \
-	PROCESS(PREVALIDATOR, prevalidator, 2, 17)       \
-	PROCESS(KMS, kms, 5, 1)                          \
-	PROCESS(SEQUENCER, sequencer, 4, 1)              \
-	PROCESS(COMMITTER, committer, 5, 1)              \
+#define PROCESSES(PROCESS)                         \
+	PROCESS(CLIENT, client, 0, 0)              \
+	PROCESS(SUPERVISOR, supervisor, 6, 1)      \
+	PROCESS(ADMIN, admin, 1, 1)                \
+	PROCESS(INGRESS, ingress, 1, 16)           \
+	PROCESS(PREVALIDATOR, prevalidator, 2, 17) \
+	PROCESS(KMS, kms, 5, 1)                    \
+	PROCESS(SEQUENCER, sequencer, 4, 1)        \
+	PROCESS(COMMITTER, committer, 5, 1)        \
 	PROCESS(ARCHIVE, archive, 3, 1)
 
 enum process {
 #define AS_ENUM(NAME, name, rank, instances_max) PROCESS_##NAME,
 	PROCESSES(AS_ENUM)
 #undef AS_ENUM
-	PROCESS_COUNT
+		PROCESS_COUNT
 };
 
 /* One running process is told from another by role and instance. */

@@ -1,0 +1,452 @@
+#ifndef PROTO_VERBS_H
+#define PROTO_VERBS_H
+
+/* The wire protocol between our processes, whole. One row a verb; structs, codecs, dispatch,
+ * the route check, the links themselves, size asserts and the table of macronode-oap(7) are
+ * expanded from it, so that the line which a security reviewer reads is the line that runs.
+ *
+ * Flow (DESIGN-WALL.md section 3): only REQUESTs spend credit, and whoever finished with one
+ * gives it back (CREDIT, common/peer.c). A REPLY always fits, because accepting its request
+ * reserved the room. EVENTs are few, coalesce, and need no answer.
+ *
+ * The header's corr_id carries the ticket of the edge that a request came from, or the id that
+ * its sender chose; it is therefore in no payload. */
+
+#include "common/errors.h"
+#include "common/limits.h"
+#include "common/slice.h"
+#include "common/types.h"
+#include "core/bytes.h"
+#include "proto/processes.h"
+
+/* Bounds of payload fields, in bytes. */
+#define VERB_CONFIG_BYTES_MAX      65536u /* every key of one process, strings included */
+#define VERB_TEXT_BYTES_MAX        512u   /* a sentence for an operator */
+#define VERB_NAME_BYTES_MAX        128u   /* an account, an asset, a capability in hex */
+#define VERB_TOKEN_BYTES_MAX       10924u /* TOKEN_BYTES_MAX as base64url */
+#define VERB_BODY_INLINE_BYTES_MAX 16384u /* larger ones wait for PROCEED (DESIGN-WALL section 3) \
+					   */
+#define VERB_BODY_CHUNK_BYTES_MAX 65536u
+#define VERB_QUERY_BYTES_MAX      1024u    /* path and query of a request that is not a POST */
+#define VERB_GRANT_BYTES_MAX      12288u   /* core/grant.h fits; asserted in services/kms */
+#define VERB_DRAFTS_BYTES_MAX     1000000u /* DESIGN-LEDGER section 2: a larger request is 413 */
+#define VERB_REASONS_BYTES_MAX    32768u   /* REQUEST_ENTRIES_MAX refusals of 5 bytes fit */
+#define VERB_BATCH_BYTES_MAX      1000000u
+#define VERB_STATE_BYTES_MAX      524288u /* a piece of the state on its way to the sequencer */
+#define VERB_SEQS_BYTES_MAX       32768u  /* seqs to fetch, 8 bytes each */
+#define VERB_ROWS_BYTES_MAX       1000000u
+#define VERB_REPLY_BYTES_MAX      65536u /* rendered by the edge; larger ones are pulled */
+#define VERB_CAVEATS_BYTES_MAX    8192u  /* caveats as lines of text, for minting */
+
+/* FIXED(kind, field)            a value whose size the kind decides
+ * SIZED(field, bytes_max)       a view with a u32 length before it, and its bound */
+
+/* Who waits for the answer: an edge process of that generation, by its ticket (corr_id). */
+#define ROUTE_FIELDS(FIXED)         \
+	FIXED(u8, edge_process)     \
+	FIXED(u8, edge_instance)    \
+	FIXED(u32, edge_generation) \
+	FIXED(u64, deadline_mono_ms)
+
+/* --- fd 3: the supervisor and a worker --- */
+
+#define PAYLOAD_SETUP_CONFIG(FIXED, SIZED) SIZED(config, VERB_CONFIG_BYTES_MAX)
+/* exactly one fd comes with it; what it is: enum setup_fd in common/worker.h */
+#define PAYLOAD_SETUP_FD(FIXED, SIZED) \
+	FIXED(u8, what)                \
+	FIXED(u16, index)
+#define PAYLOAD_SETUP_END(FIXED, SIZED) \
+	FIXED(u8, process)              \
+	FIXED(u8, instance)             \
+	FIXED(u32, generation)          \
+	FIXED(u8, sandbox_mode)         \
+	FIXED(u64, tables_hash)
+#define PAYLOAD_READY(FIXED, SIZED) FIXED(u64, tables_hash)
+#define PAYLOAD_PROGRESS(FIXED, SIZED) \
+	FIXED(u64, done)               \
+	FIXED(u64, total)
+#define PAYLOAD_PING(FIXED, SIZED) FIXED(u64, nonce)
+#define PAYLOAD_PONG(FIXED, SIZED) \
+	FIXED(u64, nonce)          \
+	FIXED(u64, ticket_in_hand)
+#define PAYLOAD_LINK(FIXED, SIZED) \
+	FIXED(u8, process)         \
+	FIXED(u8, instance)        \
+	FIXED(u32, generation)
+#define PAYLOAD_ACCUSE(FIXED, SIZED) \
+	FIXED(u8, process)           \
+	FIXED(u8, instance)          \
+	FIXED(u32, generation)       \
+	FIXED(u16, verb)             \
+	FIXED(u8, err)
+#define PAYLOAD_DRAIN(FIXED, SIZED)   FIXED(u64, deadline_mono_ms)
+#define PAYLOAD_DRAINED(FIXED, SIZED) FIXED(u64, left_over)
+/* phase: enum worker_phase in common/worker.h */
+#define PAYLOAD_REPORT(FIXED, SIZED) \
+	FIXED(u8, phase)             \
+	FIXED(u64, seq)              \
+	FIXED(hash, root)            \
+	SIZED(text, VERB_TEXT_BYTES_MAX)
+#define PAYLOAD_FAILED(FIXED, SIZED) SIZED(text, VERB_TEXT_BYTES_MAX)
+/* one link and direction: finished requests and their payload bytes */
+#define PAYLOAD_CREDIT(FIXED, SIZED) \
+	FIXED(u32, requests)         \
+	FIXED(u32, bytes)
+
+/* --- the supervisor and one role, also on fd 3 --- */
+
+#define PAYLOAD_READINESS(FIXED, SIZED) \
+	FIXED(u8, ready)                \
+	FIXED(u8, degraded)             \
+	FIXED(u8, draining)             \
+	FIXED(u8, kms_ready)            \
+	FIXED(u8, sequencer_ready)      \
+	FIXED(u8, committer_ready)      \
+	FIXED(u8, archive_ready)        \
+	FIXED(u8, prevalidators_ready)  \
+	FIXED(u64, seq)                 \
+	FIXED(hash, root)               \
+	SIZED(reason, VERB_TEXT_BYTES_MAX)
+#define PAYLOAD_CAP_MINT(FIXED, SIZED) SIZED(caveats, VERB_CAVEATS_BYTES_MAX)
+#define PAYLOAD_CAP_REVOKE(FIXED, SIZED) \
+	FIXED(u32, kid)                  \
+	FIXED(id128, capability)
+#define PAYLOAD_CAP_LIST(FIXED, SIZED) FIXED(u64, after)
+/* status: enum err; text: a token, JSON lines, or the sentence that says why not */
+#define PAYLOAD_CAP_ANSWER(FIXED, SIZED) \
+	FIXED(u8, status)                \
+	FIXED(u64, next)                 \
+	SIZED(text, VERB_REPLY_BYTES_MAX)
+/* scope and act: enum control_scope and control_kind in core/batch.h */
+#define PAYLOAD_GOVERN(FIXED, SIZED)       \
+	FIXED(u8, act)                     \
+	FIXED(u8, scope)                   \
+	SIZED(name, VERB_NAME_BYTES_MAX)   \
+	SIZED(reason, VERB_TEXT_BYTES_MAX) \
+	SIZED(actor, VERB_NAME_BYTES_MAX)
+#define PAYLOAD_GOVERN_ANSWER(FIXED, SIZED) \
+	FIXED(u8, status)                   \
+	FIXED(u64, after_seq)               \
+	SIZED(text, VERB_TEXT_BYTES_MAX)
+
+/* --- the diagnostic that crosses three roles (public verb HEALTH_PING) --- */
+
+#define PAYLOAD_PROBE(FIXED, SIZED)  \
+	FIXED(u64, deadline_mono_ms) \
+	FIXED(u64, nonce)
+#define PAYLOAD_PROBE_ORDER(FIXED, SIZED) \
+	ROUTE_FIELDS(FIXED)               \
+	FIXED(u64, nonce)
+#define PAYLOAD_PROBE_ECHO(FIXED, SIZED)    FIXED(u64, nonce)
+#define PAYLOAD_PROBE_REFUSED(FIXED, SIZED) FIXED(u8, reason)
+
+/* --- edge and prevalidator --- */
+
+/* route: enum route in proto/routes.h; peer: enum peer_class */
+#define PAYLOAD_REQUEST(FIXED, SIZED)      \
+	FIXED(u64, deadline_mono_ms)       \
+	FIXED(u8, route)                   \
+	FIXED(u8, peer_class)              \
+	FIXED(u32, peer_uid)               \
+	FIXED(u32, body_bytes)             \
+	SIZED(query, VERB_QUERY_BYTES_MAX) \
+	SIZED(token, VERB_TOKEN_BYTES_MAX) \
+	SIZED(body, VERB_BODY_INLINE_BYTES_MAX)
+#define PAYLOAD_BODY(FIXED, SIZED) \
+	FIXED(u32, offset)         \
+	SIZED(bytes, VERB_BODY_CHUNK_BYTES_MAX)
+#define PAYLOAD_ABANDON(FIXED, SIZED) FIXED(u8, why)
+#define PAYLOAD_PROCEED(FIXED, SIZED) FIXED(u32, body_bytes)
+/* status: HTTP; reason: enum reason; detail: a short stable string, no secret */
+#define PAYLOAD_REFUSED(FIXED, SIZED) \
+	FIXED(u16, status)            \
+	FIXED(u8, reason)             \
+	FIXED(u16, entry_index)       \
+	SIZED(detail, VERB_TEXT_BYTES_MAX)
+
+/* --- prevalidator and kms --- */
+
+#define PAYLOAD_VERIFY(FIXED, SIZED) \
+	FIXED(u8, peer_class)        \
+	FIXED(u32, peer_uid)         \
+	SIZED(token, TOKEN_BYTES_MAX)
+#define PAYLOAD_GRANT(FIXED, SIZED)        \
+	FIXED(u16, status)                 \
+	FIXED(u8, reason)                  \
+	SIZED(detail, VERB_TEXT_BYTES_MAX) \
+	SIZED(grant, VERB_GRANT_BYTES_MAX)
+#define PAYLOAD_FORGET_GRANTS(FIXED, SIZED) FIXED(u32, kms_generation)
+
+/* --- kms to those who check grants themselves --- */
+
+#define PAYLOAD_GRANT_KEY(FIXED, SIZED) \
+	FIXED(u32, kms_generation)      \
+	FIXED(hash, key)                \
+	FIXED(hash, log_key)
+#define PAYLOAD_REVOKED(FIXED, SIZED) \
+	FIXED(u32, kid)               \
+	FIXED(id128, capability)
+#define PAYLOAD_REVOKED_DONE(FIXED, SIZED) FIXED(u64, after_seq)
+
+/* --- prevalidator and sequencer, sequencer and edge --- */
+
+/* mode: 0 partial, 1 atomic. drafts: core/entry.h, count of them first */
+#define PAYLOAD_SUBMIT(FIXED, SIZED)       \
+	ROUTE_FIELDS(FIXED)                \
+	FIXED(u8, mode)                    \
+	FIXED(u8, dry_run)                 \
+	FIXED(u16, draft_count)            \
+	SIZED(idem_id, IDEM_ID_BYTES_MAX)  \
+	SIZED(grant, VERB_GRANT_BYTES_MAX) \
+	SIZED(drafts, VERB_DRAFTS_BYTES_MAX)
+/* reasons: {u16 index, u8 reason, u16 detail} each */
+#define PAYLOAD_VERDICT(FIXED, SIZED) \
+	FIXED(u16, status)            \
+	FIXED(u8, accepted)           \
+	FIXED(u8, dry_run)            \
+	FIXED(u64, seq_start)         \
+	FIXED(u64, seq_end)           \
+	FIXED(u8, root_known)         \
+	FIXED(hash, root)             \
+	SIZED(reasons, VERB_REASONS_BYTES_MAX)
+
+/* --- sequencer and committer --- */
+
+#define PAYLOAD_BATCH(FIXED, SIZED)      \
+	FIXED(u32, sequencer_generation) \
+	FIXED(u64, fence)                \
+	FIXED(u64, batch_no)             \
+	FIXED(u64, first_seq)            \
+	FIXED(u32, entry_count)          \
+	FIXED(u64, batch_ts_unix_ms)     \
+	FIXED(u64, low_water)            \
+	SIZED(records, VERB_BATCH_BYTES_MAX)
+#define PAYLOAD_COMMITTED(FIXED, SIZED) \
+	FIXED(u64, batch_no)            \
+	FIXED(u64, last_seq)            \
+	FIXED(hash, root)
+/* The disk is too full for the batch: nothing of it was written, nothing later will be. */
+#define PAYLOAD_NOT_COMMITTED(FIXED, SIZED) \
+	FIXED(u64, batch_no)                \
+	FIXED(u8, err)
+#define PAYLOAD_DISK(FIXED, SIZED) FIXED(u8, pressure)
+#define PAYLOAD_STATE_BEGIN(FIXED, SIZED) \
+	FIXED(u64, fence)                 \
+	FIXED(u64, size)                  \
+	FIXED(hash, root)                 \
+	FIXED(u64, batch_ts_unix_ms)      \
+	FIXED(u64, low_water)             \
+	FIXED(u64, account_count)         \
+	FIXED(id128, fingerprint_key)     \
+	FIXED(id128, node_hash)
+/* records: core/batch.h. kind: enum state_piece in core/batch.h */
+#define PAYLOAD_STATE_PIECE(FIXED, SIZED) \
+	FIXED(u8, piece)                  \
+	SIZED(records, VERB_STATE_BYTES_MAX)
+#define PAYLOAD_STATE_END(FIXED, SIZED) FIXED(u64, size)
+#define PAYLOAD_STATE_BAD(FIXED, SIZED) \
+	FIXED(u64, seq)                 \
+	SIZED(text, VERB_TEXT_BYTES_MAX)
+
+/* --- archive: told by the committer, asked by sequencer and prevalidator --- */
+
+#define PAYLOAD_TREE(FIXED, SIZED) \
+	FIXED(u8, open)            \
+	FIXED(u64, size)           \
+	FIXED(hash, root)          \
+	FIXED(u64, batch_ts_unix_ms)
+#define PAYLOAD_FETCH(FIXED, SIZED) SIZED(seqs, VERB_SEQS_BYTES_MAX)
+/* rows: {u64 seq, u64 commit last seq, hash root, u32 leaf bytes, leaf} each, in the order
+ * asked; fewer than asked when they do not fit: ask again for the rest. A seq that is not
+ * there is a row without leaf. */
+#define PAYLOAD_ROWS(FIXED, SIZED) SIZED(rows, VERB_ROWS_BYTES_MAX)
+#define PAYLOAD_READ_ROOTS(FIXED, SIZED) \
+	ROUTE_FIELDS(FIXED)              \
+	FIXED(u64, since)                \
+	FIXED(u32, limit)
+/* rows: {u64 last_seq, hash root, u64 ts} each */
+#define PAYLOAD_ROOTS(FIXED, SIZED) \
+	FIXED(u64, next)            \
+	SIZED(rows, VERB_REPLY_BYTES_MAX)
+#define PAYLOAD_READ_ENTRY(FIXED, SIZED) \
+	ROUTE_FIELDS(FIXED)              \
+	FIXED(u64, seq)                  \
+	SIZED(grant, VERB_GRANT_BYTES_MAX)
+#define PAYLOAD_ENTRY(FIXED, SIZED)  \
+	FIXED(u16, status)           \
+	FIXED(u64, batch_ts_unix_ms) \
+	FIXED(hash, prev_root)       \
+	FIXED(hash, new_root)        \
+	SIZED(leaf, 2048u)           \
+	SIZED(memo, MEMO_BYTES_MAX)
+#define PAYLOAD_READ_VERIFY(FIXED, SIZED) \
+	ROUTE_FIELDS(FIXED)               \
+	SIZED(grant, VERB_GRANT_BYTES_MAX)
+/* One a second while it runs, the last with done set; text: JSON of the result then. */
+#define PAYLOAD_VERIFIED(FIXED, SIZED) \
+	FIXED(u8, done)                \
+	FIXED(u64, entries_done)       \
+	FIXED(u64, entries_total)      \
+	SIZED(text, VERB_REPLY_BYTES_MAX)
+
+/* Senders and receivers are sets, because admin is an edge like ingress. */
+#define BY(NAME)  (1u << PROCESS_##NAME)
+#define BY_EDGE   (BY(INGRESS) | BY(ADMIN))
+#define BY_WORKER (((1u << PROCESS_COUNT) - 1) & ~(BY(CLIENT) | BY(SUPERVISOR)))
+
+/* id      NAME             name             sender            receiver          kind
+ * An id is never reused. 0x0100: fd 3. 0x0180: fd 3, one role. 0x0200: links. */
+#define OAP_VERBS(VERB)                                                                  \
+	VERB(0x0100, SETUP_CONFIG, setup_config, BY(SUPERVISOR), BY_WORKER, CONTROL)     \
+	VERB(0x0101, SETUP_FD, setup_fd, BY(SUPERVISOR), BY_WORKER, CONTROL)             \
+	VERB(0x0102, SETUP_END, setup_end, BY(SUPERVISOR), BY_WORKER, CONTROL)           \
+	VERB(0x0103, READY, ready, BY_WORKER, BY(SUPERVISOR), CONTROL)                   \
+	VERB(0x0104, PROGRESS, progress, BY_WORKER, BY(SUPERVISOR), CONTROL)             \
+	VERB(0x0105, PING, ping, BY(SUPERVISOR), BY_WORKER, CONTROL)                     \
+	VERB(0x0106, PONG, pong, BY_WORKER, BY(SUPERVISOR), CONTROL)                     \
+	VERB(0x0107, LINK, link, BY(SUPERVISOR), BY_WORKER, CONTROL)                     \
+	VERB(0x0108, ACCUSE, accuse, BY_WORKER, BY(SUPERVISOR), CONTROL)                 \
+	VERB(0x0109, DRAIN, drain, BY(SUPERVISOR), BY_WORKER, CONTROL)                   \
+	VERB(0x010A, DRAINED, drained, BY_WORKER, BY(SUPERVISOR), CONTROL)               \
+	VERB(0x010B, REPORT, report, BY_WORKER, BY(SUPERVISOR), CONTROL)                 \
+	VERB(0x010C, FAILED, failed, BY_WORKER, BY(SUPERVISOR), CONTROL)                 \
+	VERB(0x010D, CREDIT, credit, BY_WORKER, BY_WORKER, CONTROL)                      \
+	VERB(0x0180, READINESS, readiness, BY(SUPERVISOR), BY_EDGE, EVENT)               \
+	VERB(0x0181, CAP_MINT, cap_mint, BY(SUPERVISOR), BY(KMS), REQUEST)               \
+	VERB(0x0182, CAP_REVOKE, cap_revoke, BY(SUPERVISOR), BY(KMS), REQUEST)           \
+	VERB(0x0183, CAP_LIST, cap_list, BY(SUPERVISOR), BY(KMS), REQUEST)               \
+	VERB(0x0184, CAP_ANSWER, cap_answer, BY(KMS), BY(SUPERVISOR), REPLY)             \
+	VERB(0x0185, GOVERN, govern, BY(SUPERVISOR), BY(SEQUENCER), REQUEST)             \
+	VERB(0x0186, GOVERN_ANSWER, govern_answer, BY(SEQUENCER), BY(SUPERVISOR), REPLY) \
+	VERB(0x0200, REQUEST, request, BY_EDGE, BY(PREVALIDATOR), REQUEST)               \
+	VERB(0x0201, BODY, body, BY_EDGE, BY(PREVALIDATOR), EVENT)                       \
+	VERB(0x0202, ABANDON, abandon, BY_EDGE, BY(PREVALIDATOR), EVENT)                 \
+	VERB(0x0203, PROCEED, proceed, BY(PREVALIDATOR), BY_EDGE, REPLY)                 \
+	VERB(0x0204, REFUSED, refused, BY(PREVALIDATOR), BY_EDGE, REPLY)                 \
+	VERB(0x0210, VERIFY, verify, BY(PREVALIDATOR), BY(KMS), REQUEST)                 \
+	VERB(0x0211, GRANT, grant, BY(KMS), BY(PREVALIDATOR), REPLY)                     \
+	VERB(0x0212, FORGET_GRANTS, forget_grants, BY(KMS), BY(PREVALIDATOR), EVENT)     \
+	VERB(0x0213, GRANT_KEY, grant_key, BY(KMS), BY(SEQUENCER) | BY(ARCHIVE), EVENT)  \
+	VERB(0x0214, REVOKED, revoked, BY(KMS), BY(SEQUENCER), REQUEST)                  \
+	VERB(0x0215, REVOKED_DONE, revoked_done, BY(SEQUENCER), BY(KMS), REPLY)          \
+	VERB(0x0220, SUBMIT, submit, BY(PREVALIDATOR), BY(SEQUENCER), REQUEST)           \
+	VERB(0x0221, VERDICT, verdict, BY(SEQUENCER), BY_EDGE, REPLY)                    \
+	VERB(0x0230, BATCH, batch, BY(SEQUENCER), BY(COMMITTER), REQUEST)                \
+	VERB(0x0231, COMMITTED, committed, BY(COMMITTER), BY(SEQUENCER), REPLY)          \
+	VERB(0x0232, NOT_COMMITTED, not_committed, BY(COMMITTER), BY(SEQUENCER), REPLY)  \
+	VERB(0x0233, DISK, disk, BY(COMMITTER), BY(SEQUENCER), EVENT)                    \
+	VERB(0x0234, STATE_BEGIN, state_begin, BY(COMMITTER), BY(SEQUENCER), EVENT)      \
+	VERB(0x0235, STATE_PIECE, state_piece, BY(COMMITTER), BY(SEQUENCER), REQUEST)    \
+	VERB(0x0236, STATE_END, state_end, BY(COMMITTER), BY(SEQUENCER), EVENT)          \
+	VERB(0x0237, STATE_BAD, state_bad, BY(SEQUENCER), BY(COMMITTER), EVENT)          \
+	VERB(0x0240, TREE, tree, BY(COMMITTER), BY(ARCHIVE), EVENT)                      \
+	VERB(0x0241, FETCH, fetch, BY(SEQUENCER), BY(ARCHIVE), REQUEST)                  \
+	VERB(0x0242, ROWS, rows, BY(ARCHIVE), BY(SEQUENCER), REPLY)                      \
+	VERB(0x0243, READ_ROOTS, read_roots, BY(PREVALIDATOR), BY(ARCHIVE), REQUEST)     \
+	VERB(0x0244, ROOTS, roots, BY(ARCHIVE), BY_EDGE, REPLY)                          \
+	VERB(0x0245, READ_ENTRY, read_entry, BY(PREVALIDATOR), BY(ARCHIVE), REQUEST)     \
+	VERB(0x0246, ENTRY, entry, BY(ARCHIVE), BY_EDGE, REPLY)                          \
+	VERB(0x0247, READ_VERIFY, read_verify, BY(PREVALIDATOR), BY(ARCHIVE), REQUEST)   \
+	VERB(0x0248, VERIFIED, verified, BY(ARCHIVE), BY_EDGE, REPLY)                    \
+	VERB(0x0250, PROBE, probe, BY_EDGE, BY(PREVALIDATOR), REQUEST)                   \
+	VERB(0x0251, PROBE_ORDER, probe_order, BY(PREVALIDATOR), BY(SEQUENCER), REQUEST) \
+	VERB(0x0252, PROBE_ECHO, probe_echo, BY(SEQUENCER), BY_EDGE, REPLY)              \
+	VERB(0x0253, PROBE_REFUSED, probe_refused, BY(PREVALIDATOR), BY_EDGE, REPLY)
+
+/* Credit of a link and direction: requests in the receiver's hands, and their payload bytes.
+ * A direction without a row has none: no REQUEST goes that way. Why each is as large as it is:
+ *   edge -> prevalidator   512 requests of spec/node.md section 8.3 (in flight), bodies of 16 KiB
+ *   prevalidator -> kms    64: DESIGN-WALL.md section 4
+ *   prevalidator -> sequencer  the same 512, and two requests of the largest kind
+ *   sequencer -> committer two batches in flight (DESIGN.md section 3), each of any size
+ *   committer -> sequencer eight pieces of state keep both busy during a start */
+#define OAP_WINDOWS(WINDOW)                           \
+	WINDOW(INGRESS, PREVALIDATOR, 512, 16777216)  \
+	WINDOW(ADMIN, PREVALIDATOR, 64, 2097152)      \
+	WINDOW(PREVALIDATOR, KMS, 64, 1048576)        \
+	WINDOW(PREVALIDATOR, SEQUENCER, 512, 4194304) \
+	WINDOW(PREVALIDATOR, ARCHIVE, 256, 4194304)   \
+	WINDOW(KMS, SEQUENCER, 16, 65536)             \
+	WINDOW(SEQUENCER, COMMITTER, 2, 2097152)      \
+	WINDOW(COMMITTER, SEQUENCER, 8, 8388608)      \
+	WINDOW(SEQUENCER, ARCHIVE, 64, 2097152)       \
+	WINDOW(SUPERVISOR, KMS, 16, 262144)           \
+	WINDOW(SUPERVISOR, SEQUENCER, 16, 65536)
+
+enum oap_kind { OAP_KIND_CONTROL, OAP_KIND_REQUEST, OAP_KIND_REPLY, OAP_KIND_EVENT };
+
+enum oap_verb {
+#define AS_ENUM(id, NAME, name, from, to, kind) OAP_##NAME = (id),
+	OAP_VERBS(AS_ENUM)
+#undef AS_ENUM
+};
+
+/* struct oap_submit { uint8_t edge_process; ... struct slice drafts; } and so on. Views borrow
+ * from the frame's buffer and die when the handler returns. */
+typedef uint8_t verb_u8;
+typedef uint16_t verb_u16;
+typedef uint32_t verb_u32;
+typedef uint64_t verb_u64;
+typedef struct hash verb_hash;
+typedef struct id128 verb_id128;
+#define FIXED_MEMBER(kind, field)      verb_##kind field;
+#define SIZED_MEMBER(field, bytes_max) struct slice field;
+#define AS_STRUCT(id, NAME, name, from, to, kind)          \
+	struct oap_##name {                                \
+		PAYLOAD_##NAME(FIXED_MEMBER, SIZED_MEMBER) \
+	};
+OAP_VERBS(AS_STRUCT)
+#undef AS_STRUCT
+#undef SIZED_MEMBER
+#undef FIXED_MEMBER
+
+struct peer; /* common/peer.h */
+
+/* Where a frame came from. process, instance and generation are those of the socket that it
+ * came in on, never of the wire. */
+struct oap_from {
+	struct peer *peer;
+	uint64_t corr_id;
+	uint32_t generation;
+	uint32_t payload_bytes;
+	uint16_t verb;
+	uint8_t process;
+	uint8_t instance;
+};
+
+/* One typed slot a verb: a handler is never handed bytes that it must parse. What it returns
+ * is about the sender: ERR_OK, or an accusation. */
+struct oap_handlers {
+#define AS_SLOT(id, NAME, name, from, to, kind) \
+	enum err (*name)(void *self, const struct oap_from *from, const struct oap_##name *msg);
+	OAP_VERBS(AS_SLOT)
+#undef AS_SLOT
+};
+
+/* Encoders fail only when the buffer is too small. Decoders refuse a payload that is cut, that
+ * is longer than its fields, or whose field is over its bound. */
+#define AS_PROTOTYPE(id, NAME, name, from, to, kind)                                   \
+	bool oap_encode_##name(struct byte_writer *out, const struct oap_##name *msg); \
+	bool oap_decode_##name(struct byte_reader *in, struct oap_##name *ret_msg);
+OAP_VERBS(AS_PROTOTYPE)
+#undef AS_PROTOTYPE
+
+const char *oap_verb_name(unsigned verb);   /* "UNKNOWN" for one that is not */
+enum oap_kind oap_verb_kind(unsigned verb); /* of a verb that is one */
+bool oap_verb_known(unsigned verb);
+size_t oap_verb_payload_bytes_max(unsigned verb); /* 0 for one that is not */
+bool oap_route_allows(unsigned verb, unsigned sender, unsigned receiver);
+
+/* True when `handlers` has a slot filled for each verb that `receiver` is sent on its links
+ * and on fd 3, control verbs apart, and for no other; else *ret_verb names the first wrong. */
+bool oap_handlers_complete(
+	const struct oap_handlers *handlers, unsigned receiver, const char **ret_verb);
+
+/* Checks the route, decodes, calls. ERR_NOT_ROUTED and ERR_MALFORMED accuse the sender. */
+MUST_CHECK enum err oap_dispatch(const struct oap_handlers *handlers, void *self, unsigned receiver,
+	const struct oap_from *from, struct slice payload);
+
+/* A number that changes with any row above: two builds that differ in it never talk. */
+uint64_t oap_tables_hash(void);
+
+#endif
