@@ -15,7 +15,7 @@
 #define SIZED_BYTES(field, bytes_max) +BYTES_PREFIX + (bytes_max)
 #define PAYLOAD_BYTES_MAX(NAME)       (0u PAYLOAD_##NAME(FIXED_BYTES, SIZED_BYTES))
 
-#define AS_SIZE_CHECK(id, NAME, name, from, to, kind) \
+#define AS_SIZE_CHECK(id, NAME, name, senders, receivers, kind) \
 	_Static_assert(PAYLOAD_BYTES_MAX(NAME) <= FRAME_PAYLOAD_BYTES_MAX, #NAME " is too large");
 OAP_VERBS(AS_SIZE_CHECK)
 #undef AS_SIZE_CHECK
@@ -33,7 +33,7 @@ OAP_VERBS(AS_SIZE_CHECK)
 	byte_put_slice32(out, msg->field);
 #define FIXED_DECODE(kind, field)      msg.field = byte_get_##kind(in);
 #define SIZED_DECODE(field, bytes_max) msg.field = byte_get_slice32(in, bytes_max);
-#define AS_CODEC(id, NAME, name, from, to, kind)                                      \
+#define AS_CODEC(id, NAME, name, senders, receivers, kind)                            \
 	bool oap_encode_##name(struct byte_writer *out, const struct oap_##name *msg) \
 	{                                                                             \
 		PAYLOAD_##NAME(FIXED_ENCODE, SIZED_ENCODE);                           \
@@ -55,8 +55,8 @@ OAP_VERBS(AS_CODEC)
 const char *oap_verb_name(unsigned verb)
 {
 	switch (verb) {
-#define AS_CASE(id, NAME, name, from, to, kind) \
-	case id:                                \
+#define AS_CASE(id, NAME, name, senders, receivers, kind) \
+	case id:                                          \
 		return #NAME;
 		OAP_VERBS(AS_CASE)
 #undef AS_CASE
@@ -73,8 +73,8 @@ bool oap_verb_known(unsigned verb)
 enum oap_kind oap_verb_kind(unsigned verb)
 {
 	switch (verb) {
-#define AS_CASE(id, NAME, name, from, to, kind) \
-	case id:                                \
+#define AS_CASE(id, NAME, name, senders, receivers, kind) \
+	case id:                                          \
 		return OAP_KIND_##kind;
 		OAP_VERBS(AS_CASE)
 #undef AS_CASE
@@ -87,8 +87,8 @@ enum oap_kind oap_verb_kind(unsigned verb)
 size_t oap_verb_payload_bytes_max(unsigned verb)
 {
 	switch (verb) {
-#define AS_CASE(id, NAME, name, from, to, kind) \
-	case id:                                \
+#define AS_CASE(id, NAME, name, senders, receivers, kind) \
+	case id:                                          \
 		return PAYLOAD_BYTES_MAX(NAME);
 		OAP_VERBS(AS_CASE)
 #undef AS_CASE
@@ -105,9 +105,9 @@ static bool in_set(unsigned set, unsigned process)
 bool oap_route_allows(unsigned verb, unsigned sender, unsigned receiver)
 {
 	switch (verb) {
-#define AS_CASE(id, NAME, name, from, to, kind) \
-	case id:                                \
-		return in_set(from, sender) && in_set(to, receiver);
+#define AS_CASE(id, NAME, name, senders, receivers, kind) \
+	case id:                                          \
+		return in_set(senders, sender) && in_set(receivers, receiver);
 		OAP_VERBS(AS_CASE)
 #undef AS_CASE
 	default:
@@ -118,11 +118,11 @@ bool oap_route_allows(unsigned verb, unsigned sender, unsigned receiver)
 bool oap_handlers_complete(
 	const struct oap_handlers *handlers, unsigned receiver, const char **ret_verb)
 {
-#define AS_CHECK(id, NAME, name, from, to, kind)                                 \
-	if ((handlers->name != NULL) !=                                          \
-		(in_set(to, receiver) && OAP_KIND_##kind != OAP_KIND_CONTROL)) { \
-		*ret_verb = #NAME;                                               \
-		return false;                                                    \
+#define AS_CHECK(id, NAME, name, senders, receivers, kind)                              \
+	if ((handlers->name != NULL) !=                                                 \
+		(in_set(receivers, receiver) && OAP_KIND_##kind != OAP_KIND_CONTROL)) { \
+		*ret_verb = #NAME;                                                      \
+		return false;                                                           \
 	}
 	OAP_VERBS(AS_CHECK)
 #undef AS_CHECK
@@ -138,16 +138,16 @@ enum err oap_dispatch(const struct oap_handlers *handlers, void *self, unsigned 
 		return ERR_NOT_ROUTED;
 	}
 	switch (from->verb) {
-#define AS_CASE(id, NAME, name, from_set, to, kind)      \
-	case id: {                                       \
-		struct oap_##name msg;                   \
-		if (handlers->name == NULL) {            \
-			return ERR_NOT_ROUTED;           \
-		}                                        \
-		if (!oap_decode_##name(&in, &msg)) {     \
-			return ERR_MALFORMED;            \
-		}                                        \
-		return handlers->name(self, from, &msg); \
+#define AS_CASE(id, NAME, name, senders, receivers, kind) \
+	case id: {                                        \
+		struct oap_##name msg;                    \
+		if (handlers->name == NULL) {             \
+			return ERR_NOT_ROUTED;            \
+		}                                         \
+		if (!oap_decode_##name(&in, &msg)) {      \
+			return ERR_MALFORMED;             \
+		}                                         \
+		return handlers->name(self, from, &msg);  \
 	}
 		OAP_VERBS(AS_CASE)
 #undef AS_CASE
@@ -160,14 +160,18 @@ uint64_t oap_tables_hash(void)
 {
 #define FIXED_TEXT(kind, field)      #kind " " #field ";"
 #define SIZED_TEXT(field, bytes_max) #field "<=" #bytes_max ";"
-#define AS_TEXT(id, NAME, name, from, to, kind) \
-#id #NAME #from #to #kind PAYLOAD_##NAME(FIXED_TEXT, SIZED_TEXT) "\n"
-#define AS_WINDOW_TEXT(from, to, requests, bytes) #from #to #requests #bytes "\n"
-	static const char text[] = OAP_VERBS(AS_TEXT) OAP_WINDOWS(AS_WINDOW_TEXT);
+#define AS_TEXT(id, NAME, name, senders, receivers, kind) \
+#id #NAME #senders #receivers #kind PAYLOAD_##NAME(FIXED_TEXT, SIZED_TEXT),
+#define AS_WINDOW_TEXT(sender, receiver, requests, bytes) #sender #receiver #requests #bytes,
+	static const char *const rows[] = { OAP_VERBS(AS_TEXT) OAP_WINDOWS(AS_WINDOW_TEXT) };
+#undef AS_WINDOW_TEXT
+#undef AS_TEXT
 	uint64_t hash = 0xcbf29ce484222325u; /* FNV-1a: it tells builds apart, no attacker */
 
-	for (size_t i = 0; i + 1 < sizeof text; i++) {
-		hash = (hash ^ (uint8_t)text[i]) * 0x100000001b3u;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		for (const char *next = rows[i]; *next != '\0'; next++) {
+			hash = (hash ^ (uint8_t)*next) * 0x100000001b3u;
+		}
 	}
 	return hash;
 }

@@ -7,7 +7,7 @@ bool links_exist(unsigned a, unsigned b)
 	if (a == PROCESS_SUPERVISOR || b == PROCESS_SUPERVISOR || a == b) {
 		return false;
 	}
-#define AS_CHECK(id, NAME, name, from, to, kind)                              \
+#define AS_CHECK(id, NAME, name, senders, receivers, kind)                    \
 	if (OAP_KIND_##kind != OAP_KIND_CONTROL &&                            \
 		(oap_route_allows(id, a, b) || oap_route_allows(id, b, a))) { \
 		return true;                                                  \

@@ -20,12 +20,13 @@
 #include "proto/processes.h"
 
 /* Bounds of payload fields, in bytes. */
-#define VERB_CONFIG_BYTES_MAX      65536u /* every key of one process, strings included */
-#define VERB_TEXT_BYTES_MAX        512u   /* a sentence for an operator */
-#define VERB_NAME_BYTES_MAX        128u   /* an account, an asset, a capability in hex */
-#define VERB_TOKEN_BYTES_MAX       10924u /* TOKEN_BYTES_MAX as base64url */
-#define VERB_BODY_INLINE_BYTES_MAX 16384u /* larger ones wait for PROCEED (DESIGN-WALL section 3) \
-					   */
+#define VERB_CONFIG_BYTES_MAX 65536u /* every key of one process, strings included */
+#define VERB_TEXT_BYTES_MAX   512u   /* a sentence for an operator */
+#define VERB_NAME_BYTES_MAX   128u   /* an account, an asset, a capability in hex */
+#define VERB_TOKEN_BYTES_MAX  10924u /* TOKEN_BYTES_MAX as base64url */
+#define VERB_BODY_INLINE_BYTES_MAX                                     \
+	16384u /* larger ones wait for PROCEED (DESIGN-WALL section 3) \
+		*/
 #define VERB_BODY_CHUNK_BYTES_MAX 65536u
 #define VERB_QUERY_BYTES_MAX      1024u    /* path and query of a request that is not a POST */
 #define VERB_GRANT_BYTES_MAX      12288u   /* core/grant.h fits; asserted in services/kms */
@@ -376,7 +377,7 @@
 enum oap_kind { OAP_KIND_CONTROL, OAP_KIND_REQUEST, OAP_KIND_REPLY, OAP_KIND_EVENT };
 
 enum oap_verb {
-#define AS_ENUM(id, NAME, name, from, to, kind) OAP_##NAME = (id),
+#define AS_ENUM(id, NAME, name, senders, receivers, kind) OAP_##NAME = (id),
 	OAP_VERBS(AS_ENUM)
 #undef AS_ENUM
 };
@@ -391,9 +392,9 @@ typedef struct hash verb_hash;
 typedef struct id128 verb_id128;
 #define FIXED_MEMBER(kind, field)      verb_##kind field;
 #define SIZED_MEMBER(field, bytes_max) struct slice field;
-#define AS_STRUCT(id, NAME, name, from, to, kind)          \
-	struct oap_##name {                                \
-		PAYLOAD_##NAME(FIXED_MEMBER, SIZED_MEMBER) \
+#define AS_STRUCT(id, NAME, name, senders, receivers, kind) \
+	struct oap_##name {                                 \
+		PAYLOAD_##NAME(FIXED_MEMBER, SIZED_MEMBER)  \
 	};
 OAP_VERBS(AS_STRUCT)
 #undef AS_STRUCT
@@ -417,7 +418,7 @@ struct oap_from {
 /* One typed slot a verb: a handler is never handed bytes that it must parse. What it returns
  * is about the sender: ERR_OK, or an accusation. */
 struct oap_handlers {
-#define AS_SLOT(id, NAME, name, from, to, kind) \
+#define AS_SLOT(id, NAME, name, senders, receivers, kind) \
 	enum err (*name)(void *self, const struct oap_from *from, const struct oap_##name *msg);
 	OAP_VERBS(AS_SLOT)
 #undef AS_SLOT
@@ -425,7 +426,7 @@ struct oap_handlers {
 
 /* Encoders fail only when the buffer is too small. Decoders refuse a payload that is cut, that
  * is longer than its fields, or whose field is over its bound. */
-#define AS_PROTOTYPE(id, NAME, name, from, to, kind)                                   \
+#define AS_PROTOTYPE(id, NAME, name, senders, receivers, kind)                         \
 	bool oap_encode_##name(struct byte_writer *out, const struct oap_##name *msg); \
 	bool oap_decode_##name(struct byte_reader *in, struct oap_##name *ret_msg);
 OAP_VERBS(AS_PROTOTYPE)
