@@ -1,0 +1,15 @@
+#ifndef COMMON_BIRTH_H
+#define COMMON_BIRTH_H
+
+#include "common/check.h"
+#include "common/errors.h"
+
+/* The first lines of every worker, before it reads a byte: its name in the process list
+ * (mn-<role>), no ptrace by its own uid, no core, death with its supervisor.
+ *
+ * supervisor_pid is argv[1] in decimal. ERR_MALFORMED: it is no pid. ERR_STALE: that
+ * process is no longer our parent. ERR_DENIED: we are root. ERR_IO: the kernel refused.
+ * On failure *failed names the step. */
+MUST_CHECK enum err birth_begin(const char *role, const char *supervisor_pid, const char **failed);
+
+#endif

@@ -1,0 +1,213 @@
+#ifndef COMMON_LOG_H
+#define COMMON_LOG_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/errors.h"
+#include "common/slice.h"
+#include "common/types.h"
+
+/* A log event is a row with a stable id and name; its facts are typed fields, never text
+ * glued together, so that a line can be searched and joined, and so that there is no field
+ * that a token, key, body or raw account would fit in.
+ *
+ *	log_event(LOG_LINK_LOST, &(struct log_fields){ .ticket = ticket, .seq = seq });
+ *
+ * The record goes to the supervisor in one non-blocking write (common/log_record.h has the
+ * format). A full pipe drops it and counts log_dropped_total: the ledger never waits for
+ * its log. Levels: error = someone must act. */
+#define LOG_LEVELS(L)     \
+	L(ERROR, "ERROR") \
+	L(WARN, "WARN")   \
+	L(INFO, "INFO")   \
+	L(DEBUG, "DEBUG")
+
+enum log_level {
+#define AS_ENUM(NAME, text) LOG_LEVEL_##NAME,
+	LOG_LEVELS(AS_ENUM)
+#undef AS_ENUM
+		LOG_LEVEL_COUNT
+};
+
+/* Ids are stable: append, never reuse.
+ * id, NAME, name, level, sentence */
+#define LOG_EVENTS(E)                                                                             \
+	/* Birth and death. */                                                                    \
+	E(1, STARTED, started, INFO, "process started")                                           \
+	E(2, READY, ready, INFO, "ready for work")                                                \
+	E(3, STOPPING, stopping, INFO, "asked to stop, draining")                                 \
+	E(4, STOPPED, stopped, INFO, "stopped in order")                                          \
+	E(5, START_FAILED, start_failed, ERROR, "could not start")                                \
+	E(6, WORKER_STARTED, worker_started, INFO, "worker started")                              \
+	E(7, WORKER_DIED, worker_died, ERROR, "worker died")                                      \
+	E(8, WORKER_RESTARTED, worker_restarted, WARN, "worker restarted")                        \
+	E(9, WORKER_HUNG, worker_hung, ERROR, "worker did not answer in time and was killed")     \
+	E(10, WORKER_STDERR, worker_stderr, WARN, "worker wrote to its standard error")           \
+	E(11, WORKER_MISMATCH, worker_mismatch, ERROR, "worker is of another build")              \
+	E(12, DEGRADED, degraded, ERROR, "a worker dies too often")                               \
+	E(13, RECOVERED, recovered, INFO, "no longer degraded")                                   \
+	/* Walls. */                                                                              \
+	E(20, SANDBOX_WEAKER, sandbox_weaker, WARN, "a wall is missing on this system")           \
+	E(21, SANDBOX_FAILED, sandbox_failed, ERROR, "the sandbox could not be entered")          \
+	E(22, ACCUSED, accused, ERROR, "a peer sent what the verb table forbids")                 \
+	E(23, ACCUSATION_DROPPED, accusation_dropped, WARN, "an accusation came too late")        \
+	E(24, UDS_DENIED, uds_denied, WARN, "a local peer's uid is not allowed")                  \
+	E(25, AUTH_FAILED, auth_failed, WARN, "authentication failed")                            \
+	/* Links. */                                                                              \
+	E(30, LINK_UP, link_up, DEBUG, "link is up")                                              \
+	E(31, LINK_LOST, link_lost, WARN, "link is lost")                                         \
+	E(32, LATE_REPLY, late_reply, DEBUG, "a reply came too late and was dropped")             \
+	E(33, CREDIT_EXHAUSTED, credit_exhausted, DEBUG, "no credit left on a link")              \
+	/* Requests. */                                                                           \
+	E(40, REQUEST_RECEIVED, request_received, DEBUG, "request received")                      \
+	E(41, REQUEST_ANSWERED, request_answered, INFO, "request answered")                       \
+	E(42, REQUEST_REFUSED, request_refused, WARN, "request refused")                          \
+	E(43, REQUEST_UNKNOWN, request_unknown, WARN, "the outcome of a request is unknown")      \
+	E(44, LISTENER_OPENED, listener_opened, INFO, "listening")                                \
+	E(45, LISTENER_CLOSED, listener_closed, INFO, "no longer listening")                      \
+	E(46, LISTENER_FAILED, listener_failed, ERROR, "could not listen")                        \
+	E(47, CONNECTIONS_FULL, connections_full, WARN, "no room for another connection")         \
+	E(48, TLS_FAILED, tls_failed, WARN, "TLS handshake failed")                               \
+	/* Configuration. */                                                                      \
+	E(60, CONFIG_LOADED, config_loaded, INFO, "configuration loaded")                         \
+	E(61, CONFIG_REFUSED, config_refused, ERROR, "configuration refused, the old one stays")  \
+	E(62, CONFIG_APPLIED, config_applied, INFO, "configuration applied")                      \
+	E(63, CONFIG_NEEDS_RESTART, config_needs_restart, WARN, "a changed key needs a restart")  \
+	/* Ledger and store. */                                                                   \
+	E(80, STORE_OPENED, store_opened, INFO, "store opened")                                   \
+	E(81, STORE_FAILED, store_failed, ERROR, "the store refused")                             \
+	E(82, REPLAY_STARTED, replay_started, INFO, "replay started")                             \
+	E(83, REPLAY_PROGRESS, replay_progress, INFO, "replay goes on")                           \
+	E(84, REPLAY_DONE, replay_done, INFO, "replay agrees with the store")                     \
+	E(85, REPLAY_MISMATCH, replay_mismatch, ERROR, "replay contradicts the store")            \
+	E(86, BATCH_COMMITTED, batch_committed, DEBUG, "batch committed")                         \
+	E(87, BATCH_FAILED, batch_failed, ERROR, "batch failed, its outcome is unknown")          \
+	E(88, SAFE_MODE_ENTERED, safe_mode_entered, ERROR, "safe mode: writes are refused")       \
+	E(89, SAFE_MODE_LEFT, safe_mode_left, INFO, "safe mode left")                             \
+	E(90, DISK_PRESSURE, disk_pressure, ERROR, "free space is below the reserve")             \
+	E(91, DISK_RELIEVED, disk_relieved, INFO, "free space is above the reserve again")        \
+	E(92, FENCE_RAISED, fence_raised, INFO, "fence raised")                                   \
+	E(93, CHECKPOINT_SIGNED, checkpoint_signed, INFO, "checkpoint signed")                    \
+	E(94, CHECKPOINT_REFUSED, checkpoint_refused, ERROR, "checkpoint is no continuation")     \
+	E(95, WAL_CHECKPOINTED, wal_checkpointed, DEBUG, "write-ahead log moved to the database") \
+	/* Keys and capabilities. */                                                              \
+	E(110, KEYS_CREATED, keys_created, INFO, "keys created at genesis")                       \
+	E(111, KEYS_LOADED, keys_loaded, INFO, "keys loaded")                                     \
+	E(112, KEY_ROTATED, key_rotated, INFO, "key rotated")                                     \
+	E(113, CAPABILITY_MINTED, capability_minted, INFO, "capability minted")                   \
+	E(114, CAPABILITY_REVOKED, capability_revoked, INFO, "capability revoked")                \
+	/* The log about itself. */                                                               \
+	E(130, LOG_SUPPRESSED, log_suppressed, WARN, "too many records a second, some left out")  \
+	E(131, LOG_MALFORMED, log_malformed, ERROR, "a log record does not parse")                \
+	E(132, LOG_LINES_DROPPED, log_lines_dropped, WARN, "the log's reader was too slow")       \
+	E(133, LOG_REOPENED, log_reopened, INFO, "log file reopened")
+
+enum log_event {
+#define AS_ENUM(id, NAME, name, level, sentence) LOG_##NAME = (id),
+	LOG_EVENTS(AS_ENUM)
+#undef AS_ENUM
+};
+
+/* Field kinds, and how each is rendered:
+ * NUMBER u64 in decimal; SIGNED i64; HEX u64 as 16 digits; MILLIS u64 microseconds as
+ * milliseconds; ROLE enum process; ERRNO; FAULT enum err; TEXT at most LOG_TEXT_BYTES_MAX
+ * of a string; BYTES the same of a slice; PREFIX the first 8 bytes of a hash; ID 16 bytes.
+ *
+ * Wire ids are stable: append, never reuse.
+ * id, KIND, member and JSON name */
+#define LOG_FIELDS(F)              \
+	F(1, HEX, ticket)          \
+	F(2, TEXT, corr_id)        \
+	F(3, HEX, span_id)         \
+	F(4, NUMBER, seq)          \
+	F(5, NUMBER, size)         \
+	F(6, NUMBER, count)        \
+	F(7, NUMBER, bytes)        \
+	F(8, MILLIS, latency_ms)   \
+	F(9, ID, entry_id)         \
+	F(10, NUMBER, kid)         \
+	F(11, ID, capability_ref)  \
+	F(12, HEX, account)        \
+	F(13, PREFIX, root)        \
+	F(14, TEXT, route)         \
+	F(15, NUMBER, status)      \
+	F(16, TEXT, reason)        \
+	F(17, TEXT, q)             \
+	F(18, TEXT, peer)          \
+	F(19, ROLE, about)         \
+	F(20, NUMBER, instance_of) \
+	F(21, NUMBER, pid_of)      \
+	F(22, NUMBER, generation)  \
+	F(23, NUMBER, verb)        \
+	F(24, FAULT, fault)        \
+	F(25, ERRNO, os_error)     \
+	F(26, NUMBER, signal)      \
+	F(27, SIGNED, exit_status) \
+	F(28, NUMBER, uid)         \
+	F(29, TEXT, key)           \
+	F(30, TEXT, path)          \
+	F(31, TEXT, text)          \
+	F(32, BYTES, excerpt)      \
+	F(33, NUMBER, fence)       \
+	F(34, TEXT, outcome)       \
+	F(35, TEXT, tenant)
+
+#define LOG_TEXT_BYTES_MAX 256u
+
+/* account is the node's keyed hash of an account, never the account; about, instance_of
+ * and pid_of name the process that is spoken of (the speaker is stamped by the
+ * supervisor). A zero or NULL member is absent; `zeros` shows it nevertheless:
+ * .zeros = LOG_ZERO(seq). */
+struct log_fields {
+#define LOG_AS_NUMBER(member)       uint64_t member;
+#define LOG_AS_HEX(member)          uint64_t member;
+#define LOG_AS_MILLIS(member)       uint64_t member;
+#define LOG_AS_SIGNED(member)       int64_t member;
+#define LOG_AS_ROLE(member)         unsigned member;
+#define LOG_AS_FAULT(member)        enum err member;
+#define LOG_AS_ERRNO(member)        int member;
+#define LOG_AS_TEXT(member)         const char *member;
+#define LOG_AS_BYTES(member)        struct slice member;
+#define LOG_AS_PREFIX(member)       const struct hash *member;
+#define LOG_AS_ID(member)           const struct id128 *member;
+#define AS_MEMBER(id, KIND, member) LOG_AS_##KIND(member)
+	LOG_FIELDS(AS_MEMBER)
+#undef AS_MEMBER
+#undef LOG_AS_ID
+#undef LOG_AS_PREFIX
+#undef LOG_AS_BYTES
+#undef LOG_AS_TEXT
+#undef LOG_AS_ERRNO
+#undef LOG_AS_FAULT
+#undef LOG_AS_ROLE
+#undef LOG_AS_SIGNED
+#undef LOG_AS_MILLIS
+#undef LOG_AS_HEX
+#undef LOG_AS_NUMBER
+	uint64_t zeros;
+};
+
+enum log_field {
+#define AS_ENUM(id, KIND, member) LOG_FIELD_##member = (id),
+	LOG_FIELDS(AS_ENUM)
+#undef AS_ENUM
+		LOG_FIELDS_END = 64 /* ids are bits of `zeros` */
+};
+
+#define LOG_ZERO(member) (UINT64_C(1) << LOG_FIELD_##member)
+
+/* fd: the write end of this process's log pipe, non-blocking; it stays the caller's.
+ * Before log_open, and with fd -1, events are dropped uncounted. */
+void log_open(int fd, enum log_level level);
+
+/* The supervisor has no pipe to itself: its records go to a function. */
+typedef void (*log_take)(void *context, const uint8_t *record, size_t record_bytes);
+void log_open_local(log_take take, void *context, enum log_level level);
+
+void log_set_level(enum log_level level);
+
+/* fields may be NULL. errno is left as it was. */
+void log_event(enum log_event event, const struct log_fields *fields);
+
+#endif

@@ -1,0 +1,278 @@
+#ifndef COMMON_METRICS_H
+#define COMMON_METRICS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/check.h"
+#include "common/clock.h"
+#include "common/errors.h"
+#include "common/metrics_labels.h"
+#include "proto/processes.h"
+
+/* Every metric is a row: name (as in spec/ledger.md and spec/node.md section 5), the closed
+ * set of its labels (common/metrics_labels.h), its unit, who may write it, a sentence.
+ *
+ * Each process has one page, a memfd made and sealed by the supervisor, so counts survive a
+ * restart. A page has room for every metric and exactly one writer: an increment is a
+ * relaxed load and store, no lock. Readers map it read-only and believe nothing in it but
+ * numbers: who wrote a page they know from whoever gave it to them.
+ *
+ * SUM adds up all pages; SERVICE shows a series per role (label `service`), summed over its
+ * instances. ALWAYS shows every label value from the start; WHEN_SET only what was written
+ * (for gauges that includes a written 0).
+ *
+ * NAME, name, labels, unit, spread, shown, writers, sentence
+ * HISTOGRAM has its bounds (METRIC_BOUNDS) in place of the unit. */
+#define METRICS(COUNTER, GAUGE, HISTOGRAM)                                                         \
+	/* Edges. */                                                                               \
+	COUNTER(HTTP_REQUESTS, http_requests_total, ROUTE_STATUS, ONE, SERVICE, WHEN_SET,          \
+		"ingress, admin", "HTTP requests answered.")                                       \
+	HISTOGRAM(HTTP_REQUEST_DURATION, http_request_duration_seconds, ROUTE, HTTP, SERVICE,      \
+		WHEN_SET, "ingress, admin", "First byte of a request to last byte of its answer.") \
+	HISTOGRAM(REQUEST_LATENCY, request_latency_seconds, ROUTE, REQUEST, SERVICE, WHEN_SET,     \
+		"ingress, admin", "Head of a request read to its answer ready.")                   \
+	GAUGE(INFLIGHT_REQUESTS, inflight_requests, ROUTE, ONE, SUM, WHEN_SET, "ingress, admin",   \
+		"Requests that have no answer yet.")                                               \
+	GAUGE(CONNECTIONS, connections, NONE, ONE, SERVICE, ALWAYS, "ingress, admin",              \
+		"Client connections.")                                                             \
+	COUNTER(BYTES_IN, bytes_in_total, NONE, ONE, SUM, ALWAYS, "ingress, admin",                \
+		"Bytes read from clients.")                                                        \
+	COUNTER(BYTES_OUT, bytes_out_total, NONE, ONE, SUM, ALWAYS, "ingress, admin",              \
+		"Bytes written to clients.")                                                       \
+	COUNTER(TLS_HANDSHAKE_FAILURES, tls_handshake_failures_total, NONE, ONE, SUM, ALWAYS,      \
+		"ingress, admin", "TLS handshakes that failed.")                                   \
+	COUNTER(UDS_DENIED, uds_denied_total, NONE, ONE, SUM, ALWAYS, "ingress",                   \
+		"Local connections refused for the peer's uid.")                                   \
+	COUNTER(LATE_REPLIES, late_replies_dropped_total, NONE, ONE, SUM, ALWAYS,                  \
+		"ingress, admin", "Replies dropped because their request was gone.")               \
+	/* The wall. */                                                                            \
+	COUNTER(REJECTED, rejected_total, REASON, ONE, SUM, ALWAYS,                                \
+		"ingress, prevalidator, sequencer", "Requests and entries refused.")               \
+	COUNTER(AUTH_FAILURES, auth_failures_total, PEER, ONE, SUM, ALWAYS,                        \
+		"ingress, prevalidator", "Capabilities and client certificates that failed.")      \
+	COUNTER(QUOTA_EXHAUSTIONS, quota_exhaustions_total, NONE, ONE, SUM, ALWAYS,                \
+		"ingress, prevalidator", "Requests over a quota or rate.")                         \
+	HISTOGRAM(PREVALIDATOR_DURATION, prevalidator_duration_seconds, NONE, LATENCY, SUM,        \
+		ALWAYS, "prevalidator", "Time a prevalidator spent on a request.")                 \
+	COUNTER(GRANT_CACHE_HITS, grant_cache_hits_total, NONE, ONE, SUM, ALWAYS, "prevalidator",  \
+		"Tokens whose grant was still in the cache.")                                      \
+	COUNTER(GRANT_CACHE_MISSES, grant_cache_misses_total, NONE, ONE, SUM, ALWAYS,              \
+		"prevalidator", "Tokens that kms had to verify.")                                  \
+	/* Flow. */                                                                                \
+	GAUGE(QUEUE_DEPTH, queue_depth, QUEUE, ONE, SUM, ALWAYS,                                   \
+		"ingress, prevalidator, sequencer", "Requests waiting in a queue.")                \
+	GAUGE(QUEUE_CAPACITY, queue_capacity, QUEUE, ONE, SUM, ALWAYS, "supervisor",               \
+		"Requests that fit a queue.")                                                      \
+	GAUGE(LEDGER_BACKLOG, ledger_backlog_gauge, NONE, ONE, SUM, ALWAYS, "sequencer",           \
+		"Entries accepted and not yet durable.")                                           \
+	COUNTER(BUSY_REJECTIONS, busy_rejections_total, BUSY_QUEUE, ONE, SUM, ALWAYS,              \
+		"ingress, sequencer", "Requests refused because a queue was full.")                \
+	/* Ledger. */                                                                              \
+	COUNTER(LEDGER_COMMITS, ledger_commits_total, NONE, ONE, SUM, ALWAYS, "committer",         \
+		"Batches durable in the store.")                                                   \
+	COUNTER(LEDGER_ENTRIES, ledger_entries_total, NONE, ONE, SUM, ALWAYS, "committer",         \
+		"Entries durable in the store.")                                                   \
+	HISTOGRAM(LEDGER_COMMIT_LATENCY, ledger_commit_latency_seconds, NONE, COMMIT, SUM, ALWAYS, \
+		"sequencer", "Batch sent to the committer to its entries durable.")                \
+	HISTOGRAM(COMMITTER_BATCH_LATENCY, committer_batch_latency_seconds, NONE, COMMIT, SUM,     \
+		ALWAYS, "committer", "Batch received to batch durable.")                           \
+	HISTOGRAM(SEQUENCER_BATCH_SIZE, sequencer_batch_size, NONE, BATCH, SUM, ALWAYS,            \
+		"sequencer", "Entries in a batch.")                                                \
+	COUNTER(LEDGER_ROOTS_PUBLISHED, ledger_roots_published_total, NONE, ONE, SUM, ALWAYS,      \
+		"archive", "Roots made visible.")                                                  \
+	COUNTER(LEDGER_SEQ_GAP_DETECTED, ledger_seq_gap_detected_total, NONE, ONE, SUM, ALWAYS,    \
+		"sequencer, committer, archive", "Gaps found in seq; must stay 0.")                \
+	GAUGE(LEDGER_SAFE_MODE, ledger_safe_mode, NONE, ONE, SUM, ALWAYS, "supervisor",            \
+		"1 while writes are refused.")                                                     \
+	GAUGE(LEDGER_TREE_SIZE, ledger_tree_size, NONE, ONE, SUM, ALWAYS, "committer",             \
+		"Entries in the tree.")                                                            \
+	COUNTER(WAL_FSYNC_FAIL, wal_fsync_fail_total, NONE, ONE, SUM, ALWAYS, "committer",         \
+		"Syncs of the store that failed.")                                                 \
+	GAUGE(DISK_PRESSURE, disk_pressure, NONE, ONE, SUM, ALWAYS, "committer",                   \
+		"1 while free space is below the reserve.")                                        \
+	/* The house. */                                                                           \
+	COUNTER(SERVICE_RESTARTS, service_restarts_total, ROLE, ONE, SUM, ALWAYS, "supervisor",    \
+		"Workers restarted.")                                                              \
+	COUNTER(ACCUSATIONS, accusations_total, ROLE, ONE, SUM, ALWAYS, "supervisor",              \
+		"Times a role was accused of breaking the protocol.")                              \
+	GAUGE(READYZ_STATE, readyz_state, ROLE, ONE, SUM, WHEN_SET, "supervisor",                  \
+		"0 unready, 1 degraded, 2 ready.")                                                 \
+	GAUGE(READY_STATE, ready_state, BOOL, ONE, SUM, ALWAYS, "supervisor",                      \
+		"Whether the node is ready, one-hot.")                                             \
+	COUNTER(CONFIG_APPLY, config_apply_total, OUTCOME, ONE, SUM, ALWAYS, "supervisor",         \
+		"Configurations applied.")                                                         \
+	COUNTER(CONFIG_ROLLBACK, config_rollback_total, NONE, ONE, SUM, ALWAYS, "supervisor",      \
+		"Configurations taken back.")                                                      \
+	COUNTER(CONFIG_COALESCED, config_coalesced_total, NONE, ONE, SUM, ALWAYS, "supervisor",    \
+		"Reloads that were folded into one that ran already.")                             \
+	COUNTER(LOG_DROPPED, log_dropped_total, NONE, ONE, SERVICE, ALWAYS, "all",                 \
+		"Log records dropped because the pipe was full.")                                  \
+	COUNTER(LOG_SUPPRESSED, log_suppressed_total, ROLE, ONE, SUM, WHEN_SET, "supervisor",      \
+		"Log records over the rate of a worker.")                                          \
+	COUNTER(PROCESS_CPU, process_cpu_seconds_total, PROCESS, MICROS, SUM, WHEN_SET,            \
+		"supervisor", "User and system CPU time.")                                         \
+	GAUGE(PROCESS_RESIDENT, process_resident_memory_bytes, PROCESS, ONE, SUM, WHEN_SET,        \
+		"supervisor", "Resident memory.")                                                  \
+	GAUGE(PROCESS_OPEN_FDS, process_open_fds, PROCESS, ONE, SUM, WHEN_SET, "supervisor",       \
+		"Open file descriptors.")                                                          \
+	/* Post-quantum posture: always there, zero while off (spec/ledger.md section 5). */       \
+	COUNTER(PQ_HANDSHAKE, pq_handshake_total, KEX_SIDE, ONE, SUM, ALWAYS, "ingress, admin",    \
+		"TLS key exchanges by algorithm.")                                                 \
+	COUNTER(PQ_HANDSHAKE_FAILURES, pq_handshake_failures_total, KEX_FAILURE, ONE, SUM, ALWAYS, \
+		"ingress, admin", "TLS key exchanges refused by policy or lack.")                  \
+	COUNTER(PQ_SIGNATURE, pq_signature_total, SIGNATURE_OP, ONE, SUM, ALWAYS,                  \
+		"kms, prevalidator", "Signatures made and verified.")                              \
+	GAUGE(PQ_POLICY_MODE, pq_policy_mode, PQ_MODE, ONE, SUM, ALWAYS, "supervisor",             \
+		"The post-quantum policy, one-hot.")                                               \
+	COUNTER(PQ_DOWNGRADE_DETECTED, pq_downgrade_detected_total, NONE, ONE, SUM, ALWAYS,        \
+		"ingress, admin", "Peers that offered post-quantum and got classical.")
+
+/* Upper bounds of the buckets, in microseconds or plain counts; +Inf comes by itself. */
+#define METRIC_BOUNDS(B)                                                                        \
+	B(HTTP, MICROS, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, 2500000,    \
+		5000000, 10000000)                                                              \
+	B(REQUEST, MICROS, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, 2500000, \
+		5000000)                                                                        \
+	B(LATENCY, MICROS, 100, 500, 1000, 5000, 10000, 25000, 50000, 100000)                   \
+	B(COMMIT, MICROS, 5000, 10000, 20000, 40000, 80000, 150000, 300000, 600000)             \
+	B(BATCH, ONE, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+
+enum metric_bounds {
+#define AS_ENUM(NAME, unit, ...) METRIC_BOUNDS_##NAME,
+	METRIC_BOUNDS(AS_ENUM)
+#undef AS_ENUM
+};
+
+#define METRIC_BOUNDS_MAX 11u
+
+/* Slots of one series: a value, or buckets, the +Inf bucket and the sum. */
+enum {
+#define AS_ENUM(NAME, unit, ...) \
+	METRIC_SLOTS_##NAME = sizeof((uint64_t[]){ __VA_ARGS__ }) / sizeof(uint64_t) + 2,
+	METRIC_BOUNDS(AS_ENUM)
+#undef AS_ENUM
+};
+
+struct metrics_slots {
+#define AS_ONE(NAME, name, labels, ...) _Atomic uint64_t name[METRIC_LABELS_##labels##_COUNT];
+#define AS_MANY(NAME, name, labels, bounds, ...) \
+	_Atomic uint64_t name[METRIC_LABELS_##labels##_COUNT][METRIC_SLOTS_##bounds];
+	METRICS(AS_ONE, AS_ONE, AS_MANY)
+#undef AS_MANY
+#undef AS_ONE
+};
+
+enum metric {
+#define AS_ENUM(NAME, ...) METRIC_##NAME,
+	METRICS(AS_ENUM, AS_ENUM, AS_ENUM)
+#undef AS_ENUM
+		METRIC_COUNT
+};
+
+#define METRICS_MAGIC UINT64_C(0x31656761706e6d00) /* "\0mnpage1" */
+
+/* process, pid and start are the supervisor's note for a debugger; no reader uses them. */
+struct metrics_page {
+	uint64_t magic;
+	uint64_t table_hash;
+	struct process_id process;
+	uint32_t pid;
+	int64_t start_monotonic_us;
+	uint8_t reserved[32];
+	struct metrics_slots slots;
+};
+
+struct metrics_row {
+	uint32_t slot; /* of label 0, counted from slots */
+	uint16_t label_count;
+	uint8_t series_slots; /* 1, or those of the bounds */
+	uint8_t bounds;       /* enum metric_bounds; histograms only */
+	uint8_t kind;         /* enum metric_kind */
+	uint8_t labels;       /* enum metric_labels */
+	uint8_t unit;         /* enum metric_unit */
+	uint8_t spread;       /* enum metric_spread */
+	uint8_t shown;        /* enum metric_shown */
+	const char *name;
+	const char *text;
+};
+
+enum metric_kind { METRIC_KIND_COUNTER, METRIC_KIND_GAUGE, METRIC_KIND_HISTOGRAM };
+enum metric_unit { METRIC_UNIT_ONE, METRIC_UNIT_MICROS }; /* MICROS is shown in seconds */
+enum metric_spread { METRIC_SPREAD_SUM, METRIC_SPREAD_SERVICE };
+enum metric_shown { METRIC_SHOWN_ALWAYS, METRIC_SHOWN_WHEN_SET };
+
+extern const struct metrics_row metrics_rows[METRIC_COUNT];
+
+/* This process's page: a private one that nobody reads until metrics_open. */
+extern struct metrics_page *metrics_own;
+
+/* The supervisor makes pages. *ret_page is mapped writable for the supervisor's own page
+ * and for metrics_page_begin; *ret_fd goes to the writer, *ret_reader_fd is a read-only
+ * description of the same memory, for admin. The caller owns all three. */
+MUST_CHECK enum err metrics_create(
+	struct process_id process, int *ret_fd, int *ret_reader_fd, struct metrics_page **ret_page);
+
+/* Notes a new process on an old page; counters stay, gauges begin again at 0. */
+void metrics_begin(struct metrics_page *page, uint32_t pid, struct instant start);
+
+/* A worker's start: fd is the one that the supervisor made for it; it can be closed
+ * afterwards. ERR_CORRUPT: not such a page. ERR_STALE: of another build. */
+MUST_CHECK enum err metrics_open(int fd);
+
+/* The supervisor writes its own metrics to a page that it made. */
+void metrics_use(struct metrics_page *page);
+
+/* A reader's mapping. Errors as metrics_open. */
+MUST_CHECK enum err metrics_map(int reader_fd, const struct metrics_page **ret_page);
+void metrics_unmap(const struct metrics_page *page); /* NULL is fine */
+
+/* Names, labels, bounds and layout in 64 bits, for READY. */
+uint64_t metrics_table_hash(void);
+
+/* Microseconds for MICROS bounds. */
+void metrics_observe(enum metric metric, size_t label, uint64_t value);
+
+static inline _Atomic uint64_t *metrics_slot(enum metric metric, size_t label)
+{
+	const struct metrics_row *row = &metrics_rows[metric];
+
+	assert(label < row->label_count);
+	return (_Atomic uint64_t *)&metrics_own->slots + row->slot + label * row->series_slots;
+}
+
+/* Counters. The page has one writer: load and store need not be one step. */
+static inline void metrics_add(enum metric metric, size_t label, uint64_t count)
+{
+	_Atomic uint64_t *slot = metrics_slot(metric, label);
+	uint64_t before = atomic_load_explicit(slot, memory_order_relaxed);
+
+	atomic_store_explicit(slot, before + count, memory_order_relaxed);
+}
+
+static inline void metrics_inc(enum metric metric, size_t label)
+{
+	metrics_add(metric, label, 1);
+}
+
+/* Gauges, and counters that someone else counts (CPU time). A gauge that is shown only when
+ * set holds value + 1. */
+static inline void metrics_set(enum metric metric, size_t label, uint64_t value)
+{
+	const struct metrics_row *row = &metrics_rows[metric];
+	bool shifted = row->kind == METRIC_KIND_GAUGE && row->shown == METRIC_SHOWN_WHEN_SET;
+
+	assert(row->kind != METRIC_KIND_HISTOGRAM);
+	atomic_store_explicit(
+		metrics_slot(metric, label), value + (shifted ? 1 : 0), memory_order_relaxed);
+}
+
+/* The series of a WHEN_SET gauge disappears. */
+static inline void metrics_clear(enum metric metric, size_t label)
+{
+	atomic_store_explicit(metrics_slot(metric, label), 0, memory_order_relaxed);
+}
+
+#endif

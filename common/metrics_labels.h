@@ -1,0 +1,143 @@
+#ifndef COMMON_METRICS_LABELS_H
+#define COMMON_METRICS_LABELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/check.h"
+#include "common/reasons.h"
+#include "common/routes.h"
+#include "proto/processes.h"
+
+/* Labels are closed sets: no client can make a series. A set is one dimension or the
+ * product of two; a label is an index into it, made by the functions below or, for one
+ * dimension, the enum itself (REASON: reason - 1, by metrics_label_reason).
+ *
+ * A dimension lists its values as the text that stands between the braces. */
+enum metric_queue { METRIC_QUEUE_INGRESS, METRIC_QUEUE_PREVAL, METRIC_QUEUE_COMMIT };
+enum metric_busy { METRIC_BUSY_INGRESS, METRIC_BUSY_COMMIT };
+enum metric_peer { METRIC_PEER_HTTP, METRIC_PEER_UDS, METRIC_PEER_MTLS };
+enum metric_bool { METRIC_BOOL_FALSE, METRIC_BOOL_TRUE };
+enum metric_outcome { METRIC_OUTCOME_OK, METRIC_OUTCOME_FAILED };
+enum metric_kex { METRIC_KEX_X25519, METRIC_KEX_ML_KEM, METRIC_KEX_HYBRID };
+enum metric_side { METRIC_SIDE_CLIENT, METRIC_SIDE_SERVER };
+enum metric_kex_failure {
+	METRIC_KEX_FAILURE_NO_COMMON_ALGO,
+	METRIC_KEX_FAILURE_POLICY_REFUSED,
+	METRIC_KEX_FAILURE_INTERNAL,
+};
+enum metric_signature {
+	METRIC_SIGNATURE_ED25519,
+	METRIC_SIGNATURE_ML_DSA,
+	METRIC_SIGNATURE_SLH_DSA,
+};
+enum metric_op { METRIC_OP_SIGN, METRIC_OP_VERIFY };
+enum metric_pq_mode { METRIC_PQ_MODE_OFF, METRIC_PQ_MODE_HYBRID, METRIC_PQ_MODE_PQ_ONLY };
+
+#define METRIC_INSTANCES_MAX 17u
+
+/* Dimensions: NAME, number of values. Their texts are in metrics_labels.c. */
+#define METRIC_DIMENSIONS(D)              \
+	D(NONE, 1)                        \
+	D(ROUTE, ROUTE_COUNT)             \
+	D(STATUS, METRIC_STATUS_COUNT)    \
+	D(REASON, REASON_COUNT - 1)       \
+	D(QUEUE, 3)                       \
+	D(BUSY_QUEUE, 2)                  \
+	D(PEER, 3)                        \
+	D(BOOL, 2)                        \
+	D(OUTCOME, 2)                     \
+	D(ROLE, PROCESS_COUNT)            \
+	D(INSTANCE, METRIC_INSTANCES_MAX) \
+	D(KEX, 3)                         \
+	D(SIDE, 2)                        \
+	D(KEX_FAILURE, 3)                 \
+	D(SIGNATURE, 3)                   \
+	D(OP, 2)                          \
+	D(PQ_MODE, 3)
+
+enum {
+#define AS_ONE(status) +1
+	METRIC_STATUS_COUNT = 1 STATUSES(AS_ONE), /* 0 is "any other" */
+#undef AS_ONE
+};
+
+enum metric_dimension {
+#define AS_ENUM(NAME, count) METRIC_DIMENSION_##NAME,
+	METRIC_DIMENSIONS(AS_ENUM)
+#undef AS_ENUM
+		METRIC_DIMENSION_COUNT
+};
+
+enum {
+#define AS_ENUM(NAME, count) METRIC_DIMENSION_##NAME##_COUNT = (count),
+	METRIC_DIMENSIONS(AS_ENUM)
+#undef AS_ENUM
+};
+
+/* Label sets: NAME, outer dimension, inner dimension */
+#define METRIC_LABELS(L)                  \
+	L(NONE, NONE, NONE)               \
+	L(ROUTE, ROUTE, NONE)             \
+	L(ROUTE_STATUS, ROUTE, STATUS)    \
+	L(REASON, REASON, NONE)           \
+	L(QUEUE, QUEUE, NONE)             \
+	L(BUSY_QUEUE, BUSY_QUEUE, NONE)   \
+	L(PEER, PEER, NONE)               \
+	L(BOOL, BOOL, NONE)               \
+	L(OUTCOME, OUTCOME, NONE)         \
+	L(ROLE, ROLE, NONE)               \
+	L(PROCESS, ROLE, INSTANCE)        \
+	L(KEX_SIDE, KEX, SIDE)            \
+	L(KEX_FAILURE, KEX_FAILURE, NONE) \
+	L(SIGNATURE_OP, SIGNATURE, OP)    \
+	L(PQ_MODE, PQ_MODE, NONE)
+
+enum metric_labels {
+#define AS_ENUM(NAME, outer, inner) METRIC_LABELS_##NAME,
+	METRIC_LABELS(AS_ENUM)
+#undef AS_ENUM
+};
+
+enum {
+#define AS_ENUM(NAME, outer, inner)    \
+	METRIC_LABELS_##NAME##_COUNT = \
+		(int)METRIC_DIMENSION_##outer##_COUNT * (int)METRIC_DIMENSION_##inner##_COUNT,
+	METRIC_LABELS(AS_ENUM)
+#undef AS_ENUM
+};
+
+/* The label of metrics that have none. */
+#define METRIC_PLAIN 0u
+
+/* Takes any status. */
+size_t metrics_label_route_status(enum route route, unsigned status);
+
+static inline size_t metrics_label_reason(enum reason reason)
+{
+	assert(reason != REASON_NONE);
+	return (size_t)reason - 1;
+}
+
+static inline size_t metrics_label_process(struct process_id process)
+{
+	assert(process.instance < METRIC_INSTANCES_MAX);
+	return (size_t)process.process * METRIC_INSTANCES_MAX + process.instance;
+}
+
+static inline size_t metrics_label_kex(enum metric_kex kex, enum metric_side side)
+{
+	return (size_t)kex * METRIC_DIMENSION_SIDE_COUNT + (size_t)side;
+}
+
+static inline size_t metrics_label_signature(enum metric_signature signature, enum metric_op op)
+{
+	return (size_t)signature * METRIC_DIMENSION_OP_COUNT + (size_t)op;
+}
+
+/* For the renderer: `reason="busy"`, or two pairs; "" when there are none, NULL for a value
+ * that is never shown (CLIENT is no process of ours). */
+const char *metrics_label_outer_text(enum metric_labels labels, size_t label);
+const char *metrics_label_inner_text(enum metric_labels labels, size_t label);
+
+#endif
