@@ -7,7 +7,7 @@
 #include "common/types.h"
 
 /* BLAKE3 (the paper of 2020, sections 2.1 to 2.6), 32-byte output. Written from the
- * specification, portable, no tables. No function fails. `bytes` may be NULL when the
+ * specification, portable. No function fails. `bytes` may be NULL when the
  * count is 0. */
 
 #define BLAKE3_KEY_BYTES   32u
