@@ -120,12 +120,16 @@ void merkle_frontier_root(const struct merkle_frontier *frontier, struct hash *r
 enum err merkle_frontier_restore(struct merkle_frontier *frontier, enum merkle_hash hash,
 	uint64_t size, const struct hash *roots, size_t root_count)
 {
+	size_t bit_count = 0;
 	size_t used = 0;
 
 	if (size > MERKLE_SIZE_MAX) {
 		return ERR_TOO_LARGE;
 	}
-	if (root_count != (size_t)__builtin_popcountll(size)) {
+	for (uint64_t rest = size; rest != 0; rest &= rest - 1) {
+		bit_count++;
+	}
+	if (root_count != bit_count) {
 		return ERR_MALFORMED;
 	}
 	merkle_frontier_init(frontier, hash);
