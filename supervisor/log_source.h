@@ -1,0 +1,54 @@
+#ifndef SUPERVISOR_LOG_SOURCE_H
+#define SUPERVISOR_LOG_SOURCE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/check.h"
+#include "common/clock.h"
+#include "common/errors.h"
+#include "common/slice.h"
+#include "supervisor/log_render.h"
+#include "supervisor/log_sink.h"
+
+/* A worker's two pipes, read by the supervisor: log records, and its standard error. Bytes
+ * go in, stamped lines come out to the sink. At most LOG_SOURCE_RECORDS_PER_S a second of
+ * each worker are rendered; what is over is counted and said once a second.
+ *
+ * A record that does not parse cannot be told from what follows it, so the source ends:
+ * the caller closes the pipe and treats the worker as accused. */
+#define LOG_SOURCE_RECORDS_PER_S    1000u
+#define LOG_SOURCE_STDERR_BYTES_MAX LOG_TEXT_BYTES_MAX
+
+struct log_source {
+	struct log_sink *sink; /* borrowed */
+	enum log_format format;
+	struct process_id process;
+	uint32_t pid;
+	struct instant window_start;
+	uint32_t window_records;
+	uint64_t suppressed;       /* in this window */
+	uint64_t suppressed_total; /* ever; for log_suppressed_total */
+	size_t record_bytes;       /* of `record` that are there */
+	size_t stderr_bytes;
+	uint8_t record[LOG_RECORD_BYTES_MAX];
+	uint8_t stderr_line[LOG_SOURCE_STDERR_BYTES_MAX];
+};
+
+void log_source_init(struct log_source *source, struct log_sink *sink, enum log_format format,
+	struct process_id process, uint32_t pid);
+
+/* Bytes as read from the log pipe, in any pieces. ERR_MALFORMED: log_malformed was written,
+ * the pipe is to be closed. */
+MUST_CHECK enum err log_source_take(struct log_source *source, struct slice bytes);
+
+/* Bytes as read from the worker's stderr: each line becomes an event worker_stderr. */
+void log_source_take_stderr(struct log_source *source, struct slice bytes);
+
+/* Once a second: says what was suppressed. */
+void log_source_tick(struct log_source *source);
+
+/* After EOF: an unfinished line of stderr and what was suppressed are written too. */
+void log_source_finish(struct log_source *source);
+
+#endif
