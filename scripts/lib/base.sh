@@ -1,0 +1,27 @@
+# Sourced by scripts/dev: where we are, and how we say what we do.
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
+node_py=$root/scripts/lib/node.py
+
+say() {
+	printf '%s\n' "$*" >&2
+}
+
+die() {
+	say "scripts/dev: $*"
+	exit "${die_code:-1}"
+}
+
+# Prints the command, quoted so that it can be typed again, then runs it.
+run() {
+	local word line='+'
+	for word; do
+		line+=" $(printf '%q' "$word")"
+	done
+	say "$line"
+	"$@"
+}
+
+usage_error() {
+	die_code=2 die "$* (try: scripts/dev help)"
+}

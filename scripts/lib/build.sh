@@ -1,0 +1,35 @@
+# Sourced by scripts/dev: the four build directories, all in the checkout and all kept.
+#   build       as it is installed            build-asan  address and undefined sanitizers
+#   build-test  with hooks for the tests      build-fuzz  libFuzzer, clang
+
+build_options() {
+	case $1 in
+	build) ;;
+	build-test) printf '%s\n' -Dtest_hooks=true -Dsandbox_report=true ;;
+	build-asan) printf '%s\n' -Dtest_hooks=true -Dsandbox_report=true \
+		-Db_sanitize=address,undefined -Dbuildtype=debug -Doptimization=1 ;;
+	build-fuzz) printf '%s\n' -Dfuzzing=true -Dtest_hooks=true -Db_lundef=false \
+		-Db_sanitize=address,undefined -Dbuildtype=debug -Doptimization=1 ;;
+	*) die "no such build directory: $1" ;;
+	esac
+}
+
+# Sets a directory up, or anew when its options here have changed since.
+configure() {
+	local name=$1 compiler=${CC:-gcc} options wanted setup=()
+	[ "$name" != build-fuzz ] || compiler=clang
+	options=$(build_options "$name")
+	wanted="CC=$compiler $options"
+	if [ -f "$root/$name/build.ninja" ]; then
+		[ "$(cat "$root/$name/dev-options" 2>/dev/null)" != "$wanted" ] || return 0
+		setup=(--wipe)
+	fi
+	# shellcheck disable=SC2086 # the options hold no blank
+	run env CC="$compiler" meson setup "${setup[@]}" $options "$root/$name" "$root" >&2 ||
+		return 1
+	printf '%s\n' "$wanted" >"$root/$name/dev-options"
+}
+
+build() {
+	configure "$1" && run ninja -C "$root/$1" >&2
+}

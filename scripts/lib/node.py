@@ -1,0 +1,461 @@
+#!/usr/bin/env python3
+"""Starts and stops a development node; the one place that knows what such a node looks like.
+
+	node.py up   --build BUILD DIR     in the background, everything in DIR
+	node.py run  --build BUILD [--keep]   in the foreground, throw-away profile in ./.dev
+	node.py down [--quiet] DIR         stops it
+
+tests/system/harness.py uses the same functions. A node is named by pid *and* start time, and
+signalled through a pidfd, so that a reused pid is never hit.
+"""
+import argparse
+import http.client
+import json
+import os
+import pathlib
+import random
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
+UID_BASE = 47000         # one uid a role from here on, when root starts a node without users
+READY_SECONDS = 60       # generous: a loaded machine, a sanitizer build
+STOP_SECONDS = 60
+UDS_PATH_BYTES_MAX = 107 # sun_path without its NUL
+ACTIONS = ('ledger.ingest,wallet.issue,wallet.transfer,wallet.burn,wallet.hold,wallet.read,'
+	'rewarder.run,rewarder.inspect,rewarder.quarantine,gov.mint,gov.reverse,gov.propose,'
+	'gov.approve,gov.freeze,object.put,object.get,admin.status,admin.reload,admin.shutdown,'
+	'audit.read')
+
+
+class NodeError(Exception):
+	"""What went wrong, as a sentence for whoever started the node."""
+
+
+def say(text):
+	print(text, file=sys.stderr, flush=True)
+
+
+# --- processes, by pid and start time -----------------------------------------------------
+
+
+def process_stat(pid):
+	"""(state, parent, start time) of a process, or None when it is gone."""
+	try:
+		text = pathlib.Path(f'/proc/{pid}/stat').read_text()
+	except OSError:
+		return None
+	fields = text[text.rindex(')') + 2:].split()
+	return fields[0], int(fields[1]), int(fields[19])
+
+
+def is_running(pid, start):
+	stat = process_stat(pid)
+	return stat is not None and stat[0] not in 'ZX' and stat[2] == start
+
+
+def signal_process(pid, start, number):
+	"""Signals exactly that process; False when it is gone."""
+	try:
+		handle = os.pidfd_open(pid)
+	except OSError:
+		return False
+	try:
+		if not is_running(pid, start):
+			return False
+		signal.pidfd_send_signal(handle, number)
+		return True
+	except ProcessLookupError:
+		return False
+	finally:
+		os.close(handle)
+
+
+def process_tree(pid):
+	"""{pid: start} of a process and all its descendants."""
+	parents = {}
+	for entry in pathlib.Path('/proc').iterdir():
+		if entry.name.isdigit():
+			stat = process_stat(int(entry.name))
+			if stat:
+				parents[int(entry.name)] = stat
+	tree = {}
+	wanted = [pid]
+	while wanted:
+		one = wanted.pop()
+		if one in parents and one not in tree:
+			tree[one] = parents[one][2]
+			wanted += [child for child, stat in parents.items() if stat[1] == one]
+	return tree
+
+
+def wait_gone(tree, seconds):
+	deadline = time.monotonic() + seconds
+	while any(is_running(pid, start) for pid, start in tree.items()):
+		if time.monotonic() > deadline:
+			return False
+		time.sleep(0.02)
+	return True
+
+
+# --- where a node lives -------------------------------------------------------------------
+
+
+def free_ports(count):
+	"""Loopback ports that are free, below those that the kernel gives to outgoing connections."""
+	ports = set()
+	while len(ports) < count:
+		port = random.randrange(20000, 32000)
+		with socket.socket() as probe:
+			try:
+				probe.bind(('127.0.0.1', port))
+			except OSError:
+				continue
+		ports.add(port)
+	return sorted(ports)
+
+
+def is_reachable(directory):
+	"""May any uid pass through it? Worker uids must: SQLite opens by path."""
+	path = directory.resolve()
+	return all(one.stat().st_mode & 0o001 for one in (path, *path.parents))
+
+
+def make_directory(path):
+	path.mkdir(parents=True, exist_ok=True)
+	if os.getuid() == 0:
+		path.chmod(0o711)
+
+
+class Profile:
+	"""The files of one development node, all in one directory.
+
+	Where worker uids cannot pass through that directory, or its name is too long for a socket,
+	data/ and run/ become links into a directory of mktemp, and that is said aloud.
+	"""
+
+	def __init__(self, directory, user=None):
+		self.directory = pathlib.Path(directory).absolute()
+		self.user = os.getuid() if user is None else user
+		self.config = self.directory / 'macronode.toml'
+		self.log = self.directory / 'node.log'
+		self.env = self.directory / 'env'
+		self.pid = self.directory / 'pid'
+
+	def prepare(self):
+		make_directory(self.directory)
+		unreachable = self.user == 0 and not is_reachable(self.directory)
+		too_long = len(os.fsencode(self.directory / 'run/macronode.sock')) > UDS_PATH_BYTES_MAX
+		elsewhere = None
+		for name in ('data', 'run'):
+			path = self.directory / name
+			if path.is_symlink() and not path.exists():
+				path.unlink()  # its target was removed, as /tmp is at boot
+			if not path.exists() and (unreachable or too_long):
+				elsewhere = elsewhere or self.make_elsewhere(unreachable)
+				make_directory(elsewhere / name)
+				path.symlink_to(elsewhere / name)
+			elif not path.is_symlink():
+				make_directory(path)
+		self.data = (self.directory / 'data').resolve()
+		self.run = (self.directory / 'run').resolve()
+		self.uds = self.run / 'macronode.sock'
+
+	def make_elsewhere(self, unreachable):
+		elsewhere = pathlib.Path(tempfile.mkdtemp(prefix='macronode-'))
+		make_directory(elsewhere)
+		why = ('other users cannot pass through it' if unreachable
+			else 'its name is too long for a socket')
+		say(f'{self.directory}: {why}; data and run are links into {elsewhere}')
+		return elsewhere
+
+	def throw_away(self):
+		for name in ('data', 'run'):
+			path = self.directory / name
+			if path.is_symlink():
+				shutil.rmtree(path.resolve().parent, ignore_errors=True)
+				path.unlink()
+			elif path.exists():
+				shutil.rmtree(path)
+
+	def write_config(self, overrides=None):
+		"""Development settings, then overrides {'section': {'key': value}}."""
+		api, admin = free_ports(2)
+		settings = {
+			'node': {'data_dir': str(self.data), 'run_dir': str(self.run)},
+			'admin': {'bind_addr': f'127.0.0.1:{admin}'},
+			'api': {'bind_addr': f'127.0.0.1:{api}'},
+			'uds': {'path': str(self.uds), 'allow_uids': sorted({os.getuid(), self.user})},
+			'limits': {'rps': 0},
+		}
+		if self.user == 0:
+			settings['node']['uid_base'] = UID_BASE
+		for section, keys in (overrides or {}).items():
+			settings.setdefault(section, {}).update(keys)
+		self.config.write_text(toml(settings))
+		self.api_address = settings['api']['bind_addr']
+		self.admin_address = settings['admin']['bind_addr']
+
+	def write_env(self, pid, token, macronode):
+		values = {
+			'BASE_URL': f'http://{self.api_address}',
+			'ADMIN_URL': f'http://{self.admin_address}',
+			'UDS_PATH': self.uds,
+			'TOKEN': token,
+			'SUPERVISOR_PID': pid,
+			'DATA_DIR': self.data,
+			'MACRONODE': shlex.join(macronode),
+		}
+		text = ''.join(f'{name}={shlex.quote(str(value))}\n' for name, value in values.items())
+		partial = self.env.with_name('env.new')
+		partial.touch(mode=0o600)
+		partial.write_text(text)
+		partial.rename(self.env)  # whoever sees it sees it whole
+
+	def recorded(self):
+		"""(pid, start) of the node that runs here, or None."""
+		try:
+			pid, start = map(int, self.pid.read_text().split())
+		except (OSError, ValueError):
+			return None
+		return (pid, start) if is_running(pid, start) else None
+
+
+def toml(settings):
+	lines = []
+	for section, keys in settings.items():
+		lines.append(f'[{section}]')
+		# A JSON string, number, boolean or list of those is the same text in TOML.
+		lines += [f'{key} = {json.dumps(value)}' for key, value in keys.items()]
+		lines.append('')
+	return '\n'.join(lines)
+
+
+# --- starting -----------------------------------------------------------------------------
+
+
+def libexec(build):
+	"""One directory with all workers of a build tree, as an installed node has it."""
+	directory = build / 'libexec'
+	directory.mkdir(exist_ok=True)
+	for worker in sorted(build.glob('services/*/mn-*')):
+		link = directory / worker.name
+		if worker.is_file() and not link.exists():
+			try:
+				link.symlink_to(os.path.relpath(worker, directory))
+			except FileExistsError:
+				pass  # another test made it in the meantime
+	return directory
+
+
+def command(build, profile):
+	return [str(build / 'cli/macronode'), '--config', str(profile.config)]
+
+
+def run_command(build, profile, extra=()):
+	return [str(build / 'cli/macronode'), 'run', '--config', str(profile.config),
+		'--libexec', str(libexec(build)), *extra]
+
+
+def readyz(address):
+	"""(status, body) of /readyz, or (0, why) when nobody answers."""
+	host, port = address.rsplit(':', 1)
+	connection = http.client.HTTPConnection(host, int(port), timeout=5)
+	try:
+		connection.request('GET', '/readyz', headers={'Connection': 'close'})
+		response = connection.getresponse()
+		return response.status, response.read().decode(errors='replace')
+	except (OSError, http.client.HTTPException) as error:
+		return 0, str(error)
+	finally:
+		connection.close()
+
+
+def wait_ready(child, profile, seconds=READY_SECONDS):
+	deadline = time.monotonic() + seconds
+	while True:
+		if child.poll() is not None:
+			raise NodeError(f'the node ended at once, with {child.returncode}')
+		status, body = readyz(profile.admin_address)
+		if status == 200:
+			return
+		if time.monotonic() > deadline:
+			raise NodeError(f'the node was not ready after {seconds} s: {status} {body.strip()}')
+		time.sleep(0.02)
+
+
+def mint(macronode, actions=ACTIONS):
+	"""A token for all of `actions` (a comma between two), through the control socket."""
+	words = [*macronode, 'cap', 'mint', '--action', actions, '--ttl', '24h']
+	done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+		timeout=30)
+	if done.returncode != 0:
+		raise NodeError(f'{shlex.join(words)}: exit {done.returncode}: {done.stderr.strip()}')
+	return done.stdout.strip()
+
+
+def spawn(words, profile, log, own_session, user=None):
+	"""Starts a node, as `user` when root wants it to be another's, and records it."""
+	other = {} if user is None else {'user': user, 'group': user, 'extra_groups': []}
+	child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd='/',
+		start_new_session=own_session, **other)
+	stat = process_stat(child.pid)
+	profile.pid.write_text(f'{child.pid} {stat[2]}\n')
+	return child
+
+
+def stop_child(child, profile):
+	"""Ends a node that this process started, with all that belongs to it."""
+	tree = process_tree(child.pid)
+	for number, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, STOP_SECONDS)):
+		if child.poll() is None:
+			child.send_signal(number)
+		try:
+			child.wait(seconds)
+			break
+		except subprocess.TimeoutExpired:
+			say(f'node {child.pid} did not end within {seconds} s of {signal.Signals(number).name}')
+	gone = wait_gone(tree, STOP_SECONDS)
+	profile.pid.unlink(missing_ok=True)
+	if not gone:
+		raise NodeError(f'processes of node {child.pid} are left: {sorted(tree)}')
+
+
+def log_tail(profile, lines=40):
+	try:
+		text = profile.log.read_text(errors='replace')
+	except OSError:
+		return ''
+	return '\n'.join(text.splitlines()[-lines:])
+
+
+# --- the commands -------------------------------------------------------------------------
+
+
+def refuse_second(profile):
+	running = profile.recorded()
+	if running:
+		raise NodeError(f'node {running[0]} runs in {profile.directory} already; '
+			f'scripts/dev down {shlex.quote(str(profile.directory))} stops it')
+
+
+def up(build, directory):
+	profile = Profile(directory)
+	refuse_second(profile)
+	profile.prepare()
+	profile.write_config()
+	words = run_command(build, profile)
+	say('+ ' + shlex.join(words))
+	with open(profile.log, 'ab') as log:
+		child = spawn(words, profile, log, own_session=True)
+	try:
+		wait_ready(child, profile)
+		macronode = command(build, profile)
+		profile.write_env(child.pid, mint(macronode), macronode)
+	except (NodeError, subprocess.SubprocessError) as error:
+		stop_child(child, profile)
+		raise NodeError(f'{error}\nend of {profile.log}:\n{log_tail(profile)}') from error
+	say(f'ready: . {shlex.quote(str(profile.env))}')
+
+
+def run_foreground(build, keep):
+	profile = Profile(CHECKOUT / '.dev')
+	refuse_second(profile)
+	if not keep:
+		profile.throw_away()
+	profile.prepare()
+	profile.write_config({'log': {'format': 'text'}})
+	words = run_command(build, profile)
+	say('+ ' + shlex.join(words))
+	# Ctrl-C reaches the node too, in our process group; we outlive it to tidy up.
+	signal.signal(signal.SIGINT, lambda *_: None)
+	child = spawn(words, profile, None, own_session=False)
+	signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+	try:
+		wait_ready(child, profile)
+		macronode = command(build, profile)
+		profile.write_env(child.pid, mint(macronode), macronode)
+		say(what_to_try(profile))
+		return child.wait()
+	finally:
+		stop_child(child, profile)
+		profile.env.unlink(missing_ok=True)
+
+
+def what_to_try(profile):
+	return f"""
+The node is ready. In another terminal:
+
+  . {shlex.quote(str(profile.env))}
+  curl $BASE_URL/healthz
+  curl -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\
+       --data-binary @etc/examples/ingest.json $BASE_URL/ingest
+  curl "$BASE_URL/roots?since=0"
+  curl --unix-socket $UDS_PATH http://localhost/readyz
+  $MACRONODE status
+  $MACRONODE verify
+
+Ctrl-C stops it; the next `scripts/dev run` starts from nothing (--keep: from here).
+"""
+
+
+def down(directory, quiet=False):
+	profile = Profile(directory)
+	running = profile.recorded()
+	if running is None:
+		if not quiet:
+			raise NodeError(f'no node runs in {profile.directory}')
+		return
+	pid, start = running
+	tree = process_tree(pid)
+	if not quiet:
+		say(f'+ kill -TERM {pid}')
+	signal_process(pid, start, signal.SIGTERM)
+	killed = not wait_gone({pid: start}, STOP_SECONDS)
+	if killed:
+		say(f'+ kill -KILL {pid}')
+		signal_process(pid, start, signal.SIGKILL)
+	if not wait_gone(tree, STOP_SECONDS):
+		raise NodeError(f'processes of node {pid} are left: {sorted(tree)}')
+	profile.pid.unlink(missing_ok=True)
+	profile.env.unlink(missing_ok=True)
+	if killed:
+		raise NodeError(f'node {pid} did not end within {STOP_SECONDS} s and was killed')
+
+
+def main():
+	parser = argparse.ArgumentParser(prog='scripts/dev')
+	verbs = parser.add_subparsers(dest='verb', required=True)
+	for verb in ('up', 'run', 'down'):
+		one = verbs.add_parser(verb)
+		if verb != 'down':
+			one.add_argument('--build', type=pathlib.Path, required=True, help=argparse.SUPPRESS)
+		if verb == 'run':
+			one.add_argument('--keep', action='store_true', help='start from what is in ./.dev')
+		else:
+			one.add_argument('directory')
+		if verb == 'down':
+			one.add_argument('--quiet', action='store_true', help='say nothing when none runs')
+	options = parser.parse_args()
+	os.umask(0o022)
+	try:
+		if options.verb == 'up':
+			up(options.build.resolve(), options.directory)
+		elif options.verb == 'run':
+			return run_foreground(options.build.resolve(), options.keep)
+		else:
+			down(options.directory, options.quiet)
+	except NodeError as error:
+		say(f'scripts/dev {options.verb}: {error}')
+		return 1
+	return 0
+
+
+if __name__ == '__main__':
+	sys.exit(main())

@@ -1,0 +1,243 @@
+"""A real node for a test: its own directory, ports and settings, gone afterwards.
+
+	with Node({'limits': {'rps': 5}}) as node:
+		assert node.http('GET', '/healthz').status == 200
+
+Starting and stopping are those of scripts/dev up (scripts/lib/node.py). Nothing here waits a
+fixed time: `eventually` waits for a condition, with a limit that a loaded machine keeps. Only
+processes that this node started are signalled, by pid and start time.
+"""
+import base64
+import json
+import os
+import pathlib
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / 'scripts/lib'))
+import node as nodes  # noqa: E402
+import wire  # noqa: E402
+
+BUILD = pathlib.Path(os.environ.get('MACRONODE_BUILD', nodes.CHECKOUT / 'build-test')).resolve()
+GENEROUS_SECONDS = 60
+SAMPLE = re.compile(r'^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)(?: |$)')
+LABEL = re.compile(r'(\w+)="((?:\\.|[^"\\])*)"')
+
+
+def eventually(condition, what, seconds=GENEROUS_SECONDS):
+	"""The first true value of condition(); fails naming `what`, and the last value or error."""
+	deadline = time.monotonic() + seconds
+	while True:
+		try:
+			last = condition()
+			if last:
+				return last
+		except (OSError, wire.Closed) as error:
+			last = error
+		if time.monotonic() > deadline:
+			raise AssertionError(f'{what}: not within {seconds} s; last: {last!r}')
+		time.sleep(0.02)
+
+
+def parse_metrics(text):
+	"""{(name, (('label', 'value'), ...)): number}, labels sorted."""
+	samples = {}
+	for line in text.splitlines():
+		if not line or line.startswith('#'):
+			continue
+		match = SAMPLE.match(line)
+		if not match:
+			raise AssertionError(f'not a sample: {line!r}')
+		labels = tuple(sorted(LABEL.findall(match[2] or '')))
+		if (match[1], labels) in samples:
+			raise AssertionError(f'twice: {line!r}')
+		samples[match[1], labels] = float(match[3])
+	return samples
+
+
+def entry(kind, account, amount, **members):
+	"""One entry of an IngestRequest with a fresh id and nonce; members override."""
+	made = {
+		'id': str(uuid.uuid4()), 'ts': int(time.time() * 1000), 'kind': kind, 'account': account,
+		'amount': str(amount), 'nonce': base64.b64encode(os.urandom(16)).decode(), 'v': 1,
+	}
+	made.update(members)
+	return made
+
+
+class Node:
+	def __init__(self, overrides=None, build=BUILD, user=None, extra=(), seconds=GENEROUS_SECONDS):
+		"""`user`: uid that runs the node instead of ours (root only); `extra`: flags of `run`."""
+		self.build = build
+		self.user = user
+		self.extra = extra
+		self.seconds = seconds
+		self.child = None
+		self.directory = pathlib.Path(tempfile.mkdtemp(prefix='macronode-test-'))
+		self.directory.chmod(0o755)
+		self.profile = nodes.Profile(self.directory, user)
+		self.profile.prepare()
+		self.profile.write_config(overrides)
+		if user is not None:
+			for path in (self.directory, *self.directory.iterdir()):
+				os.chown(path, user, user, follow_symlinks=False)
+
+	def __enter__(self):
+		try:
+			return self.start()
+		except BaseException:
+			self.remove()
+			raise
+
+	def __exit__(self, kind, *_):
+		try:
+			if kind is not None:
+				print(nodes.log_tail(self.profile, 60), file=sys.stderr)
+			self.stop()
+		finally:
+			self.remove()
+
+	def remove(self):
+		shutil.rmtree(self.directory, ignore_errors=True)
+
+	# --- life -------------------------------------------------------------------------
+
+	def start(self, wait=True):
+		words = nodes.run_command(self.build, self.profile, self.extra)
+		with open(self.profile.log, 'ab') as log:
+			self.child = nodes.spawn(words, self.profile, log, own_session=True, user=self.user)
+		if wait:
+			try:
+				nodes.wait_ready(self.child, self.profile, self.seconds)
+			except nodes.NodeError:
+				print(nodes.log_tail(self.profile, 60), file=sys.stderr)
+				self.stop()
+				raise
+		return self
+
+	def stop(self):
+		"""TERM, and all of it gone; returns the exit status. Harmless when stopped already."""
+		if self.child is None:
+			return None
+		child, self.child = self.child, None
+		nodes.stop_child(child, self.profile)
+		return child.returncode
+
+	def kill_all(self):
+		"""The supervisor by SIGKILL; its workers must follow by themselves."""
+		tree = nodes.process_tree(self.child.pid)
+		self.child.kill()
+		self.child.wait()
+		self.child = None
+		if not nodes.wait_gone(tree, self.seconds):
+			raise AssertionError(f'workers outlived the supervisor: {sorted(tree)}')
+
+	def restart(self):
+		self.stop()
+		return self.start()
+
+	# --- processes --------------------------------------------------------------------
+
+	def workers(self, role=None):
+		"""{pid: start} of the running workers, or of those of one role."""
+		found = {}
+		for pid, start in nodes.process_tree(self.child.pid).items():
+			try:
+				name = pathlib.Path(f'/proc/{pid}/comm').read_text().strip()
+			except OSError:
+				continue
+			# comm holds 15 bytes: mn-prevalidator is exactly that long.
+			if pid != self.child.pid and name.startswith('mn-') and role in (None, name[3:]):
+				found[pid] = start
+		return found
+
+	def worker(self, role):
+		pids = sorted(self.workers(role))
+		if not pids:
+			raise AssertionError(f'no {role} runs')
+		return pids[0]
+
+	def signal_worker(self, role, number=signal.SIGKILL):
+		"""Signals one worker of that role; returns its pid."""
+		pid = self.worker(role)
+		start = self.workers(role)[pid]
+		if not nodes.signal_process(pid, start, number):
+			raise AssertionError(f'{role} {pid} was gone already')
+		return pid
+
+	def wait_ready(self):
+		nodes.wait_ready(self.child, self.profile, self.seconds)
+
+	# --- talking to it ----------------------------------------------------------------
+
+	def connect(self, plane='api', seconds=GENEROUS_SECONDS):
+		if plane == 'uds':
+			return wire.connect_unix(self.profile.uds, seconds)
+		address = self.profile.api_address if plane == 'api' else self.profile.admin_address
+		return wire.connect_tcp(address, seconds)
+
+	def open_http(self, plane='api'):
+		return wire.Http(self.connect(plane))
+
+	def open_oap(self):
+		return wire.Oap(self.connect('uds'))
+
+	def http(self, method, target, body=None, headers=None, plane='api', token=None):
+		"""One request on a connection of its own. A dict or list as body travels as JSON."""
+		headers = {'Connection': 'close', **(headers or {})}
+		if isinstance(body, (dict, list)):
+			body = json.dumps(body).encode()
+			headers.setdefault('Content-Type', 'application/json')
+		if token:
+			headers.setdefault('Authorization', f'Bearer {token}')
+		with self.open_http(plane) as connection:
+			return connection.request(method, target, body, headers)
+
+	def raw(self, data, plane='api'):
+		"""Sends bytes as they are; all that comes until the node closes."""
+		with self.open_http(plane) as connection:
+			connection.send(data)
+			return connection.read_to_end()
+
+	def ingest(self, entries, token, **members):
+		return self.http('POST', '/ingest', {'batch': entries, **members}, token=token)
+
+	def cli(self, *words, check=True, stdin=None):
+		"""The macronode command with this node's config."""
+		done = subprocess.run([*nodes.command(self.build, self.profile), *words], input=stdin,
+			stdin=None if stdin is not None else subprocess.DEVNULL, capture_output=True,
+			text=True, timeout=self.seconds * 5)
+		if check and done.returncode != 0:
+			raise AssertionError(f'{words}: exit {done.returncode}: {done.stdout}{done.stderr}')
+		return done
+
+	def mint(self, actions=nodes.ACTIONS):
+		return nodes.mint(nodes.command(self.build, self.profile), actions)
+
+	# --- what it says -----------------------------------------------------------------
+
+	def metrics(self):
+		response = self.http('GET', '/metrics', plane='admin')
+		if response.status != 200:
+			raise AssertionError(f'/metrics: {response!r}')
+		return parse_metrics(response.body.decode())
+
+	def metric(self, name, **labels):
+		"""The sum over all samples of that name whose labels include those given."""
+		wanted = set(labels.items())
+		return sum(value for (one, held), value in self.metrics().items()
+			if one == name and wanted <= set(held))
+
+	def log(self):
+		"""All log records; a line that is no JSON object fails the test."""
+		lines = self.profile.log.read_text().splitlines()
+		return [json.loads(line) for line in lines]
+
+	def log_text(self):
+		return self.profile.log.read_text(errors='replace')
