@@ -17,9 +17,10 @@
  * READER_PAGE_MS, whichever ends first. Between pages the caller pauses at least 1 ms while
  * a node is running, so that the log can be folded.
  *
- * Views point into the connection and die at the next call on the same reader.
+ * Views point into the reader and die at the next call on the same reader.
  * Errors: ERR_NOT_FOUND no such row; ERR_CORRUPT the row is not what the schema allows;
- * ERR_BUSY the log is being recovered, try again; ERR_IO. */
+ * ERR_BUSY the log is being recovered, try again; ERR_IO. reader_open also: ERR_NOT_FOUND no
+ * store there, ERR_STALE made by a newer version. */
 
 #define READER_PAGE_ROWS 1000u
 #define READER_PAGE_MS   20
@@ -31,12 +32,16 @@ struct reader_config {
 	bool shm_readonly; /* archive: the -shm file must not be writable for us */
 };
 
+/* All that is known before an entry is read, as of one moment. */
 struct reader_head {
-	uint64_t size;
-	struct hash root;
-	int64_t batch_ts_unix_ms;
-	uint64_t low_water;
 	struct schema_meta meta;
+	uint64_t size; /* entries in the tree = the last seq */
+	struct hash root;
+	int64_t batch_ts_unix_ms; /* of the last commit; 0 if there was none */
+	uint64_t low_water;       /* no state row is stale before this seq */
+	uint64_t control_count;
+	uint64_t audit_count;
+	struct hash audit_head; /* zeros if there is no record */
 };
 
 struct reader_entry {
@@ -48,6 +53,8 @@ struct reader_entry {
 	struct slice salt;
 	struct slice receipt;
 	struct slice idem_id;
+	uint8_t lane; /* enum draft_lane; 0 = none */
+	uint64_t lane_nonce;
 };
 
 struct reader_root {
@@ -61,7 +68,12 @@ struct reader_root {
 
 MUST_CHECK enum err reader_open(
 	const struct reader_config *config, struct reader **ret_reader, struct why *why);
-void reader_close(struct reader *reader);
+void reader_close(struct reader *reader); /* NULL is fine */
+
+/* The same functions over the writer's own connection, which it keeps. */
+struct sqlite3;
+MUST_CHECK enum err reader_borrow(
+	struct sqlite3 *db, const char *dir, struct reader **ret_reader, struct why *why);
 
 MUST_CHECK enum err reader_head(struct reader *reader, struct reader_head *ret_head);
 MUST_CHECK enum err reader_entry(
@@ -84,8 +96,10 @@ MUST_CHECK enum err reader_fingerprints(
  * *key becomes the key to go on from; *ret_done is true when nothing is left. */
 typedef bool reader_on_entry(void *context, const struct reader_entry *entry);
 typedef bool reader_on_root(void *context, const struct reader_root *root);
-/* `seq`: the record is true at it; of controls and audits 0. */
-typedef bool reader_on_row(void *context, uint64_t key, uint64_t seq, struct slice record);
+/* A state row or a control. */
+typedef bool reader_on_row(void *context, uint64_t key, struct slice record);
+typedef bool reader_on_audit(
+	void *context, uint64_t index, struct slice record, const struct hash *hash);
 
 MUST_CHECK enum err reader_entries(struct reader *reader, uint64_t *key, uint64_t last_seq,
 	reader_on_entry *on_entry, void *context, bool *ret_done);

@@ -3,10 +3,30 @@
 
 #include <stdint.h>
 
+#include "common/check.h"
+#include "common/errors.h"
+#include "common/slice.h"
 #include "common/types.h"
 #include "core/merkle.h"
+#include "store/why.h"
 
-/* What is in ledger.db, shared by the writer and the reader. */
+/* What is in ledger.db, shared by the writer and the reader:
+ *
+ *   meta          one row: what the genesis fixed, the fence, and what moves without a root
+ *   entries       seq -> leaf bytes, links to the previous entries of its accounts, and what
+ *                 is not hashed: memo and salt (erasable), receipt, idem_id, nonce lane
+ *   txids         txid -> seq, of source v2 alone; grows at its end because txids do
+ *   roots         last seq of a commit -> its first seq, root, previous root, batch_ts, fence
+ *   tiles         level << 56 | index -> 256 hashes; full ones only
+ *   fingerprints  block -> 4096 x (u64 of the key, u64 of the id); full ones only
+ *   accounts, chunks, claims, counters: state of the sequencer, key -> record
+ *   controls      index from 1 -> record
+ *   audits        index from 1 -> (record, SHA-256 of the hash before it and the record)
+ *
+ * Records are the bodies of core/batch.h as they came.
+ *
+ * Every table but txids is keyed by its rowid; there is no second index and no random key,
+ * because one costs four fifths of the rate (DESIGN.md section 12). */
 
 #define SCHEMA_VERSION          1u
 #define SCHEMA_ORIGIN_BYTES_MAX 128u
@@ -28,13 +48,12 @@ struct schema_meta {
 	char origin[SCHEMA_ORIGIN_BYTES_MAX + 1];
 };
 
-/* State of the sequencer that is written in place: key -> (seq, record).
- * Record bytes are those of core/; the store never looks inside. */
+/* State of the sequencer that is written in place, under batch_record_key(). */
 #define SCHEMA_STATE_TABLES(T) \
-	T(ACCOUNTS, accounts)  \
-	T(CHUNKS, chunks)      \
-	T(CLAIMS, claims)      \
-	T(COUNTERS, counters)
+	T(ACCOUNT, accounts)   \
+	T(CHUNK, chunks)       \
+	T(CLAIM, claims)       \
+	T(COUNTER, counters)
 
 enum schema_table {
 #define AS_ENUM(NAME, name) SCHEMA_##NAME,
@@ -42,5 +61,24 @@ enum schema_table {
 #undef AS_ENUM
 		SCHEMA_TABLE_COUNT
 };
+
+/* The key of a full tile's row. */
+#define SCHEMA_TILE_INDEX_MAX ((UINT64_C(1) << 56) - 1)
+static inline uint64_t schema_tile_key(unsigned level, uint64_t index)
+{
+	return (uint64_t)level << 56 | index;
+}
+
+/* The audit chain: SHA-256(hash of the record before, zeros for the first || record). */
+void schema_audit_link(const struct hash *before, struct slice record, struct hash *ret_hash);
+
+struct sqlite3;
+
+/* All tables and the meta row, inside the caller's transaction. */
+MUST_CHECK enum err schema_create(struct sqlite3 *db, const struct schema_meta *meta);
+/* ERR_NOT_FOUND: an empty database; ERR_STALE: of a newer version; ERR_CORRUPT: no ledger.
+ * `dir` is for the sentence. */
+MUST_CHECK enum err schema_read(
+	struct sqlite3 *db, const char *dir, struct schema_meta *ret_meta, struct why *why);
 
 #endif

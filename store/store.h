@@ -11,7 +11,7 @@
 #include "common/slice.h"
 #include "common/types.h"
 #include "core/merkle.h"
-#include "store/schema.h"
+#include "store/reader.h"
 #include "store/tail.h"
 #include "store/why.h"
 
@@ -20,8 +20,7 @@
  * fingerprints, state rows, control and audit records. Either all of it is on disk when
  * store_append says ERR_OK, or none of it ever will be, or the answer is ERR_UNKNOWN.
  *
- * The store is handed bytes, not meanings: leaves and state records are encoded and decoded
- * by core/. It computes the leaf hashes and the tree itself, from the bytes that it writes.
+ * The store computes the leaf hashes and the tree itself, from the bytes that it writes.
  *
  * After ERR_UNKNOWN or ERR_IO the handle refuses everything with ERR_UNKNOWN: close it, end
  * the process, and let a new start look at what is there (FACTS.md: a failed sync comes back
@@ -40,14 +39,7 @@ struct store_config {
 
 /* What a start knows before it has read a single entry. */
 struct store_state {
-	struct schema_meta meta; /* origin, hash, fingerprint key, schema version, fence */
-	uint64_t size;           /* entries = the last seq */
-	struct hash root;
-	int64_t batch_ts_unix_ms; /* of the last commit, 0 if there was none */
-	uint64_t low_water;       /* no state row is stale before this seq */
-	uint64_t audit_count;
-	struct hash audit_head; /* zeros if there is no record */
-	uint64_t control_count;
+	struct reader_head head;
 	struct tail_mark tail; /* as found */
 	bool tail_missing;     /* acknowledged entries are not there, or others are */
 	bool born;             /* this call was the genesis */
@@ -67,58 +59,34 @@ void store_close(struct store *store); /* NULL is fine; no checkpoint, the log p
 MUST_CHECK enum err store_acknowledge(
 	struct store *store, uint64_t size, const struct hash *root, struct why *why);
 
-/* One entry of a batch: its seq is first_seq + its position. Empty slices are stored as NULL. */
-struct store_entry {
-	struct slice leaf;         /* canonical bytes, core/entry.h */
-	uint64_t prev_account_seq; /* 0 = there is none */
-	uint64_t prev_counter_seq;
-	struct slice memo;
-	struct slice salt;
-	struct slice receipt;
-	struct slice idem_id;
-	bool has_txid; /* source v2: `txid` finds this seq */
-	struct id128 txid;
-	uint64_t key_fingerprint; /* SipHash under meta.fingerprint_key */
-	uint64_t id_fingerprint;
-};
-
-/* A row of SCHEMA_STATE_TABLES that replaces the one with the same key. */
-struct store_row {
-	enum schema_table table;
-	uint64_t key;
-	uint64_t seq; /* the record is true at this seq */
-	struct slice record;
-};
-
+/* Records are those of core/batch.h, in any order but for the entries, whose seqs run from
+ * first_seq without a gap. A batch may be without entries: its controls, audits and state rows
+ * are appended then, first_seq is still size + 1. The head is what the chain is about
+ * (DESIGN-LEDGER.md section 2). */
 struct store_batch {
 	uint64_t fence;
-	uint64_t first_seq; /* size + 1, also of a batch without entries */
+	uint64_t first_seq;
 	struct hash prev_root;
 	int64_t batch_ts_unix_ms;
-	uint64_t low_water;
-	const struct store_entry *entries;
-	size_t entry_count;
-	const struct store_row *rows;
-	size_t row_count;
-	uint64_t control_first; /* index of controls[0], counted from 1 */
-	const struct slice *controls;
-	size_t control_count;
-	const struct slice *audits; /* chained behind audit_head here, in this order */
-	size_t audit_count;
+	uint64_t low_water;   /* no chunk is stale before this seq, once this batch is in */
+	struct slice records; /* must not move during the call */
 };
 
 struct store_commit {
-	uint64_t size;
-	struct hash prev_root;
+	uint64_t size; /* after the batch */
 	struct hash root;
+	uint64_t entry_count;   /* of this batch */
+	uint64_t control_count; /* of all time, like audit_count */
 	uint64_t audit_count;
 	struct hash audit_head;
 	bool repeated; /* was there already, with the same root */
 };
 
-/* ERR_OK done; ERR_CONFLICT not an exact continuation (fence, first seq, previous root,
- * control index), nothing changed; ERR_NO_SPACE nothing changed, retry later; ERR_DENIED
- * tail_missing; ERR_IO not done; ERR_UNKNOWN. */
+/* ERR_OK done; nothing changed: ERR_CONFLICT not an exact continuation (fence, first seq,
+ * previous root, a gap), ERR_MALFORMED the records do not decode, ERR_NO_SPACE retry later,
+ * ERR_DENIED tail_missing; ERR_IO not done, and ERR_UNKNOWN: see above.
+ * A batch with entries that is already there byte for byte is done (`repeated`), whatever its
+ * fence. */
 MUST_CHECK enum err store_append(struct store *store, const struct store_batch *batch,
 	struct instant now, struct store_commit *ret_commit, struct why *why);
 
