@@ -23,7 +23,7 @@
 #include "common/limits.h"
 #include "common/slice.h"
 #include "common/types.h"
-#include "core/caveat.h"
+#include "core/caveat_set.h"
 
 #define GRANT_VERSION    1u
 #define GRANT_TAG_BYTES  HASH_BYTES

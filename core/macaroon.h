@@ -55,7 +55,7 @@ MUST_CHECK enum err macaroon_serialise(
 	const struct macaroon *macaroon, uint8_t *buffer, size_t buffer_bytes, size_t *ret_bytes);
 
 /* Text is base64url without padding; decoding refuses any other way to write the same bytes.
- * No terminating zero is written. The buffers hold TOKEN_BYTES_MAX and MACAROON_BYTES_MAX. */
+ * Encoding writes a final zero that *ret_bytes does not count. ERR_TOO_LARGE: no room. */
 MUST_CHECK enum err macaroon_text_encode(
 	struct slice bytes, char *text, size_t text_bytes, size_t *ret_bytes);
 MUST_CHECK enum macaroon_fault macaroon_text_decode(
