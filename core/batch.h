@@ -10,6 +10,7 @@
 #include "common/slice.h"
 #include "common/types.h"
 #include "core/bytes.h"
+#include "core/draft.h"
 #include "core/entry.h"
 
 /* Records: what rides from the sequencer to the committer in one batch, is stored as it is,

@@ -130,17 +130,19 @@ bool entry_asset_is_valid(struct slice asset);
  * "sys:reward_pool:<tenant>:<asset>", and of this asset if the end says so. */
 bool entry_account_is_sys(struct slice account);
 bool entry_account_is_reward_pool(struct slice account, struct slice asset);
-#define ENTRY_ISSUANCE_ACCOUNT BYTES_VIEW("sys:issuance")
+#define ENTRY_ISSUANCE_ACCOUNT ENTRY_VIEW("sys:issuance")
 
 /* (ts, id), then canonical bytes: the order inside a batch. <0, 0 or >0. */
 int entry_compare(const struct entry *a, const struct entry *b);
+
+bool entry_views_equal(struct slice a, struct slice b);
 
 /* "None" in the fixed-width members. */
 bool entry_id_is_none(const struct id128 *id);
 bool entry_hash_is_none(const struct hash *hash);
 
 /* A string literal as a view. */
-#define BYTES_VIEW(text) \
+#define ENTRY_VIEW(text) \
 	((struct slice){ .bytes = (const uint8_t *)(text), .bytes_count = sizeof(text) - 1 })
 
 #endif
