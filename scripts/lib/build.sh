@@ -7,9 +7,9 @@ build_options() {
 	build) ;;
 	build-test) printf '%s\n' -Dtest_hooks=true -Dsandbox_report=true ;;
 	build-asan) printf '%s\n' -Dtest_hooks=true -Dsandbox_report=true \
-		-Db_sanitize=address,undefined -Dbuildtype=debug -Doptimization=1 ;;
+		-Db_sanitize=address,undefined -Ddebug=true -Doptimization=1 ;;
 	build-fuzz) printf '%s\n' -Dfuzzing=true -Dtest_hooks=true -Db_lundef=false \
-		-Db_sanitize=address,undefined -Dbuildtype=debug -Doptimization=1 ;;
+		-Db_sanitize=address,undefined -Ddebug=true -Doptimization=1 ;;
 	*) die "no such build directory: $1" ;;
 	esac
 }

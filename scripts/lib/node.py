@@ -9,6 +9,7 @@ tests/system/harness.py uses the same functions. A node is named by pid *and* st
 signalled through a pidfd, so that a reused pid is never hit.
 """
 import argparse
+import base64
 import http.client
 import json
 import os
@@ -208,6 +209,7 @@ class Profile:
 			'ADMIN_URL': f'http://{self.admin_address}',
 			'UDS_PATH': self.uds,
 			'TOKEN': token,
+			'CAPABILITY_REF': capability_ref(token),
 			'SUPERVISOR_PID': pid,
 			'DATA_DIR': self.data,
 			'MACRONODE': shlex.join(macronode),
@@ -298,6 +300,19 @@ def mint(macronode, actions=ACTIONS):
 	if done.returncode != 0:
 		raise NodeError(f'{shlex.join(words)}: exit {done.returncode}: {done.stderr.strip()}')
 	return done.stdout.strip()
+
+
+def capability_ref(token):
+	"""What the entries of a request name their token by: the hex capability id in its identifier.
+
+	Macaroon v2: byte 2, then fields (type, length, bytes) of which 2 is the identifier; ours is
+	version u8, key id u32, capability id 16 bytes, and more (DESIGN-WALL.md section 4).
+	"""
+	raw = base64.urlsafe_b64decode(token + '=' * (-len(token) % 4))
+	at = 1
+	while raw[at] != 2:
+		at += 2 + raw[at + 1]  # before it only the location, below 128 bytes
+	return raw[at + 2 + 5:at + 2 + 21].hex()
 
 
 def spawn(words, profile, log, own_session, user=None):
@@ -394,8 +409,9 @@ The node is ready. In another terminal:
 
   . {shlex.quote(str(profile.env))}
   curl $BASE_URL/healthz
-  curl -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\
-       --data-binary @etc/examples/ingest.json $BASE_URL/ingest
+  sed "s/CAPABILITY_REF/$CAPABILITY_REF/; s/\\"ts\\": 0/\\"ts\\": $(date +%s%3N)/" etc/examples/ingest.json |
+    curl -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\
+         --data-binary @- $BASE_URL/ingest
   curl "$BASE_URL/roots?since=0"
   curl --unix-socket $UDS_PATH http://localhost/readyz
   $MACRONODE status

@@ -206,6 +206,9 @@ class Node:
 			return connection.read_to_end()
 
 	def ingest(self, entries, token, **members):
+		"""Posts entries, each under the token's capability unless it names another."""
+		ref = nodes.capability_ref(token)
+		entries = [{'capability_ref': ref, **one} for one in entries]
 		return self.http('POST', '/ingest', {'batch': entries, **members}, token=token)
 
 	def cli(self, *words, check=True, stdin=None):

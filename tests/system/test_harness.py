@@ -1,4 +1,5 @@
 """The harness itself: a harness that is wrong makes every test right."""
+import base64
 import contextlib
 import io
 import os
@@ -151,10 +152,10 @@ def test_a_profile_is_toml_and_its_env_is_shell():
 		assert config['limits'] == {'rps': 5}
 		assert config['uds']['path'] == str(profile.uds)
 		assert config['api']['bind_addr'] != config['admin']['bind_addr']
-		profile.write_env(12, 'to$ken', ['/bin/echo', '--config', str(profile.config)])
+		profile.write_env(12, TOKEN, ['/bin/echo', '--config', str(profile.config)])
 		shell = f'. {shlex.quote(str(profile.env))}; printf "%s\\n" "$TOKEN"; eval "$MACRONODE"'
 		out = subprocess.run(['sh', '-c', shell], check=True, capture_output=True, text=True).stdout
-		assert out == f'to$ken\n--config {profile.config}\n'
+		assert out == f'{TOKEN}\n--config {profile.config}\n'
 		assert profile.env.stat().st_mode & 0o077 == 0
 
 
@@ -212,13 +213,18 @@ def test_a_process_tree_holds_grandchildren():
 	assert nodes.wait_gone(tree, 30)
 
 
+# Location "here", then an identifier: version, key id, capability id 00..0f, iat, node hash.
+IDENTIFIER = bytes([1]) + bytes(4) + bytes(range(16)) + bytes(8) + bytes(16)
+TOKEN = base64.urlsafe_b64encode(b'\x02\x01\x04here\x02' + bytes([len(IDENTIFIER)]) + IDENTIFIER
+	+ b'\0').decode().rstrip('=')
+CAPABILITY_REF = bytes(range(16)).hex()
+
 FAKE_NODE = """#!/usr/bin/env python3
 import http.server, signal, sys, tomllib
 words = sys.argv[1:]
 config = tomllib.load(open(words[words.index('--config') + 1], 'rb'))
 if 'mint' in words:
-	print('token-of-' + str(len(words)))
-	sys.exit()
+	sys.exit(print('TOKEN'))
 if config.get('log', {}).get('level') == 'broken':
 	sys.exit('config: no such level')
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -244,7 +250,7 @@ def fake_build(directory):
 		if name.endswith('.p'):
 			(build / name).mkdir()
 		else:
-			(build / name).write_text(FAKE_NODE)
+			(build / name).write_text(FAKE_NODE.replace('TOKEN', TOKEN))
 			(build / name).chmod(0o755)
 	return build
 
@@ -257,7 +263,7 @@ def test_up_leaves_a_ready_node_and_down_ends_it():
 		try:
 			env = (home / 'env').read_text()
 			assert f'SUPERVISOR_PID={pid}\n' in env
-			assert 'TOKEN=token-of-' in env
+			assert f'TOKEN={TOKEN}\nCAPABILITY_REF={CAPABILITY_REF}\n' in env
 			assert raises(nodes.NodeError, nodes.up, build, home), 'a second one'
 		finally:
 			nodes.down(home)
@@ -281,7 +287,8 @@ def test_a_node_of_the_harness_answers_and_is_gone_with_all_it_had():
 			start = nodes.process_stat(pid)[2]
 			assert node.http('GET', '/healthz', plane='admin').json() == {}
 			assert node.log() == [{'msg': 'up'}]
-			assert node.mint().startswith('token-of-')
+			assert node.mint() == TOKEN
+			assert nodes.capability_ref(TOKEN) == CAPABILITY_REF
 			assert node.workers() == {}
 		assert not nodes.is_running(pid, start)
 		assert not node.directory.exists()
