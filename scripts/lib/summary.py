@@ -52,7 +52,8 @@ class Sum:
 		return bad > 0, planned is not None
 
 	def add_meson(self, record):
-		name, result = record['name'], record['result']
+		# meson writes project:suite / name
+		name, result = record['name'].partition(':')[2] or record['name'], record['result']
 		explained, is_tap = self.add_tap(name, record.get('stdout') or '')
 		if result == 'SKIP':
 			if not is_tap:
