@@ -3,6 +3,9 @@
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd -P)
 node_py=$root/scripts/lib/node.py
 
+# Root may work in a checkout that an ordinary user owns: git and all that call it may read it.
+export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=safe.directory GIT_CONFIG_VALUE_0=$root
+
 say() {
 	printf '%s\n' "$*" >&2
 }

@@ -426,7 +426,7 @@ def down(directory, quiet=False):
 	running = profile.recorded()
 	if running is None:
 		if not quiet:
-			raise NodeError(f'no node runs in {profile.directory}')
+			say(f'no node runs in {profile.directory}')
 		return
 	pid, start = running
 	tree = process_tree(pid)
