@@ -283,7 +283,7 @@ def wait_ready(child, profile, seconds=READY_SECONDS):
 	deadline = time.monotonic() + seconds
 	while True:
 		if child.poll() is not None:
-			raise NodeError(f'the node ended at once, with {child.returncode}')
+			raise NodeError(f'the node ended before it was ready, with {child.returncode}')
 		status, body = readyz(profile.admin_address)
 		if status == 200:
 			return
@@ -315,11 +315,11 @@ def capability_ref(token):
 	return raw[at + 2 + 5:at + 2 + 21].hex()
 
 
-def spawn(words, profile, log, own_session, user=None):
+def spawn(words, profile, log, user=None):
 	"""Starts a node, as `user` when root wants it to be another's, and records it."""
 	other = {} if user is None else {'user': user, 'group': user, 'extra_groups': []}
 	child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd='/',
-		start_new_session=own_session, **other)
+		start_new_session=True, **other)
 	stat = process_stat(child.pid)
 	profile.pid.write_text(f'{child.pid} {stat[2]}\n')
 	return child
@@ -368,7 +368,7 @@ def up(build, directory):
 	words = run_command(build, profile)
 	say('+ ' + shlex.join(words))
 	with open(profile.log, 'ab') as log:
-		child = spawn(words, profile, log, own_session=True)
+		child = spawn(words, profile, log)
 	try:
 		wait_ready(child, profile)
 		macronode = command(build, profile)
@@ -388,10 +388,10 @@ def run_foreground(build, keep):
 	profile.write_config({'log': {'format': 'text'}})
 	words = run_command(build, profile)
 	say('+ ' + shlex.join(words))
-	# Ctrl-C reaches the node too, in our process group; we outlive it to tidy up.
-	signal.signal(signal.SIGINT, lambda *_: None)
-	child = spawn(words, profile, None, own_session=False)
-	signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+	# A session of its own: Ctrl-C in the terminal must reach us alone, not each worker.
+	child = spawn(words, profile, None)
+	for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+		signal.signal(number, lambda *_: child.terminate())
 	try:
 		wait_ready(child, profile)
 		macronode = command(build, profile)

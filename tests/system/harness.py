@@ -111,7 +111,7 @@ class Node:
 	def start(self, wait=True):
 		words = nodes.run_command(self.build, self.profile, self.extra)
 		with open(self.profile.log, 'ab') as log:
-			self.child = nodes.spawn(words, self.profile, log, own_session=True, user=self.user)
+			self.child = nodes.spawn(words, self.profile, log, self.user)
 		if wait:
 			try:
 				nodes.wait_ready(self.child, self.profile, self.seconds)

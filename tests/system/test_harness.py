@@ -8,6 +8,7 @@ import shlex
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import tomllib
 
@@ -270,6 +271,26 @@ def test_up_leaves_a_ready_node_and_down_ends_it():
 		assert not nodes.is_running(pid, start)
 		assert not (home / 'env').exists()
 		nodes.down(home)  # none runs: that is what was wanted
+
+
+def test_run_stops_its_node_at_ctrl_c_and_leaves_nothing_running():
+	with open_directory() as directory:
+		checkout = pathlib.Path(directory)
+		(checkout / 'scripts/lib').mkdir(parents=True)
+		script = checkout / 'scripts/lib/node.py'
+		script.write_text(pathlib.Path(nodes.__file__).read_text())
+		build = fake_build(checkout)
+		words = [sys.executable, script, 'run', '--build', build]
+		with subprocess.Popen(words, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
+				start_new_session=True, text=True) as runner:
+			while 'Ctrl-C stops it' not in runner.stderr.readline():
+				assert runner.poll() is None
+			tree = nodes.process_tree(runner.pid)
+			assert len(tree) == 2
+			os.killpg(runner.pid, signal.SIGINT)
+			assert runner.wait(60) == 0
+		assert nodes.wait_gone(tree, 60)
+		assert not (checkout / '.dev/env').exists()
 
 
 def test_a_node_that_does_not_start_is_told_with_its_log():
