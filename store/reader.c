@@ -347,7 +347,7 @@ enum err reader_head(struct reader *reader, struct reader_head *ret_head)
 		return err;
 	}
 	err = head_read(reader, ret_head);
-	(void)sql_run(reader->end); /* of a transaction that only read */
+	sql_try(reader->end);
 	return err;
 }
 

@@ -109,7 +109,7 @@ MUST_CHECK enum err reader_rows(struct reader *reader, enum schema_table table, 
 	reader_on_row *on_row, void *context, bool *ret_done);
 MUST_CHECK enum err reader_controls(
 	struct reader *reader, uint64_t *key, reader_on_row *on_row, void *context, bool *ret_done);
-MUST_CHECK enum err reader_audits(
-	struct reader *reader, uint64_t *key, reader_on_row *on_row, void *context, bool *ret_done);
+MUST_CHECK enum err reader_audits(struct reader *reader, uint64_t *key, reader_on_audit *on_audit,
+	void *context, bool *ret_done);
 
 #endif

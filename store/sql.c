@@ -45,6 +45,12 @@ enum err sql_run(sqlite3_stmt *statement)
 	return err;
 }
 
+void sql_try(sqlite3_stmt *statement)
+{
+	(void)sqlite3_step(statement);
+	(void)sqlite3_reset(statement);
+}
+
 enum err sql_exec(sqlite3 *db, const char *text)
 {
 	return sql_err(db, sqlite3_exec(db, text, NULL, NULL, NULL));

@@ -19,6 +19,8 @@ MUST_CHECK enum err sql_err(sqlite3 *db, int code);
 MUST_CHECK enum err sql_prepare(sqlite3 *db, const char *text, sqlite3_stmt **ret_statement);
 /* Steps a statement that yields no row, and resets it. */
 MUST_CHECK enum err sql_run(sqlite3_stmt *statement);
+/* The same where a failure changes nothing: ROLLBACK, and COMMIT of what only read. */
+void sql_try(sqlite3_stmt *statement);
 MUST_CHECK enum err sql_exec(sqlite3 *db, const char *text);
 /* The first column of the first row; ERR_NOT_FOUND if there is none. */
 MUST_CHECK enum err sql_int(sqlite3 *db, const char *text, int64_t *ret_value);

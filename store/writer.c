@@ -1,0 +1,216 @@
+#include "store/writer.h"
+
+#include <stdlib.h>
+
+#include "store/sql.h"
+
+#define STATEMENTS(S)                                                                   \
+	S(begin, "BEGIN IMMEDIATE")                                                     \
+	S(commit, "COMMIT")                                                             \
+	S(rollback, "ROLLBACK")                                                         \
+	S(fence_get, "SELECT fence FROM meta WHERE id = 1")                             \
+	S(fence_put, "UPDATE meta SET fence = ?1 WHERE id = 1")                         \
+	S(moving, "UPDATE meta SET batch_ts = ?1, low_water = ?2 WHERE id = 1")         \
+	S(entry, "INSERT INTO entries VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)") \
+	S(txid, "INSERT INTO txids VALUES(?1, ?2)")                                     \
+	S(tile, "INSERT INTO tiles VALUES(?1, ?2)")                                     \
+	S(fingerprints, "INSERT INTO fingerprints VALUES(?1, ?2)")                      \
+	S(root, "INSERT INTO roots VALUES(?1, ?2, ?3, ?4, ?5, ?6)")                     \
+	S(accounts, "REPLACE INTO accounts VALUES(?1, ?2)")                             \
+	S(chunks, "REPLACE INTO chunks VALUES(?1, ?2)")                                 \
+	S(claims, "REPLACE INTO claims VALUES(?1, ?2)")                                 \
+	S(counters, "REPLACE INTO counters VALUES(?1, ?2)")                             \
+	S(claim_delete, "DELETE FROM claims WHERE key = ?1")                            \
+	S(control, "INSERT INTO controls VALUES(?1, ?2)")                               \
+	S(audit, "INSERT INTO audits VALUES(?1, ?2, ?3)")
+
+struct writer {
+	sqlite3 *db; /* borrowed */
+#define AS_MEMBER(name, text) sqlite3_stmt *name;
+	STATEMENTS(AS_MEMBER)
+#undef AS_MEMBER
+};
+
+void writer_destroy(struct writer *writer)
+{
+	if (writer == NULL) {
+		return;
+	}
+#define AS_FINALIZE(name, text) (void)sqlite3_finalize(writer->name);
+	STATEMENTS(AS_FINALIZE)
+#undef AS_FINALIZE
+	free(writer);
+}
+
+enum err writer_create(sqlite3 *db, struct writer **ret_writer)
+{
+	struct writer *writer = calloc(1, sizeof *writer);
+	enum err err = writer == NULL ? ERR_IO : ERR_OK;
+
+	if (err == ERR_OK) {
+		writer->db = db;
+	}
+#define AS_PREPARE(name, text)                              \
+	if (err == ERR_OK) {                                \
+		err = sql_prepare(db, text, &writer->name); \
+	}
+	STATEMENTS(AS_PREPARE)
+#undef AS_PREPARE
+	if (err != ERR_OK) {
+		writer_destroy(writer);
+		return err;
+	}
+	*ret_writer = writer;
+	return ERR_OK;
+}
+
+enum err writer_begin(struct writer *writer)
+{
+	return sql_run(writer->begin);
+}
+
+void writer_rollback(struct writer *writer)
+{
+	if (sqlite3_get_autocommit(writer->db) == 0) {
+		sql_try(writer->rollback);
+	}
+}
+
+/* A full disk fails the write of a frame, before the sync, and the commit mark is in the last
+ * frame: nothing of it can come back. After any other failure the frames may be in the page
+ * cache, and so in the next start's log, or not. */
+enum err writer_commit(struct writer *writer)
+{
+	enum err err = sql_run(writer->commit);
+
+	if (err == ERR_OK) {
+		return ERR_OK;
+	}
+	writer_rollback(writer);
+	return err == ERR_NO_SPACE ? ERR_NO_SPACE : ERR_UNKNOWN;
+}
+
+enum err writer_fence_get(struct writer *writer, uint64_t *ret_fence)
+{
+	bool ok = true;
+	int code = sqlite3_step(writer->fence_get);
+	enum err err = sql_err(writer->db, code);
+	uint64_t fence = 0;
+
+	if (code == SQLITE_ROW) {
+		fence = sql_get_u64(writer->fence_get, 0, &ok);
+	} else if (err == ERR_OK) {
+		err = ERR_CORRUPT;
+	}
+	(void)sqlite3_reset(writer->fence_get);
+	if (err == ERR_OK && ok) {
+		*ret_fence = fence;
+	}
+	return ok ? err : ERR_CORRUPT;
+}
+
+enum err writer_fence_put(struct writer *writer, uint64_t fence)
+{
+	sql_bind_u64(writer->fence_put, 1, fence);
+	return sql_run(writer->fence_put);
+}
+
+enum err writer_moving(struct writer *writer, int64_t batch_ts_unix_ms, uint64_t low_water)
+{
+	sql_bind_u64(writer->moving, 1, (uint64_t)batch_ts_unix_ms);
+	sql_bind_u64(writer->moving, 2, low_water);
+	return sql_run(writer->moving);
+}
+
+enum err writer_entry(struct writer *writer, uint64_t seq, const struct batch_entry *entry)
+{
+	sqlite3_stmt *insert = writer->entry;
+	const struct slice salt = { entry->salt, entry->has_memo ? ENTRY_SALT_BYTES : 0 };
+
+	sql_bind_u64(insert, 1, seq);
+	sql_bind_bytes(insert, 2, entry->leaf);
+	sql_bind_u64(insert, 3, entry->prev_account_seq);
+	sql_bind_u64(insert, 4, entry->prev_counter_seq);
+	sql_bind_bytes(insert, 5, entry->memo);
+	sql_bind_bytes(insert, 6, salt);
+	sql_bind_bytes(insert, 7, entry->receipt);
+	sql_bind_bytes(insert, 8, entry->idem_id);
+	if (entry->lane == 0) {
+		(void)sqlite3_bind_null(insert, 9);
+		(void)sqlite3_bind_null(insert, 10);
+	} else {
+		(void)sqlite3_bind_int(insert, 9, entry->lane);
+		(void)sqlite3_bind_int64(insert, 10, (int64_t)entry->lane_nonce);
+	}
+	return sql_run(insert);
+}
+
+enum err writer_txid(struct writer *writer, const struct id128 *txid, uint64_t seq)
+{
+	sql_bind_bytes(writer->txid, 1, (struct slice){ txid->bytes, ID_BYTES });
+	sql_bind_u64(writer->txid, 2, seq);
+	return sql_run(writer->txid);
+}
+
+enum err writer_tile(
+	struct writer *writer, unsigned level, uint64_t index, const struct hash hashes[TILE_WIDTH])
+{
+	sql_bind_u64(writer->tile, 1, schema_tile_key(level, index));
+	sql_bind_bytes(
+		writer->tile, 2, (struct slice){ hashes[0].bytes, TILE_WIDTH * sizeof hashes[0] });
+	return sql_run(writer->tile);
+}
+
+enum err writer_fingerprints(struct writer *writer, uint64_t block, struct slice pairs)
+{
+	sql_bind_u64(writer->fingerprints, 1, block);
+	sql_bind_bytes(writer->fingerprints, 2, pairs);
+	return sql_run(writer->fingerprints);
+}
+
+enum err writer_root(struct writer *writer, const struct writer_root *root)
+{
+	sql_bind_u64(writer->root, 1, root->last_seq);
+	sql_bind_u64(writer->root, 2, root->first_seq);
+	sql_bind_hash(writer->root, 3, root->root);
+	sql_bind_hash(writer->root, 4, root->prev_root);
+	sql_bind_u64(writer->root, 5, (uint64_t)root->batch_ts_unix_ms);
+	sql_bind_u64(writer->root, 6, root->fence);
+	return sql_run(writer->root);
+}
+
+enum err writer_row(
+	struct writer *writer, enum schema_table table, uint64_t key, struct slice record)
+{
+	sqlite3_stmt *const statements[SCHEMA_TABLE_COUNT] = {
+#define AS_STATEMENT(NAME, name) [SCHEMA_##NAME] = writer->name,
+		SCHEMA_STATE_TABLES(AS_STATEMENT)
+#undef AS_STATEMENT
+	};
+
+	sql_bind_u64(statements[table], 1, key);
+	sql_bind_bytes(statements[table], 2, record);
+	return sql_run(statements[table]);
+}
+
+enum err writer_claim_delete(struct writer *writer, uint64_t key)
+{
+	sql_bind_u64(writer->claim_delete, 1, key);
+	return sql_run(writer->claim_delete);
+}
+
+enum err writer_control(struct writer *writer, uint64_t index, struct slice record)
+{
+	sql_bind_u64(writer->control, 1, index);
+	sql_bind_bytes(writer->control, 2, record);
+	return sql_run(writer->control);
+}
+
+enum err writer_audit(
+	struct writer *writer, uint64_t index, struct slice record, const struct hash *hash)
+{
+	sql_bind_u64(writer->audit, 1, index);
+	sql_bind_bytes(writer->audit, 2, record);
+	sql_bind_hash(writer->audit, 3, hash);
+	return sql_run(writer->audit);
+}
