@@ -148,10 +148,21 @@ enum metric_bounds {
 
 #define METRIC_BOUNDS_MAX 11u
 
+enum metric_kind { METRIC_KIND_COUNTER, METRIC_KIND_GAUGE, METRIC_KIND_HISTOGRAM };
+enum metric_unit { METRIC_UNIT_ONE, METRIC_UNIT_MICROS }; /* MICROS is shown in seconds */
+enum metric_spread { METRIC_SPREAD_SUM, METRIC_SPREAD_SERVICE };
+enum metric_shown { METRIC_SHOWN_ALWAYS, METRIC_SHOWN_WHEN_SET };
+
 /* Slots of one series: a value, or buckets, the +Inf bucket and the sum. */
 enum {
 #define AS_ENUM(NAME, unit, ...) \
 	METRIC_SLOTS_##NAME = sizeof((uint64_t[]){ __VA_ARGS__ }) / sizeof(uint64_t) + 2,
+	METRIC_BOUNDS(AS_ENUM)
+#undef AS_ENUM
+};
+
+enum {
+#define AS_ENUM(NAME, unit, ...) METRIC_UNIT_OF_##NAME = METRIC_UNIT_##unit,
 	METRIC_BOUNDS(AS_ENUM)
 #undef AS_ENUM
 };
@@ -199,11 +210,6 @@ struct metrics_row {
 	const char *text;
 };
 
-enum metric_kind { METRIC_KIND_COUNTER, METRIC_KIND_GAUGE, METRIC_KIND_HISTOGRAM };
-enum metric_unit { METRIC_UNIT_ONE, METRIC_UNIT_MICROS }; /* MICROS is shown in seconds */
-enum metric_spread { METRIC_SPREAD_SUM, METRIC_SPREAD_SERVICE };
-enum metric_shown { METRIC_SHOWN_ALWAYS, METRIC_SHOWN_WHEN_SET };
-
 extern const struct metrics_row metrics_rows[METRIC_COUNT];
 
 /* This process's page: a private one that nobody reads until metrics_open. */
@@ -230,7 +236,10 @@ MUST_CHECK enum err metrics_map(int reader_fd, const struct metrics_page **ret_p
 void metrics_unmap(const struct metrics_page *page); /* NULL is fine */
 
 /* Names, labels, bounds and layout in 64 bits, for READY. */
-uint64_t metrics_table_hash(void);
+uint64_t metrics_tables_hash(void);
+
+/* The upper bounds of a histogram: series_slots - 2 of them. */
+const uint64_t *metrics_bounds(enum metric metric);
 
 /* Microseconds for MICROS bounds. */
 void metrics_observe(enum metric metric, size_t label, uint64_t value);

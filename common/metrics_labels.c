@@ -1,0 +1,106 @@
+#include "common/metrics_labels.h"
+
+#include "common/check.h"
+
+/* The texts of each dimension, in the order of its enum; NULL is never shown. */
+
+static const char *const NONE_texts[] = { "" };
+
+static const char *const ROUTE_texts[] = {
+#define AS_TEXT(NAME, method, template) "route=\"" template "\",method=\"" method "\"",
+	ROUTES(AS_TEXT)
+#undef AS_TEXT
+};
+
+static const char *const STATUS_texts[] = { "status=\"other\"",
+#define AS_TEXT(status) "status=\"" #status "\"",
+	STATUSES(AS_TEXT)
+#undef AS_TEXT
+};
+
+static const char *const REASON_texts[] = {
+#define AS_TEXT(NAME, name, status) "reason=\"" name "\"",
+	REASONS(AS_TEXT)
+#undef AS_TEXT
+};
+
+static const char *const ROLE_texts[] = {
+#define AS_TEXT(NAME, name, ...) \
+	[PROCESS_##NAME] = PROCESS_##NAME == PROCESS_CLIENT ? NULL : "service=\"" #name "\"",
+	PROCESSES(AS_TEXT)
+#undef AS_TEXT
+};
+
+static const char *const INSTANCE_texts[] = {
+#define I(n) "instance=\"" #n "\"",
+	I(0) I(1) I(2) I(3) I(4) I(5) I(6) I(7) I(8) I(9) I(10) I(11) I(12) I(13) I(14) I(15) I(16)
+#undef I
+};
+
+static const char *const QUEUE_texts[] = { "q=\"ingress\"", "q=\"preval\"", "q=\"commit\"" };
+static const char *const BUSY_QUEUE_texts[] = { "q=\"ingress\"", "q=\"commit\"" };
+static const char *const PEER_texts[] = { "peer=\"http\"", "peer=\"uds\"", "peer=\"mtls\"" };
+static const char *const BOOL_texts[] = { "state=\"false\"", "state=\"true\"" };
+static const char *const OUTCOME_texts[] = { "status=\"ok\"", "status=\"failed\"" };
+static const char *const KEX_texts[] = { "algo=\"x25519\"", "algo=\"ml-kem\"", "algo=\"hybrid\"" };
+static const char *const SIDE_texts[] = { "role=\"client\"", "role=\"server\"" };
+static const char *const KEX_FAILURE_texts[] = { "reason=\"no_common_algo\"",
+	"reason=\"policy_refused\"", "reason=\"internal\"" };
+static const char *const SIGNATURE_texts[] = { "algo=\"ed25519\"", "algo=\"ml-dsa\"",
+	"algo=\"slh-dsa\"" };
+static const char *const OP_texts[] = { "op=\"sign\"", "op=\"verify\"" };
+static const char *const PQ_MODE_texts[] = { "mode=\"off\"", "mode=\"hybrid\"",
+	"mode=\"pq-only\"" };
+
+#define AS_CHECK(NAME, count) \
+	_Static_assert(COUNT_OF(NAME##_texts) == (count), "a text for each value of " #NAME);
+METRIC_DIMENSIONS(AS_CHECK)
+#undef AS_CHECK
+
+static const char *const *const dimension_texts[METRIC_DIMENSION_COUNT] = {
+#define AS_TEXTS(NAME, count) NAME##_texts,
+	METRIC_DIMENSIONS(AS_TEXTS)
+#undef AS_TEXTS
+};
+
+static const struct labels_row {
+	enum metric_dimension outer;
+	enum metric_dimension inner;
+	size_t inner_count;
+} rows[] = {
+#define AS_ROW(NAME, outer, inner) \
+	{ METRIC_DIMENSION_##outer, METRIC_DIMENSION_##inner, METRIC_DIMENSION_##inner##_COUNT },
+	METRIC_LABELS(AS_ROW)
+#undef AS_ROW
+};
+
+static const uint16_t statuses[METRIC_STATUS_COUNT] = { 0,
+#define AS_STATUS(status) status,
+	STATUSES(AS_STATUS)
+#undef AS_STATUS
+};
+
+size_t metrics_label_route_status(enum route route, unsigned status)
+{
+	size_t index = METRIC_STATUS_COUNT - 1;
+
+	assert((unsigned)route < ROUTE_COUNT);
+	while (index > 0 && statuses[index] != status) {
+		index--;
+	}
+	return (size_t)route * METRIC_STATUS_COUNT + index;
+}
+
+const char *metrics_label_outer_text(enum metric_labels labels, size_t label)
+{
+	const struct labels_row *row = &rows[labels];
+
+	return dimension_texts[row->outer][label / row->inner_count];
+}
+
+const char *metrics_label_inner_text(enum metric_labels labels, size_t label)
+{
+	const struct labels_row *row = &rows[labels];
+
+	return dimension_texts[row->inner][label % row->inner_count];
+}
