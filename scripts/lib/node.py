@@ -28,7 +28,7 @@ CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
 UID_BASE = 47000         # one uid a role from here on, when root starts a node without users
 READY_SECONDS = 60       # generous: a loaded machine, a sanitizer build
 STOP_SECONDS = 60
-UDS_PATH_BYTES_MAX = 107 # sun_path without its NUL
+RUN_DIR_BYTES_MAX = 90   # as the config table has it: room for a socket's name in sun_path
 ACTIONS = ('ledger.ingest,wallet.issue,wallet.transfer,wallet.burn,wallet.hold,wallet.read,'
 	'rewarder.run,rewarder.inspect,rewarder.quarantine,gov.mint,gov.reverse,gov.propose,'
 	'gov.approve,gov.freeze,object.put,object.get,admin.status,admin.reload,admin.shutdown,'
@@ -129,8 +129,9 @@ def is_reachable(directory):
 
 
 def make_directory(path):
-	path.mkdir(parents=True, exist_ok=True)
-	if os.getuid() == 0:
+	"""Ours can be passed through; one that was there already keeps its mode."""
+	if not path.is_dir():
+		path.mkdir(parents=True)
 		path.chmod(0o711)
 
 
@@ -152,7 +153,7 @@ class Profile:
 	def prepare(self):
 		make_directory(self.directory)
 		unreachable = self.user == 0 and not is_reachable(self.directory)
-		too_long = len(os.fsencode(self.directory / 'run/macronode.sock')) > UDS_PATH_BYTES_MAX
+		too_long = len(os.fsencode(self.directory / 'run')) > RUN_DIR_BYTES_MAX
 		elsewhere = None
 		for name in ('data', 'run'):
 			path = self.directory / name
@@ -170,7 +171,7 @@ class Profile:
 
 	def make_elsewhere(self, unreachable):
 		elsewhere = pathlib.Path(tempfile.mkdtemp(prefix='macronode-'))
-		make_directory(elsewhere)
+		elsewhere.chmod(0o711)
 		why = ('other users cannot pass through it' if unreachable
 			else 'its name is too long for a socket')
 		say(f'{self.directory}: {why}; data and run are links into {elsewhere}')
@@ -315,11 +316,11 @@ def capability_ref(token):
 	return raw[at + 2 + 5:at + 2 + 21].hex()
 
 
-def spawn(words, profile, log, user=None):
+def spawn(words, profile, log, user=None, environment=None):
 	"""Starts a node, as `user` when root wants it to be another's, and records it."""
 	other = {} if user is None else {'user': user, 'group': user, 'extra_groups': []}
 	child = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd='/',
-		start_new_session=True, **other)
+		start_new_session=True, env=environment, **other)
 	stat = process_stat(child.pid)
 	profile.pid.write_text(f'{child.pid} {stat[2]}\n')
 	return child

@@ -26,6 +26,7 @@ import wire  # noqa: E402
 
 BUILD = pathlib.Path(os.environ.get('MACRONODE_BUILD', nodes.CHECKOUT / 'build-test')).resolve()
 GENEROUS_SECONDS = 60
+OUR_VARIABLES = re.compile(r'^(MACRO|RON|SVC|OTEL|PQ|TLS)_|^AMNESIA$')
 SAMPLE = re.compile(r'^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)(?: |$)')
 LABEL = re.compile(r'(\w+)="((?:\\.|[^"\\])*)"')
 
@@ -71,12 +72,20 @@ def entry(kind, account, amount, **members):
 	return made
 
 
+def clean_environment():
+	"""Ours without what would configure a node."""
+	return {name: value for name, value in os.environ.items() if not OUR_VARIABLES.match(name)}
+
+
 class Node:
-	def __init__(self, overrides=None, build=BUILD, user=None, extra=(), seconds=GENEROUS_SECONDS):
-		"""`user`: uid that runs the node instead of ours (root only); `extra`: flags of `run`."""
+	def __init__(self, overrides=None, build=BUILD, user=None, extra=(), environment=None,
+			seconds=GENEROUS_SECONDS):
+		"""`user`: uid that runs the node instead of ours (root only); `extra`: flags of `run`;
+		`environment`: variables besides the usual ones."""
 		self.build = build
 		self.user = user
 		self.extra = extra
+		self.environment = {**clean_environment(), **(environment or {})}
 		self.seconds = seconds
 		self.child = None
 		self.directory = pathlib.Path(tempfile.mkdtemp(prefix='macronode-test-'))
@@ -111,7 +120,7 @@ class Node:
 	def start(self, wait=True):
 		words = nodes.run_command(self.build, self.profile, self.extra)
 		with open(self.profile.log, 'ab') as log:
-			self.child = nodes.spawn(words, self.profile, log, self.user)
+			self.child = nodes.spawn(words, self.profile, log, self.user, self.environment)
 		if wait:
 			try:
 				nodes.wait_ready(self.child, self.profile, self.seconds)
@@ -213,9 +222,8 @@ class Node:
 
 	def cli(self, *words, check=True, stdin=None):
 		"""The macronode command with this node's config."""
-		done = subprocess.run([*nodes.command(self.build, self.profile), *words], input=stdin,
-			stdin=None if stdin is not None else subprocess.DEVNULL, capture_output=True,
-			text=True, timeout=self.seconds * 5)
+		done = subprocess.run([*nodes.command(self.build, self.profile), *words], text=True,
+			input=stdin or '', capture_output=True, env=self.environment, timeout=self.seconds * 5)
 		if check and done.returncode != 0:
 			raise AssertionError(f'{words}: exit {done.returncode}: {done.stdout}{done.stderr}')
 		return done

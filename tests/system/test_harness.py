@@ -164,7 +164,7 @@ def test_a_directory_whose_name_is_too_long_for_a_socket_gets_links():
 	with open_directory() as directory:
 		profile = nodes.Profile(pathlib.Path(directory) / ('x' * 100))
 		profile.prepare()
-		assert len(str(profile.uds)) <= nodes.UDS_PATH_BYTES_MAX
+		assert len(str(profile.run)) <= nodes.RUN_DIR_BYTES_MAX
 		elsewhere = profile.data.parent
 		profile.throw_away()
 		assert not elsewhere.exists()
@@ -182,6 +182,13 @@ def test_a_directory_that_others_cannot_enter_is_not_used_by_root():
 		assert nodes.is_reachable(profile.data)
 		assert nodes.is_reachable(profile.run)
 		profile.throw_away()
+
+
+def test_a_directory_that_was_there_keeps_its_mode():
+	with open_directory() as directory:
+		os.chmod(directory, 0o1777)
+		nodes.Profile(directory).prepare()
+		assert os.stat(directory).st_mode & 0o7777 == 0o1777
 
 
 def test_a_signal_reaches_a_process_only_with_its_start_time():
