@@ -8,6 +8,9 @@ enum flag {
 	FLAGS_ALL = (1 << 4) - 1,
 };
 
+/* flags, two previous seqs, two fingerprints, the leaf's length */
+#define ENTRY_LEAF_OFFSET (1u + 4 * 8u + 2u)
+
 /* Leaves room for the head; end() fills in what became of the body. A record without room is
  * not there at all: the writer fails before or in the body, and nobody reads it. */
 static uint8_t *begin(struct byte_writer *out, enum batch_type type)
@@ -85,6 +88,8 @@ void batch_put_chunk(struct byte_writer *out, const struct batch_chunk *chunk)
 		byte_put_u128(out, chunk->balances[i].available);
 		byte_put_u128(out, chunk->balances[i].held);
 		byte_put_u64(out, chunk->balances[i].last_seq);
+		byte_put_u128(out, chunk->balances[i].spent);
+		byte_put_u32(out, chunk->balances[i].day);
 	}
 	end(out, head);
 }
@@ -223,6 +228,8 @@ enum err batch_get_chunk(struct slice body, struct batch_chunk *ret_chunk)
 		ret_chunk->balances[i].available = byte_get_u128(&in);
 		ret_chunk->balances[i].held = byte_get_u128(&in);
 		ret_chunk->balances[i].last_seq = byte_get_u64(&in);
+		ret_chunk->balances[i].spent = byte_get_u128(&in);
+		ret_chunk->balances[i].day = byte_get_u32(&in);
 	}
 	return ERR_OK;
 }
@@ -356,17 +363,24 @@ bool batch_claim_is_closed(const struct batch_claim *claim)
 	return claim->effect == EFFECT_NONE && claim->taken == claim->amount;
 }
 
+/* Of an ENTRY, without decoding the rest. */
+static uint64_t body_seq(struct slice body)
+{
+	struct byte_reader in = byte_reader_of(body);
+
+	(void)byte_take(&in, ENTRY_LEAF_OFFSET);
+	(void)byte_get_u16(&in); /* the leaf's version */
+	return byte_get_u64(&in);
+}
+
 enum err batch_find_entry(struct slice records, uint64_t seq, struct batch_entry *ret_entry)
 {
 	struct byte_reader in = byte_reader_of(records);
 	struct batch_record record;
-	struct batch_entry entry;
 
 	while (batch_next(&in, &record)) {
-		if (record.type == BATCH_ENTRY && batch_get_entry(record.body, &entry) == ERR_OK &&
-			entry_leaf_seq(entry.leaf) == seq) {
-			*ret_entry = entry;
-			return ERR_OK;
+		if (record.type == BATCH_ENTRY && body_seq(record.body) == seq) {
+			return batch_get_entry(record.body, ret_entry);
 		}
 	}
 	return ERR_NOT_FOUND;

@@ -26,7 +26,7 @@
  *            LANE: lane u8, lane_nonce u64
  *   ACCOUNT  index u32 | name | asset
  *   CHUNK    number u32 | true at seq u64 | count u8 | count x (available u128, held u128,
- *            last seq u64)
+ *            last seq u64, spent u128, day u32)
  *   CLAIM    original seq u64 | original id 16 | effect u8 | account index u32 | amount u128
  *            taken u128 | expires u64
  *   COUNTER  number u32 | counter id 16 | day u32 | spent u128 | asset
@@ -48,7 +48,7 @@
 
 #define BATCH_HEAD_BYTES               5u
 #define BATCH_CHUNK_ACCOUNTS           64u
-#define BATCH_CHUNK_ACCOUNT_BYTES      40u
+#define BATCH_CHUNK_ACCOUNT_BYTES      60u
 #define BATCH_CHUNK_BYTES_MAX          (13u + BATCH_CHUNK_ACCOUNTS * BATCH_CHUNK_ACCOUNT_BYTES)
 #define BATCH_RECEIPT_BYTES_MAX        1280u /* a draft's, and three members more */
 #define BATCH_CONTROL_VALUE_BYTES_MAX  512u
@@ -103,6 +103,8 @@ struct batch_balance {
 	u128 available;
 	u128 held;
 	uint64_t last_seq;
+	u128 spent;   /* by /v1 debits on `day` (wallet.daily_ceiling) */
+	uint32_t day; /* days since 1970, UTC */
 };
 
 /* Accounts number * 64 ... number * 64 + count - 1. */
