@@ -59,16 +59,20 @@ static void the_vectors_hold_in_all_three_modes(void **state)
 
 	(void)state;
 	while (fgets(line, sizeof line, file) != NULL) {
-		char plain[65], keyed[65], derived[65];
+		const char *plain, *keyed, *derived;
 		struct blake3 stream;
 		struct hash hash;
 		size_t count;
+		char *words = line;
 
 		if (line[0] == '#') {
 			continue;
 		}
-		assert_int_equal(
-			sscanf(line, "%zu %64s %64s %64s", &count, plain, keyed, derived), 4);
+		count = strtoul(strsep(&words, " "), NULL, 10);
+		plain = strsep(&words, " ");
+		keyed = strsep(&words, " ");
+		derived = strsep(&words, "\n");
+		assert_non_null(derived);
 		assert_true(count <= sizeof input);
 		blake3_hash(input, count, &hash);
 		assert_hash(&hash, plain);
