@@ -24,7 +24,8 @@ void log_sink_destroy(struct log_sink *sink); /* writes what goes without waitin
 void log_sink_put(struct log_sink *sink, const char *line, size_t line_bytes);
 
 /* Writes what goes without waiting. Call once a turn of the loop, and when the fd is
- * writable. True when nothing is left. */
+ * writable. True when nothing is left; false: wait until the fd is writable. SIGPIPE must be
+ * ignored. */
 bool log_sink_flush(struct log_sink *sink);
 
 int log_sink_fd(const struct log_sink *sink); /* to watch while flush returns false */
