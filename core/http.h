@@ -105,7 +105,7 @@ enum http_decision {
 struct http_answer {
 	uint16_t status; /* 0: no answer yet, the request goes on */
 	bool close;
-	const char *name; /* lower case, stable: a metric label, a log field */
+	const char *name; /* as in the table, for logs and tests */
 	const char *text; /* one sentence for the client */
 };
 
