@@ -43,8 +43,9 @@ struct caveat_set {
 
 void caveat_set_init(struct caveat_set *ret_set);
 
-/* iat_unix_s is the token's (for ttl=); counter_id belongs to a DAILY caveat (macaroon.h), and
- * is ignored for others. ERR_TOO_LARGE: more than TOKEN_CAVEATS_MAX; the set is unchanged. */
+/* iat_unix_s is the token's (for ttl=), at most CAVEAT_UNIX_S_MAX; counter_id belongs to a DAILY
+ * caveat (macaroon.h), and is ignored for others. ERR_TOO_LARGE: more than TOKEN_CAVEATS_MAX; the
+ * set is unchanged. */
 MUST_CHECK enum err caveat_set_add(struct caveat_set *set, const struct caveat *caveat,
 	uint64_t iat_unix_s, const struct id128 *counter_id);
 
