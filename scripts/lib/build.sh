@@ -1,15 +1,16 @@
 # Sourced by scripts/dev: the four build directories, all in the checkout and all kept.
-#   build       as it is installed            build-asan  address and undefined sanitizers
-#   build-test  with hooks for the tests      build-fuzz  libFuzzer, clang
+#   build       as it is installed          build-asan  address and undefined sanitizers, clang
+#   build-test  with hooks for the tests    build-fuzz  libFuzzer, clang
+# So an everyday test run holds the code against both compilers.
 
 build_options() {
 	case $1 in
 	build) ;;
 	build-test) printf '%s\n' -Dtest_hooks=true -Dsandbox_report=true ;;
 	build-asan) printf '%s\n' -Dtest_hooks=true -Dsandbox_report=true \
-		-Db_sanitize=address,undefined -Ddebug=true -Doptimization=1 ;;
-	build-fuzz) printf '%s\n' -Dfuzzing=true -Dtest_hooks=true -Db_lundef=false \
-		-Db_sanitize=address,undefined -Ddebug=true -Doptimization=1 ;;
+		-Db_lundef=false -Db_sanitize=address,undefined -Ddebug=true -Doptimization=1 ;;
+	build-fuzz) printf '%s\n' -Dtest_hooks=true -Dfuzzing=true \
+		-Db_lundef=false -Db_sanitize=address,undefined -Ddebug=true -Doptimization=1 ;;
 	*) die "no such build directory: $1" ;;
 	esac
 }
@@ -17,7 +18,9 @@ build_options() {
 # Sets a directory up, or anew when its options here have changed since.
 configure() {
 	local name=$1 compiler=${CC:-gcc} options wanted setup=()
-	[ "$name" != build-fuzz ] || compiler=clang
+	case $name in
+	build-asan | build-fuzz) compiler=clang ;;
+	esac
 	options=$(build_options "$name")
 	wanted="CC=$compiler $options"
 	if [ -f "$root/$name/build.ninja" ]; then
@@ -30,6 +33,7 @@ configure() {
 	printf '%s\n' "$wanted" >"$root/$name/dev-options"
 }
 
+# build DIRECTORY [TARGET...]
 build() {
-	configure "$1" && run ninja -C "$root/$1" >&2
+	configure "$1" && run ninja -C "$root/$1" "${@:2}" >&2
 }

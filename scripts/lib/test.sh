@@ -79,8 +79,8 @@ fuzz_all() {
 
 run_fuzz() {
 	local tap=$root/build-fuzz/fuzz.tap
-	need_packages fuzz
-	if ! build build-fuzz; then
+	need_packages clang
+	if ! build build-fuzz fuzzers; then
 		failures+=("build-fuzz: could not be built")
 		return 0
 	fi
@@ -109,7 +109,7 @@ dev_test() {
 		esac
 		shift
 	done
-	need_packages build test
+	need_packages build clang test
 	if [ -n "$gdb" ]; then
 		need_packages gdb
 		build build-test
