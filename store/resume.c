@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "core/bytes.h"
-#include "core/entry.h"
+#include "core/siphash.h"
 
 enum err resume_tile_load(
 	void *reader, unsigned level, uint64_t index, struct hash ret_hashes[TILE_WIDTH])
@@ -55,16 +55,22 @@ static enum err resume_tree(
 	return memcmp(&root, &head->root, sizeof root) == 0 ? ERR_OK : ERR_CORRUPT;
 }
 
-static uint64_t fingerprint_of_key(const uint8_t *key, const struct entry *entry)
+uint64_t resume_key_fingerprint(
+	const uint8_t key[FINGERPRINT_KEY_BYTES], const struct entry *entry)
 {
-	(void)key;
-	return entry->seq;
+	uint8_t bytes[1 + ACCOUNT_BYTES_MAX + ID_BYTES];
+	struct byte_writer out = byte_writer_of(bytes, sizeof bytes);
+
+	byte_put_u8(&out, (uint8_t)entry->source);
+	byte_put_bytes(&out, entry->account.bytes, entry->account.bytes_count);
+	byte_put_id128(&out, &entry->nonce);
+	return siphash_24(key, bytes, out.used);
 }
 
-static uint64_t fingerprint_of_id(const uint8_t *key, const struct entry *entry)
+uint64_t resume_id_fingerprint(
+	const uint8_t key[FINGERPRINT_KEY_BYTES], const struct entry *entry)
 {
-	(void)key;
-	return entry->seq;
+	return siphash_24(key, entry->id.bytes, ID_BYTES);
 }
 
 struct refill {
@@ -83,8 +89,8 @@ static bool refill_entry(void *context, const struct reader_entry *row)
 		return false;
 	}
 	(void)resume_fingerprint(refill->memory, row->seq,
-		fingerprint_of_key(refill->meta->fingerprint_key, &entry),
-		fingerprint_of_id(refill->meta->fingerprint_key, &entry));
+		resume_key_fingerprint(refill->meta->fingerprint_key, &entry),
+		resume_id_fingerprint(refill->meta->fingerprint_key, &entry));
 	return true;
 }
 

@@ -85,8 +85,8 @@ struct store_commit {
 /* ERR_OK done; nothing changed: ERR_CONFLICT not an exact continuation (fence, first seq,
  * previous root, a gap), ERR_MALFORMED the records do not decode, ERR_NO_SPACE retry later,
  * ERR_DENIED tail_missing; ERR_IO not done, and ERR_UNKNOWN: see above.
- * A batch with entries that is already there byte for byte is done (`repeated`), whatever its
- * fence. */
+ * A batch whose leaves and previous root are there already, as one commit, is done
+ * (`repeated`), whatever its fence. */
 MUST_CHECK enum err store_append(struct store *store, const struct store_batch *batch,
 	struct instant now, struct store_commit *ret_commit, struct why *why);
 
