@@ -120,6 +120,19 @@ static void a_limit_is_held_while_bytes_come_in(void **state)
 	assert_int_equal(http_scan(&scan, &limits, byte, &used), HTTP_HEAD_TOO_LARGE);
 }
 
+static void a_version_is_refused_at_its_ninth_byte(void **state)
+{
+	static const char line[] = "GET / HTTP/1.1x";
+	struct http_scan scan = { .bytes_count = 0 };
+	struct slice bytes = { (const uint8_t *)line, sizeof line - 2 };
+	size_t used;
+
+	(void)state;
+	assert_int_equal(http_scan(&scan, &http_limits_default, bytes, &used), HTTP_MORE);
+	bytes = (struct slice){ bytes.bytes + used, 1 };
+	assert_int_equal(http_scan(&scan, &http_limits_default, bytes, &used), HTTP_REQUEST_LINE);
+}
+
 static void trailers_are_field_lines_without_a_request_line(void **state)
 {
 	static const char trailers[] = "X: y\r\n\r\n";
@@ -173,6 +186,7 @@ int main(void)
 		cmocka_unit_test(the_head_may_be_as_long_as_its_limit),
 		cmocka_unit_test(the_head_may_have_as_many_fields_as_its_limit),
 		cmocka_unit_test(a_limit_is_held_while_bytes_come_in),
+		cmocka_unit_test(a_version_is_refused_at_its_ninth_byte),
 		cmocka_unit_test(trailers_are_field_lines_without_a_request_line),
 		cmocka_unit_test(each_byte_at_each_place_is_text_or_refused),
 	};

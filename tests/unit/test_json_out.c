@@ -139,6 +139,35 @@ static void a_string_is_escaped_and_made_valid(void **state)
 	}
 }
 
+static void a_character_that_the_end_cuts_is_replaced(void **state)
+{
+	static const char whole[] = "\xf0\x9f\x98\x80";
+	struct json_out out;
+	uint8_t bytes[ROOM_BYTES];
+
+	(void)state;
+	json_out_init(&out, bytes, sizeof bytes);
+	json_out_string(&out, bytes_slice(whole, 1));
+	assert_finished(&out, "\"\xef\xbf\xbd\"");
+}
+
+static void a_level_that_opens_again_starts_without_a_comma(void **state)
+{
+	struct json_out out;
+	uint8_t bytes[ROOM_BYTES];
+
+	(void)state;
+	json_out_init(&out, bytes, sizeof bytes);
+	json_out_array_begin(&out);
+	for (unsigned i = 0; i < 2; i++) {
+		json_out_array_begin(&out);
+		json_out_u64(&out, i);
+		json_out_array_end(&out);
+	}
+	json_out_array_end(&out);
+	assert_finished(&out, "[[0],[1]]");
+}
+
 static void numbers_reach_their_ends(void **state)
 {
 	struct json_out out;
@@ -181,6 +210,8 @@ int main(void)
 		cmocka_unit_test(a_document_has_its_commas_where_they_belong),
 		cmocka_unit_test(each_room_that_is_too_small_is_reported_at_the_end),
 		cmocka_unit_test(a_string_is_escaped_and_made_valid),
+		cmocka_unit_test(a_character_that_the_end_cuts_is_replaced),
+		cmocka_unit_test(a_level_that_opens_again_starts_without_a_comma),
 		cmocka_unit_test(numbers_reach_their_ends),
 		cmocka_unit_test(arrays_nest_to_the_bound),
 	};
