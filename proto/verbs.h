@@ -86,6 +86,7 @@
 #define PAYLOAD_REPORT(FIXED, SIZED) \
 	FIXED(u8, phase)             \
 	FIXED(u64, seq)              \
+	FIXED(u64, lag_ms)           \
 	FIXED(hash, root)            \
 	SIZED(text, VERB_TEXT_BYTES_MAX)
 #define PAYLOAD_FAILED(FIXED, SIZED) SIZED(text, VERB_TEXT_BYTES_MAX)
@@ -100,13 +101,13 @@
 	FIXED(u8, ready)                \
 	FIXED(u8, degraded)             \
 	FIXED(u8, draining)             \
+	FIXED(u8, safe_mode)            \
 	FIXED(u8, kms_ready)            \
 	FIXED(u8, sequencer_ready)      \
 	FIXED(u8, committer_ready)      \
 	FIXED(u8, archive_ready)        \
-	FIXED(u8, prevalidators_ready)  \
-	FIXED(u64, seq)                 \
-	FIXED(hash, root)               \
+	FIXED(u8, prevalidator_ready)   \
+	FIXED(u64, lag_ms)              \
 	SIZED(reason, VERB_TEXT_BYTES_MAX)
 #define PAYLOAD_CAP_MINT(FIXED, SIZED) SIZED(caveats, VERB_CAVEATS_BYTES_MAX)
 #define PAYLOAD_CAP_REVOKE(FIXED, SIZED) \
@@ -129,6 +130,17 @@
 	FIXED(u8, status)                   \
 	FIXED(u64, after_seq)               \
 	SIZED(text, VERB_TEXT_BYTES_MAX)
+
+/* --- the control socket: whoever is root or our own uid, and the supervisor --- */
+
+#define PAYLOAD_CTL_STATUS(FIXED, SIZED) FIXED(u8, detail)
+#define PAYLOAD_CTL_STOP(FIXED, SIZED)   SIZED(reason, VERB_TEXT_BYTES_MAX)
+#define PAYLOAD_CTL_MINT(FIXED, SIZED)   SIZED(caveats, VERB_CAVEATS_BYTES_MAX)
+#define PAYLOAD_CTL_REVOKE(FIXED, SIZED) PAYLOAD_CAP_REVOKE(FIXED, SIZED)
+#define PAYLOAD_CTL_LIST(FIXED, SIZED)   PAYLOAD_CAP_LIST(FIXED, SIZED)
+#define PAYLOAD_CTL_GOVERN(FIXED, SIZED) PAYLOAD_GOVERN(FIXED, SIZED)
+/* status: enum err; text: JSON, a token, or the sentence that says why not */
+#define PAYLOAD_CTL_ANSWER(FIXED, SIZED) PAYLOAD_CAP_ANSWER(FIXED, SIZED)
 
 /* --- the diagnostic that crosses three roles (public verb HEALTH_PING) --- */
 
@@ -200,7 +212,7 @@
 	SIZED(idem_id, IDEM_ID_BYTES_MAX)  \
 	SIZED(grant, VERB_GRANT_BYTES_MAX) \
 	SIZED(drafts, VERB_DRAFTS_BYTES_MAX)
-/* reasons: {u16 index, u8 reason, u16 detail} each */
+/* reasons: {u32 index, u8 enum detail} each */
 #define PAYLOAD_VERDICT(FIXED, SIZED) \
 	FIXED(u16, status)            \
 	FIXED(u8, accepted)           \
@@ -296,7 +308,8 @@
 #define BY_WORKER (((1u << PROCESS_COUNT) - 1) & ~(BY(CLIENT) | BY(SUPERVISOR)))
 
 /* id      NAME             name             sender            receiver          kind
- * An id is never reused. 0x0100: fd 3. 0x0180: fd 3, one role. 0x0200: links. */
+ * An id is never reused. 0x0100: fd 3. 0x0180: fd 3, one role. 0x0200: links.
+ * 0x0400: the control socket. */
 #define OAP_VERBS(VERB)                                                                  \
 	VERB(0x0100, SETUP_CONFIG, setup_config, BY(SUPERVISOR), BY_WORKER, CONTROL)     \
 	VERB(0x0101, SETUP_FD, setup_fd, BY(SUPERVISOR), BY_WORKER, CONTROL)             \
@@ -352,7 +365,14 @@
 	VERB(0x0250, PROBE, probe, BY_EDGE, BY(PREVALIDATOR), REQUEST)                   \
 	VERB(0x0251, PROBE_ORDER, probe_order, BY(PREVALIDATOR), BY(SEQUENCER), REQUEST) \
 	VERB(0x0252, PROBE_ECHO, probe_echo, BY(SEQUENCER), BY_EDGE, REPLY)              \
-	VERB(0x0253, PROBE_REFUSED, probe_refused, BY(PREVALIDATOR), BY_EDGE, REPLY)
+	VERB(0x0253, PROBE_REFUSED, probe_refused, BY(PREVALIDATOR), BY_EDGE, REPLY)     \
+	VERB(0x0400, CTL_STATUS, ctl_status, BY(CLIENT), BY(SUPERVISOR), REQUEST)        \
+	VERB(0x0401, CTL_STOP, ctl_stop, BY(CLIENT), BY(SUPERVISOR), REQUEST)            \
+	VERB(0x0402, CTL_MINT, ctl_mint, BY(CLIENT), BY(SUPERVISOR), REQUEST)            \
+	VERB(0x0403, CTL_REVOKE, ctl_revoke, BY(CLIENT), BY(SUPERVISOR), REQUEST)        \
+	VERB(0x0404, CTL_LIST, ctl_list, BY(CLIENT), BY(SUPERVISOR), REQUEST)            \
+	VERB(0x0405, CTL_GOVERN, ctl_govern, BY(CLIENT), BY(SUPERVISOR), REQUEST)        \
+	VERB(0x0406, CTL_ANSWER, ctl_answer, BY(SUPERVISOR), BY(CLIENT), REPLY)
 
 /* Credit of a link and direction: requests in the receiver's hands, and their payload bytes.
  * A direction without a row has none: no REQUEST goes that way. Why each is as large as it is:
@@ -371,6 +391,7 @@
 	WINDOW(SEQUENCER, COMMITTER, 2, 2097152)      \
 	WINDOW(COMMITTER, SEQUENCER, 8, 8388608)      \
 	WINDOW(SEQUENCER, ARCHIVE, 64, 2097152)       \
+	WINDOW(CLIENT, SUPERVISOR, 4, 65536)          \
 	WINDOW(SUPERVISOR, KMS, 16, 262144)           \
 	WINDOW(SUPERVISOR, SEQUENCER, 16, 65536)
 
@@ -401,14 +422,11 @@ OAP_VERBS(AS_STRUCT)
 #undef SIZED_MEMBER
 #undef FIXED_MEMBER
 
-struct peer; /* common/peer.h */
-
 /* Where a frame came from. process, instance and generation are those of the socket that it
  * came in on, never of the wire. */
 struct oap_from {
-	struct peer *peer;
 	uint64_t corr_id;
-	uint32_t generation;
+	uint32_t generation; /* of the sender's process */
 	uint32_t payload_bytes;
 	uint16_t verb;
 	uint8_t process;

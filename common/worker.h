@@ -1,0 +1,103 @@
+#ifndef COMMON_WORKER_H
+#define COMMON_WORKER_H
+
+/* A worker's main is a declaration; the order of its birth is written once, in worker.c:
+ *
+ *   name, no ptrace, no core, death with the supervisor    (identity was dropped before exec)
+ *   configuration and fds from fd 3
+ *   Landlock -> open -> syscall filter -> ready -> READY -> the loop
+ *
+ * Links come later, inside the loop, one LINK at a time, at start and at restart alike. */
+
+#include <stdnoreturn.h>
+
+#include "common/config.h"
+#include "common/landlock.h"
+#include "common/peer.h"
+#include "common/sandbox.h"
+
+/* What an fd of SETUP_FD is for. */
+enum setup_fd {
+	SETUP_FD_LOG,        /* write end of the log pipe */
+	SETUP_FD_METRICS,    /* our own page, read and write */
+	SETUP_FD_PAGE,       /* admin: the page of process << 8 | instance, read only */
+	SETUP_FD_LISTEN_TCP, /* the plane's TCP listener */
+	SETUP_FD_LISTEN_UDS, /* API: the UNIX listener */
+	SETUP_FD_LOCK,       /* committer: the lock of the data directory */
+	SETUP_FD_KIND_COUNT
+};
+
+/* How far a worker is, as it tells the supervisor, and from there readiness and status. */
+enum worker_phase {
+	PHASE_STARTING, /* no READY yet */
+	PHASE_LOADING,  /* in the loop, waiting for others or replaying */
+	PHASE_SERVING,
+	PHASE_SAFE_MODE, /* reads only; the text says why */
+	PHASE_DRAINED,
+};
+
+#define WORKER_PATHS_MAX 4u
+
+struct worker;
+
+struct worker_spec {
+	unsigned process;
+	void *self; /* the process's whole state; nothing else is global */
+	const struct oap_handlers *handlers;
+	const struct sandbox_policy *sandbox; /* beyond the base; NULL: nothing */
+
+	/* What may be opened from here on; how many. NULL: nothing. */
+	size_t (*paths)(void *self, const struct worker *worker,
+		struct landlock_path ret_paths[WORKER_PATHS_MAX]);
+	/* Before the filter: open files, map memory. Ends with worker_fail when it cannot. */
+	void (*open)(void *self, struct worker *worker);
+	/* Behind the filter: everything else. May be NULL. */
+	void (*ready)(void *self, struct worker *worker);
+
+	void (*link_up)(void *self, const struct oap_from *whom);   /* may be NULL */
+	void (*link_lost)(void *self, const struct oap_from *whom); /* may be NULL */
+	void (*turn)(void *self);                                   /* may be NULL */
+	/* No new work; worker_drained() when the last answer is out. NULL: at once. */
+	void (*drain)(void *self, uint64_t deadline_mono_ms);
+};
+
+struct worker_fd {
+	uint8_t what;
+	uint16_t index;
+	int fd;
+};
+
+struct worker {
+	const struct worker_spec *spec;
+	struct ev_loop *loop;
+	struct mesh mesh;
+	struct config config;
+	uint8_t instance;
+	uint32_t generation; /* of this process: new with each restart, never 0 */
+	uint8_t sandbox_mode;
+	bool setup_done;
+	struct worker_fd fds[PEER_FDS_MAX];
+	size_t fd_count;
+	uint64_t ticket_in_hand; /* for the supervisor's log, should we die of it */
+	uint8_t phase;
+};
+
+int worker_run(const struct worker_spec *spec, int argc, char *argv[]);
+
+/* -1 when the supervisor gave none. Stays the worker's. */
+int worker_fd(const struct worker *worker, enum setup_fd what, unsigned index);
+
+/* Tells the supervisor; text is for an operator and may be "". */
+void worker_report(struct worker *worker, enum worker_phase phase, uint64_t seq, uint64_t lag_ms,
+	const struct hash *root, const char *text);
+void worker_progress(struct worker *worker, uint64_t done, uint64_t total);
+void worker_drained(struct worker *worker, uint64_t left_over);
+
+/* Ends the process with a sentence that reaches the log and `status`. */
+noreturn void worker_fail(struct worker *worker, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* One hash over the tables of verbs, keys and metrics that this executable was built with. */
+uint64_t worker_tables_hash(void);
+
+#endif

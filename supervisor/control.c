@@ -1,0 +1,318 @@
+/* The control socket (DESIGN-WALL.md section 6): <run>/control, for root and our own uid. What
+ * comes over it is binary and typed by proto/verbs.h like everything else; the supervisor
+ * holds no JSON parser. Questions about capabilities and governance are passed on to the
+ * worker that owns them; its answer is passed back. */
+#include "supervisor/supervisor.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "common/random.h"
+
+static enum err answer(struct supervisor *self, const struct oap_from *from, enum err status,
+	uint64_t next, struct slice text)
+{
+	struct peer *peer =
+		mesh_peer_of(&self->mesh, from->process, from->instance, from->generation);
+	struct oap_ctl_answer msg = { .status = (uint8_t)status, .next = next, .text = text };
+
+	mesh_give_back(&self->mesh, from);
+	if (peer != NULL) {
+		(void)!oap_send_ctl_answer(peer, from->corr_id, &msg);
+	}
+	return ERR_OK;
+}
+
+static enum err answer_text(struct supervisor *self, const struct oap_from *from, enum err status,
+	const char *text)
+{
+	return answer(self, from, status, 0, (struct slice){ (const uint8_t *)text, strlen(text) });
+}
+
+/* --- questions for a worker --- */
+
+static uint64_t remember(struct supervisor *self, const struct oap_from *from)
+{
+	for (size_t i = 0; i < COUNT_OF(self->asked); i++) {
+		if (self->asked[i].id == 0) {
+			self->asked[i].id = ++self->asked_last;
+			self->asked[i].whom = *from;
+			return self->asked_last;
+		}
+	}
+	return 0;
+}
+
+static bool recall(struct supervisor *self, uint64_t id, struct oap_from *ret_whom)
+{
+	for (size_t i = 0; i < COUNT_OF(self->asked); i++) {
+		if (id != 0 && self->asked[i].id == id) {
+			*ret_whom = self->asked[i].whom;
+			self->asked[i].id = 0;
+			return true;
+		}
+	}
+	return false;
+}
+
+static struct peer *worker_peer(struct supervisor *self, unsigned process)
+{
+	const struct child *child = supervisor_child(self, process, 0);
+
+	if (child == NULL || child->state != CHILD_UP) {
+		return NULL;
+	}
+	return mesh_peer_of(&self->mesh, child->process, child->instance, child->generation);
+}
+
+static enum err not_there(
+	struct supervisor *self, const struct oap_from *from, uint64_t id, const char *text)
+{
+	struct oap_from whom;
+
+	(void)!recall(self, id, &whom);
+	return answer_text(self, from, ERR_BUSY, text);
+}
+
+static enum err on_mint(void *self, const struct oap_from *from, const struct oap_ctl_mint *msg)
+{
+	struct supervisor *supervisor = self;
+	uint64_t id = remember(supervisor, from);
+	struct oap_cap_mint ask = { .caveats = msg->caveats };
+
+	if (id == 0
+		|| oap_send_cap_mint(worker_peer(supervisor, PROCESS_KMS), id, &ask) != ERR_OK) {
+		return not_there(supervisor, from, id, "kms is not there right now; try again");
+	}
+	return ERR_OK;
+}
+
+static enum err on_revoke(void *self, const struct oap_from *from, const struct oap_ctl_revoke *msg)
+{
+	struct supervisor *supervisor = self;
+	uint64_t id = remember(supervisor, from);
+	struct oap_cap_revoke ask = { .kid = msg->kid, .capability = msg->capability };
+
+	if (id == 0
+		|| oap_send_cap_revoke(worker_peer(supervisor, PROCESS_KMS), id, &ask) != ERR_OK) {
+		return not_there(supervisor, from, id, "kms is not there right now; try again");
+	}
+	return ERR_OK;
+}
+
+static enum err on_list(void *self, const struct oap_from *from, const struct oap_ctl_list *msg)
+{
+	struct supervisor *supervisor = self;
+	uint64_t id = remember(supervisor, from);
+	struct oap_cap_list ask = { .after = msg->after };
+
+	if (id == 0
+		|| oap_send_cap_list(worker_peer(supervisor, PROCESS_KMS), id, &ask) != ERR_OK) {
+		return not_there(supervisor, from, id, "kms is not there right now; try again");
+	}
+	return ERR_OK;
+}
+
+static enum err on_govern(void *self, const struct oap_from *from, const struct oap_ctl_govern *msg)
+{
+	struct supervisor *supervisor = self;
+	uint64_t id = remember(supervisor, from);
+	struct oap_govern ask = {
+		.act = msg->act,
+		.scope = msg->scope,
+		.name = msg->name,
+		.reason = msg->reason,
+		.actor = msg->actor,
+	};
+
+	if (id == 0
+		|| oap_send_govern(worker_peer(supervisor, PROCESS_SEQUENCER), id, &ask)
+			!= ERR_OK) {
+		return not_there(
+			supervisor, from, id, "the sequencer is not there right now; try again");
+	}
+	return ERR_OK;
+}
+
+static enum err on_cap_answer(
+	void *self, const struct oap_from *from, const struct oap_cap_answer *msg)
+{
+	struct supervisor *supervisor = self;
+	struct oap_from whom;
+
+	if (!recall(supervisor, from->corr_id, &whom)) {
+		return ERR_OK; /* who asked has left */
+	}
+	return answer(supervisor, &whom, (enum err)msg->status, msg->next, msg->text);
+}
+
+static enum err on_govern_answer(
+	void *self, const struct oap_from *from, const struct oap_govern_answer *msg)
+{
+	struct supervisor *supervisor = self;
+	struct oap_from whom;
+
+	if (!recall(supervisor, from->corr_id, &whom)) {
+		return ERR_OK;
+	}
+	return answer(supervisor, &whom, (enum err)msg->status, msg->after_seq, msg->text);
+}
+
+/* --- questions for us --- */
+
+static enum err on_status(void *self, const struct oap_from *from, const struct oap_ctl_status *msg)
+{
+	static char text[VERB_REPLY_BYTES_MAX]; /* one answer at a time: this is one loop */
+	size_t bytes = status_write(self, text, sizeof text);
+
+	(void)msg;
+	if (bytes == 0) {
+		return answer_text(self, from, ERR_TOO_LARGE, "the status does not fit a frame");
+	}
+	return answer(self, from, ERR_OK, 0, (struct slice){ (const uint8_t *)text, bytes });
+}
+
+static enum err on_stop(void *self, const struct oap_from *from, const struct oap_ctl_stop *msg)
+{
+	(void)msg;
+	(void)answer_text(self, from, ERR_OK, "stopping");
+	drain_begin(self, "asked over the control socket");
+	return ERR_OK;
+}
+
+const struct oap_handlers control_handlers = {
+	.ctl_status = on_status,
+	.ctl_stop = on_stop,
+	.ctl_mint = on_mint,
+	.ctl_revoke = on_revoke,
+	.ctl_list = on_list,
+	.ctl_govern = on_govern,
+	.cap_answer = on_cap_answer,
+	.govern_answer = on_govern_answer,
+};
+
+/* --- connections --- */
+
+static bool is_allowed(int fd, uid_t *ret_uid)
+{
+	struct ucred peer = { 0 };
+	socklen_t bytes = sizeof peer;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) == -1) {
+		return false;
+	}
+	*ret_uid = peer.uid;
+	return peer.uid == 0 || peer.uid == geteuid();
+}
+
+static struct control_client *free_client(struct supervisor *self)
+{
+	for (size_t i = 0; i < COUNT_OF(self->clients); i++) {
+		if (!self->clients[i].used) {
+			return &self->clients[i];
+		}
+	}
+	return NULL;
+}
+
+static void greet(struct supervisor *self, int fd)
+{
+	struct control_client *client = free_client(self);
+	struct peer_plan plan = { .fd = fd, .process = PROCESS_CLIENT };
+	uid_t uid = 0;
+
+	if (!is_allowed(fd, &uid)) {
+		log_event(LOG_UDS_DENIED, &(struct log_fields){ .uid = uid, .path = "control" });
+		close(fd);
+		return;
+	}
+	if (client == NULL) {
+		close(fd); /* as many operators at once as there are slots */
+		return;
+	}
+	*client = (struct control_client){
+		.used = true,
+		.generation = ++self->generation_last,
+		.uid = uid,
+	};
+	plan.instance = (unsigned)(client - self->clients);
+	plan.generation = client->generation;
+	plan.handlers = &control_handlers;
+	plan.handlers_self = self;
+	if (peer_create(&self->mesh, &plan) == NULL) {
+		client->used = false;
+		close(fd);
+	}
+}
+
+static void on_readable(struct ev_loop *loop, ev_io *watcher, int events)
+{
+	struct supervisor *self = watcher->data;
+
+	(void)loop;
+	(void)events;
+	for (;;) {
+		int fd = accept4(self->control_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd < 0) {
+			return; /* none left, or no fds: the next one tries again */
+		}
+		greet(self, fd);
+	}
+}
+
+bool control_open(struct supervisor *self)
+{
+	char path[CONFIG_TEXT_BYTES_MAX + 16];
+
+	snprintf(path, sizeof path, "%s/control", self->config.node_run_dir);
+	self->control_fd = listen_unix(path, 0600, (gid_t)-1);
+	if (self->control_fd < 0) {
+		return false;
+	}
+	ev_io_init(&self->control_readable, on_readable, self->control_fd, EV_READ);
+	self->control_readable.data = self;
+	ev_io_start(self->loop, &self->control_readable);
+	return true;
+}
+
+void control_close(struct supervisor *self)
+{
+	char path[CONFIG_TEXT_BYTES_MAX + 16];
+
+	if (self->control_fd < 0) {
+		return;
+	}
+	snprintf(path, sizeof path, "%s/control", self->config.node_run_dir);
+	ev_io_stop(self->loop, &self->control_readable);
+	close(self->control_fd);
+	(void)unlink(path);
+	self->control_fd = -1;
+}
+
+void control_lost(struct supervisor *self, const struct oap_from *whom)
+{
+	struct control_client *client = &self->clients[whom->instance];
+
+	if (client->generation == whom->generation) {
+		client->used = false;
+	}
+}
+
+/* Questions that a dead worker will never answer. */
+void control_worker_lost(struct supervisor *self, unsigned process)
+{
+	if (process != PROCESS_KMS && process != PROCESS_SEQUENCER) {
+		return;
+	}
+	for (size_t i = 0; i < COUNT_OF(self->asked); i++) {
+		struct oap_from whom;
+		if (self->asked[i].id != 0 && recall(self, self->asked[i].id, &whom)) {
+			(void)answer_text(self, &whom, ERR_UNKNOWN,
+				"the worker died over the question; look before trying again");
+		}
+	}
+}

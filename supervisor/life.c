@@ -1,0 +1,559 @@
+/* Birth, death and what lies between, for each worker:
+ *
+ *   ABSENT --start--> STARTING --READY--> UP
+ *   STARTING, UP --killed or told to leave--> ENDING
+ *   STARTING, UP, ENDING --reaped--> WAITING --timer--> STARTING   (or GONE when draining)
+ *
+ * No replacement is forked before the old pid is reaped: WAITING is entered by reaping only.
+ * Roles that die together (sequencer and committer) wait for each other there. */
+#include "supervisor/supervisor.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "common/random.h"
+
+#define SOCKET_BUFFER_BYTES (1024 * 1024)
+
+/* Pings within one node.ping_timeout; one of them may get lost in a late loop. */
+#define PINGS_PER_TIMEOUT 5
+
+/* DESIGN-WALL.md section 2: when our own loop was this late, a silence proves nothing. */
+#define OWN_LATENESS_MS_MAX 1000
+
+struct child *supervisor_child(struct supervisor *self, unsigned process, unsigned instance)
+{
+	for (size_t i = 0; i < self->child_count; i++) {
+		if (self->children[i].process == process
+			&& self->children[i].instance == instance) {
+			return &self->children[i];
+		}
+	}
+	return NULL;
+}
+
+struct child *supervisor_child_of(
+	struct supervisor *self, unsigned process, unsigned instance, uint32_t generation)
+{
+	struct child *child = supervisor_child(self, process, instance);
+
+	return child != NULL && child->generation == generation ? child : NULL;
+}
+
+static struct child *sender_of(struct supervisor *self, const struct oap_from *from)
+{
+	return supervisor_child_of(self, from->process, from->instance, from->generation);
+}
+
+static struct log_fields about(const struct child *child)
+{
+	return (struct log_fields){
+		.about = child->process,
+		.instance_of = child->instance,
+		.pid_of = (uint64_t)child->pid,
+		.generation = child->generation,
+	};
+}
+
+/* --- starting --- */
+
+static bool has_been_ready(struct supervisor *self, unsigned roles)
+{
+	for (size_t i = 0; i < self->child_count; i++) {
+		const struct child *child = &self->children[i];
+		if ((roles >> child->process & 1u) != 0 && !child->was_ready) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool partners_are_reaped(struct supervisor *self, const struct child *child)
+{
+	unsigned partners = process_plan(child->process)->dies_with;
+
+	for (size_t i = 0; i < self->child_count; i++) {
+		const struct child *other = &self->children[i];
+		if ((partners >> other->process & 1u) != 0 && other->state == CHILD_ENDING) {
+			return false;
+		}
+	}
+	return true;
+}
+
+void life_start_due(struct supervisor *self)
+{
+	if (self->drain_stage > 0) {
+		return;
+	}
+	for (size_t i = 0; i < self->child_count; i++) {
+		struct child *child = &self->children[i];
+		if (child->wanted && child->state == CHILD_ABSENT
+			&& has_been_ready(self, process_plan(child->process)->after)) {
+			spawn_child(child);
+		}
+	}
+}
+
+void life_on_restart(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+	struct child *child = watcher->data;
+	struct supervisor *self = child->supervisor;
+
+	(void)loop;
+	(void)events;
+	if (self->drain_stage > 0 || child->state != CHILD_WAITING) {
+		return;
+	}
+	if (!partners_are_reaped(self, child)) {
+		/* looked at again when the partner is reaped */
+		return;
+	}
+	child->restarts++;
+	metrics_inc(METRIC_SERVICE_RESTARTS, child->process);
+	spawn_child(child);
+	struct log_fields fields = about(child);
+	fields.count = child->restarts;
+	log_event(LOG_WORKER_RESTARTED, &fields);
+}
+
+/* --- linking --- */
+
+static void link_ends(struct child *a, struct child *b)
+{
+	struct supervisor *self = a->supervisor;
+	int fds[2], bytes = SOCKET_BUFFER_BYTES;
+	struct oap_link to_a = { b->process, b->instance, b->generation };
+	struct oap_link to_b = { a->process, a->instance, a->generation };
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == -1) {
+		life_kill(a, "no socketpair for its link");
+		return;
+	}
+	for (int i = 0; i < 2; i++) {
+		(void)setsockopt(fds[i], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+	}
+	(void)!peer_send_link(
+		mesh_peer_of(&self->mesh, a->process, a->instance, a->generation), &to_a, fds[0]);
+	(void)!peer_send_link(
+		mesh_peer_of(&self->mesh, b->process, b->instance, b->generation), &to_b, fds[1]);
+}
+
+/* A worker that became ready is linked to every peer that is up; the others will be linked to
+ * it when they are. */
+static void link_all(struct child *child)
+{
+	struct supervisor *self = child->supervisor;
+
+	for (size_t i = 0; i < self->child_count; i++) {
+		struct child *other = &self->children[i];
+		if (other != child && other->state == CHILD_UP
+			&& links_exist(child->process, other->process)) {
+			link_ends(child, other);
+		}
+	}
+}
+
+/* --- what workers say on fd 3 --- */
+
+static enum err on_ready(void *self, const struct oap_from *from, const struct oap_ready *msg)
+{
+	struct supervisor *supervisor = self;
+	struct child *child = sender_of(supervisor, from);
+
+	if (child == NULL || child->state != CHILD_STARTING) {
+		return ERR_CONFLICT;
+	}
+	if (msg->tables_hash != worker_tables_hash()) {
+		life_kill(child, "it is of another build: verb, config or metric tables differ");
+		return ERR_OK;
+	}
+	ev_timer_stop(supervisor->loop, &child->ready_limit);
+	child->state = CHILD_UP;
+	child->was_ready = true;
+	child->phase = PHASE_LOADING;
+	child->heard_at = clock_now();
+	readiness_tell(supervisor, child);
+	link_all(child);
+	life_start_due(supervisor);
+	readiness_update(supervisor);
+	return ERR_OK;
+}
+
+static void heard(struct child *child)
+{
+	if (child != NULL) {
+		child->heard_at = clock_now();
+	}
+}
+
+static enum err on_progress(void *self, const struct oap_from *from, const struct oap_progress *msg)
+{
+	struct child *child = sender_of(self, from);
+
+	(void)msg;
+	heard(child);
+	if (child != NULL && child->state == CHILD_STARTING) {
+		ev_timer_again(child->supervisor->loop, &child->ready_limit);
+	}
+	return ERR_OK;
+}
+
+static enum err on_pong(void *self, const struct oap_from *from, const struct oap_pong *msg)
+{
+	struct child *child = sender_of(self, from);
+
+	heard(child);
+	if (child != NULL) {
+		child->ticket_in_hand = msg->ticket_in_hand;
+	}
+	return ERR_OK;
+}
+
+static void copy_text(char *to, size_t to_bytes, struct slice text)
+{
+	size_t count = text.bytes_count < to_bytes - 1 ? text.bytes_count : to_bytes - 1;
+
+	if (count > 0) {
+		memcpy(to, text.bytes, count);
+	}
+	to[count] = '\0';
+}
+
+static enum err on_report(void *self, const struct oap_from *from, const struct oap_report *msg)
+{
+	struct child *child = sender_of(self, from);
+
+	if (child == NULL) {
+		return ERR_OK;
+	}
+	heard(child);
+	child->phase = msg->phase;
+	child->seq = msg->seq;
+	child->lag_ms = msg->lag_ms;
+	child->root = msg->root;
+	copy_text(child->text, sizeof child->text, msg->text);
+	readiness_update(self);
+	return ERR_OK;
+}
+
+static enum err on_failed(void *self, const struct oap_from *from, const struct oap_failed *msg)
+{
+	struct child *child = sender_of(self, from);
+
+	if (child != NULL) {
+		copy_text(child->last_words, sizeof child->last_words, msg->text);
+	}
+	return ERR_OK;
+}
+
+static enum err on_drained(void *self, const struct oap_from *from, const struct oap_drained *msg)
+{
+	struct child *child = sender_of(self, from);
+
+	(void)msg;
+	if (child != NULL) {
+		child->drained = true;
+		child->phase = PHASE_DRAINED;
+	}
+	drain_step(self);
+	return ERR_OK;
+}
+
+/* Equal or lower rank of the accused: the accused ends; higher: the accuser does. */
+static enum err on_accuse(void *self, const struct oap_from *from, const struct oap_accuse *msg)
+{
+	struct supervisor *supervisor = self;
+	struct child *accuser = sender_of(supervisor, from);
+	struct child *accused =
+		supervisor_child_of(supervisor, msg->process, msg->instance, msg->generation);
+	struct log_fields fields = {
+		.about = msg->process,
+		.instance_of = msg->instance,
+		.generation = msg->generation,
+		.verb = msg->verb,
+		.fault = (enum err)msg->err,
+	};
+
+	if (accuser == NULL || accused == NULL) {
+		log_event(LOG_ACCUSATION_DROPPED, &fields);
+		return ERR_OK;
+	}
+	log_event(LOG_ACCUSED, &fields);
+	metrics_inc(METRIC_ACCUSATIONS, accused->process);
+	bool accused_ends = process_rank(accused->process) <= process_rank(accuser->process);
+	char why[VERB_TEXT_BYTES_MAX];
+	snprintf(why, sizeof why, "%s %s of %s (%s)",
+		accused_ends ? "accused by" : "accused one above it:",
+		process_name(accused_ends ? accuser->process : accused->process),
+		oap_verb_name(msg->verb), err_name((enum err)msg->err));
+	life_kill(accused_ends ? accused : accuser, why);
+	return ERR_OK;
+}
+
+const struct oap_handlers life_handlers = {
+	.ready = on_ready,
+	.progress = on_progress,
+	.pong = on_pong,
+	.report = on_report,
+	.failed = on_failed,
+	.drained = on_drained,
+	.accuse = on_accuse,
+};
+
+/* --- ending --- */
+
+void life_kill(struct child *child, const char *why)
+{
+	if (child->state != CHILD_STARTING && child->state != CHILD_UP) {
+		return;
+	}
+	if (child->last_words[0] == '\0') {
+		snprintf(child->last_words, sizeof child->last_words, "%s", why);
+	}
+	child->state = CHILD_ENDING;
+	(void)kill(child->pid, SIGKILL); /* not reaped yet, so the pid is still its own */
+}
+
+void life_on_ready_limit(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+	struct child *child = watcher->data;
+	struct log_fields fields = about(child);
+
+	(void)loop;
+	(void)events;
+	log_event(LOG_WORKER_HUNG, &fields);
+	life_kill(child, "not ready in time");
+}
+
+static void remember_death(struct child *child, const char *how)
+{
+	struct supervisor *self = child->supervisor;
+	struct death *death = &self->deaths[self->death_total++ % DEATHS_KEPT];
+
+	*death = (struct death){
+		.unix_ms = clock_unix_ms(),
+		.who = { child->process, child->instance },
+		.pid = child->pid,
+	};
+	snprintf(death->cause, sizeof death->cause, "%s%s%s", how,
+		child->last_words[0] != '\0' ? ": " : "", child->last_words);
+	memmove(&child->deaths[1], &child->deaths[0],
+		(COUNT_OF(child->deaths) - 1) * sizeof child->deaths[0]);
+	child->deaths[0] = clock_now();
+	if (child->death_count < COUNT_OF(child->deaths)) {
+		child->death_count++;
+	}
+}
+
+static size_t recent_deaths(const struct child *child)
+{
+	struct instant now = clock_now();
+	size_t count = 0;
+
+	while (count < child->death_count
+		&& !instant_reached(
+			instant_after(child->deaths[count], duration_ms(DEATHS_WINDOW_MS)), now)) {
+		count++;
+	}
+	return count;
+}
+
+/* The first death in a minute restarts at once; then a drawn wait that doubles up to the cap,
+ * where it stays when there were too many. */
+static double restart_wait_s(const struct child *child)
+{
+	const struct config *config = &child->supervisor->config;
+	size_t deaths = recent_deaths(child);
+	int64_t span = config->node_restart_max_ms - config->node_restart_min_ms;
+	int64_t wait_ms;
+
+	if (deaths <= 1) {
+		return 0.0;
+	}
+	wait_ms = config->node_restart_min_ms;
+	wait_ms += span > 0 ? (int64_t)(random_u64() % ((uint64_t)span + 1)) : 0;
+	wait_ms <<= deaths - 2;
+	if (wait_ms > config->node_restart_cap_ms || deaths > DEATHS_A_MINUTE_MAX) {
+		wait_ms = config->node_restart_cap_ms;
+	}
+	return (double)wait_ms / 1000.0;
+}
+
+static void end_partners(struct child *child)
+{
+	struct supervisor *self = child->supervisor;
+	unsigned partners = process_plan(child->process)->dies_with;
+
+	if (self->drain_stage > 0) {
+		return;
+	}
+	for (size_t i = 0; i < self->child_count; i++) {
+		if ((partners >> self->children[i].process & 1u) != 0) {
+			life_kill(&self->children[i], "its partner died");
+		}
+	}
+}
+
+/* A partner that waited for this one to be reaped may be started now. */
+static void wake_partners(struct child *child)
+{
+	struct supervisor *self = child->supervisor;
+	unsigned partners = process_plan(child->process)->dies_with;
+
+	for (size_t i = 0; i < self->child_count; i++) {
+		struct child *other = &self->children[i];
+		if ((partners >> other->process & 1u) != 0 && other->state == CHILD_WAITING
+			&& !ev_is_active(&other->restart)) {
+			life_on_restart(self->loop, &other->restart, 0);
+		}
+	}
+}
+
+static void describe_exit(int status, char *text, size_t text_bytes)
+{
+	if (WIFSIGNALED(status)) {
+		snprintf(text, text_bytes, "signal %d (%s)%s", WTERMSIG(status),
+			sigabbrev_np(WTERMSIG(status)) != NULL ? sigabbrev_np(WTERMSIG(status)) :
+								 "?",
+			WTERMSIG(status) == SIGSYS ? ", a forbidden syscall" : "");
+		return;
+	}
+	snprintf(text, text_bytes, "exit %d", WEXITSTATUS(status));
+}
+
+/* Only now is the old pid gone, and only now may another be forked. */
+static void on_reaped(struct child *child, int status)
+{
+	struct supervisor *self = child->supervisor;
+	bool expected = self->drain_stage > 0 && child->drained;
+	char how[96];
+
+	ev_io_stop(self->loop, &child->exited);
+	ev_timer_stop(self->loop, &child->ready_limit);
+	close(child->pidfd);
+	child->pidfd = -1;
+	logs_detach(child);
+	struct peer *peer =
+		mesh_peer_of(&self->mesh, child->process, child->instance, child->generation);
+	peer_destroy(peer);
+	control_worker_lost(self, child->process);
+	describe_exit(status, how, sizeof how);
+	if (!expected) {
+		struct log_fields fields = about(child);
+		remember_death(child, how);
+		fields.text = child->last_words;
+		fields.outcome = how;
+		fields.ticket = child->ticket_in_hand;
+		log_event(LOG_WORKER_DIED, &fields);
+	}
+	child->pid = 0;
+	child->phase = PHASE_STARTING;
+	child->lag_ms = 0;
+	child->degraded = recent_deaths(child) > DEATHS_A_MINUTE_MAX;
+	if (self->drain_stage > 0) {
+		child->state = CHILD_GONE;
+		readiness_update(self);
+		drain_step(self);
+		return;
+	}
+	child->state = CHILD_WAITING;
+	end_partners(child);
+	wake_partners(child);
+	ev_timer_stop(self->loop, &child->restart);
+	ev_timer_set(&child->restart, restart_wait_s(child), 0.0);
+	ev_timer_start(self->loop, &child->restart);
+	readiness_update(self);
+}
+
+void life_on_exit(struct ev_loop *loop, ev_io *watcher, int events)
+{
+	struct child *child = watcher->data;
+	int status = 0;
+	pid_t pid = waitpid(child->pid, &status, WNOHANG);
+
+	(void)loop;
+	(void)events;
+	if (pid == child->pid) {
+		on_reaped(child, status);
+	}
+}
+
+void life_lost(struct supervisor *self, const struct oap_from *whom)
+{
+	struct child *child = sender_of(self, whom);
+
+	/* EOF of fd 3 comes a moment before the pidfd says so; a worker that closed it but
+	 * lives on is of no use. */
+	if (child != NULL && child->state == CHILD_UP) {
+		child->state = CHILD_ENDING;
+		(void)kill(child->pid, SIGKILL);
+		readiness_update(self);
+	}
+}
+
+void life_accuse(struct supervisor *self, const struct oap_from *from, enum err err)
+{
+	struct child *child = sender_of(self, from);
+	char why[VERB_TEXT_BYTES_MAX];
+
+	if (child == NULL) {
+		return;
+	}
+	snprintf(why, sizeof why, "sent the supervisor a %s that is %s",
+		oap_verb_name(from->verb), err_name(err));
+	metrics_inc(METRIC_ACCUSATIONS, child->process);
+	life_kill(child, why);
+}
+
+/* --- silence --- */
+
+static void check_silence(struct child *child, struct instant now)
+{
+	const struct config *config = &child->supervisor->config;
+	uint32_t own_ms = process_plan(child->process)->silent_ms_max;
+	int64_t silent_ms_max = own_ms > 0 ? own_ms : config->node_ping_timeout_ms;
+
+	if (child->state != CHILD_UP
+		|| instant_since(child->heard_at, now).us <= silent_ms_max * 1000) {
+		return;
+	}
+	struct log_fields fields = about(child);
+	log_event(LOG_WORKER_HUNG, &fields);
+	life_kill(child, "did not answer pings");
+}
+
+void life_tick(struct supervisor *self)
+{
+	struct instant now = clock_now();
+	int64_t expected_us = self->config.node_ping_timeout_ms * 1000 / PINGS_PER_TIMEOUT;
+	bool we_were_late = instant_since(self->tick_at, now).us
+		> expected_us + OWN_LATENESS_MS_MAX * 1000;
+
+	self->tick_at = now;
+	for (size_t i = 0; i < self->child_count; i++) {
+		struct child *child = &self->children[i];
+		struct oap_ping ping = { (uint64_t)now.monotonic_us };
+
+		child->degraded = recent_deaths(child) > DEATHS_A_MINUTE_MAX;
+		if (child->state != CHILD_UP) {
+			continue;
+		}
+		if (we_were_late) {
+			child->heard_at = now; /* this round is void */
+		} else {
+			check_silence(child, now);
+		}
+		(void)!oap_send_ping(mesh_peer_of(&self->mesh, child->process,
+					     child->instance, child->generation),
+			0, &ping);
+	}
+	readiness_update(self);
+	logs_tick(self);
+}

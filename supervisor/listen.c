@@ -1,0 +1,125 @@
+#include "supervisor/supervisor.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "common/log.h"
+
+/* A burst of connections waits in the kernel while every ingress is busy with a turn. */
+#define LISTEN_BACKLOG 1024
+
+static int refuse(int fd, const char *where, const char *what)
+{
+	log_event(LOG_LISTENER_FAILED,
+		&(struct log_fields){ .path = where, .text = what, .os_error = errno });
+	if (fd >= 0) {
+		close(fd);
+	}
+	return -1;
+}
+
+static socklen_t sockaddr_of(
+	const struct config_address *address, struct sockaddr_storage *ret_sockaddr)
+{
+	memset(ret_sockaddr, 0, sizeof *ret_sockaddr);
+	if (address->family == 6) {
+		struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)ret_sockaddr;
+		in6->sin6_family = AF_INET6;
+		in6->sin6_port = htons(address->port);
+		memcpy(&in6->sin6_addr, address->ip, sizeof in6->sin6_addr);
+		return sizeof *in6;
+	}
+	struct sockaddr_in *in4 = (struct sockaddr_in *)ret_sockaddr;
+	in4->sin_family = AF_INET;
+	in4->sin_port = htons(address->port);
+	memcpy(&in4->sin_addr, address->ip, sizeof in4->sin_addr);
+	return sizeof *in4;
+}
+
+static void name_of(int fd, char *buffer, size_t buffer_bytes)
+{
+	struct sockaddr_storage bound;
+	socklen_t bytes = sizeof bound;
+	char ip[INET6_ADDRSTRLEN] = "?";
+	unsigned port = 0;
+
+	if (getsockname(fd, (struct sockaddr *)&bound, &bytes) == 0) {
+		if (bound.ss_family == AF_INET6) {
+			struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&bound;
+			inet_ntop(AF_INET6, &in6->sin6_addr, ip, sizeof ip);
+			port = ntohs(in6->sin6_port);
+		} else {
+			struct sockaddr_in *in4 = (struct sockaddr_in *)&bound;
+			inet_ntop(AF_INET, &in4->sin_addr, ip, sizeof ip);
+			port = ntohs(in4->sin_port);
+		}
+	}
+	snprintf(buffer, buffer_bytes, "%s:%u", ip, port);
+}
+
+/* Bound plainly: with SO_REUSEPORT a second node would share the port in silence. */
+int listen_tcp(const struct config_address *address, const char *what)
+{
+	struct sockaddr_storage sockaddr;
+	socklen_t sockaddr_bytes = sockaddr_of(address, &sockaddr);
+	int fd = socket(sockaddr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int yes = 1;
+	char name[INET6_ADDRSTRLEN + 8];
+
+	if (fd < 0) {
+		return refuse(fd, what, "no socket");
+	}
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+	if (bind(fd, (struct sockaddr *)&sockaddr, sockaddr_bytes) == -1) {
+		return refuse(fd, what, "the address cannot be bound; does another node run?");
+	}
+	if (listen(fd, LISTEN_BACKLOG) == -1) {
+		return refuse(fd, what, "cannot listen");
+	}
+	name_of(fd, name, sizeof name);
+	log_event(LOG_LISTENER_OPENED, &(struct log_fields){ .path = what, .text = name });
+	return fd;
+}
+
+/* Bound to a name beside it and renamed: nobody ever meets a socket that does not answer, and
+ * one that a dead node left behind is replaced. */
+int listen_unix(const char *path, unsigned mode, gid_t gid)
+{
+	struct sockaddr_un sockaddr = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int length;
+
+	if (fd < 0) {
+		return refuse(fd, path, "no socket");
+	}
+	length = snprintf(sockaddr.sun_path, sizeof sockaddr.sun_path, "%s~", path);
+	if (length < 0 || (size_t)length >= sizeof sockaddr.sun_path) {
+		errno = ENAMETOOLONG;
+		return refuse(fd, path, "the path of the socket is too long");
+	}
+	(void)unlink(sockaddr.sun_path);
+	mode_t old_mask = umask(0177);
+	int bound = bind(fd, (struct sockaddr *)&sockaddr, sizeof sockaddr);
+	umask(old_mask);
+	if (bound == -1) {
+		return refuse(fd, path, "the socket cannot be bound");
+	}
+	if (gid != (gid_t)-1 && chown(sockaddr.sun_path, (uid_t)-1, gid) == -1) {
+		return refuse(fd, path, "the socket cannot be given to its group");
+	}
+	if (chmod(sockaddr.sun_path, mode) == -1 || listen(fd, LISTEN_BACKLOG) == -1
+		|| rename(sockaddr.sun_path, path) == -1) {
+		return refuse(fd, path, "cannot listen");
+	}
+	log_event(LOG_LISTENER_OPENED, &(struct log_fields){ .path = path });
+	return fd;
+}

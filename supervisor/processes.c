@@ -1,0 +1,62 @@
+#include "supervisor/processes.h"
+
+#include <stddef.h>
+
+#define ROLE(NAME) (1u << PROCESS_##NAME)
+
+/* Committer and sequencer are told dead only after a minute: a slow disk is not a hang, and a
+ * replay answers pings between its pieces (DESIGN-LEDGER.md section 5). */
+#define SILENT_MS_OF_A_SLOW_DISK 60000u
+
+/* One client connection is one fd; 64 are for links, pages, pipes and the loop itself. */
+#define FILES_OF_AN_EDGE 4160u
+#define FILES_OF_OTHERS  128u
+
+static const struct process_plan plans[PROCESS_COUNT] = {
+	[PROCESS_ADMIN] = {
+		.user = "mn-admin", .memory_mib_max = 512, .open_files_max = FILES_OF_AN_EDGE,
+		.listener = LISTENER_ADMIN, .drain_stage = 7,
+		.purpose = "health, readiness, metrics; stays up when everything else is stuck",
+	},
+	[PROCESS_INGRESS] = {
+		.user = "mn-ingress", .memory_mib_max = 1024, .open_files_max = FILES_OF_AN_EDGE,
+		.listener = LISTENER_API, .drain_stage = 1,
+		.purpose = "speaks HTTP and OAP/1 to clients; holds no key, no file, no JSON parser",
+	},
+	[PROCESS_KMS] = {
+		.user = "mn-kms", .memory_mib_max = 256, .open_files_max = FILES_OF_OTHERS,
+		.locked_kib_max = 8192, .may_write_files = true, .drain_stage = 6,
+		.purpose = "every secret key; verifies tokens; no network, no JSON",
+	},
+	[PROCESS_COMMITTER] = {
+		.user = "mn-commit", .memory_mib_max = 2048, .open_files_max = FILES_OF_OTHERS,
+		.may_write_files = true, .in_store_group = true,
+		.after = ROLE(KMS), .dies_with = ROLE(SEQUENCER),
+		.silent_ms_max = SILENT_MS_OF_A_SLOW_DISK, .drain_stage = 5,
+		.purpose = "the only writer of the store",
+	},
+	[PROCESS_SEQUENCER] = {
+		.user = "mn-order", .open_files_max = FILES_OF_OTHERS,
+		.after = ROLE(COMMITTER), .dies_with = ROLE(COMMITTER),
+		.silent_ms_max = SILENT_MS_OF_A_SLOW_DISK, .drain_stage = 3,
+		.purpose = "the authoritative state, in memory; admits and numbers; opens nothing",
+	},
+	[PROCESS_ARCHIVE] = {
+		.user = "mn-archive", .memory_mib_max = 1024, .open_files_max = FILES_OF_OTHERS,
+		.in_store_group = true, .after = ROLE(SEQUENCER), .drain_stage = 4,
+		.purpose = "reads the store for everybody else; cannot write it",
+	},
+	[PROCESS_PREVALIDATOR] = {
+		.user = "mn-check", .memory_mib_max = 512, .open_files_max = FILES_OF_OTHERS,
+		.after = ROLE(ARCHIVE) | ROLE(SEQUENCER) | ROLE(KMS), .drain_stage = 2,
+		.purpose = "JSON, tokens, policy; nobody takes its word",
+	},
+};
+
+const struct process_plan *process_plan(unsigned process)
+{
+	if (process >= PROCESS_COUNT || plans[process].user == NULL) {
+		return NULL;
+	}
+	return &plans[process];
+}

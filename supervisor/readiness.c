@@ -1,0 +1,174 @@
+/* Readiness (spec/ledger.md section 7, spec/node.md section 7): from what workers report on
+ * fd 3 and what the supervisor sees of them, never from metrics pages, which a captured worker
+ * can write. The edges are told whenever it changes. */
+#include "supervisor/supervisor.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/log.h"
+
+struct reasons {
+	char *text;
+	size_t bytes, used;
+};
+
+__attribute__((format(printf, 2, 3))) static void add_reason(
+	struct reasons *reasons, const char *format, ...)
+{
+	va_list arguments;
+	int written;
+
+	if (reasons->used > 0 && reasons->used + 2 < reasons->bytes) {
+		memcpy(reasons->text + reasons->used, "; ", 3);
+		reasons->used += 2;
+	}
+	va_start(arguments, format);
+	written = vsnprintf(reasons->text + reasons->used, reasons->bytes - reasons->used, format,
+		arguments);
+	va_end(arguments);
+	if (written > 0) {
+		size_t room = reasons->bytes - reasons->used - 1;
+		reasons->used += (size_t)written < room ? (size_t)written : room;
+	}
+}
+
+/* All instances of a role serve. */
+static bool serves(struct supervisor *self, unsigned process, struct reasons *reasons)
+{
+	bool all = true;
+
+	for (size_t i = 0; i < self->child_count; i++) {
+		const struct child *child = &self->children[i];
+		if (child->process != process) {
+			continue;
+		}
+		if (child->state == CHILD_UP && child->phase == PHASE_SERVING) {
+			continue;
+		}
+		all = false;
+		if (child->state == CHILD_UP && child->phase == PHASE_SAFE_MODE) {
+			add_reason(reasons, "safe_mode:%s", child->text);
+		} else if (!child->was_ready || child->state == CHILD_UP) {
+			add_reason(reasons, "starting:%s", process_name(process));
+		} else {
+			add_reason(reasons, "restarting:%s", process_name(process));
+		}
+	}
+	return all;
+}
+
+static bool in_safe_mode(const struct supervisor *self)
+{
+	for (size_t i = 0; i < self->child_count; i++) {
+		if (self->children[i].phase == PHASE_SAFE_MODE) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static uint64_t lag_ms_of(struct supervisor *self)
+{
+	const struct child *sequencer = supervisor_child(self, PROCESS_SEQUENCER, 0);
+
+	return sequencer == NULL ? 0 : sequencer->lag_ms;
+}
+
+static bool any_degraded(struct supervisor *self, struct reasons *reasons)
+{
+	bool degraded = false;
+
+	for (size_t i = 0; i < self->child_count; i++) {
+		const struct child *child = &self->children[i];
+		if (child->degraded) {
+			degraded = true;
+			add_reason(reasons, "crashing:%s", process_name(child->process));
+		}
+	}
+	return degraded;
+}
+
+static void compute(struct supervisor *self, struct oap_readiness *ret, struct reasons *reasons)
+{
+	memset(ret, 0, sizeof *ret);
+	ret->draining = self->drain_stage > 0;
+	if (ret->draining) {
+		add_reason(reasons, "draining");
+	}
+	ret->kms_ready = serves(self, PROCESS_KMS, reasons);
+	ret->committer_ready = serves(self, PROCESS_COMMITTER, reasons);
+	ret->sequencer_ready = serves(self, PROCESS_SEQUENCER, reasons);
+	ret->archive_ready = serves(self, PROCESS_ARCHIVE, reasons);
+	ret->prevalidator_ready = serves(self, PROCESS_PREVALIDATOR, reasons);
+	ret->safe_mode = in_safe_mode(self);
+	ret->lag_ms = lag_ms_of(self);
+	bool lagging = ret->lag_ms > self->config.readiness_committer_lag_ms_max;
+	if (lagging) {
+		add_reason(reasons, "committer_lag");
+	}
+	bool crashing = any_degraded(self, reasons);
+	ret->ready = !ret->draining && ret->kms_ready && ret->committer_ready
+		&& ret->sequencer_ready && ret->archive_ready && ret->prevalidator_ready
+		&& !ret->safe_mode && !lagging;
+	ret->degraded = !ret->ready || crashing;
+	ret->reason = (struct slice){ (const uint8_t *)reasons->text, reasons->used };
+}
+
+static void write_metrics(struct supervisor *self)
+{
+	metrics_set(METRIC_READY_STATE, METRIC_BOOL_TRUE, self->readiness.ready);
+	metrics_set(METRIC_READY_STATE, METRIC_BOOL_FALSE, !self->readiness.ready);
+	metrics_set(METRIC_LEDGER_SAFE_MODE, METRIC_PLAIN, self->readiness.safe_mode);
+	for (size_t i = 0; i < self->child_count; i++) {
+		const struct child *child = &self->children[i];
+		bool serving = child->state == CHILD_UP && child->phase == PHASE_SERVING;
+		metrics_set(METRIC_READYZ_STATE, child->process,
+			serving ? (child->degraded ? 1 : 2) : 0);
+	}
+}
+
+void readiness_tell(struct supervisor *self, struct child *edge)
+{
+	if (edge->process != PROCESS_ADMIN && edge->process != PROCESS_INGRESS) {
+		return;
+	}
+	(void)!oap_send_readiness(mesh_peer_of(&self->mesh, edge->process, edge->instance,
+					  edge->generation),
+		0, &self->readiness);
+}
+
+static bool is_same(const struct oap_readiness *a, const struct oap_readiness *b)
+{
+	return a->ready == b->ready && a->degraded == b->degraded && a->draining == b->draining
+		&& a->safe_mode == b->safe_mode && a->kms_ready == b->kms_ready
+		&& a->sequencer_ready == b->sequencer_ready
+		&& a->committer_ready == b->committer_ready
+		&& a->archive_ready == b->archive_ready
+		&& a->prevalidator_ready == b->prevalidator_ready && a->lag_ms == b->lag_ms
+		&& a->reason.bytes_count == b->reason.bytes_count
+		&& memcmp(a->reason.bytes, b->reason.bytes, a->reason.bytes_count) == 0;
+}
+
+void readiness_update(struct supervisor *self)
+{
+	char text[VERB_TEXT_BYTES_MAX] = "";
+	struct reasons reasons = { text, sizeof text, 0 };
+	struct oap_readiness now;
+
+	compute(self, &now, &reasons);
+	write_metrics(self);
+	if (self->ready_told && is_same(&now, &self->readiness)) {
+		return;
+	}
+	memcpy(self->readiness_reason, text, sizeof text);
+	self->readiness = now;
+	self->readiness.reason.bytes = (const uint8_t *)self->readiness_reason;
+	self->ready_told = true;
+	for (size_t i = 0; i < self->child_count; i++) {
+		if (self->children[i].state == CHILD_UP) {
+			readiness_tell(self, &self->children[i]);
+		}
+	}
+}

@@ -1,0 +1,196 @@
+/* The node from start to end. What can be wrong is found before the first worker is forked:
+ * directories, the lock, listeners, executables, identities. */
+#include "supervisor/supervisor.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "common/version.h"
+#include "supervisor/process_stat.h"
+
+/* Pings within one node.ping_timeout: life.c counts on it. */
+#define TICKS_PER_TIMEOUT 5.0
+
+static void on_lost(void *context, const struct oap_from *whom)
+{
+	struct supervisor *self = context;
+
+	if (whom->process == PROCESS_CLIENT) {
+		control_lost(self, whom);
+		return;
+	}
+	life_lost(self, whom);
+}
+
+static void on_accuse(void *context, const struct oap_from *from, enum err err)
+{
+	struct supervisor *self = context;
+
+	if (from->process == PROCESS_CLIENT) {
+		peer_destroy(mesh_peer(&self->mesh, PROCESS_CLIENT, from->instance));
+		control_lost(self, from);
+		return;
+	}
+	life_accuse(self, from, err);
+}
+
+static void on_stop(struct ev_loop *loop, ev_signal *watcher, int events)
+{
+	(void)loop;
+	(void)events;
+	drain_begin(watcher->data, watcher->signum == SIGINT ? "interrupted" : "terminated");
+}
+
+static void on_usr1(struct ev_loop *loop, ev_signal *watcher, int events)
+{
+	(void)loop;
+	(void)events;
+	logs_reopen(watcher->data);
+}
+
+static void on_hup(struct ev_loop *loop, ev_signal *watcher, int events)
+{
+	(void)loop;
+	(void)events;
+	(void)watcher;
+	log_event(LOG_CONFIG_NEEDS_RESTART,
+		&(struct log_fields){ .text = "reload is not built yet; the configuration stays" });
+}
+
+static void on_tick(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+	struct supervisor *self = watcher->data;
+
+	(void)loop;
+	(void)events;
+	life_tick(self);
+	process_stat_publish(getpid(), (struct process_id){ PROCESS_SUPERVISOR, 0 });
+	for (size_t i = 0; i < self->child_count; i++) {
+		const struct child *child = &self->children[i];
+		process_stat_publish(
+			child->pid, (struct process_id){ child->process, child->instance });
+	}
+}
+
+static void watch_signal(struct supervisor *self, ev_signal *watcher, int signum,
+	void (*callback)(struct ev_loop *, ev_signal *, int))
+{
+	ev_signal_init(watcher, callback, signum);
+	watcher->data = self;
+	ev_signal_start(self->loop, watcher);
+}
+
+static void watch_all(struct supervisor *self)
+{
+	double interval_s =
+		(double)self->config.node_ping_timeout_ms / 1000.0 / TICKS_PER_TIMEOUT;
+
+	signal(SIGPIPE, SIG_IGN);
+	watch_signal(self, &self->on_term, SIGTERM, on_stop);
+	watch_signal(self, &self->on_int, SIGINT, on_stop);
+	watch_signal(self, &self->on_hup, SIGHUP, on_hup);
+	watch_signal(self, &self->on_usr1, SIGUSR1, on_usr1);
+	ev_timer_init(&self->tick, on_tick, interval_s, interval_s);
+	self->tick.data = self;
+	ev_timer_start(self->loop, &self->tick);
+}
+
+static bool open_listeners(struct supervisor *self)
+{
+	self->admin_fd = listen_tcp(&self->config.admin_bind_addr, "admin.bind_addr");
+	if (self->admin_fd < 0) {
+		return false;
+	}
+	self->api_tcp_fd = listen_tcp(&self->config.api_bind_addr, "api.bind_addr");
+	if (self->api_tcp_fd < 0) {
+		return false;
+	}
+	if (self->config.uds_path[0] == '\0') {
+		return true;
+	}
+	self->api_uds_fd = listen_unix(self->config.uds_path, 0600, (gid_t)-1);
+	return self->api_uds_fd >= 0;
+}
+
+static bool start(struct supervisor *self)
+{
+	struct mesh_hooks hooks = { .lost = on_lost, .accuse = on_accuse };
+
+	self->loop = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
+	if (self->loop == NULL
+		|| !mesh_init(&self->mesh, self->loop, PROCESS_SUPERVISOR, self, hooks)
+		|| !logs_open(self)) {
+		return false;
+	}
+	log_event(LOG_STARTED, &(struct log_fields){ .text = version_semver });
+	if (metrics_create((struct process_id){ PROCESS_SUPERVISOR, 0 }, &self->own_page_fd,
+		    &self->own_page_reader_fd, &self->own_page)
+		!= ERR_OK) {
+		return false;
+	}
+	metrics_use(self->own_page);
+	if (!spawn_identities(self) || !dirs_prepare(self) || !dirs_lock(self)
+		|| !spawn_open_executables(self) || !spawn_plan_children(self)
+		|| !open_listeners(self) || !control_open(self)) {
+		return false;
+	}
+	watch_all(self);
+	return true;
+}
+
+static void close_fd(int *fd)
+{
+	if (*fd >= 0) {
+		close(*fd);
+		*fd = -1;
+	}
+}
+
+static void finish(struct supervisor *self)
+{
+	control_close(self);
+	if (self->api_uds_fd >= 0) {
+		(void)unlink(self->config.uds_path);
+	}
+	close_fd(&self->admin_fd);
+	close_fd(&self->api_tcp_fd);
+	close_fd(&self->api_uds_fd);
+	close_fd(&self->lock_fd);
+	if (self->sink != NULL) {
+		logs_close(self);
+	}
+	if (self->mesh.watch != NULL) {
+		mesh_finish(&self->mesh);
+	}
+	free(self->children);
+	if (self->loop != NULL) {
+		ev_loop_destroy(self->loop);
+	}
+}
+
+int supervisor_run(const struct config *config, const struct supervisor_options *options)
+{
+	static struct supervisor self; /* zero; lives as long as the process */
+	int code = 3;
+
+	self.config = *config;
+	self.options = *options;
+	self.privileged = geteuid() == 0;
+	self.admin_fd = self.api_tcp_fd = self.api_uds_fd = self.control_fd = self.lock_fd = -1;
+	self.started_at = self.tick_at = clock_now();
+	umask(022);
+	if (start(&self)) {
+		life_start_due(&self);
+		readiness_update(&self);
+		ev_run(self.loop, 0);
+		code = self.drain_forced ? 3 : 0;
+		log_event(LOG_STOPPED, NULL);
+	}
+	finish(&self);
+	return code;
+}

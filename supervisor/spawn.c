@@ -1,0 +1,392 @@
+/* From a plan to a running process. The forked child gives up everything before execveat, so
+ * that no worker executable ever runs as root; what it needs comes over fd 3 afterwards. */
+#include "supervisor/supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <pwd.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "common/identity.h"
+#include "common/log.h"
+
+/* The default of 212 992 bytes holds 167 small frames (DESIGN-WALL.md section 3). */
+#define SOCKET_BUFFER_BYTES (1024 * 1024)
+
+/* The group of the store when there are no users of ours: one behind the last role. */
+#define STORE_GROUP_OFFSET 100u
+
+static bool refuse(const char *path, const char *what)
+{
+	log_event(LOG_START_FAILED,
+		&(struct log_fields){ .path = path, .text = what, .os_error = errno });
+	return false;
+}
+
+/* Opened once, at start: a package upgrade under a running node changes nothing that runs. */
+bool spawn_open_executables(struct supervisor *self)
+{
+	for (unsigned process = 0; process < PROCESS_COUNT; process++) {
+		char path[PATH_MAX];
+
+		if (process_plan(process) == NULL) {
+			continue;
+		}
+		/* installed: <dir>/mn-<role>; in the build tree: <dir>/<role>/mn-<role> */
+		snprintf(path, sizeof path, "%s/mn-%s", self->options.libexec_dir,
+			process_name(process));
+		self->executables[process] = open(path, O_PATH | O_CLOEXEC);
+		if (self->executables[process] < 0) {
+			snprintf(path, sizeof path, "%s/%s/mn-%s", self->options.libexec_dir,
+				process_name(process), process_name(process));
+			self->executables[process] = open(path, O_PATH | O_CLOEXEC);
+		}
+		if (self->executables[process] < 0) {
+			return refuse(path, "the executable of a worker cannot be opened");
+		}
+	}
+	return true;
+}
+
+static bool identity_by_name(struct supervisor *self, unsigned process)
+{
+	const char *name = process_plan(process)->user;
+	const struct passwd *user;
+
+	errno = 0;
+	user = getpwnam(name);
+	if (user == NULL) {
+		log_event(LOG_START_FAILED,
+			&(struct log_fields){ .about = process, .key = "node.uid_base", .text =
+				"the user of this role does not exist: install the package's "
+				"sysusers file, or set node.uid_base" });
+		return false;
+	}
+	self->uids[process] = user->pw_uid;
+	self->gids[process] = user->pw_gid;
+	return true;
+}
+
+static bool store_group_by_name(struct supervisor *self)
+{
+	const struct group *group;
+
+	errno = 0;
+	group = getgrnam("mn-store");
+	if (group == NULL) {
+		return refuse("mn-store", "the group of the store does not exist");
+	}
+	self->store_gid = group->gr_gid;
+	return true;
+}
+
+bool spawn_identities(struct supervisor *self)
+{
+	uint64_t base = self->config.node_uid_base;
+
+	self->store_gid = getegid();
+	for (unsigned process = 0; process < PROCESS_COUNT; process++) {
+		self->uids[process] = geteuid();
+		self->gids[process] = getegid();
+		if (!self->privileged || process_plan(process) == NULL) {
+			continue;
+		}
+		if (base != 0) {
+			self->uids[process] = (uid_t)(base + process);
+			self->gids[process] = (gid_t)(base + process);
+		} else if (!identity_by_name(self, process)) {
+			return false;
+		}
+	}
+	if (!self->privileged) {
+		return true;
+	}
+	self->store_gid = (gid_t)(base + STORE_GROUP_OFFSET);
+	return base != 0 || store_group_by_name(self);
+}
+
+static unsigned wanted_instances(const struct supervisor *self, unsigned process)
+{
+	switch (process) {
+	case PROCESS_INGRESS:
+		return (unsigned)self->config.concurrency_ingress_workers;
+	case PROCESS_PREVALIDATOR:
+		return (unsigned)self->config.concurrency_prevalidators;
+	default:
+		return 1;
+	}
+}
+
+static bool init_child(
+	struct supervisor *self, struct child *child, unsigned process, unsigned instance)
+{
+	struct process_id id = { (uint8_t)process, (uint8_t)instance };
+
+	child->supervisor = self;
+	child->process = (uint8_t)process;
+	child->instance = (uint8_t)instance;
+	child->wanted = true;
+	child->state = CHILD_ABSENT;
+	child->pidfd = child->log_fd = child->stderr_fd = -1;
+	ev_init(&child->exited, life_on_exit);
+	ev_init(&child->restart, life_on_restart);
+	ev_init(&child->ready_limit, life_on_ready_limit);
+	child->exited.data = child->restart.data = child->ready_limit.data = child;
+	return metrics_create(id, &child->page_fd, &child->page_reader_fd, &child->page) == ERR_OK;
+}
+
+bool spawn_plan_children(struct supervisor *self)
+{
+	size_t count = 0;
+
+	for (unsigned process = 0; process < PROCESS_COUNT; process++) {
+		count += process_plan(process) == NULL ? 0 : wanted_instances(self, process);
+	}
+	self->children = calloc(count, sizeof *self->children);
+	if (self->children == NULL) {
+		return refuse("", "no memory for the process table");
+	}
+	for (unsigned process = 0; process < PROCESS_COUNT; process++) {
+		if (process_plan(process) == NULL) {
+			continue;
+		}
+		for (unsigned i = 0; i < wanted_instances(self, process); i++) {
+			if (!init_child(
+				    self, &self->children[self->child_count++], process, i)) {
+				return refuse("", "no metrics page");
+			}
+		}
+	}
+	return true;
+}
+
+/* --- the child's side, between fork and exec --- */
+
+struct birth_fds {
+	int control, log, err;
+};
+
+static void say_and_exit(const char *step)
+{
+	dprintf(STDERR_FILENO, "cannot become a worker: %s: %s\n", step, strerror(errno));
+	_exit(127);
+}
+
+static struct identity_plan identity_of(const struct child *child, gid_t *store_gid)
+{
+	const struct supervisor *self = child->supervisor;
+	const struct process_plan *plan = process_plan(child->process);
+
+	*store_gid = self->store_gid;
+	return (struct identity_plan){
+		.switch_user = self->privileged,
+		.uid = self->uids[child->process],
+		.gid = self->gids[child->process],
+		.groups = store_gid,
+		.group_count = plan->in_store_group ? 1 : 0,
+		.limits = {
+			.files = plan->open_files_max,
+			.file_bytes = plan->may_write_files ? IDENTITY_UNLIMITED : 0,
+			.data_bytes = plan->memory_mib_max == 0 ?
+				IDENTITY_UNLIMITED :
+				(uint64_t)plan->memory_mib_max * 1024 * 1024,
+			.locked_bytes = (uint64_t)plan->locked_kib_max * 1024,
+		},
+	};
+}
+
+/* fds 0 to 3 and nothing else: /dev/null, /dev/null, stderr pipe, control. The log pipe's end
+ * travels over fd 3 with the rest. */
+static void arrange_fds(struct birth_fds fds, int executable)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(fds.err, 2) < 0) {
+		say_and_exit("standard fds");
+	}
+	if (dup2(fds.control, 3) < 0 || dup3(executable, 4, O_CLOEXEC) < 0) {
+		say_and_exit("fd 3");
+	}
+	if (close_range(5, ~0u, 0) < 0) {
+		say_and_exit("close_range");
+	}
+}
+
+static void become_worker(const struct child *child, struct birth_fds fds, pid_t supervisor_pid)
+{
+	char name[64], pid_text[32];
+	char *argv[] = { name, pid_text, NULL };
+	char zone[] = "TZ=UTC0", locale[] = "LC_ALL=C";
+	char *environment[] = { zone, locale, NULL };
+	gid_t store_gid;
+	struct identity_plan plan = identity_of(child, &store_gid);
+	const char *failed = "";
+	int executable = child->supervisor->executables[child->process];
+	sigset_t none;
+
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	umask(027);
+	snprintf(name, sizeof name, "mn-%s", process_name(child->process));
+	snprintf(pid_text, sizeof pid_text, "%ld", (long)supervisor_pid);
+	/* duplicates above the ones that are about to be overwritten */
+	fds.control = fcntl(fds.control, F_DUPFD_CLOEXEC, 10);
+	fds.err = fcntl(fds.err, F_DUPFD_CLOEXEC, 10);
+	executable = fcntl(executable, F_DUPFD_CLOEXEC, 10);
+	arrange_fds(fds, executable);
+	if (identity_drop(&plan, &failed) != ERR_OK) {
+		say_and_exit(failed);
+	}
+	execveat(4, "", argv, environment, AT_EMPTY_PATH);
+	say_and_exit("execveat");
+}
+
+/* --- the supervisor's side --- */
+
+static bool make_control_pair(int fds[2])
+{
+	int bytes = SOCKET_BUFFER_BYTES;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, fds) == -1) {
+		return false;
+	}
+	for (int i = 0; i < 2; i++) {
+		(void)setsockopt(fds[i], SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+	}
+	return true;
+}
+
+static void send_fd(struct peer *peer, enum setup_fd what, unsigned index, int fd)
+{
+	struct oap_setup_fd msg = { .what = (uint8_t)what, .index = (uint16_t)index };
+	int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+	if (copy >= 0) {
+		(void)!peer_send_setup_fd(peer, &msg, copy);
+	}
+}
+
+static void send_fds(struct child *child, struct peer *peer, int log_fd)
+{
+	struct supervisor *self = child->supervisor;
+	const struct process_plan *plan = process_plan(child->process);
+
+	(void)!peer_send_setup_fd(peer, &(struct oap_setup_fd){ .what = SETUP_FD_LOG }, log_fd);
+	send_fd(peer, SETUP_FD_METRICS, 0, child->page_fd);
+	if (plan->listener == LISTENER_ADMIN) {
+		send_fd(peer, SETUP_FD_LISTEN_TCP, 0, self->admin_fd);
+		send_fd(peer, SETUP_FD_PAGE, PROCESS_SUPERVISOR << 8, self->own_page_reader_fd);
+		for (size_t i = 0; i < self->child_count; i++) {
+			const struct child *other = &self->children[i];
+			send_fd(peer, SETUP_FD_PAGE, other->process << 8u | other->instance,
+				other->page_reader_fd);
+		}
+	}
+	if (plan->listener == LISTENER_API) {
+		send_fd(peer, SETUP_FD_LISTEN_TCP, 0, self->api_tcp_fd);
+		if (self->api_uds_fd >= 0) {
+			send_fd(peer, SETUP_FD_LISTEN_UDS, 0, self->api_uds_fd);
+		}
+	}
+	if (child->process == PROCESS_COMMITTER) {
+		send_fd(peer, SETUP_FD_LOCK, 0, self->lock_fd);
+	}
+}
+
+static void send_setup(struct child *child, struct peer *peer, int log_fd)
+{
+	struct supervisor *self = child->supervisor;
+	static uint8_t encoded[VERB_CONFIG_BYTES_MAX];
+	size_t encoded_bytes = 0;
+	enum err err = config_encode_for(&self->config, child->process, encoded,
+		sizeof encoded, &encoded_bytes);
+
+	assert(err == ERR_OK); /* the bound of the frame is above the table's */
+	struct oap_setup_config config = { .config = { encoded, encoded_bytes } };
+	struct oap_setup_end end = {
+		.process = child->process,
+		.instance = child->instance,
+		.generation = child->generation,
+		.sandbox_mode = self->options.report_syscalls ? SANDBOX_REPORT : SANDBOX_KILL,
+		.tables_hash = worker_tables_hash(),
+	};
+	(void)!oap_send_setup_config(peer, 0, &config);
+	send_fds(child, peer, log_fd);
+	(void)!oap_send_setup_end(peer, 0, &end);
+}
+
+static void watch(struct child *child, int control_fd, int log_write_fd)
+{
+	struct supervisor *self = child->supervisor;
+	struct peer_plan plan = {
+		.fd = control_fd,
+		.process = child->process,
+		.instance = child->instance,
+		.generation = child->generation,
+		.passes_fds = true,
+		.handlers = &control_handlers,
+		.handlers_self = self,
+		.control = &life_handlers,
+		.control_self = self,
+	};
+	const struct process_plan *role = process_plan(child->process);
+	int64_t limit_ms = role->silent_ms_max > 0 ? role->silent_ms_max :
+						     self->config.node_ready_timeout_ms;
+	struct peer *peer = peer_create(&self->mesh, &plan);
+
+	assert(peer != NULL); /* a supervisor without memory for a socket cannot go on */
+	ev_io_set(&child->exited, child->pidfd, EV_READ);
+	ev_io_start(self->loop, &child->exited);
+	ev_timer_set(&child->ready_limit, (double)limit_ms / 1000.0, 0.0);
+	ev_timer_start(self->loop, &child->ready_limit);
+	send_setup(child, peer, log_write_fd);
+}
+
+void spawn_child(struct child *child)
+{
+	struct supervisor *self = child->supervisor;
+	int control[2] = { -1, -1 }, log_pipe[2] = { -1, -1 }, err_pipe[2] = { -1, -1 };
+	pid_t supervisor_pid = getpid();
+
+	if (!make_control_pair(control) || pipe2(log_pipe, O_CLOEXEC | O_NONBLOCK) == -1
+		|| pipe2(err_pipe, O_CLOEXEC | O_NONBLOCK) == -1) {
+		(void)refuse("", "no pipes for a worker");
+		abort(); /* nothing of the node can be trusted to restart any more */
+	}
+	child->generation = ++self->generation_last;
+	child->pid = fork();
+	if (child->pid == 0) {
+		become_worker(child,
+			(struct birth_fds){ control[1], log_pipe[1], err_pipe[1] },
+			supervisor_pid);
+	}
+	close(control[1]);
+	close(err_pipe[1]);
+	assert(child->pid > 0); /* without fork there is no node */
+	child->pidfd = pidfd_open(child->pid, 0);
+	assert(child->pidfd >= 0); /* it is not reaped yet */
+	child->state = CHILD_STARTING;
+	child->phase = PHASE_STARTING;
+	child->drained = false;
+	child->started_at = child->heard_at = clock_now();
+	child->last_words[0] = child->text[0] = '\0';
+	child->ticket_in_hand = 0;
+	metrics_begin(child->page, (uint32_t)child->pid, child->started_at);
+	logs_attach(child, log_pipe[0], err_pipe[0]);
+	watch(child, control[0], log_pipe[1]);
+	log_event(LOG_WORKER_STARTED,
+		&(struct log_fields){ .about = child->process,
+			.instance_of = child->instance,
+			.pid_of = (uint64_t)child->pid,
+			.generation = child->generation });
+}

@@ -1,0 +1,212 @@
+#ifndef SUPERVISOR_SUPERVISOR_H
+#define SUPERVISOR_SUPERVISOR_H
+
+/* The supervisor: forks, watches, links and ends the workers. It parses no network byte and
+ * knows no economics. Its whole state is `struct supervisor`; each file below has one reason:
+ *
+ *   run.c       start to end of the node; signals
+ *   spawn.c     from a plan to a running process: pipes, fork, identity, execveat, set-up
+ *   life.c      READY, death, restart with back-off, ping, accusation
+ *   drain.c     the end, in order
+ *   readiness.c what /readyz and status say, and who is told
+ *   control.c   the control socket: status, stop, cap, gov
+ *   status.c    the JSON of status
+ *   listen.c    listening sockets
+ *   dirs.c      data and run directories, the lock
+ *   logs.c      pipes of workers into the one log
+ */
+
+#include <ev.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/clock.h"
+#include "common/config.h"
+#include "common/metrics.h"
+#include "common/peer.h"
+#include "common/worker.h"
+#include "supervisor/log_sink.h"
+#include "supervisor/log_source.h"
+#include "supervisor/processes.h"
+
+/* The last deaths, for `status`. A page of them; older ones are in the log. */
+#define DEATHS_KEPT 16u
+
+/* DESIGN.md section 10: more deaths than this in a minute, and the node is degraded. */
+#define DEATHS_A_MINUTE_MAX 5u
+#define DEATHS_WINDOW_MS    60000
+
+enum child_state {
+	CHILD_ABSENT,   /* not wanted, or not yet */
+	CHILD_STARTING, /* forked, no READY */
+	CHILD_UP,
+	CHILD_ENDING,   /* killed or told to leave; its pid is not reaped */
+	CHILD_WAITING,  /* reaped; a timer will fork the next one */
+	CHILD_GONE,     /* drained and reaped */
+};
+
+struct supervisor;
+
+struct child {
+	struct supervisor *supervisor;
+	uint8_t process;
+	uint8_t instance;
+	bool wanted;
+	bool was_ready; /* once, ever */
+	bool degraded;
+	bool drained;
+	enum child_state state;
+	uint32_t generation;
+	pid_t pid;
+	int pidfd; /* owned, -1 */
+	struct instant started_at;
+	struct instant heard_at; /* last pong, progress or report */
+	uint64_t restarts;
+	struct instant deaths[DEATHS_A_MINUTE_MAX + 1]; /* newest first */
+	size_t death_count;
+	char last_words[VERB_TEXT_BYTES_MAX + 1]; /* FAILED, or why we killed it */
+	uint64_t ticket_in_hand;
+
+	uint8_t phase; /* enum worker_phase, from REPORT */
+	uint64_t seq;
+	uint64_t lag_ms;
+	struct hash root;
+	char text[VERB_TEXT_BYTES_MAX + 1];
+
+	int page_fd;        /* owned: the writer's */
+	int page_reader_fd; /* owned */
+	struct metrics_page *page;
+
+	int log_fd, stderr_fd; /* owned: read ends; -1 */
+	struct log_source log;
+	ev_io exited, log_readable, stderr_readable;
+	ev_timer restart, ready_limit;
+};
+
+struct death {
+	int64_t unix_ms;
+	struct process_id who;
+	pid_t pid;
+	char cause[VERB_TEXT_BYTES_MAX + 128];
+};
+
+/* One client of the control socket, and the question that waits for a worker. */
+struct control_client {
+	bool used;
+	uint32_t generation;
+	uid_t uid;
+};
+
+struct supervisor_options {
+	const char *libexec_dir;  /* where mn-<role> are */
+	bool report_syscalls;     /* -Dsandbox_report builds only */
+	const char *log_path;     /* NULL: stdout */
+	bool log_colour;
+};
+
+struct supervisor {
+	struct config config;
+	struct supervisor_options options;
+	struct ev_loop *loop;
+	struct mesh mesh; /* its peers: fd 3 of each worker, and control clients */
+	bool privileged;  /* started as root */
+	bool booted;      /* every wanted role was ready once */
+	unsigned drain_stage; /* 0: not draining */
+	bool drain_forced;
+	uint32_t generation_last;
+	int executables[PROCESS_COUNT]; /* owned */
+	int lock_fd, admin_fd, api_tcp_fd, api_uds_fd, control_fd; /* owned; -1 */
+	uid_t uids[PROCESS_COUNT];
+	gid_t gids[PROCESS_COUNT];
+	gid_t store_gid;
+
+	struct child *children; /* owned */
+	size_t child_count;
+	struct death deaths[DEATHS_KEPT]; /* ring */
+	uint64_t death_total;
+
+	struct log_sink *sink; /* owned */
+	struct log_source own_log;
+	struct metrics_page *own_page;
+	int own_page_fd, own_page_reader_fd;
+
+	struct control_client clients[PREVALIDATORS_MAX + 1];
+	uint64_t asked_last; /* ids of questions to workers */
+	struct {
+		uint64_t id;
+		struct oap_from whom;
+	} asked[32];
+
+	bool ready_told;
+	struct oap_readiness readiness;
+	char readiness_reason[VERB_TEXT_BYTES_MAX + 1];
+	struct instant started_at;
+	struct instant tick_at;
+	ev_signal on_term, on_int, on_hup, on_usr1, on_chld;
+	ev_timer tick, drain_limit;
+	ev_io control_readable, sink_writable;
+};
+
+/* Runs the node in the foreground until it is told to stop. Exit code of DESIGN.md section 10:
+ * 0 stopped in order, 3 could not start or was forced. */
+int supervisor_run(const struct config *config, const struct supervisor_options *options);
+
+/* --- between the files of this folder --- */
+
+struct child *supervisor_child(struct supervisor *self, unsigned process, unsigned instance);
+struct child *supervisor_child_of(
+	struct supervisor *self, unsigned process, unsigned instance, uint32_t generation);
+
+/* spawn.c */
+MUST_CHECK bool spawn_open_executables(struct supervisor *self);
+MUST_CHECK bool spawn_identities(struct supervisor *self);
+MUST_CHECK bool spawn_plan_children(struct supervisor *self);
+void spawn_child(struct child *child);
+
+/* life.c */
+extern const struct oap_handlers life_handlers;
+void life_start_due(struct supervisor *self); /* whoever is wanted, absent and may start */
+void life_kill(struct child *child, const char *why);
+void life_on_exit(struct ev_loop *loop, ev_io *watcher, int events);
+void life_on_ready_limit(struct ev_loop *loop, ev_timer *watcher, int events);
+void life_on_restart(struct ev_loop *loop, ev_timer *watcher, int events);
+void life_tick(struct supervisor *self); /* pings, once a fraction of node.ping_timeout */
+void life_lost(struct supervisor *self, const struct oap_from *whom);
+void life_accuse(struct supervisor *self, const struct oap_from *from, enum err err);
+
+/* drain.c */
+void drain_begin(struct supervisor *self, const char *why);
+void drain_step(struct supervisor *self); /* after anything that may have ended a stage */
+
+/* readiness.c */
+void readiness_update(struct supervisor *self);
+void readiness_tell(struct supervisor *self, struct child *edge);
+
+/* control.c */
+extern const struct oap_handlers control_handlers;
+MUST_CHECK bool control_open(struct supervisor *self);
+void control_close(struct supervisor *self);
+void control_lost(struct supervisor *self, const struct oap_from *whom);
+void control_worker_lost(struct supervisor *self, unsigned process);
+
+/* status.c: JSON into the buffer; its bytes, or 0 when it does not fit. */
+size_t status_write(struct supervisor *self, char *buffer, size_t buffer_bytes);
+
+/* listen.c: -1 after a log line that says what was wrong. */
+int listen_tcp(const struct config_address *address, const char *what);
+int listen_unix(const char *path, unsigned mode, gid_t gid);
+
+/* dirs.c */
+MUST_CHECK bool dirs_prepare(struct supervisor *self);
+MUST_CHECK bool dirs_lock(struct supervisor *self);
+
+/* logs.c */
+MUST_CHECK bool logs_open(struct supervisor *self);
+void logs_close(struct supervisor *self);
+void logs_attach(struct child *child, int log_fd, int stderr_fd);
+void logs_detach(struct child *child); /* reads what is left, then closes */
+void logs_tick(struct supervisor *self);
+void logs_reopen(struct supervisor *self);
+
+#endif
