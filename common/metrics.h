@@ -12,123 +12,138 @@
 #include "common/metrics_labels.h"
 #include "proto/processes.h"
 
+enum {
+#define AS_BIT(NAME, ...) BY_##NAME = 1 << PROCESS_##NAME,
+	PROCESSES(AS_BIT)
+#undef AS_BIT
+		BY_ANYONE = (1 << PROCESS_COUNT) - 1
+};
+
 /* Every metric is a row: name (as in spec/ledger.md and spec/node.md section 5), the closed
  * set of its labels (common/metrics_labels.h), its unit, who may write it, a sentence.
  *
  * Each process has one page, a memfd made and sealed by the supervisor, so counts survive a
  * restart. A page has room for every metric and exactly one writer: an increment is a
  * relaxed load and store, no lock. Readers map it read-only and believe nothing in it but
- * numbers: who wrote a page they know from whoever gave it to them.
+ * numbers: who wrote a page they know from whoever gave it to them, and what is not among
+ * the writers of a metric is not counted: a captured parser cannot end safe mode on a graph.
  *
  * SUM adds up all pages; SERVICE shows a series per role (label `service`), summed over its
  * instances. ALWAYS shows every label value from the start; WHEN_SET only what was written
  * (for gauges that includes a written 0).
  *
- * NAME, name, labels, unit, spread, shown, writers, sentence
+ * NAME, name, labels, unit, spread, shown, writers (BY_<PROCESS>), sentence
  * HISTOGRAM has its bounds (METRIC_BOUNDS) in place of the unit. */
 #define METRICS(COUNTER, GAUGE, HISTOGRAM)                                                         \
 	/* Edges. */                                                                               \
 	COUNTER(HTTP_REQUESTS, http_requests_total, ROUTE_STATUS, ONE, SERVICE, WHEN_SET,          \
-		"ingress, admin", "HTTP requests answered.")                                       \
+		BY_INGRESS | BY_ADMIN, "HTTP requests answered.")                                  \
 	HISTOGRAM(HTTP_REQUEST_DURATION, http_request_duration_seconds, ROUTE, HTTP, SERVICE,      \
-		WHEN_SET, "ingress, admin", "First byte of a request to last byte of its answer.") \
+		WHEN_SET, BY_INGRESS | BY_ADMIN,                                                   \
+		"First byte of a request to last byte of its answer.")                             \
 	HISTOGRAM(REQUEST_LATENCY, request_latency_seconds, ROUTE, REQUEST, SERVICE, WHEN_SET,     \
-		"ingress, admin", "Head of a request read to its answer ready.")                   \
-	GAUGE(INFLIGHT_REQUESTS, inflight_requests, ROUTE, ONE, SUM, WHEN_SET, "ingress, admin",   \
-		"Requests that have no answer yet.")                                               \
-	GAUGE(CONNECTIONS, connections, NONE, ONE, SERVICE, ALWAYS, "ingress, admin",              \
+		BY_INGRESS | BY_ADMIN, "Head of a request read to its answer ready.")              \
+	GAUGE(INFLIGHT_REQUESTS, inflight_requests, ROUTE, ONE, SUM, WHEN_SET,                     \
+		BY_INGRESS | BY_ADMIN, "Requests that have no answer yet.")                        \
+	GAUGE(CONNECTIONS, connections, NONE, ONE, SERVICE, ALWAYS, BY_INGRESS | BY_ADMIN,         \
 		"Client connections.")                                                             \
-	COUNTER(BYTES_IN, bytes_in_total, NONE, ONE, SUM, ALWAYS, "ingress, admin",                \
+	COUNTER(BYTES_IN, bytes_in_total, NONE, ONE, SUM, ALWAYS, BY_INGRESS | BY_ADMIN,           \
 		"Bytes read from clients.")                                                        \
-	COUNTER(BYTES_OUT, bytes_out_total, NONE, ONE, SUM, ALWAYS, "ingress, admin",              \
+	COUNTER(BYTES_OUT, bytes_out_total, NONE, ONE, SUM, ALWAYS, BY_INGRESS | BY_ADMIN,         \
 		"Bytes written to clients.")                                                       \
 	COUNTER(TLS_HANDSHAKE_FAILURES, tls_handshake_failures_total, NONE, ONE, SUM, ALWAYS,      \
-		"ingress, admin", "TLS handshakes that failed.")                                   \
-	COUNTER(UDS_DENIED, uds_denied_total, NONE, ONE, SUM, ALWAYS, "ingress",                   \
+		BY_INGRESS | BY_ADMIN, "TLS handshakes that failed.")                              \
+	COUNTER(UDS_DENIED, uds_denied_total, NONE, ONE, SUM, ALWAYS, BY_INGRESS,                  \
 		"Local connections refused for the peer's uid.")                                   \
 	COUNTER(LATE_REPLIES, late_replies_dropped_total, NONE, ONE, SUM, ALWAYS,                  \
-		"ingress, admin", "Replies dropped because their request was gone.")               \
+		BY_INGRESS | BY_ADMIN | BY_PREVALIDATOR | BY_SEQUENCER | BY_COMMITTER |            \
+			BY_ARCHIVE | BY_KMS,                                                       \
+		"Replies dropped because their request was gone.")                                 \
 	/* The wall. */                                                                            \
 	COUNTER(REJECTED, rejected_total, REASON, ONE, SUM, ALWAYS,                                \
-		"ingress, prevalidator, sequencer", "Requests and entries refused.")               \
+		BY_INGRESS | BY_PREVALIDATOR | BY_SEQUENCER | BY_ARCHIVE | BY_KMS,                 \
+		"Requests and entries refused.")                                                   \
 	COUNTER(AUTH_FAILURES, auth_failures_total, PEER, ONE, SUM, ALWAYS,                        \
-		"ingress, prevalidator", "Capabilities and client certificates that failed.")      \
+		BY_INGRESS | BY_PREVALIDATOR | BY_KMS | BY_ADMIN,                                  \
+		"Capabilities and client certificates that failed.")                               \
 	COUNTER(QUOTA_EXHAUSTIONS, quota_exhaustions_total, NONE, ONE, SUM, ALWAYS,                \
-		"ingress, prevalidator", "Requests over a quota or rate.")                         \
+		BY_INGRESS | BY_PREVALIDATOR | BY_SEQUENCER, "Requests over a quota or rate.")     \
 	HISTOGRAM(PREVALIDATOR_DURATION, prevalidator_duration_seconds, NONE, LATENCY, SUM,        \
-		ALWAYS, "prevalidator", "Time a prevalidator spent on a request.")                 \
-	COUNTER(GRANT_CACHE_HITS, grant_cache_hits_total, NONE, ONE, SUM, ALWAYS, "prevalidator",  \
+		ALWAYS, BY_PREVALIDATOR, "Time a prevalidator spent on a request.")                \
+	COUNTER(GRANT_CACHE_HITS, grant_cache_hits_total, NONE, ONE, SUM, ALWAYS, BY_PREVALIDATOR, \
 		"Tokens whose grant was still in the cache.")                                      \
 	COUNTER(GRANT_CACHE_MISSES, grant_cache_misses_total, NONE, ONE, SUM, ALWAYS,              \
-		"prevalidator", "Tokens that kms had to verify.")                                  \
+		BY_PREVALIDATOR, "Tokens that kms had to verify.")                                 \
 	/* Flow. */                                                                                \
 	GAUGE(QUEUE_DEPTH, queue_depth, QUEUE, ONE, SUM, ALWAYS,                                   \
-		"ingress, prevalidator, sequencer", "Requests waiting in a queue.")                \
-	GAUGE(QUEUE_CAPACITY, queue_capacity, QUEUE, ONE, SUM, ALWAYS, "supervisor",               \
+		BY_INGRESS | BY_PREVALIDATOR | BY_SEQUENCER | BY_COMMITTER,                        \
+		"Requests waiting in a queue.")                                                    \
+	GAUGE(QUEUE_CAPACITY, queue_capacity, QUEUE, ONE, SUM, ALWAYS, BY_SUPERVISOR,              \
 		"Requests that fit a queue.")                                                      \
-	GAUGE(LEDGER_BACKLOG, ledger_backlog_gauge, NONE, ONE, SUM, ALWAYS, "sequencer",           \
+	GAUGE(LEDGER_BACKLOG, ledger_backlog_gauge, NONE, ONE, SUM, ALWAYS, BY_SEQUENCER,          \
 		"Entries accepted and not yet durable.")                                           \
 	COUNTER(BUSY_REJECTIONS, busy_rejections_total, BUSY_QUEUE, ONE, SUM, ALWAYS,              \
-		"ingress, sequencer", "Requests refused because a queue was full.")                \
+		BY_INGRESS | BY_SEQUENCER | BY_PREVALIDATOR,                                       \
+		"Requests refused because a queue was full.")                                      \
 	/* Ledger. */                                                                              \
-	COUNTER(LEDGER_COMMITS, ledger_commits_total, NONE, ONE, SUM, ALWAYS, "committer",         \
+	COUNTER(LEDGER_COMMITS, ledger_commits_total, NONE, ONE, SUM, ALWAYS, BY_COMMITTER,        \
 		"Batches durable in the store.")                                                   \
-	COUNTER(LEDGER_ENTRIES, ledger_entries_total, NONE, ONE, SUM, ALWAYS, "committer",         \
+	COUNTER(LEDGER_ENTRIES, ledger_entries_total, NONE, ONE, SUM, ALWAYS, BY_COMMITTER,        \
 		"Entries durable in the store.")                                                   \
 	HISTOGRAM(LEDGER_COMMIT_LATENCY, ledger_commit_latency_seconds, NONE, COMMIT, SUM, ALWAYS, \
-		"sequencer", "Batch sent to the committer to its entries durable.")                \
+		BY_SEQUENCER, "Batch sent to the committer to its entries durable.")               \
 	HISTOGRAM(COMMITTER_BATCH_LATENCY, committer_batch_latency_seconds, NONE, COMMIT, SUM,     \
-		ALWAYS, "committer", "Batch received to batch durable.")                           \
+		ALWAYS, BY_COMMITTER, "Batch received to batch durable.")                          \
 	HISTOGRAM(SEQUENCER_BATCH_SIZE, sequencer_batch_size, NONE, BATCH, SUM, ALWAYS,            \
-		"sequencer", "Entries in a batch.")                                                \
+		BY_SEQUENCER, "Entries in a batch.")                                               \
 	COUNTER(LEDGER_ROOTS_PUBLISHED, ledger_roots_published_total, NONE, ONE, SUM, ALWAYS,      \
-		"archive", "Roots made visible.")                                                  \
+		BY_ARCHIVE | BY_COMMITTER | BY_SEQUENCER, "Roots made visible.")                   \
 	COUNTER(LEDGER_SEQ_GAP_DETECTED, ledger_seq_gap_detected_total, NONE, ONE, SUM, ALWAYS,    \
-		"sequencer, committer, archive", "Gaps found in seq; must stay 0.")                \
-	GAUGE(LEDGER_SAFE_MODE, ledger_safe_mode, NONE, ONE, SUM, ALWAYS, "supervisor",            \
-		"1 while writes are refused.")                                                     \
-	GAUGE(LEDGER_TREE_SIZE, ledger_tree_size, NONE, ONE, SUM, ALWAYS, "committer",             \
+		BY_SEQUENCER | BY_COMMITTER | BY_ARCHIVE, "Gaps found in seq; must stay 0.")       \
+	GAUGE(LEDGER_SAFE_MODE, ledger_safe_mode, NONE, ONE, SUM, ALWAYS,                          \
+		BY_SUPERVISOR | BY_SEQUENCER, "1 while writes are refused.")                       \
+	GAUGE(LEDGER_TREE_SIZE, ledger_tree_size, NONE, ONE, SUM, ALWAYS, BY_COMMITTER,            \
 		"Entries in the tree.")                                                            \
-	COUNTER(WAL_FSYNC_FAIL, wal_fsync_fail_total, NONE, ONE, SUM, ALWAYS, "committer",         \
+	COUNTER(WAL_FSYNC_FAIL, wal_fsync_fail_total, NONE, ONE, SUM, ALWAYS, BY_COMMITTER,        \
 		"Syncs of the store that failed.")                                                 \
-	GAUGE(DISK_PRESSURE, disk_pressure, NONE, ONE, SUM, ALWAYS, "committer",                   \
+	GAUGE(DISK_PRESSURE, disk_pressure, NONE, ONE, SUM, ALWAYS, BY_COMMITTER,                  \
 		"1 while free space is below the reserve.")                                        \
 	/* The house. */                                                                           \
-	COUNTER(SERVICE_RESTARTS, service_restarts_total, ROLE, ONE, SUM, ALWAYS, "supervisor",    \
+	COUNTER(SERVICE_RESTARTS, service_restarts_total, ROLE, ONE, SUM, ALWAYS, BY_SUPERVISOR,   \
 		"Workers restarted.")                                                              \
-	COUNTER(ACCUSATIONS, accusations_total, ROLE, ONE, SUM, ALWAYS, "supervisor",              \
+	COUNTER(ACCUSATIONS, accusations_total, ROLE, ONE, SUM, ALWAYS, BY_SUPERVISOR,             \
 		"Times a role was accused of breaking the protocol.")                              \
-	GAUGE(READYZ_STATE, readyz_state, ROLE, ONE, SUM, WHEN_SET, "supervisor",                  \
+	GAUGE(READYZ_STATE, readyz_state, ROLE, ONE, SUM, WHEN_SET, BY_SUPERVISOR,                 \
 		"0 unready, 1 degraded, 2 ready.")                                                 \
-	GAUGE(READY_STATE, ready_state, BOOL, ONE, SUM, ALWAYS, "supervisor",                      \
+	GAUGE(READY_STATE, ready_state, BOOL, ONE, SUM, ALWAYS, BY_SUPERVISOR,                     \
 		"Whether the node is ready, one-hot.")                                             \
-	COUNTER(CONFIG_APPLY, config_apply_total, OUTCOME, ONE, SUM, ALWAYS, "supervisor",         \
+	COUNTER(CONFIG_APPLY, config_apply_total, OUTCOME, ONE, SUM, ALWAYS, BY_SUPERVISOR,        \
 		"Configurations applied.")                                                         \
-	COUNTER(CONFIG_ROLLBACK, config_rollback_total, NONE, ONE, SUM, ALWAYS, "supervisor",      \
+	COUNTER(CONFIG_ROLLBACK, config_rollback_total, NONE, ONE, SUM, ALWAYS, BY_SUPERVISOR,     \
 		"Configurations taken back.")                                                      \
-	COUNTER(CONFIG_COALESCED, config_coalesced_total, NONE, ONE, SUM, ALWAYS, "supervisor",    \
+	COUNTER(CONFIG_COALESCED, config_coalesced_total, NONE, ONE, SUM, ALWAYS, BY_SUPERVISOR,   \
 		"Reloads that were folded into one that ran already.")                             \
-	COUNTER(LOG_DROPPED, log_dropped_total, NONE, ONE, SERVICE, ALWAYS, "all",                 \
+	COUNTER(LOG_DROPPED, log_dropped_total, NONE, ONE, SERVICE, ALWAYS, BY_ANYONE,             \
 		"Log records dropped because the pipe was full.")                                  \
-	COUNTER(LOG_SUPPRESSED, log_suppressed_total, ROLE, ONE, SUM, WHEN_SET, "supervisor",      \
+	COUNTER(LOG_SUPPRESSED, log_suppressed_total, ROLE, ONE, SUM, WHEN_SET, BY_SUPERVISOR,     \
 		"Log records over the rate of a worker.")                                          \
 	COUNTER(PROCESS_CPU, process_cpu_seconds_total, PROCESS, MICROS, SUM, WHEN_SET,            \
-		"supervisor", "User and system CPU time.")                                         \
+		BY_SUPERVISOR, "User and system CPU time.")                                        \
 	GAUGE(PROCESS_RESIDENT, process_resident_memory_bytes, PROCESS, ONE, SUM, WHEN_SET,        \
-		"supervisor", "Resident memory.")                                                  \
-	GAUGE(PROCESS_OPEN_FDS, process_open_fds, PROCESS, ONE, SUM, WHEN_SET, "supervisor",       \
+		BY_SUPERVISOR, "Resident memory.")                                                 \
+	GAUGE(PROCESS_OPEN_FDS, process_open_fds, PROCESS, ONE, SUM, WHEN_SET, BY_SUPERVISOR,      \
 		"Open file descriptors.")                                                          \
 	/* Post-quantum posture: always there, zero while off (spec/ledger.md section 5). */       \
-	COUNTER(PQ_HANDSHAKE, pq_handshake_total, KEX_SIDE, ONE, SUM, ALWAYS, "ingress, admin",    \
-		"TLS key exchanges by algorithm.")                                                 \
+	COUNTER(PQ_HANDSHAKE, pq_handshake_total, KEX_SIDE, ONE, SUM, ALWAYS,                      \
+		BY_INGRESS | BY_ADMIN, "TLS key exchanges by algorithm.")                          \
 	COUNTER(PQ_HANDSHAKE_FAILURES, pq_handshake_failures_total, KEX_FAILURE, ONE, SUM, ALWAYS, \
-		"ingress, admin", "TLS key exchanges refused by policy or lack.")                  \
+		BY_INGRESS | BY_ADMIN, "TLS key exchanges refused by policy or lack.")             \
 	COUNTER(PQ_SIGNATURE, pq_signature_total, SIGNATURE_OP, ONE, SUM, ALWAYS,                  \
-		"kms, prevalidator", "Signatures made and verified.")                              \
-	GAUGE(PQ_POLICY_MODE, pq_policy_mode, PQ_MODE, ONE, SUM, ALWAYS, "supervisor",             \
+		BY_KMS | BY_PREVALIDATOR, "Signatures made and verified.")                         \
+	GAUGE(PQ_POLICY_MODE, pq_policy_mode, PQ_MODE, ONE, SUM, ALWAYS, BY_SUPERVISOR,            \
 		"The post-quantum policy, one-hot.")                                               \
 	COUNTER(PQ_DOWNGRADE_DETECTED, pq_downgrade_detected_total, NONE, ONE, SUM, ALWAYS,        \
-		"ingress, admin", "Peers that offered post-quantum and got classical.")
+		BY_INGRESS | BY_ADMIN, "Peers that offered post-quantum and got classical.")
 
 /* Upper bounds of the buckets, in microseconds or plain counts; +Inf comes by itself. */
 #define METRIC_BOUNDS(B)                                                                        \
@@ -147,6 +162,8 @@ enum metric_bounds {
 };
 
 #define METRIC_BOUNDS_MAX 11u
+
+_Static_assert(PROCESS_COUNT <= 16, "writers are 16 bits");
 
 enum metric_kind { METRIC_KIND_COUNTER, METRIC_KIND_GAUGE, METRIC_KIND_HISTOGRAM };
 enum metric_unit { METRIC_UNIT_ONE, METRIC_UNIT_MICROS }; /* MICROS is shown in seconds */
@@ -206,6 +223,7 @@ struct metrics_row {
 	uint8_t unit;         /* enum metric_unit */
 	uint8_t spread;       /* enum metric_spread */
 	uint8_t shown;        /* enum metric_shown */
+	uint16_t writers;     /* BY_* */
 	const char *name;
 	const char *text;
 };

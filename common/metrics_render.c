@@ -144,6 +144,14 @@ static uint64_t slot_value(const struct metrics_page *page, size_t slot)
 
 #define SUMS_MAX (METRIC_BOUNDS_MAX + 2u)
 
+static bool counts(
+	const struct metrics_source *source, const struct metrics_row *row, unsigned process)
+{
+	unsigned writer = source->process.process;
+
+	return (row->writers >> writer & 1) != 0 && (process == PROCESS_COUNT || process == writer);
+}
+
 /* Adds up one series over the pages of `process`, or of all (PROCESS_COUNT). What a page
  * says wraps at worst; it cannot break anything. True if it was ever set. */
 static bool add_up(const struct metrics_view *view, unsigned process, const struct series *series,
@@ -156,7 +164,7 @@ static bool add_up(const struct metrics_view *view, unsigned process, const stru
 
 	memset(sums, 0, SUMS_MAX * sizeof sums[0]);
 	for (size_t i = 0; i < view->source_count; i++) {
-		if (process != PROCESS_COUNT && view->sources[i].process.process != process) {
+		if (!counts(&view->sources[i], row, process)) {
 			continue;
 		}
 		for (size_t slot = 0; slot < row->series_slots; slot++) {
@@ -214,10 +222,11 @@ static void print_label_sets(struct text *out, const struct metrics_view *view,
 	}
 }
 
-static bool has_source(const struct metrics_view *view, unsigned process)
+static bool has_source(
+	const struct metrics_view *view, const struct metrics_row *row, unsigned process)
 {
 	for (size_t i = 0; i < view->source_count; i++) {
-		if (view->sources[i].process.process == process) {
+		if (counts(&view->sources[i], row, process)) {
 			return true;
 		}
 	}
@@ -249,7 +258,7 @@ static void print_family(
 		return;
 	}
 	for (unsigned process = 0; process < PROCESS_COUNT; process++) {
-		if (has_source(view, process)) {
+		if (has_source(view, row, process)) {
 			print_label_sets(out, view, row, process);
 		}
 	}
