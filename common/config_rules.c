@@ -1,0 +1,108 @@
+#include "common/config_rules.h"
+
+#include <string.h>
+
+/* A rule is reported where the value stands that the operator most likely wrote last: the
+ * one of the stronger source. */
+static const struct config_source *stronger(
+	const struct config_load *load, enum config_key_id a, enum config_key_id b)
+{
+	return load->sources[b].rank > load->sources[a].rank ? &load->sources[b]
+							     : &load->sources[a];
+}
+
+static bool is_loopback(const struct config_address *address)
+{
+	static const uint8_t loopback6[16] = { [15] = 1 };
+
+	return address->family == 4 ? address->ip[0] == 127
+				    : memcmp(address->ip, loopback6, sizeof loopback6) == 0;
+}
+
+static void check_listener(
+	struct config_load *load, enum config_key_id id, const struct config_address *address)
+{
+	if (!is_loopback(address)) {
+		config_load_problem(load, &load->sources[id],
+			"%s: only a loopback address (127.0.0.0/8 or [::1]) may be bound, because "
+			"TLS is not built yet and tokens would cross the network in the clear",
+			config_key_name(id));
+	}
+}
+
+static void check_listeners(struct config_load *load)
+{
+	const struct config_address *admin = &load->config.admin_bind_addr;
+	const struct config_address *api = &load->config.api_bind_addr;
+
+	check_listener(load, CONFIG_KEY_admin_bind_addr, admin);
+	check_listener(load, CONFIG_KEY_api_bind_addr, api);
+	if (admin->port != 0 && memcmp(admin, api, sizeof *admin) == 0) {
+		config_load_problem(load,
+			stronger(load, CONFIG_KEY_admin_bind_addr, CONFIG_KEY_api_bind_addr),
+			"admin.bind_addr and api.bind_addr: two listeners cannot have one address");
+	}
+}
+
+static void check_order(struct config_load *load, enum config_key_id small_id, int64_t small,
+	enum config_key_id large_id, int64_t large)
+{
+	if (small > large) {
+		config_load_problem(load, stronger(load, small_id, large_id),
+			"%s must not be above %s", config_key_name(small_id),
+			config_key_name(large_id));
+	}
+}
+
+/* The name stands in checkpoints (C2SP signed-note): no blank, no plus. */
+static void check_name(struct config_load *load)
+{
+	const char *name = load->config.node_name;
+
+	for (size_t i = 0; name[i] != '\0'; i++) {
+		if (name[i] <= ' ' || name[i] >= 0x7F || name[i] == '+') {
+			config_load_problem(load, &load->sources[CONFIG_KEY_node_name],
+				"node.name: expected printable ASCII without blanks and +");
+			return;
+		}
+	}
+}
+
+static void check_uid_base(struct config_load *load)
+{
+	uint64_t base = load->config.node_uid_base;
+
+	if (base != 0 && base < 1000) {
+		config_load_problem(load, &load->sources[CONFIG_KEY_node_uid_base],
+			"node.uid_base: expected 0, or a number from 1000: smaller ones belong to "
+			"the system's users");
+	}
+}
+
+/* Two keys that name one directory would mix what lasts with what does not. */
+static void check_paths(struct config_load *load)
+{
+	if (strcmp(load->config.node_data_dir, load->config.node_run_dir) == 0) {
+		config_load_problem(load,
+			stronger(load, CONFIG_KEY_node_data_dir, CONFIG_KEY_node_run_dir),
+			"node.data_dir and node.run_dir: expected two directories");
+	}
+}
+
+void config_rules_check(struct config_load *load)
+{
+	const struct config *config = &load->config;
+
+	check_name(load);
+	check_uid_base(load);
+	check_paths(load);
+	check_listeners(load);
+	check_order(load, CONFIG_KEY_node_restart_min_ms, config->node_restart_min_ms,
+		CONFIG_KEY_node_restart_max_ms, config->node_restart_max_ms);
+	check_order(load, CONFIG_KEY_node_restart_max_ms, config->node_restart_max_ms,
+		CONFIG_KEY_node_restart_cap_ms, config->node_restart_cap_ms);
+	if (config->engine_mode == CONFIG_ENGINE_AMNESIA) {
+		config_load_problem(load, &load->sources[CONFIG_KEY_engine_mode],
+			"engine.mode: amnesia is not built yet; expected persistent");
+	}
+}

@@ -1,0 +1,910 @@
+#include "common/config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/config_print.h"
+#include "common/config_value.h"
+
+static struct config_load load;
+
+static bool apply_file(const char *text)
+{
+	struct slice slice = { .bytes = (const uint8_t *)text, .bytes_count = strlen(text) };
+
+	return config_apply_file(&load, slice, "test.toml");
+}
+
+static bool apply_env(const char *one, const char *two)
+{
+	char first[512], second[512];
+	char *environment[] = { first, second, NULL };
+
+	(void)snprintf(first, sizeof first, "%s", one);
+	(void)snprintf(second, sizeof second, "%s", two != NULL ? two : "PATH=/bin");
+	return config_apply_env(&load, environment);
+}
+
+static void expect_problem(const char *where, const char *text)
+{
+	assert_int_equal(load.problems_count, 1);
+	assert_string_equal(load.problems[0].where, where);
+	if (strstr(load.problems[0].text, text) == NULL) {
+		fail_msg("want '%s' in '%s'", text, load.problems[0].text);
+	}
+}
+
+/* ---- the table ---- */
+
+static void every_default_is_valid_and_canonical(void **state)
+{
+	(void)state;
+	config_init(&load);
+	assert_true(config_check(&load));
+	for (size_t id = 0; id < CONFIG_KEY_COUNT; id++) {
+		char text[CONFIG_VALUE_TEXT_BYTES_MAX];
+		union config_value value;
+
+		config_value_get(config_key_at(id), &load.config, &value);
+		config_value_print(config_key_at(id), &value, text);
+		assert_string_equal(text, config_key_at(id)->preset);
+	}
+}
+
+static void count_name(
+	char names[][CONFIG_ENV_NAME_BYTES_MAX], size_t *count, const char *name, size_t bytes)
+{
+	assert_true(*count < 512 && bytes < CONFIG_ENV_NAME_BYTES_MAX);
+	memcpy(names[*count], name, bytes);
+	names[*count][bytes] = '\0';
+	for (size_t i = 0; i < *count; i++) {
+		if (strcmp(names[i], names[*count]) == 0) {
+			fail_msg("%s is there twice", names[i]);
+		}
+	}
+	(*count)++;
+}
+
+static void count_names(char names[][CONFIG_ENV_NAME_BYTES_MAX], size_t *count, const char *list)
+{
+	const char *word = NULL;
+	size_t bytes = 0;
+
+	while (config_key_next_word(&list, ' ', &word, &bytes)) {
+		count_name(names, count, word, bytes);
+	}
+}
+
+/* Goal: a key, an environment name and a flag mean one thing each, among rows and refused
+ * names alike. */
+static void every_name_is_there_once(void **state)
+{
+	static char names[512][CONFIG_ENV_NAME_BYTES_MAX];
+	size_t count = 0;
+
+	(void)state;
+	for (size_t id = 0; id < CONFIG_KEY_COUNT; id++) {
+		const struct config_key *key = config_key_at(id);
+		char env_name[CONFIG_ENV_NAME_BYTES_MAX];
+
+		config_key_env_name(id, env_name);
+		count_name(names, &count, key->name, strlen(key->name));
+		count_name(names, &count, env_name, strlen(env_name));
+		count_names(names, &count, key->env_names);
+		count_names(names, &count, key->flags);
+	}
+#define AS_COUNT(name, env_names, flags, why)          \
+	count_name(names, &count, name, strlen(name)); \
+	count_names(names, &count, env_names);         \
+	count_names(names, &count, flags);
+	CONFIG_DROPPED(AS_COUNT)
+#undef AS_COUNT
+	assert_true(count > 200);
+}
+
+static void rows_are_told_to_processes_and_explained(void **state)
+{
+	(void)state;
+	for (size_t id = 0; id < CONFIG_KEY_COUNT; id++) {
+		const struct config_key *key = config_key_at(id);
+		size_t bytes = strlen(key->sentence);
+
+		assert_true(key->readers != 0);
+		assert_int_equal(key->readers & CONFIG_FOR(CLIENT), 0);
+		assert_true(key->readers < 1u << PROCESS_COUNT);
+		assert_true(bytes > 10 && key->sentence[bytes - 1] == '.');
+		assert_string_equal(config_key_name((enum config_key_id)id), key->name);
+		assert_int_equal(config_key_readers((enum config_key_id)id), key->readers);
+		assert_int_equal(config_key_reload((enum config_key_id)id), key->reload);
+	}
+}
+
+/* ---- every key, every source, the whole boundary ---- */
+
+/* The value in the file: quoted unless its type is a number, a switch or a list. */
+static bool set_in_file(const struct config_key *key, const char *text)
+{
+	static char file[3 * CONFIG_VALUE_TEXT_BYTES_MAX];
+	size_t section = strcspn(key->name, ".");
+	bool bare = key->type == CONFIG_NUMBER || key->type == CONFIG_SWITCH;
+	const char *quote = bare ? "" : "\"";
+	size_t used = (size_t)snprintf(file, sizeof file, "[%.*s]\n%s = ", (int)section, key->name,
+		key->name + section + 1);
+
+	if (key->type != CONFIG_NUMBERS && key->type != CONFIG_TEXTS) {
+		(void)snprintf(file + used, sizeof file - used, "%s%s%s\n", quote, text, quote);
+		return apply_file(file);
+	}
+	quote = key->type == CONFIG_TEXTS ? "\"" : "";
+	used += (size_t)snprintf(file + used, sizeof file - used, "[%s", text[0] ? quote : "");
+	for (; *text != '\0'; text++) {
+		used += (size_t)(*text == ','
+					 ? snprintf(file + used, sizeof file - used, "%s, %s",
+						   quote, quote)
+					 : snprintf(file + used, sizeof file - used, "%c", *text));
+	}
+	(void)snprintf(
+		file + used, sizeof file - used, "%s]\n", file[used - 1] == '[' ? "" : quote);
+	return apply_file(file);
+}
+
+static bool set_in_env(size_t id, const char *text)
+{
+	static char variable[CONFIG_VALUE_TEXT_BYTES_MAX + CONFIG_ENV_NAME_BYTES_MAX + 1];
+	char name[CONFIG_ENV_NAME_BYTES_MAX];
+	char *environment[] = { variable, NULL };
+
+	config_key_env_name(id, name);
+	(void)snprintf(variable, sizeof variable, "%s=%s", name, text);
+	return config_apply_env(&load, environment);
+}
+
+static bool set_from(size_t id, enum config_rank rank, const char *text)
+{
+	config_init(&load);
+	switch (rank) {
+	case CONFIG_FROM_FILE:
+		return set_in_file(config_key_at(id), text);
+	case CONFIG_FROM_ENV:
+		return set_in_env(id, text);
+	case CONFIG_FROM_FLAG:
+		return config_apply_flag(&load, config_key_at(id)->name, text);
+	case CONFIG_FROM_DEFAULT:
+		break;
+	}
+	fail();
+	return false;
+}
+
+static void expect_from_everywhere(size_t id, const char *text, bool good)
+{
+	for (unsigned rank = CONFIG_FROM_FILE; rank <= CONFIG_FROM_FLAG; rank++) {
+		char got[CONFIG_VALUE_TEXT_BYTES_MAX];
+		union config_value value;
+
+		if (set_from(id, (enum config_rank)rank, text) != good) {
+			fail_msg("%s = %.60s from source %u: %s", config_key_at(id)->name, text,
+				rank, good ? load.problems[0].text : "was accepted");
+		}
+		if (!good) {
+			assert_int_equal(load.problems_count, 1);
+			assert_int_equal(load.sources[id].rank, CONFIG_FROM_DEFAULT);
+			continue;
+		}
+		assert_int_equal(load.sources[id].rank, rank);
+		config_value_get(config_key_at(id), &load.config, &value);
+		config_value_print(config_key_at(id), &value, got);
+		assert_true(set_from(id, (enum config_rank)rank, got)); /* canonical again */
+	}
+}
+
+static void expect_number(size_t id, uint64_t number, const char *unit, bool good)
+{
+	char text[64];
+
+	(void)snprintf(text, sizeof text, "%ju%s", (uintmax_t)number, unit);
+	expect_from_everywhere(id, text, good);
+}
+
+static void expect_number_bounds(size_t id, const char *unit)
+{
+	const struct config_key *key = config_key_at(id);
+
+	expect_number(id, key->min, unit, true);
+	expect_number(id, key->max, unit, true);
+	expect_number(id, key->max + 1, unit, false);
+	if (key->min > 0) {
+		expect_number(id, key->min - 1, unit, false);
+	}
+	if (key->type != CONFIG_NUMBERS) {
+		expect_from_everywhere(id, "\\u0031", false);
+		expect_from_everywhere(id, "-1", false);
+		expect_from_everywhere(id, "99999999999999999999999", false);
+	}
+}
+
+/* letters, then so many more of them */
+static const char *text_of(const char *start, size_t bytes)
+{
+	static char text[CONFIG_VALUE_TEXT_BYTES_MAX];
+
+	memset(text, 'a', bytes);
+	memcpy(text, start, strlen(start) < bytes ? strlen(start) : bytes);
+	text[bytes] = '\0';
+	return text;
+}
+
+static void expect_text_bounds(size_t id)
+{
+	const struct config_key *key = config_key_at(id);
+	const char *start = key->type == CONFIG_PATH ? "/" : "a";
+
+	expect_from_everywhere(id, text_of(start, key->max), true);
+	expect_from_everywhere(id, text_of(start, key->max + 1), false);
+	expect_from_everywhere(id, "", key->min == 0);
+	expect_from_everywhere(id, text_of(start, 1), true);
+	if (key->type == CONFIG_PATH) {
+		expect_from_everywhere(id, "relative/path", false);
+	}
+	config_init(&load);
+	assert_false(config_apply_flag(&load, key->name, "/a\x1b[31m"));
+	config_init(&load);
+	assert_false(config_apply_flag(&load, key->name, "/\xFF"));
+}
+
+static void expect_list_bounds(size_t id, const char *element)
+{
+	char text[CONFIG_VALUE_TEXT_BYTES_MAX] = "";
+	uint32_t max =
+		config_key_at(id)->type == CONFIG_NUMBERS ? CONFIG_UIDS_MAX : CONFIG_HOST_NAMES_MAX;
+
+	expect_from_everywhere(id, "", true);
+	for (uint32_t count = 1; count <= max; count++) {
+		(void)snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s",
+			count == 1 ? "" : ",", element);
+		expect_from_everywhere(id, text, true);
+	}
+	(void)snprintf(text + strlen(text), sizeof text - strlen(text), ",%s", element);
+	expect_from_everywhere(id, text, false);
+	config_init(&load);
+	assert_false(config_apply_flag(&load, config_key_at(id)->name, "1,"));
+	config_init(&load);
+	assert_false(config_apply_flag(&load, config_key_at(id)->name, ",1"));
+	config_init(&load);
+	assert_false(config_apply_flag(&load, config_key_at(id)->name, "1,,2"));
+}
+
+static void expect_choices(size_t id)
+{
+	const char *words = config_key_at(id)->words, *word = NULL;
+	char text[64];
+	size_t bytes = 0;
+
+	while (config_key_next_word(&words, '|', &word, &bytes)) {
+		(void)snprintf(text, sizeof text, "%.*s", (int)bytes, word);
+		expect_from_everywhere(id, text, true);
+		text[bytes - 1] = '\0';
+		expect_from_everywhere(id, text, false);
+	}
+	expect_from_everywhere(id, "", false);
+	expect_from_everywhere(id, config_key_at(id)->words, false);
+}
+
+static void expect_key_bounds(size_t id)
+{
+	switch (config_key_at(id)->type) {
+	case CONFIG_NUMBER:
+		expect_number_bounds(id, "");
+		expect_from_everywhere(id, "5s", false);
+		break;
+	case CONFIG_DURATION:
+		expect_number_bounds(id, "ms");
+		expect_from_everywhere(id, "5", false);
+		expect_from_everywhere(id, "5 s", false);
+		expect_from_everywhere(id, "1.5s", false);
+		expect_from_everywhere(id, "5d", false);
+		break;
+	case CONFIG_SIZE:
+		expect_number_bounds(id, "B");
+		expect_from_everywhere(id, "1048576", false);
+		expect_from_everywhere(id, "1mib", false);
+		expect_from_everywhere(id, "1MiB", true);
+		break;
+	case CONFIG_SWITCH:
+		expect_from_everywhere(id, "true", true);
+		expect_from_everywhere(id, "false", true);
+		expect_from_everywhere(id, "yes", false);
+		expect_from_everywhere(id, "1", false);
+		break;
+	case CONFIG_TEXT:
+	case CONFIG_PATH:
+		expect_text_bounds(id);
+		break;
+	case CONFIG_ADDRESS:
+		expect_from_everywhere(id, "127.0.0.1:0", true);
+		expect_from_everywhere(id, "127.0.0.1:65535", true);
+		expect_from_everywhere(id, "[::1]:1", true);
+		expect_from_everywhere(id, "127.0.0.1:65536", false);
+		expect_from_everywhere(id, "127.0.0.1:000080", false);
+		expect_from_everywhere(id, "127.0.0.1:", false);
+		expect_from_everywhere(id, "127.0.0.1", false);
+		expect_from_everywhere(id, ":80", false);
+		expect_from_everywhere(id, "localhost:80", false);
+		expect_from_everywhere(id, "::1:80", false);
+		expect_from_everywhere(id, "[::1:80", false);
+		expect_from_everywhere(id, "[127.0.0.1]:80", false);
+		expect_from_everywhere(id, "[]:80", false);
+		expect_from_everywhere(id, "127.0.0.1:-1", false);
+		break;
+	case CONFIG_AMOUNT:
+		expect_from_everywhere(id, "1", true);
+		expect_from_everywhere(id, "340282366920938463463374607431768211455", true);
+		expect_from_everywhere(id, "1_000_000", true);
+		expect_from_everywhere(id, "0", false);
+		expect_from_everywhere(id, "340282366920938463463374607431768211456", false);
+		expect_from_everywhere(id, "01", false);
+		expect_from_everywhere(id, "_1", false);
+		expect_from_everywhere(id, "1_", false);
+		expect_from_everywhere(id, "1__0", false);
+		expect_from_everywhere(id, "-1", false);
+		expect_from_everywhere(id, "", false);
+		break;
+	case CONFIG_NUMBERS:
+		expect_number_bounds(id, "");
+		expect_list_bounds(id, "4294967294");
+		break;
+	case CONFIG_TEXTS:
+		expect_list_bounds(id, "ledger.example.org");
+		expect_from_everywhere(id, text_of("a", CONFIG_NAME_BYTES_MAX), true);
+		expect_from_everywhere(id, text_of("a", CONFIG_NAME_BYTES_MAX + 1), false);
+		expect_from_everywhere(id, "Upper.org", false);
+		expect_from_everywhere(id, "a..b", false);
+		expect_from_everywhere(id, "a:80", false);
+		break;
+	case CONFIG_CHOICE:
+		expect_choices(id);
+		break;
+	}
+}
+
+static void every_key_holds_its_bounds_from_every_source(void **state)
+{
+	(void)state;
+	for (size_t id = 0; id < CONFIG_KEY_COUNT; id++) {
+		expect_key_bounds(id);
+	}
+}
+
+/* Goal: a value of any type that the key does not have is refused at its place. */
+static void every_key_refuses_every_other_type_in_the_file(void **state)
+{
+	static const char *const values[] = { "1.5", "1979-05-27", "{a=1}", "[[1]]", "[{}]" };
+
+	(void)state;
+	for (size_t id = 0; id < CONFIG_KEY_COUNT; id++) {
+		const struct config_key *key = config_key_at(id);
+		size_t section = strcspn(key->name, ".");
+		bool text = key->type != CONFIG_NUMBER && key->type != CONFIG_SWITCH &&
+			    key->type != CONFIG_NUMBERS && key->type != CONFIG_TEXTS;
+
+		for (size_t i = 0; i < COUNT_OF(values) + 3; i++) {
+			const char *value = i < COUNT_OF(values) ? values[i]
+					    : i == COUNT_OF(values)
+						    ? (key->type == CONFIG_NUMBER ? "true" : "7")
+					    : i == COUNT_OF(values) + 1
+						    ? (text ? "true" : "\"text\"")
+						    : "\"a\\u0000b\"";
+			char file[256];
+
+			(void)snprintf(file, sizeof file, "[%.*s]\n%s = %s", (int)section,
+				key->name, key->name + section + 1, value);
+			config_init(&load);
+			if (apply_file(file)) {
+				fail_msg("accepted: %s", file);
+			}
+			assert_int_equal(load.problems_count, 1);
+			assert_memory_equal(load.problems[0].where, "test.toml:2:", 12);
+			assert_memory_equal(load.problems[0].text, key->name, strlen(key->name));
+		}
+	}
+}
+
+/* ---- precedence ---- */
+
+static bool apply_source(enum config_rank rank)
+{
+	switch (rank) {
+	case CONFIG_FROM_FILE:
+		return apply_file("[limits]\nrps = 1\n[kms]\ntimeout = \"1m\"");
+	case CONFIG_FROM_ENV:
+		return apply_env("SVC_WALLET_RPS=2", "MACRO_LIMITS_RPS=2");
+	case CONFIG_FROM_FLAG:
+		return config_apply_flag(&load, "limits.rps", "3");
+	case CONFIG_FROM_DEFAULT:
+		break;
+	}
+	return true;
+}
+
+static void the_stronger_source_wins_in_every_order(void **state)
+{
+	static const enum config_rank orders[][3] = {
+		{ CONFIG_FROM_FILE, CONFIG_FROM_ENV, CONFIG_FROM_FLAG },
+		{ CONFIG_FROM_FILE, CONFIG_FROM_FLAG, CONFIG_FROM_ENV },
+		{ CONFIG_FROM_ENV, CONFIG_FROM_FILE, CONFIG_FROM_FLAG },
+		{ CONFIG_FROM_ENV, CONFIG_FROM_FLAG, CONFIG_FROM_FILE },
+		{ CONFIG_FROM_FLAG, CONFIG_FROM_FILE, CONFIG_FROM_ENV },
+		{ CONFIG_FROM_FLAG, CONFIG_FROM_ENV, CONFIG_FROM_FILE },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(orders); i++) {
+		enum config_rank strongest = CONFIG_FROM_DEFAULT;
+
+		config_init(&load);
+		for (size_t step = 0; step < 3; step++) {
+			assert_true(apply_source(orders[i][step]));
+			strongest = orders[i][step] > strongest ? orders[i][step] : strongest;
+			assert_int_equal(load.config.limits_rps, strongest);
+			assert_int_equal(load.sources[CONFIG_KEY_limits_rps].rank, strongest);
+		}
+		assert_int_equal(load.config.kms_timeout_ms, 60000);
+	}
+}
+
+static void a_wrong_value_is_a_problem_even_where_a_stronger_source_is_right(void **state)
+{
+	(void)state;
+	config_init(&load);
+	assert_true(config_apply_flag(&load, "limits.rps", "3"));
+	assert_false(apply_file("[limits]\nrps = -1"));
+	assert_int_equal(load.config.limits_rps, 3);
+}
+
+/* ---- messages ---- */
+
+static void problems_name_place_expectation_and_finding(void **state)
+{
+	static const struct {
+		const char *file, *where, *text;
+	} cases[] = {
+		{ "[api]\n  idle_timeout = \"60\"", "test.toml:2:18",
+			"api.idle_timeout: expected a duration (ms, s, m, h) from 10ms to 1h, for "
+			"example 1m; found \"60\"" },
+		{ "[api]\nidle_timeout = 60", "test.toml:2:16",
+			"from 10ms to 1h, for example 1m, in quotes; found an integer" },
+		{ "[api]\nidel_timeout = \"1s\"", "test.toml:2:1",
+			"there is no key api.idel_timeout; did you mean api.idle_timeout?" },
+		{ "[api]\nrps = 1", "test.toml:2:1", "did you mean limits.rps?" },
+		{ "[api]\nwhatever = 1", "test.toml:2:1", "there is no key api.whatever" },
+		{ "[apii]\nx=1", "test.toml:1:2",
+			"there is no section [apii]; did you mean [api]?" },
+		{ "[quite_other]", "test.toml:1:2", "there is no section [quite_other]" },
+		{ "api = 1", "test.toml:1:1", "expected one section [api]; found an integer" },
+		{ "[[api]]", "test.toml:1:3", "expected one section [api]; found an array" },
+		{ "[api.tls]\nx=1", "test.toml:1:6", "there is no key api.tls" },
+		{ "bind_addr = \"x\"", "test.toml:1:1", "write it under [api] or [admin]" },
+		{ "[tls]\nenabled = true", "test.toml:2:1",
+			"tls.enabled is not used, because TLS" },
+		{ "[queues]\ncommit = 1", "test.toml:2:1", "queues.commit is not used, because" },
+		{ "[uds]\nallow_uids = [1, \"x\"]", "test.toml:2:18", "found a string" },
+		{ "[api]\nhost_names = [\"a,b\"]", "test.toml:2:15", "expected a list of" },
+		{ "[api]\nhost_names = [\"\"]", "test.toml:2:15", "expected a list of" },
+		{ "[api]\nmax_conns = 1\nmax_conns = 2", "test.toml:3:1", "is there twice" },
+		{ "[api]\nmax_conns = 1 2", "test.toml:2:15", "expected the end of the line" },
+		{ "[limits]\n\"r\\u0000ps\" = 1", "test.toml:2:1", "limits.r?ps" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		config_init(&load);
+		assert_false(apply_file(cases[i].file));
+		expect_problem(cases[i].where, cases[i].text);
+	}
+}
+
+static void all_mistakes_of_a_file_are_listed_up_to_a_bound(void **state)
+{
+	char file[4096] = "[api]\n", *printed = NULL;
+	size_t printed_bytes = 0;
+	FILE *out;
+
+	(void)state;
+	for (unsigned i = 0; i < CONFIG_PROBLEMS_MAX + 5; i++) {
+		(void)snprintf(file + strlen(file), sizeof file - strlen(file), "x%u = 1\n", i);
+	}
+	config_init(&load);
+	assert_false(apply_file(file));
+	assert_int_equal(load.problems_count, CONFIG_PROBLEMS_MAX + 5);
+	out = open_memstream(&printed, &printed_bytes);
+	assert_non_null(out);
+	config_print_problems(out, &load);
+	(void)fclose(out);
+	assert_non_null(strstr(printed, "test.toml:2:1: there is no key api.x0"));
+	assert_non_null(strstr(printed, "and 5 more"));
+	free(printed);
+}
+
+/* ---- the environment and flags ---- */
+
+static void every_environment_name_sets_its_key(void **state)
+{
+	(void)state;
+	for (size_t id = 0; id < CONFIG_KEY_COUNT; id++) {
+		const char *list = config_key_at(id)->env_names, *word = NULL;
+		size_t bytes = 0;
+
+		while (config_key_next_word(&list, ' ', &word, &bytes)) {
+			char variable[512];
+
+			(void)snprintf(variable, sizeof variable, "%.*s=%s", (int)bytes, word,
+				config_key_at(id)->preset);
+			config_init(&load);
+			assert_true(apply_env(variable, NULL));
+			assert_int_equal(load.sources[id].rank, CONFIG_FROM_ENV);
+		}
+	}
+}
+
+static void names_of_one_key_must_agree(void **state)
+{
+	(void)state;
+	config_init(&load);
+	assert_true(apply_env("RON_HTTP_ADDR=127.0.0.1:1", "MACRO_BIND_ADDR=127.0.0.1:1"));
+	assert_true(apply_env("RON_LEDGER_KMS_TIMEOUT=60s", "MACRO_KMS_TIMEOUT=1m"));
+	config_init(&load);
+	assert_false(apply_env("RON_HTTP_ADDR=127.0.0.1:1", "MACRO_BIND_ADDR=127.0.0.1:2"));
+	expect_problem(
+		"environment MACRO_BIND_ADDR", "admin.bind_addr: RON_HTTP_ADDR says otherwise");
+}
+
+static void unknown_variables_with_our_prefixes_are_problems(void **state)
+{
+	(void)state;
+	config_init(&load);
+	assert_true(apply_env("RON_CONFIG=/x", "MACRONODE_X=1"));
+	assert_true(apply_env("RON_SOMETHING=1", "NOEQUALS"));
+	assert_false(apply_env("RON_LEDGER_BIND_ADR=127.0.0.1:1", NULL));
+	expect_problem("environment RON_LEDGER_BIND_ADR", "did you mean RON_LEDGER_BIND_ADDR?");
+	config_init(&load);
+	assert_false(apply_env("MACRO_QQQQQQQQQQQQQQ=1", NULL));
+	expect_problem("environment MACRO_QQQQQQQQQQQQQQ", "there is no such setting");
+	config_init(&load);
+	assert_false(apply_env("RON_LEDGER_WAL_DIR=/x", NULL));
+	expect_problem("environment RON_LEDGER_WAL_DIR", "not used, because");
+	config_init(&load);
+	assert_false(apply_env("RON_AMNESIA=1", NULL));
+	expect_problem("environment RON_AMNESIA", "amnesia is not built yet");
+}
+
+static void every_flag_is_known_and_sets_its_key(void **state)
+{
+	bool wants_value = false;
+
+	(void)state;
+	for (size_t id = 0; id < CONFIG_KEY_COUNT; id++) {
+		const char *flag = config_key_at(id)->flags;
+
+		if (flag[0] == '\0') {
+			continue;
+		}
+		config_init(&load);
+		assert_true(config_knows_flag(flag, &wants_value));
+		assert_true(wants_value);
+		assert_true(config_apply_flag(&load, flag, config_key_at(id)->preset));
+		assert_int_equal(load.sources[id].rank, CONFIG_FROM_FLAG);
+		assert_false(config_apply_flag(&load, flag, NULL));
+		expect_problem(load.problems[0].where, "a value must follow");
+	}
+	assert_false(config_knows_flag("--json", &wants_value));
+	assert_false(config_knows_flag("", &wants_value));
+	config_init(&load);
+	assert_true(config_knows_flag("--tls", &wants_value));
+	assert_false(config_apply_flag(&load, "--tls", NULL));
+	expect_problem("flag --tls", "not used, because TLS");
+	config_init(&load);
+	assert_true(config_apply_flag(&load, "sandbox.require", NULL));
+	assert_true(load.config.sandbox_require);
+	assert_false(config_apply_flag(&load, "no.such", "1"));
+}
+
+/* ---- rules ---- */
+
+static void check_refuses_what_no_row_can_say(void **state)
+{
+	static const struct {
+		const char *file, *where, *text;
+	} cases[] = {
+		{ "[api]\nbind_addr='0.0.0.0:80'", "test.toml:2:11", "only a loopback address" },
+		{ "[admin]\nbind_addr='[::]:80'", "test.toml:2:11", "TLS is not built yet" },
+		{ "[api]\nbind_addr='192.168.0.1:1'", "test.toml:2:11", "only a loopback address" },
+		{ "[api]\nbind_addr='127.0.0.1:8080'", "test.toml:2:11", "two listeners" },
+		{ "[node]\nrestart_min='501ms'", "test.toml:2:13", "node.restart_max" },
+		{ "[node]\nrestart_max='6s'", "test.toml:2:13", "node.restart_cap" },
+		{ "[node]\nname='a b'", "test.toml:2:6", "without blanks" },
+		{ "[node]\nname='a+b'", "test.toml:2:6", "without blanks" },
+		{ "[node]\nuid_base=999", "test.toml:2:10", "from 1000" },
+		{ "[node]\ndata_dir='/run/macronode'", "test.toml:2:10", "two directories" },
+		{ "[engine]\nmode='amnesia'", "test.toml:2:6", "not built yet" },
+	};
+	static const char good[] =
+		"[api]\nbind_addr='127.9.9.9:0'\n[admin]\nbind_addr='[::1]:0'\n"
+		"[node]\nrestart_min='1ms'\nrestart_max='1ms'\nrestart_cap='1ms'\nuid_base=47000\n"
+		"name='ledger.example/1'";
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		config_init(&load);
+		assert_true(apply_file(cases[i].file));
+		assert_false(config_check(&load));
+		expect_problem(cases[i].where, cases[i].text);
+	}
+	config_init(&load);
+	assert_true(apply_file(good));
+	assert_true(config_check(&load));
+}
+
+static void automatic_counts_follow_the_processors(void **state)
+{
+	static const struct {
+		unsigned processors, ingress, prevalidators;
+	} cases[] = { { 0, 1, 1 }, { 1, 1, 1 }, { 2, 1, 1 }, { 4, 1, 2 }, { 8, 2, 2 },
+		{ 1024, INGRESS_MAX, 2 } };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		config_init(&load);
+		config_resolve(&load.config, cases[i].processors);
+		assert_int_equal(load.config.concurrency_ingress_workers, cases[i].ingress);
+		assert_int_equal(load.config.concurrency_prevalidators, cases[i].prevalidators);
+	}
+	load.config.concurrency_prevalidators = 7;
+	config_resolve(&load.config, 2);
+	assert_int_equal(load.config.concurrency_prevalidators, 7);
+}
+
+/* ---- telling a process ---- */
+
+static const char busy_file[] =
+	"[node]\nname='n/1'\ndata_dir='/d'\nrun_dir='/r'\ndrain_timeout='1s'\n"
+	"[api]\nbind_addr='[::1]:1'\nhost_names=['a.b','c']\n[uds]\nallow_uids=[0,4294967294]\n"
+	"[wallet]\nmax_account_total='1_000'\n[log]\nlevel='debug'\n[sandbox]\nrequire=true\n"
+	"[engine]\nhash='blake3'\ndisk_reserve='3GiB'\n";
+
+static void a_process_gets_its_keys_and_no_others(void **state)
+{
+	static struct config got, nothing;
+	static uint8_t bytes[8192];
+
+	(void)state;
+	config_init(&load);
+	assert_true(apply_file(busy_file));
+	for (unsigned process = 1; process < PROCESS_COUNT; process++) {
+		size_t count = 0;
+
+		assert_int_equal(config_encode_for(&load.config, (enum process)process, bytes,
+					 sizeof bytes, &count),
+			ERR_OK);
+		memset(&got, 0xEE, sizeof got);
+		assert_int_equal(
+			config_decode((struct slice){ bytes, count }, (enum process)process, &got),
+			ERR_OK);
+		for (unsigned id = 0; id < CONFIG_KEY_COUNT; id++) {
+			bool told = (config_key_at(id)->readers & 1u << process) != 0;
+
+			assert_false(config_key_differs(
+				(enum config_key_id)id, &got, told ? &load.config : &nothing));
+		}
+	}
+}
+
+static void a_told_config_decodes_only_when_whole(void **state)
+{
+	static struct config got;
+	static uint8_t bytes[8192];
+	size_t count = 0;
+
+	(void)state;
+	config_init(&load);
+	assert_int_equal(
+		config_encode_for(&load.config, PROCESS_SEQUENCER, bytes, sizeof bytes, &count),
+		ERR_OK);
+	for (size_t cut = 0; cut <= count + 1; cut++) {
+		enum err want = cut == count ? ERR_OK : ERR_MALFORMED;
+
+		assert_int_equal(
+			config_decode((struct slice){ bytes, cut }, PROCESS_SEQUENCER, &got), want);
+	}
+	for (size_t room = 0; room < count; room++) {
+		size_t unused;
+
+		assert_int_equal(
+			config_encode_for(&load.config, PROCESS_SEQUENCER, bytes, room, &unused),
+			ERR_TOO_LARGE);
+	}
+	assert_int_equal(
+		config_encode_for(&load.config, PROCESS_SEQUENCER, bytes, sizeof bytes, &count),
+		ERR_OK);
+	assert_int_equal(
+		config_decode((struct slice){ bytes, count }, PROCESS_KMS, &got), ERR_MALFORMED);
+	bytes[0] ^= 1;
+	assert_int_equal(
+		config_decode((struct slice){ bytes, count }, PROCESS_SEQUENCER, &got), ERR_STALE);
+}
+
+static void differences_are_seen_key_by_key(void **state)
+{
+	static struct config_load other;
+
+	(void)state;
+	config_init(&load);
+	other = load;
+	assert_true(config_apply_flag(&load, "--log-level", "warn"));
+	for (unsigned id = 0; id < CONFIG_KEY_COUNT; id++) {
+		assert_int_equal(
+			config_key_differs((enum config_key_id)id, &load.config, &other.config),
+			id == CONFIG_KEY_log_level);
+	}
+}
+
+/* ---- printing ---- */
+
+static char *print(void (*printer)(FILE *))
+{
+	char *text = NULL;
+	size_t bytes = 0;
+	FILE *out = open_memstream(&text, &bytes);
+
+	assert_non_null(out);
+	if (printer != NULL) {
+		printer(out);
+	} else {
+		config_print_values(out, &load);
+	}
+	(void)fclose(out);
+	return text;
+}
+
+static void what_is_printed_reads_back_as_the_same(void **state)
+{
+	static struct config_load first;
+	char *text;
+
+	(void)state;
+	config_init(&load);
+	assert_true(apply_file(busy_file));
+	assert_true(config_apply_flag(&load, "uds.group", "a\"\\b"));
+	assert_true(apply_env("RON_LOG=error", NULL));
+	text = print(NULL);
+	assert_non_null(strstr(text, "host_names = [\"a.b\", \"c\"] # test.toml:8:12\n"));
+	assert_non_null(strstr(text, "level = \"error\" # environment RON_LOG\n"));
+	assert_non_null(strstr(text, "group = \"a\\\"\\\\b\" # flag uds.group\n"));
+	assert_non_null(strstr(text, "ts_skew = \"24h\" # default\n"));
+	first = load;
+	config_init(&load);
+	assert_true(apply_file(text));
+	for (unsigned id = 0; id < CONFIG_KEY_COUNT; id++) {
+		assert_false(
+			config_key_differs((enum config_key_id)id, &load.config, &first.config));
+	}
+	free(text);
+}
+
+static void the_example_sets_what_the_package_sets(void **state)
+{
+	char *text = print(config_print_example);
+
+	(void)state;
+	config_init(&load);
+	assert_true(apply_file(text));
+	assert_true(config_check(&load));
+	assert_int_equal(load.config.limits_rps, 1000);
+	assert_true(load.config.sandbox_require);
+	for (unsigned id = 0; id < CONFIG_KEY_COUNT; id++) {
+		bool packaged = id == CONFIG_KEY_limits_rps || id == CONFIG_KEY_sandbox_require;
+
+		assert_int_equal(
+			load.sources[id].rank, packaged ? CONFIG_FROM_FILE : CONFIG_FROM_DEFAULT);
+	}
+	free(text);
+}
+
+/* Goal: with every comment mark of a key taken away, the example is a file of all defaults. */
+static void the_example_names_every_key_with_its_default(void **state)
+{
+	char *text = print(config_print_example);
+
+	(void)state;
+	for (char *at = text; (at = strstr(at, "\n#")) != NULL; at++) {
+		if (at[2] != ' ') {
+			at[1] = ' ';
+		}
+	}
+	config_init(&load);
+	if (!apply_file(text)) {
+		fail_msg("%s: %s", load.problems[0].where, load.problems[0].text);
+	}
+	for (unsigned id = 0; id < CONFIG_KEY_COUNT; id++) {
+		assert_int_equal(load.sources[id].rank, CONFIG_FROM_FILE);
+	}
+	free(text);
+}
+
+/* Goal: the file in the tree is the one that the table makes. MACRONODE_ACCEPT=1 writes it. */
+static void the_example_in_the_tree_is_the_tables(void **state)
+{
+	const char *path = getenv("MACRONODE_EXAMPLE");
+	char *text = print(config_print_example), *kept = calloc(1, 65536);
+	FILE *file;
+
+	(void)state;
+	if (path == NULL) {
+		free(kept);
+		free(text);
+		skip();
+	}
+	file = fopen(path, getenv("MACRONODE_ACCEPT") != NULL ? "w+" : "r");
+	assert_non_null(file);
+	assert_non_null(kept);
+	if (getenv("MACRONODE_ACCEPT") != NULL) {
+		(void)fputs(text, file);
+		rewind(file);
+	}
+	(void)fread(kept, 1, 65535, file);
+	(void)fclose(file);
+	assert_string_equal(kept, text);
+	free(kept);
+	free(text);
+}
+
+static void the_manual_has_an_item_for_each_key(void **state)
+{
+	char *text = print(config_print_man);
+
+	(void)state;
+	for (size_t id = 0; id < CONFIG_KEY_COUNT; id++) {
+		char item[128];
+
+		(void)snprintf(item, sizeof item, ".It Ic %s\n", config_key_at(id)->name);
+		assert_non_null(strstr(text, item));
+	}
+	free(text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_default_is_valid_and_canonical),
+		cmocka_unit_test(every_name_is_there_once),
+		cmocka_unit_test(rows_are_told_to_processes_and_explained),
+		cmocka_unit_test(every_key_holds_its_bounds_from_every_source),
+		cmocka_unit_test(every_key_refuses_every_other_type_in_the_file),
+		cmocka_unit_test(the_stronger_source_wins_in_every_order),
+		cmocka_unit_test(a_wrong_value_is_a_problem_even_where_a_stronger_source_is_right),
+		cmocka_unit_test(problems_name_place_expectation_and_finding),
+		cmocka_unit_test(all_mistakes_of_a_file_are_listed_up_to_a_bound),
+		cmocka_unit_test(every_environment_name_sets_its_key),
+		cmocka_unit_test(names_of_one_key_must_agree),
+		cmocka_unit_test(unknown_variables_with_our_prefixes_are_problems),
+		cmocka_unit_test(every_flag_is_known_and_sets_its_key),
+		cmocka_unit_test(check_refuses_what_no_row_can_say),
+		cmocka_unit_test(automatic_counts_follow_the_processors),
+		cmocka_unit_test(a_process_gets_its_keys_and_no_others),
+		cmocka_unit_test(a_told_config_decodes_only_when_whole),
+		cmocka_unit_test(differences_are_seen_key_by_key),
+		cmocka_unit_test(what_is_printed_reads_back_as_the_same),
+		cmocka_unit_test(the_example_sets_what_the_package_sets),
+		cmocka_unit_test(the_example_names_every_key_with_its_default),
+		cmocka_unit_test(the_example_in_the_tree_is_the_tables),
+		cmocka_unit_test(the_manual_has_an_item_for_each_key),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
