@@ -20,7 +20,10 @@ REPORT_STATUS = 159
 COPIES = tempfile.TemporaryDirectory()
 PROGRAMS = pathlib.Path(COPIES.name)
 PROGRAMS.chmod(0o755)
-for name in ('birth', 'identity', 'landlock', 'syscall'):
+# role -> names of try_syscall that its policy lets through beyond the base
+ROLES = {role: set(filter(None, allowed.split(','))) for role, allowed in
+	(item.split(':') for item in os.environ.get('SANDBOX_ROLES', '').split())}
+for name in ('birth', 'identity', 'landlock', 'syscall', *(f'syscall_{role}' for role in ROLES)):
 	shutil.copy(BUILT / f'try_{name}', PROGRAMS)
 
 
@@ -40,15 +43,27 @@ def attempts():
 	return [line.split() for line in listed.stdout.splitlines()]
 
 
-def attempt_case(name, meant):
+def attempt_case(program, name, allowed):
 	def case():
-		expect(run('try_syscall', 'kill', name),
-			-signal.SIGSYS if meant == 'forbidden' else 0)
+		expect(run(program, 'kill', name), 0 if allowed else -signal.SIGSYS)
+	return case
+
+
+def role_case(role, more):
+	def case():
+		unknown = more - {name for name, _ in attempts()}
+		assert not unknown, f'no such attempt: {unknown}'
+		for name, meant in attempts():
+			attempt_case(f'try_syscall_{role}', name, meant == 'allowed' or name in more)()
 	return case
 
 
 for attempt_name, attempt_meant in attempts():
-	globals()[f'test_{attempt_meant}_{attempt_name}'] = attempt_case(attempt_name, attempt_meant)
+	globals()[f'test_{attempt_meant}_{attempt_name}'] = attempt_case(
+		'try_syscall', attempt_name, attempt_meant == 'allowed')
+for role_name, role_more in ROLES.items():
+	globals()[f'test_{role_name}_may_do_what_its_policy_says_and_no_more'] = role_case(
+		role_name, role_more)
 
 
 def test_the_list_of_attempts_is_not_empty():

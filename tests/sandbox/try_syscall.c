@@ -1,4 +1,5 @@
-/* Enters the base filter, does one syscall and says whether it lived:
+/* Enters the base filter, or that of a role (built with -DROLE_SANDBOX=<role>_sandbox and the
+ * role's sandbox.c), does one syscall and says whether it lived:
  *
  *	try_syscall kill|report|twice NAME
  *	try_syscall list
@@ -31,6 +32,13 @@
 #define SYS_landlock_create_ruleset 444
 #endif
 
+#ifdef ROLE_SANDBOX
+extern const struct sandbox_policy ROLE_SANDBOX;
+#define POLICY (&ROLE_SANDBOX)
+#else
+#define POLICY NULL
+#endif
+
 /* Raw syscalls with arguments that fail harmlessly where the filter lets them through. */
 #define FORBIDDEN(F)                                                                          \
 	F(socket, syscall(SYS_socket, AF_INET, SOCK_STREAM, 0))                               \
@@ -41,6 +49,8 @@
 	F(accept, syscall(SYS_accept, -1, NULL, NULL))                                        \
 	F(accept4, syscall(SYS_accept4, -1, NULL, NULL, 0))                                   \
 	F(setsockopt, syscall(SYS_setsockopt, -1, 0, 0, scratch, 4))                          \
+	F(getsockopt, syscall(SYS_getsockopt, -1, 0, 0, scratch, scratch))                    \
+	F(shutdown_wr, syscall(SYS_shutdown, -1, SHUT_WR))                                    \
 	F(shutdown_rd, syscall(SYS_shutdown, -1, SHUT_RD))                                    \
 	F(shutdown_rdwr, syscall(SYS_shutdown, -1, SHUT_RDWR))                                \
 	F(clone, syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, 0))                            \
@@ -75,6 +85,9 @@
 	F(ftruncate, syscall(SYS_ftruncate, -1, 0))                                           \
 	F(pread64, syscall(SYS_pread64, -1, scratch, 1, 0))                                   \
 	F(pwrite64, syscall(SYS_pwrite64, -1, scratch, 1, 0))                                 \
+	F(flock, syscall(SYS_flock, -1, 0))                                                   \
+	F(fsync, syscall(SYS_fsync, -1))                                                      \
+	F(mlock, syscall(SYS_mlock, NULL, 0))                                                 \
 	F(fdatasync, syscall(SYS_fdatasync, -1))                                              \
 	F(getdents64, syscall(SYS_getdents64, -1, scratch, sizeof scratch))                   \
 	F(mount, syscall(SYS_mount, "", "", "", 0, NULL))                                     \
@@ -125,6 +138,7 @@
 	F(prctl, syscall(SYS_prctl, 3, 0, 0, 0, 0))                     \
 	F(prlimit64, syscall(SYS_prlimit64, 0, 0, NULL, NULL))          \
 	F(ioctl, syscall(SYS_ioctl, -1, 0x5412, scratch)) /* TIOCSTI */ \
+	F(lseek, syscall(SYS_lseek, -1, 0, 0))                          \
 	F(pipe2, syscall(SYS_pipe2, scratch, 0))                        \
 	F(futex, syscall(SYS_futex, scratch, FUTEX_WAKE, 1, NULL, NULL, 0))
 #endif
@@ -239,7 +253,8 @@ static int attempt(const char *mode, const struct attempt *attempt)
 
 	pid_before = getpid();
 	getppid_before = getppid();
-	if (sandbox_enter(NULL, report ? SANDBOX_REPORT : SANDBOX_KILL, "try", &failed) != ERR_OK) {
+	if (sandbox_enter(POLICY, report ? SANDBOX_REPORT : SANDBOX_KILL, "try", &failed) !=
+		ERR_OK) {
 		(void)fprintf(stderr, "cannot enter: %s: %s\n", failed, strerror(errno));
 		return 3;
 	}
