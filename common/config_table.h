@@ -51,9 +51,11 @@
 #define CONFIG_KEYS(K, CHOICE) \
 	K(node_name, TEXT, "node.name", "", 0, 64, \
 		CONFIG_FOR(SUPERVISOR) | CONFIG_FOR(KMS) | CONFIG_FOR(COMMITTER), RESTART, "", "", \
-		"Origin of the ledger: the first line of every checkpoint. Fixed when the ledger is made; empty chooses macronode.local/ and 16 random hexadecimal digits then.") \
+		"Origin of the ledger: the first line of every checkpoint. Fixed when the ledger " \
+		"is made; empty chooses macronode.local/ and 16 random hexadecimal digits then.") \
 	K(node_data_dir, PATH, "node.data_dir", "/var/lib/macronode", 1, CONFIG_TEXT_BYTES_MAX, \
-		CONFIG_FOR(SUPERVISOR) | CONFIG_FOR(KMS) | CONFIG_FOR(COMMITTER) | CONFIG_FOR(ARCHIVE), RESTART, \
+		CONFIG_FOR(SUPERVISOR) | CONFIG_FOR(KMS) | CONFIG_FOR(COMMITTER) | \
+		CONFIG_FOR(ARCHIVE), RESTART, \
 		"RON_LEDGER_DATA_DIR", "--data-dir", \
 		"Directory of everything that lasts: store, keys, objects.") \
 	K(node_run_dir, PATH, "node.run_dir", "/run/macronode", 1, CONFIG_RUN_DIR_BYTES_MAX, \
@@ -61,10 +63,12 @@
 		"Directory of what lasts as long as the node runs: the control socket.") \
 	K(node_uid_base, NUMBER, "node.uid_base", "0", 0, 4294900000u, \
 		CONFIG_FOR(SUPERVISOR), RESTART, "", "", \
-		"Run each role as this uid plus the role's number, for a machine without our users; 0 uses the users mn-*.") \
+		"Run each role as this uid plus the role's number, for a machine without our " \
+		"users; 0 uses the users mn-*.") \
 	K(node_restart_min_ms, DURATION, "node.restart_min", "100ms", 1, CONFIG_MINUTE_MS, \
 		CONFIG_FOR(SUPERVISOR), HOT, "", "", \
-		"Shortest wait before a worker that died again is started; the first restart is immediate.") \
+		"Shortest wait before a worker that died again is started; the first restart is " \
+		"immediate.") \
 	K(node_restart_max_ms, DURATION, "node.restart_max", "500ms", 1, CONFIG_MINUTE_MS, \
 		CONFIG_FOR(SUPERVISOR), HOT, "", "", \
 		"Longest first wait; the wait is drawn between this and node.restart_min.") \
@@ -74,10 +78,13 @@
 	K(node_ping_timeout_ms, DURATION, "node.ping_timeout", "5s", 100, 10u * CONFIG_MINUTE_MS, \
 		CONFIG_FOR(SUPERVISOR), HOT, "", "", \
 		"Kill and restart a worker that does not answer a ping for this long.") \
-	K(node_ready_timeout_ms, DURATION, "node.ready_timeout", "10s", 100, 10u * CONFIG_MINUTE_MS, \
+	K(node_ready_timeout_ms, DURATION, "node.ready_timeout", "10s", 100, 10u * \
+		CONFIG_MINUTE_MS, \
 		CONFIG_FOR(SUPERVISOR), HOT, "", "", \
-		"Time for a worker to become ready; sequencer and committer report progress instead.") \
-	K(node_drain_timeout_ms, DURATION, "node.drain_timeout", "20s", 100, 10u * CONFIG_MINUTE_MS, \
+		"Time for a worker to become ready; sequencer and committer report progress " \
+		"instead.") \
+	K(node_drain_timeout_ms, DURATION, "node.drain_timeout", "20s", 100, 10u * \
+		CONFIG_MINUTE_MS, \
 		CONFIG_FOR(SUPERVISOR) | CONFIG_FOR_EDGE, HOT, "", "--graceful-timeout", \
 		"Time for requests in flight to finish when the node is stopped.") \
 	\
@@ -101,7 +108,8 @@
 		CONFIG_FOR(SUPERVISOR), REBIND, CONFIG_ENV_API("BIND_ADDR"), "--bind", \
 		"Where the API listens.") \
 	K(api_max_conns, NUMBER, "api.max_conns", "1024", 1, 65536, \
-		CONFIG_FOR(SUPERVISOR) | CONFIG_FOR(INGRESS), RESTART, CONFIG_ENV_API("MAX_CONNS"), "--max-conns", \
+		CONFIG_FOR(SUPERVISOR) | CONFIG_FOR(INGRESS), RESTART, \
+		CONFIG_ENV_API("MAX_CONNS"), "--max-conns", \
 		"Connections at once on each ingress worker.") \
 	K(api_read_timeout_ms, DURATION, "api.read_timeout", "5s", 10, CONFIG_HOUR_MS, \
 		CONFIG_FOR(INGRESS), HOT, CONFIG_ENV_API("READ_TIMEOUT"), "--read-timeout", \
@@ -116,70 +124,95 @@
 		CONFIG_FOR_EDGE, HOT, "", "", \
 		"Names that a Host header may carry besides localhost and IP addresses.") \
 	\
-	K(limits_max_body_bytes, SIZE, "limits.max_body_bytes", "1MiB", CONFIG_KIB, BODY_BYTES_MAX, \
+	K(limits_max_body_bytes, SIZE, "limits.max_body_bytes", "1MiB", CONFIG_KIB, \
+		BODY_BYTES_MAX, \
 		CONFIG_FOR_EDGE | CONFIG_FOR(PREVALIDATOR), HOT, \
 		"MACRO_MAX_BODY_BYTES MACRO_MAX_BODY " CONFIG_ENV_API("MAX_BODY_BYTES"), "", \
 		"Largest request body.") \
 	K(limits_req_timeout_ms, DURATION, "limits.req_timeout", "5s", 10, CONFIG_MINUTE_MS, \
-		CONFIG_FOR_EDGE | CONFIG_FOR(PREVALIDATOR) | CONFIG_FOR(KMS), HOT, "SVC_WALLET_REQ_TIMEOUT", "", \
-		"Deadline that a request carries through the node; an entry past it is refused before admission, never after.") \
+		CONFIG_FOR_EDGE | CONFIG_FOR(PREVALIDATOR) | CONFIG_FOR(KMS), HOT, \
+		"SVC_WALLET_REQ_TIMEOUT", "", \
+		"Deadline that a request carries through the node; an entry past it is refused " \
+		"before admission, never after.") \
 	K(limits_rps, NUMBER, "limits.rps", "0", 0, 10000000, \
 		CONFIG_FOR(INGRESS), HOT, "SVC_WALLET_RPS SVC_REWARDER_MAX_RPS", "", \
-		"Requests per second that the API accepts, shared out over the ingress workers; 0 is no limit.") \
+		"Requests per second that the API accepts, shared out over the ingress workers; " \
+		"0 is no limit.") \
 	\
-	K(uds_path, PATH, "uds.path", "/run/macronode/macronode.sock", 0, CONFIG_UDS_PATH_BYTES_MAX, \
+	K(uds_path, PATH, "uds.path", "/run/macronode/macronode.sock", 0, \
+		CONFIG_UDS_PATH_BYTES_MAX, \
 		CONFIG_FOR(SUPERVISOR), REBIND, CONFIG_ENV_API("UDS_PATH"), "--uds", \
 		"Local socket that speaks HTTP and OAP; empty is none.") \
 	K(uds_allow_uids, NUMBERS, "uds.allow_uids", "", 0, 4294967294u, \
-		CONFIG_FOR(SUPERVISOR) | CONFIG_FOR(INGRESS), HOT, CONFIG_ENV_API("UDS_ALLOW_UIDS"), "", \
-		"Users that may connect to the local socket; empty allows only the node's own. Writes need a token all the same.") \
+		CONFIG_FOR(SUPERVISOR) | CONFIG_FOR(INGRESS), HOT, \
+		CONFIG_ENV_API("UDS_ALLOW_UIDS"), "", \
+		"Users that may connect to the local socket; empty allows only the node's own. " \
+		"Writes need a token all the same.") \
 	K(uds_group, TEXT, "uds.group", "", 0, 32, \
 		CONFIG_FOR(SUPERVISOR), REBIND, "", "", \
-		"Group that may reach the local socket (mode 0660 in a directory 0750); empty keeps it to the owner.") \
+		"Group that may reach the local socket (mode 0660 in a directory 0750); empty " \
+		"keeps it to the owner.") \
 	\
 	K(concurrency_ingress_workers, NUMBER, "concurrency.ingress_workers", "0", 0, INGRESS_MAX, \
 		CONFIG_FOR(SUPERVISOR) | CONFIG_FOR(INGRESS), RESTART, "", "", \
 		"Ingress workers; 0 is one for each four processors.") \
-	K(concurrency_prevalidators, NUMBER, "concurrency.prevalidators", "0", 0, PREVALIDATORS_MAX, \
+	K(concurrency_prevalidators, NUMBER, "concurrency.prevalidators", "0", 0, \
+		PREVALIDATORS_MAX, \
 		CONFIG_FOR(SUPERVISOR) | CONFIG_FOR(PREVALIDATOR), RESTART, "", "", \
-		"Prevalidators, besides the one of admin; 0 is one, and two from four processors on.") \
+		"Prevalidators, besides the one of admin; 0 is one, and two from four processors " \
+		"on.") \
 	\
 	CHOICE(engine_mode, "engine.mode", "persistent", "persistent|amnesia", \
 		CONFIG_FOR(SUPERVISOR), RESTART, "RON_LEDGER_ENGINE", "--engine", \
 		"Where the ledger lives: persistent is on disk.") \
 	CHOICE(engine_hash, "engine.hash", "sha256", "sha256|blake3", \
-		CONFIG_FOR(PREVALIDATOR) | CONFIG_FOR(KMS) | CONFIG_FOR(SEQUENCER) | CONFIG_FOR(COMMITTER) | CONFIG_FOR(ARCHIVE), \
+		CONFIG_FOR(PREVALIDATOR) | CONFIG_FOR(KMS) | CONFIG_FOR(SEQUENCER) | \
+		CONFIG_FOR(COMMITTER) | CONFIG_FOR(ARCHIVE), \
 		RESTART, "", "", \
-		"Hash of the tree, fixed when the ledger is made. With sha256 the tools of others can check it.") \
-	K(engine_batch_max_entries, NUMBER, "engine.batch_max_entries", "1024", 1, REQUEST_ENTRIES_MAX, \
-		CONFIG_FOR(PREVALIDATOR) | CONFIG_FOR(SEQUENCER) | CONFIG_FOR(COMMITTER), RESTART, "RON_LEDGER_BATCH_MAX", "--batch-max", \
+		"Hash of the tree, fixed when the ledger is made. With sha256 the tools of " \
+		"others can check it.") \
+	K(engine_batch_max_entries, NUMBER, "engine.batch_max_entries", "1024", 1, \
+		REQUEST_ENTRIES_MAX, \
+		CONFIG_FOR(PREVALIDATOR) | CONFIG_FOR(SEQUENCER) | CONFIG_FOR(COMMITTER), RESTART, \
+		"RON_LEDGER_BATCH_MAX", "--batch-max", \
 		"Entries in one request, and in one commit, at most.") \
-	K(engine_checkpoint_interval, NUMBER, "engine.checkpoint_interval", "10000", 1, 1000000000, \
-		CONFIG_FOR(SEQUENCER) | CONFIG_FOR(COMMITTER), RESTART, "RON_LEDGER_CHECKPOINT_INTERVAL", "--checkpoint-interval", \
-		"Entries that the stored state may lag behind the ledger: what a start after a crash replays.") \
-	K(engine_disk_reserve_bytes, SIZE, "engine.disk_reserve", "256MiB", CONFIG_MIB, CONFIG_TIB, \
+	K(engine_checkpoint_interval, NUMBER, "engine.checkpoint_interval", "10000", 1, \
+		1000000000, \
+		CONFIG_FOR(SEQUENCER) | CONFIG_FOR(COMMITTER), RESTART, \
+		"RON_LEDGER_CHECKPOINT_INTERVAL", "--checkpoint-interval", \
+		"Entries that the stored state may lag behind the ledger: what a start after a " \
+		"crash replays.") \
+	K(engine_disk_reserve_bytes, SIZE, "engine.disk_reserve", "256MiB", CONFIG_MIB, \
+		CONFIG_TIB, \
 		CONFIG_FOR(COMMITTER) | CONFIG_FOR(ARCHIVE), HOT, "", "", \
 		"Free space below which nothing is appended; reads go on.") \
 	\
-	K(ledger_dedupe_ram_entries, NUMBER, "ledger.dedupe_ram_entries", "16777216", 1024, 4294967296u, \
+	K(ledger_dedupe_ram_entries, NUMBER, "ledger.dedupe_ram_entries", "16777216", 1024, \
+		4294967296u, \
 		CONFIG_FOR(SEQUENCER), RESTART, "", "", \
-		"Entries whose fingerprints are held in memory, at some 70 bytes each; at this number writes are refused.") \
-	K(ledger_ts_skew_ms, DURATION, "ledger.ts_skew", "24h", CONFIG_SECOND_MS, 8760ull * CONFIG_HOUR_MS, \
+		"Entries whose fingerprints are held in memory, at some 70 bytes each; at this " \
+		"number writes are refused.") \
+	K(ledger_ts_skew_ms, DURATION, "ledger.ts_skew", "24h", CONFIG_SECOND_MS, 8760ull * \
+		CONFIG_HOUR_MS, \
 		CONFIG_FOR(SEQUENCER), HOT, "", "", \
 		"How far the ts of a new entry may be from the node's clock.") \
 	\
-	K(wallet_max_account_total, AMOUNT, "wallet.max_account_total", "340282366920938463463374607430768211455", 1, 0, \
+	K(wallet_max_account_total, AMOUNT, "wallet.max_account_total", \
+		"340282366920938463463374607430768211455", 1, 0, \
 		CONFIG_FOR(SEQUENCER), HOT, "SVC_WALLET_MAX_TOTAL", "", \
-		"Most that an account may have of one asset, available and held together, in minor units.") \
+		"Most that an account may have of one asset, available and held together, in " \
+		"minor units.") \
 	\
 	K(kms_cache_ttl_ms, DURATION, "kms.cache_ttl", "5s", 0, CONFIG_MINUTE_MS, \
 		CONFIG_FOR(PREVALIDATOR) | CONFIG_FOR(KMS), HOT, "", "", \
-		"How long the verdict about a token may be reused; for reads, how long a revocation may take.") \
+		"How long the verdict about a token may be reused; for reads, how long a " \
+		"revocation may take.") \
 	K(kms_timeout_ms, DURATION, "kms.timeout", "1s", 10, CONFIG_MINUTE_MS, \
 		CONFIG_FOR(PREVALIDATOR), HOT, "RON_LEDGER_KMS_TIMEOUT", "--kms-timeout", \
 		"Time for kms to judge a token; past it the request is refused.") \
 	\
-	K(audit_root_emit_interval_ms, DURATION, "audit.root_emit_interval", "5s", 10, CONFIG_HOUR_MS, \
+	K(audit_root_emit_interval_ms, DURATION, "audit.root_emit_interval", "5s", 10, \
+		CONFIG_HOUR_MS, \
 		CONFIG_FOR(COMMITTER), HOT, "RON_LEDGER_ROOT_INTERVAL", "--root-interval", \
 		"A grown tree is signed at most this often.") \
 	\
@@ -195,9 +228,11 @@
 	\
 	K(sandbox_require, SWITCH, "sandbox.require", "false", 0, 1, \
 		CONFIG_FOR_ALL, RESTART, "", "", \
-		"Refuse to start where a wall of the sandbox is missing, instead of running with a warning.") \
+		"Refuse to start where a wall of the sandbox is missing, instead of running with " \
+		"a warning.") \
 	\
-	K(readiness_committer_lag_ms_max, NUMBER, "readiness.committer_lag_ms_max", "1000", 188, 60000, \
+	K(readiness_committer_lag_ms_max, NUMBER, "readiness.committer_lag_ms_max", "1000", 188, \
+		60000, \
 		CONFIG_FOR(SUPERVISOR) | CONFIG_FOR(ADMIN) | CONFIG_FOR(SEQUENCER), HOT, "", "", \
 		"The node is not ready while its oldest batch waits longer than this for the disk.")
 
@@ -220,58 +255,92 @@
 
 #define CONFIG_DROPPED(D) \
 	D("bind_addr", "", "", "every key stands in a section: write it under [api] or [admin]") \
-	D("metrics_addr", CONFIG_ENV_API("METRICS_ADDR") " MACRO_METRICS_ADDR RON_METRICS_ADDR", "--metrics --metrics-addr", \
+	D("metrics_addr", CONFIG_ENV_API("METRICS_ADDR") " MACRO_METRICS_ADDR RON_METRICS_ADDR", \
+		"--metrics --metrics-addr", \
 		"metrics are on the admin listener: admin.bind_addr") \
 	D("max_conns", "", "", "every key stands in a section: write it under [api] or [admin]") \
-	D("read_timeout", "", "", "every key stands in a section: write it under [api] or [admin]") \
-	D("write_timeout", "", "", "every key stands in a section: write it under [api] or [admin]") \
-	D("idle_timeout", "", "", "every key stands in a section: write it under [api] or [admin]") \
-	D("drain_deadline", "SVC_WALLET_DRAIN_DEADLINE SVC_REWARDER_DRAIN_DEADLINE", "", "it is node.drain_timeout") \
+	D("read_timeout", "", "", "every key stands in a section: write it under [api] or " \
+		"[admin]") \
+	D("write_timeout", "", "", "every key stands in a section: write it under [api] or " \
+		"[admin]") \
+	D("idle_timeout", "", "", "every key stands in a section: write it under [api] or " \
+		"[admin]") \
+	D("drain_deadline", "SVC_WALLET_DRAIN_DEADLINE SVC_REWARDER_DRAIN_DEADLINE", "", "it is " \
+		"node.drain_timeout") \
 	D("policy_file", "SVC_WALLET_POLICY_FILE", "", "policy documents are not built yet") \
-	D("profile", "RON_LEDGER_PROFILE SVC_REWARDER_PROFILE", "--profile", "there is one profile") \
+	D("profile", "RON_LEDGER_PROFILE SVC_REWARDER_PROFILE", "--profile", "there is one " \
+		"profile") \
 	D("max_frame_bytes", "", "", "OAP/1 fixes it at 1 MiB") \
-	D("limits.decompress_ratio_cap", "MACRO_DECOMPRESS_RATIO_CAP SVC_WALLET_DECOMP_CAP RON_LEDGER_DECOMPRESS_RATIO_CAP SVC_REWARDER_DECOMPRESS_RATIO_CAP", "", \
-		"decompressed bodies may have 10 times their size and at most limits.max_body_bytes") \
-	D("limits.decompress_abs_bytes", "", "", "decompressed bodies may have at most limits.max_body_bytes") \
-	D("limits.post_inflate_max", "SVC_REWARDER_POST_INFLATE_MAX", "", "decompressed bodies may have at most limits.max_body_bytes") \
-	D("limits.max_inflight", "SVC_WALLET_MAX_INFLIGHT SVC_REWARDER_MAX_INFLIGHT", "", CONFIG_NO_QUEUE) \
+	D("limits.decompress_ratio_cap", "MACRO_DECOMPRESS_RATIO_CAP SVC_WALLET_DECOMP_CAP " \
+		"RON_LEDGER_DECOMPRESS_RATIO_CAP SVC_REWARDER_DECOMPRESS_RATIO_CAP", "", \
+		"decompressed bodies may have 10 times their size and at most " \
+		"limits.max_body_bytes") \
+	D("limits.decompress_abs_bytes", "", "", "decompressed bodies may have at most " \
+		"limits.max_body_bytes") \
+	D("limits.post_inflate_max", "SVC_REWARDER_POST_INFLATE_MAX", "", "decompressed bodies " \
+		"may have at most limits.max_body_bytes") \
+	D("limits.max_inflight", "SVC_WALLET_MAX_INFLIGHT SVC_REWARDER_MAX_INFLIGHT", "", \
+		CONFIG_NO_QUEUE) \
 	D("limits.inflight", "", "", CONFIG_NO_QUEUE) \
 	D("limits.rate_per_second", "", "", "it is limits.rps") \
 	D("limits.max_rps", "", "", "it is limits.rps") \
-	D("limits.burst", "SVC_WALLET_BURST SVC_REWARDER_RPS_BURST", "", "a second's worth of limits.rps is the burst") \
-	D("limits.tenant_rps_max", "SVC_REWARDER_TENANT_RPS_MAX", "", "rates per tenant are not built yet") \
+	D("limits.burst", "SVC_WALLET_BURST SVC_REWARDER_RPS_BURST", "", "a second's worth of " \
+		"limits.rps is the burst") \
+	D("limits.tenant_rps_max", "SVC_REWARDER_TENANT_RPS_MAX", "", "rates per tenant are not " \
+		"built yet") \
 	D("limits.work_queue_max", "SVC_REWARDER_WORK_QUEUE_MAX", "", CONFIG_NO_QUEUE) \
-	D("tls.*", CONFIG_ENV_API("TLS_ENABLED") " " CONFIG_ENV_API("TLS_CERT_PATH") " " CONFIG_ENV_API("TLS_KEY_PATH") \
-		" RON_LEDGER_TLS_CERT_FILE RON_LEDGER_TLS_KEY_FILE MACRO_TLS MACRO_TLS_ENABLED MACRO_TLS_CERT_PATH MACRO_TLS_KEY_PATH", \
+	D("tls.*", CONFIG_ENV_API("TLS_ENABLED") " " CONFIG_ENV_API("TLS_CERT_PATH") " " \
+		CONFIG_ENV_API("TLS_KEY_PATH") \
+		" RON_LEDGER_TLS_CERT_FILE RON_LEDGER_TLS_KEY_FILE MACRO_TLS MACRO_TLS_ENABLED " \
+		"MACRO_TLS_CERT_PATH MACRO_TLS_KEY_PATH", \
 		"--tls --no-tls --tls-cert --tls-key", CONFIG_NO_TLS) \
 	D("queues.*", "SVC_WALLET_QUEUE_WORK SVC_WALLET_QUEUE_EVENTS", "", CONFIG_NO_QUEUE) \
-	D("backpressure.*", "RON_LEDGER_Q_HIGH RON_LEDGER_Q_REJECT", "", "without credit a request is refused at once, there is no mark to set") \
-	D("concurrency.compute_workers", "SVC_REWARDER_COMPUTE_WORKERS", "--compute-workers", CONFIG_NO_PAY) \
+	D("backpressure.*", "RON_LEDGER_Q_HIGH RON_LEDGER_Q_REJECT", "", "without credit a " \
+		"request is refused at once, there is no mark to set") \
+	D("concurrency.compute_workers", "SVC_REWARDER_COMPUTE_WORKERS", "--compute-workers", \
+		CONFIG_NO_PAY) \
 	D("concurrency.io_inflight", "SVC_REWARDER_IO_INFLIGHT", "--io-inflight", CONFIG_NO_UP) \
-	D("concurrency.workers", "SVC_WALLET_WORKERS", "", "there is one wallet; see concurrency.ingress_workers and concurrency.prevalidators") \
+	D("concurrency.workers", "SVC_WALLET_WORKERS", "", "there is one wallet; see " \
+		"concurrency.ingress_workers and concurrency.prevalidators") \
 	D("engine.data_dir", "", "", "one directory holds everything: node.data_dir") \
-	D("engine.wal_dir", "RON_LEDGER_WAL_DIR", "--wal-dir", "the log of the store lies beside it") \
-	D("engine.retention_checkpoints", "RON_LEDGER_RETENTION_CHECKPOINTS", "--retention-checkpoints", "there is one state, kept up to date in pieces") \
-	D("engine.accumulator", "RON_LEDGER_ACCUMULATOR", "--accumulator", "the accumulator is the Merkle tree of RFC 6962") \
+	D("engine.wal_dir", "RON_LEDGER_WAL_DIR", "--wal-dir", "the log of the store lies beside " \
+		"it") \
+	D("engine.retention_checkpoints", "RON_LEDGER_RETENTION_CHECKPOINTS", \
+		"--retention-checkpoints", "there is one state, kept up to date in pieces") \
+	D("engine.accumulator", "RON_LEDGER_ACCUMULATOR", "--accumulator", "the accumulator is " \
+		"the Merkle tree of RFC 6962") \
 	D("engine.queue_capacity", "RON_LEDGER_QUEUE_CAP", "--queue-cap", CONFIG_NO_QUEUE) \
 	D("commit.batch_max_entries", "", "", "it is engine.batch_max_entries") \
-	D("sequencer.*", "RON_LEDGER_SEQ_SOURCE RON_LEDGER_SEQ_ENDPOINT", "--seq-source --seq-endpoint", "the sequencer is a part of the node") \
+	D("sequencer.*", "RON_LEDGER_SEQ_SOURCE RON_LEDGER_SEQ_ENDPOINT", "--seq-source " \
+		"--seq-endpoint", "the sequencer is a part of the node") \
 	D("wallet.nonce_window", "SVC_WALLET_NONCE_WINDOW", "", "nonces are strictly consecutive") \
 	D("wallet.shards", "SVC_WALLET_SHARDS", "", "one process owns all accounts") \
-	D("wallet.*", "SVC_WALLET_STALENESS SVC_WALLET_IDEM_TTL SVC_WALLET_MAX_AMT SVC_WALLET_DAILY_CEIL SVC_WALLET_NONCE_START SVC_WALLET_IDEM_CAP SVC_WALLET_DEGRADED_STALE_MAX", \
-		"--staleness --idem-ttl --max-amount --daily-ceiling", "the wallet is not built yet") \
-	D("rewarder.*", "SVC_REWARDER_ENABLED SVC_REWARDER_EPOCH_DURATION SVC_REWARDER_POLICY_ID SVC_REWARDER_INPUTS_CACHE_TTL SVC_REWARDER_MAX_EPOCH_SKEW SVC_REWARDER_IDEMPOTENCY_SALT SVC_REWARDER_ARTIFACT_DIR SVC_REWARDER_RETAIN_RUNS", \
-		"--epoch-duration --policy-id --inputs-cache-ttl --max-epoch-skew --idempotency-salt --artifact-dir --retain-runs", CONFIG_NO_PAY) \
+	D("wallet.*", "SVC_WALLET_STALENESS SVC_WALLET_IDEM_TTL SVC_WALLET_MAX_AMT " \
+		"SVC_WALLET_DAILY_CEIL SVC_WALLET_NONCE_START SVC_WALLET_IDEM_CAP " \
+		"SVC_WALLET_DEGRADED_STALE_MAX", \
+		"--staleness --idem-ttl --max-amount --daily-ceiling", "the wallet is not built " \
+		"yet") \
+	D("rewarder.*", "SVC_REWARDER_ENABLED SVC_REWARDER_EPOCH_DURATION SVC_REWARDER_POLICY_ID " \
+		"SVC_REWARDER_INPUTS_CACHE_TTL SVC_REWARDER_MAX_EPOCH_SKEW " \
+		"SVC_REWARDER_IDEMPOTENCY_SALT SVC_REWARDER_ARTIFACT_DIR " \
+		"SVC_REWARDER_RETAIN_RUNS", \
+		"--epoch-duration --policy-id --inputs-cache-ttl --max-epoch-skew " \
+		"--idempotency-salt --artifact-dir --retain-runs", CONFIG_NO_PAY) \
 	D("brownout.*", "", "", CONFIG_NO_PAY) \
-	D("shard.*", "SVC_REWARDER_SHARD_STRATEGY SVC_REWARDER_SHARDS", "--shard-strategy --shards", "one process owns all accounts") \
-	D("kms.require_kid", "RON_LEDGER_REQUIRE_KID", "--require-kid", "every token names its key, and the kid of an entry must always be that one") \
+	D("shard.*", "SVC_REWARDER_SHARD_STRATEGY SVC_REWARDER_SHARDS", "--shard-strategy " \
+		"--shards", "one process owns all accounts") \
+	D("kms.require_kid", "RON_LEDGER_REQUIRE_KID", "--require-kid", "every token names its " \
+		"key, and the kid of an entry must always be that one") \
 	D("policy.*", "", "", "policy documents are not built yet") \
 	D("governance.*", "RON_LEDGER_REVERSIBLE", "--reversible", CONFIG_NO_GOV) \
 	D("rotation.*", "", "", "keys are rotated by command: macronode cap rotate") \
-	D("amnesia.*", CONFIG_ENV_API("AMNESIA") " MACRO_AMNESIA RON_AMNESIA AMNESIA", "--amnesia", CONFIG_NO_RAM) \
-	D("pq.*", CONFIG_ENV_API("PQ_MODE") " SVC_WALLET_PQ_SIGN_ALGO SVC_WALLET_PQ_ONLY SVC_REWARDER_PQ_REQUIRE SVC_REWARDER_PQ_SIGN_ALGO MACRO_PQ_MODE", \
+	D("amnesia.*", CONFIG_ENV_API("AMNESIA") " MACRO_AMNESIA RON_AMNESIA AMNESIA", \
+		"--amnesia", CONFIG_NO_RAM) \
+	D("pq.*", CONFIG_ENV_API("PQ_MODE") " SVC_WALLET_PQ_SIGN_ALGO SVC_WALLET_PQ_ONLY " \
+		"SVC_REWARDER_PQ_REQUIRE SVC_REWARDER_PQ_SIGN_ALGO MACRO_PQ_MODE", \
 		"--pq --pq-mode", CONFIG_NO_PQ) \
-	D("observability.*", "RON_LEDGER_LAT_BUCKETS", "", "the buckets of a histogram are part of its name's meaning and are fixed") \
+	D("observability.*", "RON_LEDGER_LAT_BUCKETS", "", "the buckets of a histogram are part " \
+		"of its name's meaning and are fixed") \
 	D("otel.*", "", "", CONFIG_NO_OTEL) \
 	D("oap.*", "", "", "OAP/1 fixes its frame and chunk sizes") \
 	D("security.*", "", "", "amnesia and pq have sections of their own") \
@@ -282,12 +351,17 @@
 	D("zk.*", "", "", "there are no zero-knowledge proofs") \
 	D("meta.*", "", "", "signed configuration bundles are not built yet") \
 	D("server.*", "", "", "the listeners are admin.bind_addr and api.bind_addr") \
-	D("upstreams.*", "SVC_WALLET_LEDGER_URL SVC_WALLET_AUTH_URL SVC_WALLET_POLICY_URL SVC_WALLET_RPC_TIMEOUT", "--ledger --auth --policy", CONFIG_NO_UP) \
-	D("ingress.*", "SVC_REWARDER_ACCOUNTING_BASE_URL SVC_REWARDER_LEDGER_BASE_URL SVC_REWARDER_POLICY_BASE_URL SVC_REWARDER_INGRESS_MACAROON_PATH", "--accounting", CONFIG_NO_UP) \
+	D("upstreams.*", "SVC_WALLET_LEDGER_URL SVC_WALLET_AUTH_URL SVC_WALLET_POLICY_URL " \
+		"SVC_WALLET_RPC_TIMEOUT", "--ledger --auth --policy", CONFIG_NO_UP) \
+	D("ingress.*", "SVC_REWARDER_ACCOUNTING_BASE_URL SVC_REWARDER_LEDGER_BASE_URL " \
+		"SVC_REWARDER_POLICY_BASE_URL SVC_REWARDER_INGRESS_MACAROON_PATH", "--accounting", \
+		CONFIG_NO_UP) \
 	D("auth.*", "MACRO_MACAROON_PATH SVC_REWARDER_MACAROON_PATH", "--macaroon", CONFIG_NO_UP) \
-	D("retry.*", "SVC_WALLET_RETRY_BASE SVC_WALLET_RETRY_MAX SVC_WALLET_RETRY_FACTOR SVC_WALLET_RETRY_JITTER SVC_WALLET_RETRY_TRIES", "", CONFIG_NO_UP) \
+	D("retry.*", "SVC_WALLET_RETRY_BASE SVC_WALLET_RETRY_MAX SVC_WALLET_RETRY_FACTOR " \
+		"SVC_WALLET_RETRY_JITTER SVC_WALLET_RETRY_TRIES", "", CONFIG_NO_UP) \
 	D("retries.*", "", "", CONFIG_NO_UP) \
-	D("circuit_breaker.*", "SVC_WALLET_CB_FAILS SVC_WALLET_CB_WINDOW SVC_WALLET_CB_OPEN SVC_WALLET_CB_HALF", "", CONFIG_NO_UP) \
+	D("circuit_breaker.*", "SVC_WALLET_CB_FAILS SVC_WALLET_CB_WINDOW SVC_WALLET_CB_OPEN " \
+		"SVC_WALLET_CB_HALF", "", CONFIG_NO_UP) \
 	D("timeouts.kms_ms", "", "", "it is kms.timeout") \
 	D("timeouts.*", "", "", CONFIG_NO_UP) \
 	D("readiness.required_services", "", "", "the node's roles are fixed")
