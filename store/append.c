@@ -144,11 +144,11 @@ static enum err put_end(struct append *append, const struct reader_head *head)
 
 	tile_builder_root(&append->memory->builder, &end->root);
 	if (end->entry_count > 0) {
-		const struct writer_root root = {
+		const struct schema_root root = {
 			.first_seq = batch->first_seq,
 			.last_seq = append->seq_next - 1,
-			.root = &end->root,
-			.prev_root = &batch->prev_root,
+			.root = end->root,
+			.prev_root = batch->prev_root,
 			.batch_ts_unix_ms = batch->batch_ts_unix_ms,
 			.fence = batch->fence,
 		};
@@ -156,7 +156,8 @@ static enum err put_end(struct append *append, const struct reader_head *head)
 		err = writer_root(append->writer, &root);
 	}
 	if (err == ERR_OK && (end->entry_count == 0 || batch->low_water != head->low_water)) {
-		err = writer_moving(append->writer, batch->batch_ts_unix_ms, batch->low_water);
+		err = writer_meta(
+			append->writer, &head->meta, batch->batch_ts_unix_ms, batch->low_water);
 	}
 	return err;
 }
@@ -212,12 +213,12 @@ static enum err compare_entry(struct reader *reader, struct slice body, uint64_t
 }
 
 enum err append_compare(
-	struct reader *reader, const struct store_batch *batch, struct reader_root *ret_root)
+	struct reader *reader, const struct store_batch *batch, struct schema_root *ret_root)
 {
 	struct byte_reader in = byte_reader_of(batch->records);
 	uint64_t seq = batch->first_seq;
 	struct batch_record record;
-	struct reader_root root;
+	struct schema_root root;
 	enum err err = ERR_OK;
 
 	while (err == ERR_OK && batch_next(&in, &record)) {

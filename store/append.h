@@ -26,6 +26,6 @@ MUST_CHECK enum err append_batch(struct writer *writer, struct resume_memory *me
 /* Is this batch, which starts at or below head's size, there already? ERR_OK with its root;
  * ERR_CONFLICT something else is there; ERR_MALFORMED; ERR_IO. */
 MUST_CHECK enum err append_compare(
-	struct reader *reader, const struct store_batch *batch, struct reader_root *ret_root);
+	struct reader *reader, const struct store_batch *batch, struct schema_root *ret_root);
 
 #endif

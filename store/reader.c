@@ -10,15 +10,15 @@
 /* Every statement that a reader can run, prepared when it is opened. */
 #define ENTRY_COLUMNS                                                                         \
 	"seq, leaf, prev_account_seq, prev_counter_seq, memo, salt, receipt, idem_id, lane, " \
-	"lane_nonce"
-#define ROOT_COLUMNS "first_seq, last_seq, root, prev_root, batch_ts, fence"
+	"lane_nonce, sum"
+#define ROOT_COLUMNS "first_seq, last_seq, root, prev_root, batch_ts, fence, sum"
 #define PAGE_LIMIT   " LIMIT 1000"
 _Static_assert(READER_PAGE_ROWS == 1000, "PAGE_LIMIT says it as text");
 
 #define STATEMENTS(S)                                                                              \
 	S(begin, "BEGIN")                                                                          \
 	S(end, "COMMIT")                                                                           \
-	S(meta_moving, "SELECT batch_ts, low_water, fence FROM meta WHERE id = 1")                 \
+	S(meta_moving, "SELECT batch_ts, low_water, fence, sum FROM meta WHERE id = 1")            \
 	S(root_last, "SELECT " ROOT_COLUMNS " FROM roots ORDER BY last_seq DESC LIMIT 1")          \
 	S(entry_last, "SELECT coalesce(max(seq), 0) FROM entries")                                 \
 	S(control_last, "SELECT coalesce(max(idx), 0) FROM controls")                              \
@@ -33,15 +33,15 @@ _Static_assert(READER_PAGE_ROWS == 1000, "PAGE_LIMIT says it as text");
 			" FROM entries WHERE seq >= ?1 AND seq <= ?2 ORDER BY seq" PAGE_LIMIT)     \
 	S(roots_page, "SELECT " ROOT_COLUMNS " FROM roots WHERE last_seq >= ?1 AND last_seq <= ?2" \
 		      " ORDER BY last_seq" PAGE_LIMIT)                                             \
-	S(accounts_page, "SELECT key, record FROM accounts WHERE key >= ?1 AND key <= ?2"          \
+	S(accounts_page, "SELECT key, record, sum FROM accounts WHERE key >= ?1 AND key <= ?2"     \
 			 " ORDER BY key" PAGE_LIMIT)                                               \
-	S(chunks_page, "SELECT key, record FROM chunks WHERE key >= ?1 AND key <= ?2"              \
+	S(chunks_page, "SELECT key, record, sum FROM chunks WHERE key >= ?1 AND key <= ?2"         \
 		       " ORDER BY key" PAGE_LIMIT)                                                 \
-	S(claims_page, "SELECT key, record FROM claims WHERE key >= ?1 AND key <= ?2"              \
+	S(claims_page, "SELECT key, record, sum FROM claims WHERE key >= ?1 AND key <= ?2"         \
 		       " ORDER BY key" PAGE_LIMIT)                                                 \
-	S(counters_page, "SELECT key, record FROM counters WHERE key >= ?1 AND key <= ?2"          \
+	S(counters_page, "SELECT key, record, sum FROM counters WHERE key >= ?1 AND key <= ?2"     \
 			 " ORDER BY key" PAGE_LIMIT)                                               \
-	S(controls_page, "SELECT idx, record FROM controls WHERE idx >= ?1 AND idx <= ?2"          \
+	S(controls_page, "SELECT idx, record, sum FROM controls WHERE idx >= ?1 AND idx <= ?2"     \
 			 " ORDER BY idx" PAGE_LIMIT)                                               \
 	S(audits_page, "SELECT idx, record, hash FROM audits WHERE idx >= ?1 AND idx <= ?2"        \
 		       " ORDER BY idx" PAGE_LIMIT)
@@ -217,9 +217,9 @@ static enum err release(sqlite3_stmt *statement, bool ok)
 	return ok ? ERR_OK : ERR_CORRUPT;
 }
 
-static struct reader_root root_take(sqlite3_stmt *row, bool *ok)
+static struct schema_root root_take(const struct reader *reader, sqlite3_stmt *row, bool *ok)
 {
-	struct reader_root root;
+	struct schema_root root;
 
 	root.first_seq = sql_get_u64(row, 0, ok);
 	root.last_seq = sql_get_u64(row, 1, ok);
@@ -227,10 +227,21 @@ static struct reader_root root_take(sqlite3_stmt *row, bool *ok)
 	root.prev_root = sql_get_hash(row, 3, ok);
 	root.batch_ts_unix_ms = (int64_t)sql_get_u64(row, 4, ok);
 	root.fence = sql_get_u64(row, 5, ok);
+	*ok = *ok && schema_root_sum(reader->meta.fingerprint_key, &root) == sql_get_sum(row, 6);
 	return root;
 }
 
-static struct reader_entry entry_view(sqlite3_stmt *row, bool *ok)
+static uint64_t entry_sum(const struct reader *reader, const struct reader_entry *entry)
+{
+	const uint64_t numbers[] = { entry->seq, entry->prev_account_seq, entry->prev_counter_seq,
+		entry->lane, entry->lane_nonce };
+	const struct slice parts[] = { entry->receipt, entry->idem_id };
+
+	return schema_sum(
+		reader->meta.fingerprint_key, numbers, COUNT_OF(numbers), parts, COUNT_OF(parts));
+}
+
+static struct reader_entry entry_view(const struct reader *reader, sqlite3_stmt *row, bool *ok)
 {
 	struct reader_entry entry;
 
@@ -243,7 +254,8 @@ static struct reader_entry entry_view(sqlite3_stmt *row, bool *ok)
 	entry.receipt = sql_get_bytes(row, 6);
 	entry.idem_id = sql_get_bytes(row, 7);
 	entry.lane = (uint8_t)sqlite3_column_int(row, 8); /* NULL is 0 */
-	entry.lane_nonce = (uint64_t)sqlite3_column_int64(row, 9);
+	entry.lane_nonce = sql_get_sum(row, 9);
+	*ok = *ok && entry_sum(reader, &entry) == sql_get_sum(row, 10);
 	return entry;
 }
 
@@ -288,12 +300,14 @@ static enum err head_read(struct reader *reader, struct reader_head *ret_head)
 	head.batch_ts_unix_ms = (int64_t)sql_get_u64(reader->meta_moving, 0, &ok);
 	head.low_water = sql_get_u64(reader->meta_moving, 1, &ok);
 	head.meta.fence = sql_get_u64(reader->meta_moving, 2, &ok);
+	ok = ok && schema_meta_sum(&head.meta, head.batch_ts_unix_ms, head.low_water) ==
+			   sql_get_sum(reader->meta_moving, 3);
 	err = release(reader->meta_moving, ok);
 	if (err == ERR_OK) {
 		err = one_row(reader, reader->root_last);
 	}
 	if (err == ERR_OK) {
-		struct reader_root last = root_take(reader->root_last, &ok);
+		struct schema_root last = root_take(reader, reader->root_last, &ok);
 
 		head.size = last.last_seq;
 		head.root = last.root;
@@ -367,7 +381,7 @@ enum err reader_entry(struct reader *reader, uint64_t seq, struct reader_entry *
 	if (err != ERR_OK) {
 		return err;
 	}
-	entry = entry_view(reader->entry, &ok);
+	entry = entry_view(reader, reader->entry, &ok);
 	err = keep(reader, slices, COUNT_OF(slices));
 	if (err != ERR_OK || !ok) {
 		(void)sqlite3_reset(reader->entry);
@@ -396,9 +410,9 @@ enum err reader_txid(struct reader *reader, const struct id128 *txid, uint64_t *
 	return err;
 }
 
-enum err reader_root_at(struct reader *reader, uint64_t seq, struct reader_root *ret_root)
+enum err reader_root_at(struct reader *reader, uint64_t seq, struct schema_root *ret_root)
 {
-	struct reader_root root;
+	struct schema_root root;
 	bool ok = true;
 	enum err err;
 
@@ -410,7 +424,7 @@ enum err reader_root_at(struct reader *reader, uint64_t seq, struct reader_root 
 	if (err != ERR_OK) {
 		return err;
 	}
-	root = root_take(reader->root_at, &ok);
+	root = root_take(reader, reader->root_at, &ok);
 	err = release(reader->root_at, ok);
 	if (err == ERR_OK) {
 		*ret_root = root;
@@ -459,6 +473,7 @@ enum err reader_fingerprints(struct reader *reader, uint64_t block, struct slice
 
 /* A walk: one statement, one page, one function that makes a callback of a row. */
 struct page {
+	const struct reader *reader;
 	sqlite3_stmt *statement;
 	uint64_t *key; /* the caller's cursor */
 	uint64_t key_max;
@@ -485,7 +500,7 @@ static enum err page_run(struct reader *reader, struct page *page, bool *ret_don
 		uint64_t key = 0;
 
 		more = page->take(page, &key, &ok);
-		*page->key = key + 1;
+		*page->key = ok ? key + 1 : key;
 		row_count++;
 		if (row_count % 32 == 0 && instant_reached(due, clock_now())) {
 			more = false;
@@ -505,7 +520,7 @@ static enum err page_run(struct reader *reader, struct page *page, bool *ret_don
 static bool take_entry(struct page *page, uint64_t *ret_key, bool *ok)
 {
 	reader_on_entry *const *on_entry = page->callback;
-	struct reader_entry entry = entry_view(page->statement, ok);
+	struct reader_entry entry = entry_view(page->reader, page->statement, ok);
 
 	*ret_key = entry.seq;
 	return *ok && (*on_entry)(page->context, &entry);
@@ -514,7 +529,7 @@ static bool take_entry(struct page *page, uint64_t *ret_key, bool *ok)
 static bool take_root(struct page *page, uint64_t *ret_key, bool *ok)
 {
 	reader_on_root *const *on_root = page->callback;
-	struct reader_root root = root_take(page->statement, ok);
+	struct schema_root root = root_take(page->reader, page->statement, ok);
 
 	*ret_key = root.last_seq;
 	return *ok && (*on_root)(page->context, &root);
@@ -524,8 +539,13 @@ static bool take_row(struct page *page, uint64_t *ret_key, bool *ok)
 {
 	reader_on_row *const *on_row = page->callback;
 
+	const struct slice record = sql_get_bytes(page->statement, 1);
+	uint64_t sum;
+
 	*ret_key = sql_get_u64(page->statement, 0, ok);
-	return *ok && (*on_row)(page->context, *ret_key, sql_get_bytes(page->statement, 1));
+	sum = schema_sum(page->reader->meta.fingerprint_key, ret_key, 1, &record, 1);
+	*ok = *ok && sum == sql_get_sum(page->statement, 2);
+	return *ok && (*on_row)(page->context, *ret_key, record);
 }
 
 static bool take_audit(struct page *page, uint64_t *ret_key, bool *ok)
@@ -541,7 +561,8 @@ static bool take_audit(struct page *page, uint64_t *ret_key, bool *ok)
 enum err reader_entries(struct reader *reader, uint64_t *key, uint64_t last_seq,
 	reader_on_entry *on_entry, void *context, bool *ret_done)
 {
-	struct page page = { reader->entries_page, key, last_seq, take_entry, &on_entry, context };
+	struct page page = { reader, reader->entries_page, key, last_seq, take_entry, &on_entry,
+		context };
 
 	return page_run(reader, &page, ret_done);
 }
@@ -549,7 +570,8 @@ enum err reader_entries(struct reader *reader, uint64_t *key, uint64_t last_seq,
 enum err reader_roots(struct reader *reader, uint64_t *key, uint64_t last_seq,
 	reader_on_root *on_root, void *context, bool *ret_done)
 {
-	struct page page = { reader->roots_page, key, last_seq, take_root, &on_root, context };
+	struct page page = { reader, reader->roots_page, key, last_seq, take_root, &on_root,
+		context };
 
 	return page_run(reader, &page, ret_done);
 }
@@ -562,7 +584,8 @@ enum err reader_rows(struct reader *reader, enum schema_table table, uint64_t *k
 		SCHEMA_STATE_TABLES(AS_STATEMENT)
 #undef AS_STATEMENT
 	};
-	struct page page = { statements[table], key, INT64_MAX, take_row, &on_row, context };
+	struct page page = { reader, statements[table], key, INT64_MAX, take_row, &on_row,
+		context };
 
 	return page_run(reader, &page, ret_done);
 }
@@ -570,7 +593,8 @@ enum err reader_rows(struct reader *reader, enum schema_table table, uint64_t *k
 enum err reader_controls(
 	struct reader *reader, uint64_t *key, reader_on_row *on_row, void *context, bool *ret_done)
 {
-	struct page page = { reader->controls_page, key, INT64_MAX, take_row, &on_row, context };
+	struct page page = { reader, reader->controls_page, key, INT64_MAX, take_row, &on_row,
+		context };
 
 	return page_run(reader, &page, ret_done);
 }
@@ -578,18 +602,19 @@ enum err reader_controls(
 enum err reader_audits(struct reader *reader, uint64_t *key, reader_on_audit *on_audit,
 	void *context, bool *ret_done)
 {
-	struct page page = { reader->audits_page, key, INT64_MAX, take_audit, &on_audit, context };
+	struct page page = { reader, reader->audits_page, key, INT64_MAX, take_audit, &on_audit,
+		context };
 
 	return page_run(reader, &page, ret_done);
 }
 
 struct roots_list {
-	struct reader_root *roots;
+	struct schema_root *roots;
 	size_t limit;
 	size_t count;
 };
 
-static bool list_root(void *context, const struct reader_root *root)
+static bool list_root(void *context, const struct schema_root *root)
 {
 	struct roots_list *list = context;
 
@@ -597,7 +622,7 @@ static bool list_root(void *context, const struct reader_root *root)
 	return list->count < list->limit;
 }
 
-enum err reader_roots_since(struct reader *reader, uint64_t since, struct reader_root *ret_roots,
+enum err reader_roots_since(struct reader *reader, uint64_t since, struct schema_root *ret_roots,
 	size_t limit, size_t *ret_count)
 {
 	struct roots_list list = { .roots = ret_roots, .limit = limit };

@@ -57,15 +57,6 @@ struct reader_entry {
 	uint64_t lane_nonce;
 };
 
-struct reader_root {
-	uint64_t first_seq;
-	uint64_t last_seq;
-	struct hash root;
-	struct hash prev_root;
-	int64_t batch_ts_unix_ms;
-	uint64_t fence;
-};
-
 MUST_CHECK enum err reader_open(
 	const struct reader_config *config, struct reader **ret_reader, struct why *why);
 void reader_close(struct reader *reader); /* NULL is fine */
@@ -81,10 +72,10 @@ MUST_CHECK enum err reader_entry(
 MUST_CHECK enum err reader_txid(struct reader *reader, const struct id128 *txid, uint64_t *ret_seq);
 /* The commit that carried seq: the first row with last_seq >= seq. */
 MUST_CHECK enum err reader_root_at(
-	struct reader *reader, uint64_t seq, struct reader_root *ret_root);
+	struct reader *reader, uint64_t seq, struct schema_root *ret_root);
 /* Rows with last_seq > since, ascending, at most `limit`. */
 MUST_CHECK enum err reader_roots_since(struct reader *reader, uint64_t since,
-	struct reader_root *ret_roots, size_t limit, size_t *ret_count);
+	struct schema_root *ret_roots, size_t limit, size_t *ret_count);
 /* A full tile: 256 hashes. */
 MUST_CHECK enum err reader_tile(
 	struct reader *reader, unsigned level, uint64_t index, struct slice *ret_tile);
@@ -93,9 +84,10 @@ MUST_CHECK enum err reader_fingerprints(
 	struct reader *reader, uint64_t block, struct slice *ret_block);
 
 /* One page of rows, in key order from *key on. The callback returns false to end the walk.
- * *key becomes the key to go on from; *ret_done is true when nothing is left. */
+ * *key becomes the key to go on from; *ret_done is true when nothing is left.
+ * ERR_CORRUPT: *key is the key of the damaged row. */
 typedef bool reader_on_entry(void *context, const struct reader_entry *entry);
-typedef bool reader_on_root(void *context, const struct reader_root *root);
+typedef bool reader_on_root(void *context, const struct schema_root *root);
 /* A state row or a control. */
 typedef bool reader_on_row(void *context, uint64_t key, struct slice record);
 typedef bool reader_on_audit(

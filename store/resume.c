@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "core/bytes.h"
-#include "core/siphash.h"
+#include "store/fingerprint.h"
 
 enum err resume_tile_load(
 	void *reader, unsigned level, uint64_t index, struct hash ret_hashes[TILE_WIDTH])
@@ -55,24 +55,6 @@ static enum err resume_tree(
 	return memcmp(&root, &head->root, sizeof root) == 0 ? ERR_OK : ERR_CORRUPT;
 }
 
-uint64_t resume_key_fingerprint(
-	const uint8_t key[FINGERPRINT_KEY_BYTES], const struct entry *entry)
-{
-	uint8_t bytes[1 + ACCOUNT_BYTES_MAX + ID_BYTES];
-	struct byte_writer out = byte_writer_of(bytes, sizeof bytes);
-
-	byte_put_u8(&out, (uint8_t)entry->source);
-	byte_put_bytes(&out, entry->account.bytes, entry->account.bytes_count);
-	byte_put_id128(&out, &entry->nonce);
-	return siphash_24(key, bytes, out.used);
-}
-
-uint64_t resume_id_fingerprint(
-	const uint8_t key[FINGERPRINT_KEY_BYTES], const struct entry *entry)
-{
-	return siphash_24(key, entry->id.bytes, ID_BYTES);
-}
-
 struct refill {
 	struct resume_memory *memory;
 	const struct schema_meta *meta;
@@ -82,15 +64,14 @@ struct refill {
 static bool refill_entry(void *context, const struct reader_entry *row)
 {
 	struct refill *refill = context;
-	struct entry entry;
+	struct batch_entry record;
 
-	if (entry_decode(row->leaf, &entry) != ERR_OK || entry.seq != row->seq) {
+	if (fingerprint_record(refill->meta->fingerprint_key, row, &record) != ERR_OK) {
 		refill->bad = true;
 		return false;
 	}
-	(void)resume_fingerprint(refill->memory, row->seq,
-		resume_key_fingerprint(refill->meta->fingerprint_key, &entry),
-		resume_id_fingerprint(refill->meta->fingerprint_key, &entry));
+	(void)resume_fingerprint(
+		refill->memory, row->seq, record.key_fingerprint, record.id_fingerprint);
 	return true;
 }
 

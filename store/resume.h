@@ -27,12 +27,6 @@ MUST_CHECK enum err resume_all(struct reader *reader, const char *dir,
 /* Notes the pair of seq; true: the block is full now and must be written before the next. */
 bool resume_fingerprint(struct resume_memory *memory, uint64_t seq, uint64_t key, uint64_t id);
 
-/* The two fingerprints of an entry under the store's key. */
-uint64_t resume_key_fingerprint(
-	const uint8_t key[FINGERPRINT_KEY_BYTES], const struct entry *entry);
-uint64_t resume_id_fingerprint(
-	const uint8_t key[FINGERPRINT_KEY_BYTES], const struct entry *entry);
-
 /* A tile_load over a struct reader. */
 enum err resume_tile_load(
 	void *reader, unsigned level, uint64_t index, struct hash ret_hashes[TILE_WIDTH]);

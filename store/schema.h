@@ -1,6 +1,7 @@
 #ifndef STORE_SCHEMA_H
 #define STORE_SCHEMA_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/check.h"
@@ -24,6 +25,10 @@
  *   audits        index from 1 -> (record, SHA-256 of the hash before it and the record)
  *
  * Records are the bodies of core/batch.h as they came.
+ *
+ * Each row of meta, entries, roots, controls and the state tables has a `sum` of its other
+ * columns, but for those that a leaf covers (SipHash under the fingerprint key, 0 as 1). It is
+ * no proof against anybody who writes to the file; it finds a flipped bit where no tree would.
  *
  * Every table but txids is keyed by its rowid; there is no second index and no random key,
  * because one costs four fifths of the rate (DESIGN.md section 12). */
@@ -68,6 +73,25 @@ static inline uint64_t schema_tile_key(unsigned level, uint64_t index)
 {
 	return (uint64_t)level << 56 | index;
 }
+
+/* A row of roots: one commit. */
+struct schema_root {
+	uint64_t first_seq;
+	uint64_t last_seq;
+	struct hash root;
+	struct hash prev_root;
+	int64_t batch_ts_unix_ms;
+	uint64_t fence;
+};
+
+/* The sum of a row: numbers, then bytes. 0, which no row has, if they are more than any row may
+ * hold. */
+#define SCHEMA_SUM_BYTES_MAX 4096u
+uint64_t schema_sum(const uint8_t key[FINGERPRINT_KEY_BYTES], const uint64_t *numbers,
+	size_t number_count, const struct slice *parts, size_t part_count);
+uint64_t schema_root_sum(const uint8_t key[FINGERPRINT_KEY_BYTES], const struct schema_root *root);
+uint64_t schema_meta_sum(
+	const struct schema_meta *meta, int64_t batch_ts_unix_ms, uint64_t low_water);
 
 /* The audit chain: SHA-256(hash of the record before, zeros for the first || record). */
 void schema_audit_link(const struct hash *before, struct slice record, struct hash *ret_hash);

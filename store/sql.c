@@ -102,6 +102,19 @@ void sql_bind_hash(sqlite3_stmt *statement, int index, const struct hash *hash)
 	sql_bind_bytes(statement, index, (struct slice){ hash->bytes, HASH_BYTES });
 }
 
+void sql_bind_sum(sqlite3_stmt *statement, int index, uint64_t sum)
+{
+	int code = sqlite3_bind_int64(statement, index, (int64_t)sum);
+
+	assert(code == SQLITE_OK);
+	(void)code;
+}
+
+uint64_t sql_get_sum(sqlite3_stmt *statement, int column)
+{
+	return (uint64_t)sqlite3_column_int64(statement, column);
+}
+
 uint64_t sql_get_u64(sqlite3_stmt *statement, int column, bool *ok)
 {
 	int64_t value = sqlite3_column_int64(statement, column);

@@ -29,10 +29,13 @@ MUST_CHECK enum err sql_int(sqlite3 *db, const char *text, int64_t *ret_value);
 void sql_bind_u64(sqlite3_stmt *statement, int index, uint64_t value);
 void sql_bind_bytes(sqlite3_stmt *statement, int index, struct slice bytes);
 void sql_bind_hash(sqlite3_stmt *statement, int index, const struct hash *hash);
+/* Any 64 bits: sums and nonces. */
+void sql_bind_sum(sqlite3_stmt *statement, int index, uint64_t sum);
 
 /* Columns die with the next step. A negative integer or a blob of another size than a hash
  * is ERR_CORRUPT: *ok becomes false and stays so. */
 uint64_t sql_get_u64(sqlite3_stmt *statement, int column, bool *ok);
+uint64_t sql_get_sum(sqlite3_stmt *statement, int column);
 struct slice sql_get_bytes(sqlite3_stmt *statement, int column);
 struct hash sql_get_hash(sqlite3_stmt *statement, int column, bool *ok);
 

@@ -217,19 +217,19 @@ static enum err config_agrees(const struct store *store, const struct store_conf
 static enum err schema_settle(
 	struct store *store, const struct store_config *config, bool *ret_born, struct why *why)
 {
-	struct schema_meta meta;
+	struct schema_meta *meta = &store->head.meta;
 	bool born = false;
-	enum err err = schema_read(store->db, store->dir, &meta, why);
+	enum err err = schema_read(store->db, store->dir, meta, why);
 
 	if (err == ERR_NOT_FOUND) {
 		born = true;
 		err = genesis(store, config, why);
 		if (err == ERR_OK) {
-			err = schema_read(store->db, store->dir, &meta, why);
+			err = schema_read(store->db, store->dir, meta, why);
 		}
 	}
 	if (err == ERR_OK) {
-		err = config_agrees(store, config, &meta, why);
+		err = config_agrees(store, config, meta, why);
 	}
 	if (err == ERR_OK) {
 		*ret_born = born;
@@ -258,13 +258,15 @@ static enum err log_settle(struct store *store, struct why *why)
 /* The first transaction of every start: whoever wrote before writes no more. */
 static enum err fence_raise(struct store *store, struct why *why)
 {
-	uint64_t fence = 0;
+	struct reader_head *head = &store->head;
 	enum err err = writer_begin(store->writer);
 
 	if (err == ERR_OK) {
-		err = writer_fence_get(store->writer, &fence);
+		err = reader_head(store->reader, head);
 		if (err == ERR_OK) {
-			err = writer_fence_put(store->writer, fence + 1);
+			head->meta.fence++;
+			err = writer_meta(store->writer, &head->meta, head->batch_ts_unix_ms,
+				head->low_water);
 		}
 		if (err == ERR_OK) {
 			err = writer_commit(store->writer);
@@ -272,7 +274,12 @@ static enum err fence_raise(struct store *store, struct why *why)
 			writer_rollback(store->writer);
 		}
 	}
-	if (err != ERR_OK) {
+	if (err == ERR_CORRUPT) {
+		why_say(why,
+			"%s/%s: its meta row, last root and last entry disagree; "
+			"run `macronode verify`",
+			store->dir, SCHEMA_DATABASE);
+	} else if (err != ERR_OK) {
 		sql_say(why, store->db, store->dir, "raise its fence");
 	}
 	return err;
@@ -281,7 +288,7 @@ static enum err fence_raise(struct store *store, struct why *why)
 static enum err tail_settle(struct store *store, struct store_state *state, struct why *why)
 {
 	const struct tail_mark now = { .size = store->head.size, .root = store->head.root };
-	struct reader_root at = { .last_seq = 0 };
+	struct schema_root at = { .last_seq = 0 };
 	enum err err = tail_open(&store->tail, store->dir_fd, store->dir, &state->tail, why);
 
 	if (err == ERR_OK && state->tail.size > 0) {
@@ -306,20 +313,13 @@ static enum err start(struct store *store, const struct store_config *config,
 		err = log_settle(store, why);
 	}
 	if (err == ERR_OK) {
-		err = writer_create(store->db, &store->writer);
-	}
-	if (err == ERR_OK) {
-		err = fence_raise(store, why);
-	}
-	if (err == ERR_OK) {
 		err = reader_borrow(store->db, store->dir, &store->reader, why);
 	}
 	if (err == ERR_OK) {
-		err = reader_head(store->reader, &store->head);
-		if (err != ERR_OK) {
-			why_say(why, "%s/%s: its last entry and its last root disagree", store->dir,
-				SCHEMA_DATABASE);
-		}
+		err = writer_create(store->db, store->head.meta.fingerprint_key, &store->writer);
+	}
+	if (err == ERR_OK) {
+		err = fence_raise(store, why);
 	}
 	if (err == ERR_OK) {
 		err = resume_all(store->reader, store->dir, &store->head, &store->memory, why);
@@ -446,7 +446,7 @@ static struct store_commit commit_of(const struct store *store)
 static enum err repeat(struct store *store, const struct store_batch *batch,
 	struct store_commit *ret_commit, struct why *why)
 {
-	struct reader_root root;
+	struct schema_root root;
 	enum err err = append_compare(store->reader, batch, &root);
 
 	if (err != ERR_OK) {
@@ -560,6 +560,13 @@ uint64_t store_wal_bytes(const struct store *store)
 uint64_t store_size(const struct store *store)
 {
 	return store->head.size;
+}
+
+struct slice store_fingerprint_tail(const struct store *store)
+{
+	size_t count = store->head.size % FINGERPRINT_BLOCK_ENTRIES;
+
+	return (struct slice){ store->memory.fingerprints, count * FINGERPRINT_BYTES };
 }
 
 enum err store_prove_consistency(

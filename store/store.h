@@ -99,6 +99,10 @@ MUST_CHECK enum err store_maintain(struct store *store, struct why *why);
 uint64_t store_wal_bytes(const struct store *store);
 uint64_t store_size(const struct store *store);
 
+/* The pairs of the last entries, which fill no block yet: size % FINGERPRINT_BLOCK_ENTRIES of
+ * them. Borrowed, changes with an append. */
+struct slice store_fingerprint_tail(const struct store *store);
+
 /* From a size that was signed to the size of the last commit, for SIGN_CHECKPOINT.
  * ERR_NOT_FOUND: old_size is more than there is. */
 MUST_CHECK enum err store_prove_consistency(

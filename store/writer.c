@@ -1,31 +1,33 @@
 #include "store/writer.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "store/sql.h"
 
-#define STATEMENTS(S)                                                                   \
-	S(begin, "BEGIN IMMEDIATE")                                                     \
-	S(commit, "COMMIT")                                                             \
-	S(rollback, "ROLLBACK")                                                         \
-	S(fence_get, "SELECT fence FROM meta WHERE id = 1")                             \
-	S(fence_put, "UPDATE meta SET fence = ?1 WHERE id = 1")                         \
-	S(moving, "UPDATE meta SET batch_ts = ?1, low_water = ?2 WHERE id = 1")         \
-	S(entry, "INSERT INTO entries VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)") \
-	S(txid, "INSERT INTO txids VALUES(?1, ?2)")                                     \
-	S(tile, "INSERT INTO tiles VALUES(?1, ?2)")                                     \
-	S(fingerprints, "INSERT INTO fingerprints VALUES(?1, ?2)")                      \
-	S(root, "INSERT INTO roots VALUES(?1, ?2, ?3, ?4, ?5, ?6)")                     \
-	S(accounts, "REPLACE INTO accounts VALUES(?1, ?2)")                             \
-	S(chunks, "REPLACE INTO chunks VALUES(?1, ?2)")                                 \
-	S(claims, "REPLACE INTO claims VALUES(?1, ?2)")                                 \
-	S(counters, "REPLACE INTO counters VALUES(?1, ?2)")                             \
-	S(claim_delete, "DELETE FROM claims WHERE key = ?1")                            \
-	S(control, "INSERT INTO controls VALUES(?1, ?2)")                               \
+#define STATEMENTS(S)                                                                             \
+	S(begin, "BEGIN IMMEDIATE")                                                               \
+	S(commit, "COMMIT")                                                                       \
+	S(rollback, "ROLLBACK")                                                                   \
+	S(fence_get, "SELECT fence FROM meta WHERE id = 1")                                       \
+	S(meta, "UPDATE meta SET fence = ?1, batch_ts = ?2, low_water = ?3, sum = ?4 WHERE id = " \
+		"1")                                                                              \
+	S(entry, "INSERT INTO entries VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")      \
+	S(txid, "INSERT INTO txids VALUES(?1, ?2)")                                               \
+	S(tile, "INSERT INTO tiles VALUES(?1, ?2)")                                               \
+	S(fingerprints, "INSERT INTO fingerprints VALUES(?1, ?2)")                                \
+	S(root, "INSERT INTO roots VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7)")                           \
+	S(accounts, "REPLACE INTO accounts VALUES(?1, ?2, ?3)")                                   \
+	S(chunks, "REPLACE INTO chunks VALUES(?1, ?2, ?3)")                                       \
+	S(claims, "REPLACE INTO claims VALUES(?1, ?2, ?3)")                                       \
+	S(counters, "REPLACE INTO counters VALUES(?1, ?2, ?3)")                                   \
+	S(claim_delete, "DELETE FROM claims WHERE key = ?1")                                      \
+	S(control, "INSERT INTO controls VALUES(?1, ?2, ?3)")                                     \
 	S(audit, "INSERT INTO audits VALUES(?1, ?2, ?3)")
 
 struct writer {
-	sqlite3 *db; /* borrowed */
+	sqlite3 *db;                        /* borrowed */
+	uint8_t key[FINGERPRINT_KEY_BYTES]; /* of the sums */
 #define AS_MEMBER(name, text) sqlite3_stmt *name;
 	STATEMENTS(AS_MEMBER)
 #undef AS_MEMBER
@@ -42,13 +44,15 @@ void writer_destroy(struct writer *writer)
 	free(writer);
 }
 
-enum err writer_create(sqlite3 *db, struct writer **ret_writer)
+enum err writer_create(
+	sqlite3 *db, const uint8_t key[FINGERPRINT_KEY_BYTES], struct writer **ret_writer)
 {
 	struct writer *writer = calloc(1, sizeof *writer);
 	enum err err = writer == NULL ? ERR_IO : ERR_OK;
 
 	if (err == ERR_OK) {
 		writer->db = db;
+		memcpy(writer->key, key, sizeof writer->key);
 	}
 #define AS_PREPARE(name, text)                              \
 	if (err == ERR_OK) {                                \
@@ -109,23 +113,23 @@ enum err writer_fence_get(struct writer *writer, uint64_t *ret_fence)
 	return ok ? err : ERR_CORRUPT;
 }
 
-enum err writer_fence_put(struct writer *writer, uint64_t fence)
+enum err writer_meta(struct writer *writer, const struct schema_meta *meta,
+	int64_t batch_ts_unix_ms, uint64_t low_water)
 {
-	sql_bind_u64(writer->fence_put, 1, fence);
-	return sql_run(writer->fence_put);
-}
-
-enum err writer_moving(struct writer *writer, int64_t batch_ts_unix_ms, uint64_t low_water)
-{
-	sql_bind_u64(writer->moving, 1, (uint64_t)batch_ts_unix_ms);
-	sql_bind_u64(writer->moving, 2, low_water);
-	return sql_run(writer->moving);
+	sql_bind_u64(writer->meta, 1, meta->fence);
+	sql_bind_u64(writer->meta, 2, (uint64_t)batch_ts_unix_ms);
+	sql_bind_u64(writer->meta, 3, low_water);
+	sql_bind_sum(writer->meta, 4, schema_meta_sum(meta, batch_ts_unix_ms, low_water));
+	return sql_run(writer->meta);
 }
 
 enum err writer_entry(struct writer *writer, uint64_t seq, const struct batch_entry *entry)
 {
 	sqlite3_stmt *insert = writer->entry;
 	const struct slice salt = { entry->salt, entry->has_memo ? ENTRY_SALT_BYTES : 0 };
+	const uint64_t numbers[] = { seq, entry->prev_account_seq, entry->prev_counter_seq,
+		entry->lane, entry->lane_nonce };
+	const struct slice parts[] = { entry->receipt, entry->idem_id };
 
 	sql_bind_u64(insert, 1, seq);
 	sql_bind_bytes(insert, 2, entry->leaf);
@@ -140,8 +144,10 @@ enum err writer_entry(struct writer *writer, uint64_t seq, const struct batch_en
 		(void)sqlite3_bind_null(insert, 10);
 	} else {
 		(void)sqlite3_bind_int(insert, 9, entry->lane);
-		(void)sqlite3_bind_int64(insert, 10, (int64_t)entry->lane_nonce);
+		sql_bind_sum(insert, 10, entry->lane_nonce);
 	}
+	sql_bind_sum(insert, 11,
+		schema_sum(writer->key, numbers, COUNT_OF(numbers), parts, COUNT_OF(parts)));
 	return sql_run(insert);
 }
 
@@ -168,14 +174,15 @@ enum err writer_fingerprints(struct writer *writer, uint64_t block, struct slice
 	return sql_run(writer->fingerprints);
 }
 
-enum err writer_root(struct writer *writer, const struct writer_root *root)
+enum err writer_root(struct writer *writer, const struct schema_root *root)
 {
 	sql_bind_u64(writer->root, 1, root->last_seq);
 	sql_bind_u64(writer->root, 2, root->first_seq);
-	sql_bind_hash(writer->root, 3, root->root);
-	sql_bind_hash(writer->root, 4, root->prev_root);
+	sql_bind_hash(writer->root, 3, &root->root);
+	sql_bind_hash(writer->root, 4, &root->prev_root);
 	sql_bind_u64(writer->root, 5, (uint64_t)root->batch_ts_unix_ms);
 	sql_bind_u64(writer->root, 6, root->fence);
+	sql_bind_sum(writer->root, 7, schema_root_sum(writer->key, root));
 	return sql_run(writer->root);
 }
 
@@ -190,6 +197,7 @@ enum err writer_row(
 
 	sql_bind_u64(statements[table], 1, key);
 	sql_bind_bytes(statements[table], 2, record);
+	sql_bind_sum(statements[table], 3, schema_sum(writer->key, &key, 1, &record, 1));
 	return sql_run(statements[table]);
 }
 
@@ -203,6 +211,7 @@ enum err writer_control(struct writer *writer, uint64_t index, struct slice reco
 {
 	sql_bind_u64(writer->control, 1, index);
 	sql_bind_bytes(writer->control, 2, record);
+	sql_bind_sum(writer->control, 3, schema_sum(writer->key, &index, 1, &record, 1));
 	return sql_run(writer->control);
 }
 

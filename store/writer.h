@@ -17,7 +17,9 @@
 
 struct writer;
 
-MUST_CHECK enum err writer_create(sqlite3 *db, struct writer **ret_writer);
+/* key: of the sums. */
+MUST_CHECK enum err writer_create(
+	sqlite3 *db, const uint8_t key[FINGERPRINT_KEY_BYTES], struct writer **ret_writer);
 void writer_destroy(struct writer *writer); /* NULL is fine */
 
 MUST_CHECK enum err writer_begin(struct writer *writer);
@@ -26,9 +28,9 @@ MUST_CHECK enum err writer_commit(struct writer *writer);
 void writer_rollback(struct writer *writer);
 
 MUST_CHECK enum err writer_fence_get(struct writer *writer, uint64_t *ret_fence);
-MUST_CHECK enum err writer_fence_put(struct writer *writer, uint64_t fence);
-MUST_CHECK enum err writer_moving(
-	struct writer *writer, int64_t batch_ts_unix_ms, uint64_t low_water);
+/* What moves in meta: the fence, and what a commit without entries has no root row for. */
+MUST_CHECK enum err writer_meta(struct writer *writer, const struct schema_meta *meta,
+	int64_t batch_ts_unix_ms, uint64_t low_water);
 
 MUST_CHECK enum err writer_entry(
 	struct writer *writer, uint64_t seq, const struct batch_entry *entry);
@@ -37,16 +39,7 @@ MUST_CHECK enum err writer_tile(struct writer *writer, unsigned level, uint64_t 
 	const struct hash hashes[TILE_WIDTH]);
 MUST_CHECK enum err writer_fingerprints(struct writer *writer, uint64_t block, struct slice pairs);
 
-struct writer_root {
-	uint64_t first_seq;
-	uint64_t last_seq;
-	const struct hash *root;
-	const struct hash *prev_root;
-	int64_t batch_ts_unix_ms;
-	uint64_t fence;
-};
-
-MUST_CHECK enum err writer_root(struct writer *writer, const struct writer_root *root);
+MUST_CHECK enum err writer_root(struct writer *writer, const struct schema_root *root);
 
 MUST_CHECK enum err writer_row(
 	struct writer *writer, enum schema_table table, uint64_t key, struct slice record);
