@@ -23,6 +23,9 @@
 #define TOKEN_CAVEATS_MAX 32u
 #define CAVEAT_BYTES_MAX 256u
 
+/* The origin of the ledger, the first line of each checkpoint: node.name is no longer. */
+#define ORIGIN_BYTES_MAX 64u
+
 /* Instances of a role (DESIGN-WALL.md section 7). One prevalidator more serves admin. */
 #define INGRESS_MAX 16u
 #define PREVALIDATORS_MAX 16u

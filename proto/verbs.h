@@ -114,6 +114,9 @@
 	FIXED(u32, kid)                  \
 	FIXED(id128, capability)
 #define PAYLOAD_CAP_LIST(FIXED, SIZED) FIXED(u64, after)
+/* active_kid: of the root key that its sender saw as the active one, so that asking twice
+ * rotates once */
+#define PAYLOAD_CAP_ROTATE(FIXED, SIZED) FIXED(u32, active_kid)
 /* status: enum err; text: a token, JSON lines, or the sentence that says why not */
 #define PAYLOAD_CAP_ANSWER(FIXED, SIZED) \
 	FIXED(u8, status)                \
@@ -200,6 +203,10 @@
 	FIXED(u32, kid)               \
 	FIXED(id128, capability)
 #define PAYLOAD_REVOKED_DONE(FIXED, SIZED) FIXED(u64, after_seq)
+/* The name of the ledger, made at genesis and kept with the keys, because kms judges node= and
+ * signs by it. Sent at link up: the committer opens the store only when it has it, and refuses
+ * one whose meta.origin is another. */
+#define PAYLOAD_ORIGIN(FIXED, SIZED) SIZED(origin, ORIGIN_BYTES_MAX)
 
 /* --- prevalidator and sequencer, sequencer and edge --- */
 
@@ -252,7 +259,11 @@
 	FIXED(u64, account_count)         \
 	FIXED(id128, fingerprint_key)     \
 	FIXED(id128, node_hash)
-/* records: core/batch.h. kind: enum state_piece in core/batch.h */
+/* A start in pieces, in the order of enum state_piece. ROWS: records of core/batch.h, accounts
+ * by index, then chunks, claims, counters, controls. FINGERPRINTS: u64 first seq, then those of
+ * consecutive entries, 16 bytes each. ENTRIES: {u64 batch_ts, one ENTRY record} each, from
+ * low_water + 1 to size. */
+enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
 #define PAYLOAD_STATE_PIECE(FIXED, SIZED) \
 	FIXED(u8, piece)                  \
 	SIZED(records, VERB_STATE_BYTES_MAX)
@@ -269,9 +280,9 @@
 	FIXED(hash, root)          \
 	FIXED(u64, batch_ts_unix_ms)
 #define PAYLOAD_FETCH(FIXED, SIZED) SIZED(seqs, VERB_SEQS_BYTES_MAX)
-/* rows: {u64 seq, u64 commit last seq, hash root, u32 leaf bytes, leaf} each, in the order
- * asked; fewer than asked when they do not fit: ask again for the rest. A seq that is not
- * there is a row without leaf. */
+/* rows: {u64 seq, u64 last seq of its commit, hash root of it, u8 has salt, salt 16, u16 leaf
+ * bytes, leaf} each, in the order asked; fewer than asked when they do not fit: ask again for
+ * the rest. A seq that is not there is a row with an empty leaf. */
 #define PAYLOAD_ROWS(FIXED, SIZED) SIZED(rows, VERB_ROWS_BYTES_MAX)
 #define PAYLOAD_READ_ROOTS(FIXED, SIZED) \
 	ROUTE_FIELDS(FIXED)              \
@@ -332,6 +343,7 @@
 	VERB(0x0184, CAP_ANSWER, cap_answer, BY(KMS), BY(SUPERVISOR), REPLY)             \
 	VERB(0x0185, GOVERN, govern, BY(SUPERVISOR), BY(SEQUENCER), REQUEST)             \
 	VERB(0x0186, GOVERN_ANSWER, govern_answer, BY(SEQUENCER), BY(SUPERVISOR), REPLY) \
+	VERB(0x0187, CAP_ROTATE, cap_rotate, BY(SUPERVISOR), BY(KMS), REQUEST)           \
 	VERB(0x0200, REQUEST, request, BY_EDGE, BY(PREVALIDATOR), REQUEST)               \
 	VERB(0x0201, BODY, body, BY_EDGE, BY(PREVALIDATOR), EVENT)                       \
 	VERB(0x0202, ABANDON, abandon, BY_EDGE, BY(PREVALIDATOR), EVENT)                 \
@@ -343,6 +355,7 @@
 	VERB(0x0213, GRANT_KEY, grant_key, BY(KMS), BY(SEQUENCER) | BY(ARCHIVE), EVENT)  \
 	VERB(0x0214, REVOKED, revoked, BY(KMS), BY(SEQUENCER), REQUEST)                  \
 	VERB(0x0215, REVOKED_DONE, revoked_done, BY(SEQUENCER), BY(KMS), REPLY)          \
+	VERB(0x0216, ORIGIN, origin, BY(KMS), BY(COMMITTER), EVENT)                      \
 	VERB(0x0220, SUBMIT, submit, BY(PREVALIDATOR), BY(SEQUENCER), REQUEST)           \
 	VERB(0x0221, VERDICT, verdict, BY(SEQUENCER), BY_EDGE, REPLY)                    \
 	VERB(0x0230, BATCH, batch, BY(SEQUENCER), BY(COMMITTER), REQUEST)                \
