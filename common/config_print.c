@@ -1,5 +1,6 @@
 #include "common/config_print.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -176,17 +177,24 @@ void config_print_example(FILE *out)
 
 /* ---- mdoc ---- */
 
-/* A backslash, and a dot or quote at the start of a line, mean something to mdoc. */
+/* A line for each sentence, and none too long, as mandoc -Tlint wants it. */
 static void print_mdoc(FILE *out, const char *text)
 {
-	if (*text == '.' || *text == '\'') {
-		(void)fputs("\\&", out);
-	}
-	for (; *text != '\0'; text++) {
-		(void)fputs(*text == '\\' ? "\\e" : "", out);
-		if (*text != '\\') {
-			(void)fputc(*text, out);
-		}
+	const char *word = NULL;
+	size_t bytes = 0, column = 0;
+	bool sentence_ended = false;
+
+	while (config_key_next_word(&text, ' ', &word, &bytes)) {
+		bool breaks = sentence_ended || column + 1 + bytes > LINE_BYTES_MAX;
+
+		assert(word[0] != '.' && word[0] != '\'' && memchr(word, '\\', bytes) == NULL);
+		(void)fprintf(out, "%s%.*s",
+			column == 0 ? ""
+			: breaks    ? "\n"
+				    : " ",
+			(int)bytes, word);
+		column = (breaks ? 0 : column + 1) + bytes;
+		sentence_ended = word[bytes - 1] == '.';
 	}
 }
 
@@ -212,7 +220,7 @@ static void print_man_key(FILE *out, size_t id)
 	config_key_env_name(id, env_name);
 	(void)fprintf(out, ".It Ic %s\n", key->name);
 	print_mdoc(out, key->sentence);
-	(void)fputs("\nTakes ", out);
+	(void)fputs("\nTakes\n", out);
 	print_mdoc(out, expected);
 	(void)fputs(".\n", out);
 	if (key->preset[0] == '\0') {
