@@ -238,7 +238,7 @@ void config_print_man(FILE *out)
 {
 	for (size_t id = 0; id < CONFIG_KEY_COUNT; id++) {
 		if (begins_section(id)) {
-			(void)fprintf(out, "%s.Ss [%.*s]\n.Bl -tag -width Ds\n",
+			(void)fprintf(out, "%s.Ss Section %.*s\n.Bl -tag -width Ds\n",
 				id == 0 ? "" : ".El\n", (int)section_bytes(config_key_at(id)),
 				config_key_at(id)->name);
 		}
