@@ -41,11 +41,42 @@ enum route {
 };
 
 /* Statuses that we ever send; any other is counted as 0. */
-#define STATUSES(S)                                                                                \
-	S(200)                                                                                     \
-	S(201) S(202) S(204) S(206) S(207) S(304) S(400) S(401) S(403) S(404) S(405) S(406) S(408) \
-		S(409) S(411) S(412) S(413) S(414) S(415) S(416) S(417) S(421) S(422) S(423)       \
-			S(428) S(429) S(431) S(500) S(501) S(502) S(503) S(504) S(505) S(507)
+#define STATUSES(S) \
+	S(200)      \
+	S(201)      \
+	S(202)      \
+	S(204)      \
+	S(206)      \
+	S(207)      \
+	S(304)      \
+	S(400)      \
+	S(401)      \
+	S(403)      \
+	S(404)      \
+	S(405)      \
+	S(406)      \
+	S(408)      \
+	S(409)      \
+	S(411)      \
+	S(412)      \
+	S(413)      \
+	S(414)      \
+	S(415)      \
+	S(416)      \
+	S(417)      \
+	S(421)      \
+	S(422)      \
+	S(423)      \
+	S(428)      \
+	S(429)      \
+	S(431)      \
+	S(500)      \
+	S(501)      \
+	S(502)      \
+	S(503)      \
+	S(504)      \
+	S(505)      \
+	S(507)
 
 /* Both take any value; that of one that is not a route is ROUTE_OTHER's. */
 const char *routes_method(unsigned route);
