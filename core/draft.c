@@ -224,6 +224,30 @@ static enum detail check_sys(const struct entry *entry)
 	return account_is_sys && entry->kind != ENTRY_MINT ? DETAIL_SYS_ACCOUNT : DETAIL_NONE;
 }
 
+/* Every /v1 debit and issue has its nonce, and nothing else has one. */
+static bool lane_fits(const struct draft *draft)
+{
+	const struct entry *entry = &draft->entry;
+
+	if (entry->source != SOURCE_V1) {
+		return draft->lane == LANE_NONE;
+	}
+	switch (entry->kind) {
+	case ENTRY_MINT:
+		return draft->lane == LANE_ISSUE;
+	case ENTRY_BURN:
+		return draft->lane == LANE_DEBIT;
+	case ENTRY_TRANSFER:
+		return draft->lane == LANE_DEBIT || !entry_id_is_none(&entry->original_id);
+	case ENTRY_CREDIT:
+	case ENTRY_DEBIT:
+	case ENTRY_HOLD:
+	case ENTRY_REVERSE:
+		return draft->lane != LANE_ISSUE;
+	}
+	return false;
+}
+
 enum detail draft_check(const struct draft *draft)
 {
 	const struct entry *entry = &draft->entry;
@@ -246,6 +270,9 @@ enum detail draft_check(const struct draft *draft)
 	}
 	if (entry->capability_ref.bytes_count == 0) {
 		return DETAIL_CAPABILITY_REF;
+	}
+	if (!lane_fits(draft)) {
+		return DETAIL_NONCE;
 	}
 	detail = check_members(draft);
 	if (detail != DETAIL_NONE) {

@@ -198,12 +198,12 @@ MUST_CHECK enum err ledger_control(struct ledger *ledger, const struct batch_con
 /* ---- questions ---- */
 
 /* False: there is no such account. Includes what is in flight. */
-bool ledger_balance(const struct ledger *ledger, struct slice account, struct slice asset,
+bool ledger_balance(struct ledger *ledger, struct slice account, struct slice asset,
 	struct batch_balance *ret_balance);
 
 /* Last nonces of /v1 (0 = none yet). */
-void ledger_lanes(const struct ledger *ledger, struct slice account, uint64_t *ret_debit,
-	uint64_t *ret_issue);
+void ledger_lanes(
+	struct ledger *ledger, struct slice account, uint64_t *ret_debit, uint64_t *ret_issue);
 
 bool ledger_is_frozen(
 	const struct ledger *ledger, enum batch_control_scope scope, struct slice value);

@@ -1,0 +1,441 @@
+#include "core/ledger_state.h"
+
+#include "core/hex.h"
+
+/* May this entry be? In this order: form (draft_check, done when the request was prepared), what
+ * it refers to, authority, exactly once, nonce lane, time, freezes, money, day limits. The look-up
+ * of exactly-once comes before the skew of ts, or an honest late retry would be refused, and
+ * after authority, or a stranger could learn what was done. */
+
+/* ---- the request ---- */
+
+static enum detail judge_grant(struct ledger *ledger, const struct ledger_request *request)
+{
+	const struct grant *grant = request->grant;
+	struct slice capability = { grant->capability_id.bytes, ID_BYTES };
+	uint8_t key[sizeof grant->key_id];
+	struct byte_writer out = byte_writer_of(key, sizeof key);
+	struct caveat_request facts = {
+		.now_unix_s = ledger->batch_ts_unix_ms / 1000,
+		.tenant = request->tenant,
+		.epoch = request->epoch,
+	};
+	struct caveat_verdict verdict;
+
+	byte_put_u32(&out, grant->key_id);
+	if (ledger_rule_is_on(ledger, SCOPE_CAPABILITY, capability) ||
+		ledger_rule_is_on(ledger, SCOPE_KEY, (struct slice){ key, sizeof key })) {
+		return DETAIL_REVOKED;
+	}
+	if (grant_is_expired(grant, ledger->batch_ts_unix_ms)) {
+		return DETAIL_GRANT_EXPIRED;
+	}
+	verdict = caveat_set_check_request(
+		&grant->caveats, caveat_kinds(CAVEAT_WHERE_LEDGER), &facts);
+	return verdict.result == CAVEAT_HOLDS ? DETAIL_NONE : DETAIL_CAVEAT;
+}
+
+enum detail ledger_judge_request(struct ledger *ledger, const struct ledger_request *request)
+{
+	if (request->draft_count > ledger->limits.request_entries_max) {
+		return DETAIL_TOO_MANY_ENTRIES;
+	}
+	if (request->grant == NULL) {
+		return DETAIL_GRANT;
+	}
+	hex_encode(request->grant->capability_id.bytes, ID_BYTES, ledger->capability_ref);
+	return judge_grant(ledger, request);
+}
+
+/* ---- originals ---- */
+
+static enum entry_effect effect_of_reversing(const struct ledger_original *original)
+{
+	switch (original->kind) {
+	case ENTRY_CREDIT:
+		return EFFECT_GROUP_CREDIT;
+	case ENTRY_DEBIT:
+		return EFFECT_GROUP_DEBIT;
+	case ENTRY_TRANSFER:
+		return original->effect == EFFECT_CAPTURE ? EFFECT_CAPTURE : EFFECT_TRANSFER;
+	case ENTRY_MINT:
+		return EFFECT_MINT;
+	case ENTRY_BURN:
+		return EFFECT_BURN;
+	case ENTRY_HOLD:
+		return EFFECT_HOLD_RELEASE;
+	case ENTRY_REVERSE:
+		return EFFECT_NONE;
+	}
+	return EFFECT_NONE;
+}
+
+/* Sets what an entry takes from its original. Whether there is enough is judged later: a repeat
+ * of the very entry that used it up is no refusal. */
+static enum detail judge_original(struct entry *entry, const struct ledger_original *original)
+{
+	if (!original->is_found) {
+		return DETAIL_ORIGINAL_NOT_FOUND;
+	}
+	if (!entry_views_equal(entry->account, original->account) ||
+		!entry_views_equal(entry->asset, original->asset)) {
+		return DETAIL_ORIGINAL_MISMATCH;
+	}
+	entry->effect =
+		entry->kind == ENTRY_TRANSFER ? EFFECT_CAPTURE : effect_of_reversing(original);
+	if (entry->effect == EFFECT_NONE ||
+		(entry->kind == ENTRY_TRANSFER && original->kind != ENTRY_HOLD)) {
+		return DETAIL_ORIGINAL_KIND;
+	}
+	entry->original_seq = original->seq;
+	if (entry->kind == ENTRY_REVERSE) {
+		entry->counter_account = original->counter_account;
+	}
+	return DETAIL_NONE;
+}
+
+/* ---- authority ---- */
+
+static uint32_t actions_for(enum entry_source source, const struct entry *entry)
+{
+	uint32_t mint_or_burn = CAVEAT_ACTION_BIT(CAVEAT_ACTION_GOV_MINT);
+	uint32_t other = CAVEAT_ACTION_BIT(CAVEAT_ACTION_LEDGER_INGEST);
+
+	if (source == SOURCE_REWARD) {
+		return CAVEAT_ACTION_BIT(CAVEAT_ACTION_REWARDER_RUN);
+	}
+	if (entry->kind == ENTRY_REVERSE) {
+		return CAVEAT_ACTION_BIT(CAVEAT_ACTION_GOV_REVERSE);
+	}
+	if (source == SOURCE_V1) {
+		mint_or_burn = entry->kind == ENTRY_MINT
+				       ? CAVEAT_ACTION_BIT(CAVEAT_ACTION_WALLET_ISSUE)
+				       : CAVEAT_ACTION_BIT(CAVEAT_ACTION_WALLET_BURN);
+		other = entry->kind == ENTRY_HOLD || entry->effect == EFFECT_CAPTURE
+				? CAVEAT_ACTION_BIT(CAVEAT_ACTION_WALLET_HOLD)
+				: CAVEAT_ACTION_BIT(CAVEAT_ACTION_WALLET_TRANSFER);
+	}
+	if (entry->kind == ENTRY_MINT || entry->kind == ENTRY_BURN) {
+		return mint_or_burn;
+	}
+	/* filling a reward pool is as good as minting rewards */
+	return entry_account_is_sys(entry->counter_account)
+		       ? other | CAVEAT_ACTION_BIT(CAVEAT_ACTION_GOV_MINT)
+		       : other;
+}
+
+static bool holds(const struct grant *grant, const struct entry *entry, uint32_t actions)
+{
+	/* the account that falls; of Mint, Credit and what undoes a fall, the one that rises */
+	bool counter_falls = entry->kind == ENTRY_REVERSE && entry->counter_account.bytes_count > 0;
+	struct caveat_entry facts = {
+		.actions = actions,
+		.kind = (uint8_t)entry->kind,
+		.has_amount = true,
+		.amount = entry->amount,
+		.asset = entry->asset,
+		.accounts = counter_falls ? &entry->counter_account : &entry->account,
+		.account_count = 1,
+	};
+
+	return caveat_set_check_entry(&grant->caveats, &facts).result == CAVEAT_HOLDS;
+}
+
+static enum detail judge_authority(
+	struct ledger *ledger, const struct ledger_request *request, const struct entry *entry)
+{
+	const struct grant *grant = request->grant;
+	struct slice capability = { (const uint8_t *)ledger->capability_ref, 2 * ID_BYTES };
+	bool is_own_release = entry->effect == EFFECT_HOLD_RELEASE;
+
+	if (entry->kid != grant->key_id || !entry_views_equal(entry->capability_ref, capability)) {
+		return DETAIL_CAPABILITY_MISMATCH;
+	}
+	/* whoever could have made the hold may release it; others need gov.reverse */
+	if (is_own_release && holds(grant, entry,
+				      request->source == SOURCE_V1
+					      ? CAVEAT_ACTION_BIT(CAVEAT_ACTION_WALLET_HOLD)
+					      : CAVEAT_ACTION_BIT(CAVEAT_ACTION_LEDGER_INGEST))) {
+		return DETAIL_NONE;
+	}
+	return holds(grant, entry, actions_for(request->source, entry)) ? DETAIL_NONE
+									: DETAIL_CAVEAT;
+}
+
+/* ---- time, order, freezes ---- */
+
+static enum detail judge_lane(struct ledger *ledger, const struct draft *draft)
+{
+	uint64_t debit, issue, last;
+
+	if (draft->lane == LANE_NONE) {
+		return DETAIL_NONE;
+	}
+	ledger_lanes(ledger, draft->entry.account, &debit, &issue);
+	last = draft->lane == LANE_DEBIT ? debit : issue;
+	if (draft->lane_nonce <= last) {
+		return DETAIL_NONCE_USED;
+	}
+	return draft->lane_nonce == last + 1 ? DETAIL_NONE : DETAIL_NONCE_GAP;
+}
+
+static enum detail judge_time(struct ledger *ledger, const struct entry *entry)
+{
+	uint64_t now = ledger->batch_ts_unix_ms;
+	uint64_t skew = entry->ts_unix_ms > now ? entry->ts_unix_ms - now : now - entry->ts_unix_ms;
+
+	if (skew > ledger->limits.ts_skew_ms_max) {
+		return DETAIL_TS_SKEW;
+	}
+	if (entry->expires_unix_ms != 0 && entry->expires_unix_ms <= now) {
+		return DETAIL_EXPIRES_PAST;
+	}
+	return DETAIL_NONE;
+}
+
+/* Outgoing and holds stop, incoming goes on, and so does the release of a hold. For a frozen
+ * asset or ledger a Mint is outgoing too, from sys:issuance. */
+static enum detail judge_freeze(struct ledger *ledger, const struct entry *entry)
+{
+	struct ledger_move moves[2];
+	size_t move_count = ledger_moves(entry, moves);
+
+	if (entry->effect == EFFECT_HOLD_RELEASE) {
+		return DETAIL_NONE;
+	}
+	if (ledger_rule_is_on(ledger, SCOPE_GLOBAL, (struct slice){ 0 }) ||
+		ledger_rule_is_on(ledger, SCOPE_ASSET, entry->asset)) {
+		return DETAIL_FROZEN;
+	}
+	for (size_t i = 0; i < move_count; i++) {
+		if (!moves[i].rises && ledger_rule_is_on(ledger, SCOPE_ACCOUNT, moves[i].account)) {
+			return DETAIL_FROZEN;
+		}
+	}
+	return DETAIL_NONE;
+}
+
+static enum detail judge_once(struct ledger *ledger, const struct ledger_request *request,
+	const struct draft *draft, const struct ledger_work *work, uint64_t *ret_repeat_seq)
+{
+	switch (ledger_once(ledger, request, draft, work, ret_repeat_seq)) {
+	case ONCE_NEW:
+	case ONCE_REPEAT:
+		break;
+	case ONCE_CONFLICT:
+		*ret_repeat_seq = 0;
+		return DETAIL_IDEM_CONFLICT;
+	case ONCE_ID_USED:
+		return DETAIL_ID_USED;
+	}
+	return DETAIL_NONE;
+}
+
+enum detail ledger_judge_entry(struct ledger *ledger, const struct ledger_request *request,
+	const struct draft *draft, const struct ledger_work *work, struct entry *ret_entry,
+	struct ledger_original *ret_original, uint64_t *ret_repeat_seq)
+{
+	enum detail detail = DETAIL_NONE;
+
+	*ret_repeat_seq = 0;
+	*ret_entry = draft->entry;
+	if (work->original_fingerprint != 0) {
+		ledger_original_find(ledger, request, draft, work, ret_original);
+		detail = judge_original(ret_entry, ret_original);
+	}
+	if (detail == DETAIL_NONE) {
+		detail = judge_authority(ledger, request, ret_entry);
+	}
+	if (detail == DETAIL_NONE) {
+		detail = judge_once(ledger, request, draft, work, ret_repeat_seq);
+	}
+	if (detail != DETAIL_NONE || *ret_repeat_seq != 0) {
+		return detail;
+	}
+	if (ledger->key_table.count >= ledger->limits.dedupe_entries_max) {
+		return DETAIL_DEDUPE_CAPACITY;
+	}
+	detail = judge_lane(ledger, draft);
+	if (detail == DETAIL_NONE) {
+		detail = judge_time(ledger, ret_entry);
+	}
+	return detail == DETAIL_NONE ? judge_freeze(ledger, ret_entry) : detail;
+}
+
+/* ---- money ---- */
+
+/* What is left of the original. */
+static enum detail judge_rest(
+	struct ledger *ledger, const struct entry *entry, const struct ledger_original *original)
+{
+	if (original->kind == ENTRY_HOLD) {
+		if (!original->is_hold_open) {
+			return DETAIL_HOLD_CLOSED;
+		}
+		if (entry->effect == EFFECT_CAPTURE && original->expires_unix_ms != 0 &&
+			original->expires_unix_ms <= ledger->batch_ts_unix_ms) {
+			return DETAIL_HOLD_EXPIRED;
+		}
+		return entry->amount <= original->amount - original->taken ? DETAIL_NONE
+									   : DETAIL_INSUFFICIENT;
+	}
+	return entry->amount <= original->amount - original->taken ? DETAIL_NONE
+								   : DETAIL_ORIGINAL_SPENT;
+}
+
+static enum detail judge_fall(
+	const struct ledger_account *account, const struct ledger_move *move, u128 amount)
+{
+	u128 balance = 0;
+
+	if (account != NULL) {
+		balance = move->is_held ? account->held : account->available;
+	}
+	return amount <= balance ? DETAIL_NONE : DETAIL_INSUFFICIENT;
+}
+
+/* Available and held together have one ceiling; moving between them changes nothing. */
+static enum detail judge_rise(const struct ledger *ledger, const struct ledger_account *account,
+	const struct ledger_move *move, u128 amount)
+{
+	u128 total = account == NULL ? 0 : account->available + account->held;
+
+	if (move->is_issuance) {
+		return amount <= U128_MAX - total ? DETAIL_NONE : DETAIL_SUPPLY;
+	}
+	return total <= ledger->limits.account_total_max &&
+			       amount <= ledger->limits.account_total_max - total
+		       ? DETAIL_NONE
+		       : DETAIL_ACCOUNT_TOTAL;
+}
+
+/* A Mint is the one entry that can bring an asset into being. */
+static bool has_asset_room(struct ledger *ledger, const struct entry *entry)
+{
+	return ledger->asset_count < LEDGER_ASSETS_MAX ||
+	       ledger_asset_find(ledger, entry->asset) != LEDGER_NONE;
+}
+
+static bool is_within_account(const struct entry *entry)
+{
+	return entry->kind == ENTRY_HOLD || entry->effect == EFFECT_HOLD_RELEASE;
+}
+
+enum detail ledger_judge_money(
+	struct ledger *ledger, const struct entry *entry, const struct ledger_original *original)
+{
+	struct ledger_move moves[2];
+	size_t move_count = ledger_moves(entry, moves);
+	enum detail detail = DETAIL_NONE;
+
+	if (entry->original_seq != 0) {
+		detail = judge_rest(ledger, entry, original);
+	}
+	if (detail == DETAIL_NONE && !has_asset_room(ledger, entry)) {
+		detail = DETAIL_CAPACITY;
+	}
+	if (detail == DETAIL_NONE && (entry->kind == ENTRY_HOLD || entry->original_seq != 0) &&
+		ledger->claims_live >= ledger->limits.claims_max &&
+		ledger_claim_find(ledger, entry->original_seq) == NULL) {
+		detail = DETAIL_CAPACITY;
+	}
+	for (size_t i = 0; i < move_count && detail == DETAIL_NONE; i++) {
+		uint32_t index = ledger_account_find(ledger, moves[i].account, entry->asset);
+		const struct ledger_account *account =
+			index == LEDGER_NONE ? NULL : ledger_account_at(ledger, index);
+
+		if (!moves[i].rises) {
+			detail = judge_fall(account, &moves[i], entry->amount);
+		} else if (!is_within_account(entry)) {
+			detail = judge_rise(ledger, account, &moves[i], entry->amount);
+		}
+	}
+	return detail;
+}
+
+/* ---- day limits ---- */
+
+/* A Hold counts when it is made, so its capture does not count again; Reverse gives nothing
+ * back (DESIGN-LEDGER.md section 4). */
+static bool counts(const struct entry *entry)
+{
+	switch (entry->kind) {
+	case ENTRY_DEBIT:
+	case ENTRY_MINT:
+	case ENTRY_BURN:
+	case ENTRY_HOLD:
+		return true;
+	case ENTRY_TRANSFER:
+		return entry->effect == EFFECT_NONE;
+	case ENTRY_CREDIT:
+	case ENTRY_REVERSE:
+		return false;
+	}
+	return false;
+}
+
+/* /v1 debits of the account today, with this one. */
+static enum detail judge_ceiling(struct ledger *ledger, const struct entry *entry)
+{
+	u128 ceiling = ledger->limits.daily_ceiling;
+	u128 spent = 0;
+	uint32_t index;
+
+	if (entry->source != SOURCE_V1 || ceiling == U128_MAX ||
+		(entry->kind != ENTRY_BURN && entry->kind != ENTRY_TRANSFER)) {
+		return DETAIL_NONE;
+	}
+	index = ledger_account_find(ledger, entry->account, entry->asset);
+	if (index != LEDGER_NONE) {
+		const struct ledger_account *account = ledger_account_at(ledger, index);
+
+		spent = account->day == ledger_day(ledger->batch_ts_unix_ms) ? account->spent : 0;
+	}
+	return spent <= ceiling && entry->amount <= ceiling - spent ? DETAIL_NONE
+								    : DETAIL_DAILY_LIMIT;
+}
+
+enum detail ledger_judge_dailies(
+	struct ledger *ledger, const struct ledger_request *request, const struct entry *entry)
+{
+	const struct caveat_set *caveats = &request->grant->caveats;
+	uint32_t day = ledger_day(ledger->batch_ts_unix_ms);
+	uint32_t asset;
+
+	if (!counts(entry)) {
+		return DETAIL_NONE;
+	}
+	if (judge_ceiling(ledger, entry) != DETAIL_NONE) {
+		return DETAIL_DAILY_LIMIT;
+	}
+	asset = caveats->daily_count == 0 ? 0 : ledger_asset_find(ledger, entry->asset);
+	for (size_t i = 0; i < caveats->daily_count; i++) {
+		const struct caveat_daily *daily = &caveats->dailies[i];
+		u128 spent = asset == LEDGER_NONE
+				     ? 0
+				     : ledger_counter_spent(ledger, &daily->counter_id, asset, day);
+
+		if (spent > daily->limit || entry->amount > daily->limit - spent) {
+			return DETAIL_DAILY_LIMIT;
+		}
+	}
+	return DETAIL_NONE;
+}
+
+void ledger_charge_dailies(
+	struct ledger *ledger, const struct ledger_request *request, const struct entry *entry)
+{
+	const struct caveat_set *caveats = &request->grant->caveats;
+	uint32_t day = ledger_day(ledger->batch_ts_unix_ms);
+	uint32_t asset;
+
+	if (!counts(entry) || caveats->daily_count == 0) {
+		return;
+	}
+	asset = ledger_asset_find(ledger, entry->asset);
+	assert(asset != LEDGER_NONE); /* the entry was numbered */
+	for (size_t i = 0; i < caveats->daily_count; i++) {
+		ledger_counter_add(
+			ledger, &caveats->dailies[i].counter_id, asset, day, entry->amount);
+	}
+}
