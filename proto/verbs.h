@@ -314,9 +314,10 @@ enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
 	SIZED(text, VERB_REPLY_BYTES_MAX)
 
 /* Senders and receivers are sets, because admin is an edge like ingress. */
-#define BY(NAME)  (1u << PROCESS_##NAME)
-#define BY_EDGE   (BY(INGRESS) | BY(ADMIN))
-#define BY_WORKER (((1u << PROCESS_COUNT) - 1) & ~(BY(CLIENT) | BY(SUPERVISOR)))
+#define BY(NAME)   (1u << PROCESS_##NAME)
+#define BY_EDGE    (BY(INGRESS) | BY(ADMIN))
+#define BY_WORKER  (((1u << PROCESS_COUNT) - 1) & ~(BY(CLIENT) | BY(SUPERVISOR)))
+#define BY_PROCESS (BY_WORKER | BY(SUPERVISOR)) /* who gives credit: it asks workers as well */
 
 /* id      NAME             name             sender            receiver          kind
  * An id is never reused. 0x0100: fd 3. 0x0180: fd 3, one role. 0x0200: links.
@@ -335,7 +336,7 @@ enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
 	VERB(0x010A, DRAINED, drained, BY_WORKER, BY(SUPERVISOR), CONTROL)               \
 	VERB(0x010B, REPORT, report, BY_WORKER, BY(SUPERVISOR), CONTROL)                 \
 	VERB(0x010C, FAILED, failed, BY_WORKER, BY(SUPERVISOR), CONTROL)                 \
-	VERB(0x010D, CREDIT, credit, BY_WORKER, BY_WORKER, CONTROL)                      \
+	VERB(0x010D, CREDIT, credit, BY_PROCESS, BY_PROCESS, CONTROL)                    \
 	VERB(0x0180, READINESS, readiness, BY(SUPERVISOR), BY_EDGE, EVENT)               \
 	VERB(0x0181, CAP_MINT, cap_mint, BY(SUPERVISOR), BY(KMS), REQUEST)               \
 	VERB(0x0182, CAP_REVOKE, cap_revoke, BY(SUPERVISOR), BY(KMS), REQUEST)           \
