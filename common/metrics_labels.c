@@ -7,7 +7,7 @@
 static const char *const NONE_texts[] = { "" };
 
 static const char *const ROUTE_texts[] = {
-#define AS_TEXT(NAME, method, template) "route=\"" template "\",method=\"" method "\"",
+#define AS_TEXT(NAME, method, template, ...) "route=\"" template "\",method=\"" method "\"",
 	ROUTES(AS_TEXT)
 #undef AS_TEXT
 };

@@ -6,7 +6,7 @@ static const struct route_row {
 	const char *method;
 	const char *template;
 } rows[ROUTE_COUNT] = {
-#define AS_ROW(NAME, method, template) { method, template },
+#define AS_ROW(NAME, method, template, ...) { method, template },
 	ROUTES(AS_ROW)
 #undef AS_ROW
 };

@@ -1,40 +1,29 @@
 #ifndef COMMON_ROUTES_H
 #define COMMON_ROUTES_H
 
-/* Every HTTP route, as a template: the closed label set of the http metrics and the `route`
- * of a log line. HEAD counts as its GET. What matches no route is OTHER, so that a client
- * cannot make new series.
+/* Every route: the closed label set of the http metrics and the `route` of a log line. HEAD
+ * counts as its GET. What matches no route is OTHER, so that a client cannot make new series.
+ * A route stands here when it works, not before.
  *
- * NAME, method, template */
-#define ROUTES(R)                                            \
-	R(OTHER, "other", "other")                           \
-	R(HEALTHZ, "GET", "/healthz")                        \
-	R(READYZ, "GET", "/readyz")                          \
-	R(VERSION, "GET", "/version")                        \
-	R(METRICS, "GET", "/metrics")                        \
-	R(SCHEMAS, "GET", "/schemas")                        \
-	R(SCHEMA, "GET", "/schemas/{name}")                  \
-	R(STATUS, "GET", "/api/v1/status")                   \
-	R(RELOAD, "POST", "/api/v1/reload")                  \
-	R(SHUTDOWN, "POST", "/api/v1/shutdown")              \
-	R(EVENTS, "GET", "/events")                          \
-	R(INGEST, "POST", "/ingest")                         \
-	R(ROOTS, "GET", "/roots")                            \
-	R(ENTRY, "GET", "/entries/{seq}")                    \
-	R(TLOG_CHECKPOINT, "GET", "/tlog/checkpoint")        \
-	R(TLOG_TILE, "GET", "/tlog/tile/{level}/{index}")    \
-	R(TLOG_ENTRIES, "GET", "/tlog/tile/entries/{index}") \
-	R(BALANCE, "GET", "/v1/balance")                     \
-	R(ISSUE, "POST", "/v1/issue")                        \
-	R(TRANSFER, "POST", "/v1/transfer")                  \
-	R(BURN, "POST", "/v1/burn")                          \
-	R(TX, "GET", "/v1/tx/{txid}")                        \
-	R(TX_PROOF, "GET", "/v1/tx/{txid}/proof")            \
-	R(OBJECT_GET, "GET", "/o/{addr}")                    \
-	R(OBJECT_PUT, "POST", "/put")
+ * plane: which listeners answer it; EVERY: both. PUBLIC_VERB: no HTTP at all, a verb of OAP/1 on
+ * the local socket only.
+ * owner: who has it in hand at last (services/edge); EDGE: the edge itself.
+ *
+ * NAME, method, template, plane, owner */
+#define ROUTES(R)                                        \
+	R(OTHER, "other", "other", NONE, EDGE)           \
+	R(HEALTHZ, "GET", "/healthz", EVERY, EDGE)       \
+	R(READYZ, "GET", "/readyz", EVERY, EDGE)         \
+	R(VERSION, "GET", "/version", EVERY, EDGE)       \
+	R(METRICS, "GET", "/metrics", ADMIN, EDGE)       \
+	R(INGEST, "POST", "/ingest", API, SEQUENCER)     \
+	R(ROOTS, "GET", "/roots", API, ARCHIVE)          \
+	R(ENTRY, "GET", "/entries/{seq}", API, ARCHIVE)  \
+	R(VERIFY, "OAP", "verify", PUBLIC_VERB, ARCHIVE) \
+	R(PROBE, "OAP", "health_ping", PUBLIC_VERB, SEQUENCER)
 
 enum route {
-#define AS_ENUM(NAME, method, template) ROUTE_##NAME,
+#define AS_ENUM(NAME, ...) ROUTE_##NAME,
 	ROUTES(AS_ENUM)
 #undef AS_ENUM
 		ROUTE_COUNT

@@ -28,7 +28,7 @@
 	16384u /* larger ones wait for PROCEED (DESIGN-WALL section 3) \
 		*/
 #define VERB_BODY_CHUNK_BYTES_MAX 65536u
-#define VERB_QUERY_BYTES_MAX      1024u    /* path and query of a request that is not a POST */
+#define VERB_QUERY_BYTES_MAX      1024u    /* what a read asks for */
 #define VERB_GRANT_BYTES_MAX      12288u   /* core/grant.h fits; asserted in services/kms */
 #define VERB_DRAFTS_BYTES_MAX     1000000u /* DESIGN-LEDGER section 2: a larger request is 413 */
 #define VERB_REASONS_BYTES_MAX    32768u   /* REQUEST_ENTRIES_MAX refusals of 5 bytes fit */
@@ -158,10 +158,15 @@
 
 /* --- edge and prevalidator --- */
 
-/* route: enum route in proto/routes.h; peer: enum peer_class */
+/* route: enum route of common/routes.h, never one that the edge answers itself; is_oap: it came
+ * as a public verb, so there is no method and no path for caveats; peer_class: enum grant_peer.
+ * query: of ROOTS the query string without its question mark, of ENTRY the decimal seq, else
+ * empty. token: as text, empty when there was none. body_bytes: of the whole body; `body` is all
+ * of it, or empty when it is longer than fits: then it follows as BODY, after PROCEED. */
 #define PAYLOAD_REQUEST(FIXED, SIZED)      \
 	FIXED(u64, deadline_mono_ms)       \
 	FIXED(u8, route)                   \
+	FIXED(u8, is_oap)                  \
 	FIXED(u8, peer_class)              \
 	FIXED(u32, peer_uid)               \
 	FIXED(u32, body_bytes)             \
