@@ -35,7 +35,8 @@ struct reader_config {
 /* All that is known before an entry is read, as of one moment. */
 struct reader_head {
 	struct schema_meta meta;
-	uint64_t size; /* entries in the tree = the last seq */
+	uint64_t size;       /* entries in the tree = last seq of the last commit */
+	uint64_t entry_last; /* last seq that has a row: size, or the store is damaged */
 	struct hash root;
 	int64_t batch_ts_unix_ms; /* of the last commit; 0 if there was none */
 	uint64_t low_water;       /* no state row is stale before this seq */
@@ -73,12 +74,22 @@ MUST_CHECK enum err reader_txid(struct reader *reader, const struct id128 *txid,
 /* The commit that carried seq: the first row with last_seq >= seq. */
 MUST_CHECK enum err reader_root_at(
 	struct reader *reader, uint64_t seq, struct schema_root *ret_root);
-/* Rows with last_seq > since, ascending, at most `limit`. */
+/* Rows with last_seq > since, ascending, at most `limit`; those before a damaged one, and
+ * ERR_CORRUPT only if that is the first. */
 MUST_CHECK enum err reader_roots_since(struct reader *reader, uint64_t since,
 	struct schema_root *ret_roots, size_t limit, size_t *ret_count);
 /* A full tile: 256 hashes. */
 MUST_CHECK enum err reader_tile(
 	struct reader *reader, unsigned level, uint64_t index, struct slice *ret_tile);
+/* How many rows there are, for verify: it reads whole tables in one transaction. */
+struct reader_counts {
+	uint64_t txids;
+	uint64_t tiles;
+	uint64_t fingerprints;
+};
+
+MUST_CHECK enum err reader_counts(struct reader *reader, struct reader_counts *ret_counts);
+
 /* Block of FINGERPRINT_BLOCK_ENTRIES x FINGERPRINT_BYTES. */
 MUST_CHECK enum err reader_fingerprints(
 	struct reader *reader, uint64_t block, struct slice *ret_block);

@@ -263,6 +263,9 @@ static enum err fence_raise(struct store *store, struct why *why)
 
 	if (err == ERR_OK) {
 		err = reader_head(store->reader, head);
+		if (err == ERR_OK && head->entry_last != head->size) {
+			err = ERR_CORRUPT;
+		}
 		if (err == ERR_OK) {
 			head->meta.fence++;
 			err = writer_meta(store->writer, &head->meta, head->batch_ts_unix_ms,
@@ -420,6 +423,7 @@ static void advance(
 	};
 
 	head->size = mark.size;
+	head->entry_last = mark.size;
 	head->root = end->root;
 	head->batch_ts_unix_ms = batch->batch_ts_unix_ms;
 	head->low_water = batch->low_water;
@@ -555,6 +559,16 @@ enum err store_maintain(struct store *store, struct why *why)
 uint64_t store_wal_bytes(const struct store *store)
 {
 	return (uint64_t)store->wal_pages * WAL_FRAME_BYTES;
+}
+
+struct reader *store_reader(struct store *store)
+{
+	return store->reader;
+}
+
+bool store_has_space(struct store *store, struct instant now)
+{
+	return space_check(&store->space, now, DISK_BYTES(0), store_wal_bytes(store)) == ERR_OK;
 }
 
 uint64_t store_size(const struct store *store)

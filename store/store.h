@@ -99,6 +99,12 @@ MUST_CHECK enum err store_maintain(struct store *store, struct why *why);
 uint64_t store_wal_bytes(const struct store *store);
 uint64_t store_size(const struct store *store);
 
+/* A reader over the writer's own connection, for the stream of a start. The store's. */
+struct reader *store_reader(struct store *store);
+
+/* A small batch would be let in: the disk is no longer full. */
+bool store_has_space(struct store *store, struct instant now);
+
 /* The pairs of the last entries, which fill no block yet: size % FINGERPRINT_BLOCK_ENTRIES of
  * them. Borrowed, changes with an append. */
 struct slice store_fingerprint_tail(const struct store *store);

@@ -11,17 +11,45 @@
 #include "store/why.h"
 
 /* Proof from nothing (DESIGN.md section 6): every entry is read again, every leaf, root,
- * tile, balance, state row, fingerprint and audit link computed again and compared. It ends
- * at the first thing that is wrong and names its seq, what was expected and what is there. */
+ * tile, balance, chunk, claim, fingerprint and audit link computed again and compared. It
+ * ends at the first thing that is wrong and names its seq and what was expected. Balances are
+ * told by store/replay.h, which shares no code with the ledger that made them. */
+
+/* What can be wrong; the name is the JSON word. */
+#define VERIFY_CHECKS(C)              \
+	C(HEAD, "head")               \
+	C(ACCOUNT, "account")         \
+	C(ENTRY, "entry")             \
+	C(BALANCE, "balance")         \
+	C(TXID, "txid")               \
+	C(ROOT, "root")               \
+	C(TILE, "tile")               \
+	C(FINGERPRINT, "fingerprint") \
+	C(CHUNK, "chunk")             \
+	C(CLAIM, "claim")             \
+	C(COUNTER, "counter")         \
+	C(CONTROL, "control")         \
+	C(AUDIT, "audit")
+
+enum verify_check {
+	VERIFY_NONE,
+#define AS_ENUM(NAME, name) VERIFY_##NAME,
+	VERIFY_CHECKS(AS_ENUM)
+#undef AS_ENUM
+		VERIFY_CHECK_COUNT
+};
+
+const char *verify_check_name(enum verify_check check); /* "" for VERIFY_NONE */
 
 struct verify_result {
 	bool good;
-	uint64_t size; /* entries that were to be checked: committed when the check began */
+	uint64_t size; /* entries that were to be checked: those committed when it began */
 	struct hash root;
-	uint64_t entries, roots, tiles, rows, fingerprints, controls, audits, txids; /* checked */
-	uint64_t bad_seq;  /* first bad one; 0 if what is wrong has no seq */
-	const char *check; /* a static word: "leaf", "root", "tile", ...; NULL if good */
-	struct why what;   /* the sentence */
+	uint64_t checked[VERIFY_CHECK_COUNT]; /* rows of each kind that were good */
+	enum verify_check bad;                /* VERIFY_NONE if good */
+	uint64_t bad_seq;                     /* seq, or the row's own number where it has none */
+	struct why what;                      /* the sentence */
+	bool claims_moved;                    /* a running node went on: claims were not compared */
 };
 
 struct verify_config {

@@ -3,9 +3,10 @@
 
 /* Makes batches as the sequencer would, for the tests and the bench of the store: the entry
  * of a seq depends on the seq alone, so that the same entries can be cut into any batches.
- * Seqs 1 to MAKER_ACCOUNTS mint a million to an account each; after that each entry moves 1
- * to the next account. Every 3rd entry is of source v1 with a receipt, every 5th has a memo,
- * every 7th an idem_id. */
+ * Seqs 1 to MAKER_ACCOUNTS mint a million to an account each; after that most entries move 1
+ * to the next account, and in each hundred there are a hold with its release and capture, a
+ * reversed transfer, and a group of two legs. Every 3rd transfer is of source v1 with a
+ * receipt and the next nonce of its account, every 5th entry has a memo, every 7th an idem_id. */
 
 #include <assert.h>
 #include <stdio.h>
@@ -15,10 +16,11 @@
 #include "core/batch.h"
 #include "core/entry.h"
 #include "core/sha256.h"
-#include "store/resume.h"
+#include "store/fingerprint.h"
 #include "store/store.h"
 
 #define MAKER_ACCOUNTS    100u
+#define MAKER_BALANCES    (1 + 2 * MAKER_ACCOUNTS)
 #define MAKER_BYTES_MAX   (16u * 1024u * 1024u)
 #define MAKER_TS_UNIX_MS  INT64_C(1700000000000)
 #define MAKER_MINT_AMOUNT 1000000u
@@ -28,7 +30,8 @@ struct maker {
 	uint64_t size;
 	struct hash root;
 	uint8_t fingerprint_key[FINGERPRINT_KEY_BYTES];
-	struct batch_balance balances[1 + MAKER_ACCOUNTS]; /* index 0 is sys:issuance */
+	/* index 0 is sys:issuance, then the accounts, then their nonce lanes */
+	struct batch_balance balances[MAKER_BALANCES];
 	uint8_t *bytes; /* owned; the records of the batch in the making */
 	struct byte_writer out;
 };
@@ -85,7 +88,7 @@ static inline void maker_extras(
 		record->memo = memo;
 		sha256_hash_parts(parts, 2, &entry->memo_hash);
 	}
-	if (seq % 3 == 0) {
+	if (seq % 3 == 0 && entry->kind == ENTRY_TRANSFER) {
 		int length = snprintf(text, 64, "{\"txid\":\"tx_%llu\"}", (unsigned long long)seq);
 
 		entry->source = SOURCE_V1;
@@ -97,7 +100,119 @@ static inline void maker_extras(
 	}
 }
 
-/* Appends the next entry to the batch in the making. */
+/* What seq does beside the plain transfer; `first` is the hold or transfer that it is about. */
+static inline void maker_shape(uint64_t seq, struct entry *entry)
+{
+	uint64_t original_seq = 0;
+
+	entry->kind = ENTRY_TRANSFER;
+	entry->amount = 1;
+	switch (seq % 100) {
+	case 10:
+		entry->kind = ENTRY_HOLD;
+		entry->amount = 5;
+		entry->expires_unix_ms = (uint64_t)MAKER_TS_UNIX_MS + 1000000;
+		break;
+	case 20:
+		entry->kind = ENTRY_REVERSE;
+		entry->effect = EFFECT_HOLD_RELEASE;
+		entry->amount = 2;
+		original_seq = seq - 10;
+		break;
+	case 30:
+		entry->effect = EFFECT_CAPTURE;
+		entry->amount = 3;
+		original_seq = seq - 20;
+		break;
+	case 40:
+		entry->kind = ENTRY_REVERSE;
+		entry->effect = EFFECT_TRANSFER;
+		original_seq = seq - 1;
+		break;
+	case 55:
+	case 56:
+		entry->kind = seq % 100 == 55 ? ENTRY_DEBIT : ENTRY_CREDIT;
+		entry->amount = 7;
+		entry->group_first = seq - seq % 5;
+		entry->group_count = 2;
+		break;
+	default:
+		break;
+	}
+	if (original_seq != 0) {
+		entry->original_seq = original_seq;
+		maker_id(original_seq, 0x11, &entry->original_id);
+	}
+}
+
+/* An account's balance changes, and its chain of entries goes on. */
+static inline void maker_move(struct maker *maker, size_t index, u128 available, u128 held)
+{
+	maker->balances[index].available += available;
+	maker->balances[index].held += held;
+}
+
+static inline void maker_apply(
+	struct maker *maker, const struct entry *entry, size_t from, size_t to)
+{
+	const u128 up = entry->amount;
+	const u128 down = (u128)0 - up;
+
+	switch (entry->kind) {
+	case ENTRY_MINT:
+		maker_move(maker, from, up, 0);
+		maker_move(maker, 0, up, 0);
+		break;
+	case ENTRY_HOLD:
+		maker_move(maker, from, down, up);
+		break;
+	case ENTRY_DEBIT:
+		maker_move(maker, from, down, 0);
+		break;
+	case ENTRY_CREDIT:
+		maker_move(maker, from, up, 0);
+		break;
+	case ENTRY_TRANSFER:
+		maker_move(maker, from, entry->effect == EFFECT_CAPTURE ? 0 : down,
+			entry->effect == EFFECT_CAPTURE ? down : 0);
+		maker_move(maker, to, up, 0);
+		break;
+	case ENTRY_REVERSE:
+		maker_move(maker, from, up, entry->effect == EFFECT_HOLD_RELEASE ? down : 0);
+		if (entry->effect == EFFECT_TRANSFER) {
+			maker_move(maker, to, down, 0);
+		}
+		break;
+	case ENTRY_BURN:
+		break;
+	}
+}
+
+/* A CLAIM row for what an entry takes or leaves. */
+static inline void maker_claim(struct maker *maker, const struct entry *entry, size_t from)
+{
+	bool is_hold = entry->kind == ENTRY_HOLD;
+	struct batch_claim claim = {
+		.original_seq = is_hold ? entry->seq : entry->original_seq,
+		.original_id = is_hold ? entry->id : entry->original_id,
+		.account_index = (uint32_t)from,
+	};
+
+	if (claim.original_seq == 0) {
+		return;
+	}
+	if (entry->effect == EFFECT_TRANSFER) {
+		claim.effect = EFFECT_TRANSFER;
+		claim.taken = 1;
+	} else {
+		claim.amount = 5;
+		claim.expires_unix_ms = (uint64_t)MAKER_TS_UNIX_MS + 1000000;
+		claim.taken = is_hold ? 0 : (entry->effect == EFFECT_CAPTURE ? 5 : 2);
+	}
+	batch_put_claim(&maker->out, &claim);
+}
+
+/* Appends the next entry to the batch in the making, and its claim. */
 static inline void maker_entry(struct maker *maker)
 {
 	const uint64_t seq = ++maker->size;
@@ -105,40 +220,48 @@ static inline void maker_entry(struct maker *maker)
 	struct byte_writer out = byte_writer_of(leaf, sizeof leaf);
 	struct batch_entry record = { .prev_account_seq = 0 };
 	char account[16], counter[16], receipt[64];
-	size_t from = 1 + seq % MAKER_ACCOUNTS;
-	size_t to = 1 + (seq + 1) % MAKER_ACCOUNTS;
 	struct entry entry = { .seq = seq,
 		.ts_unix_ms = (uint64_t)MAKER_TS_UNIX_MS + seq,
 		.source = SOURCE_INGEST,
-		.account = maker_account(seq, account),
 		.asset = { (const uint8_t *)"ron", 3 },
 		.kid = 1,
 		.capability_ref = { (const uint8_t *)"00112233445566778899aabbccddeeff", 32 } };
+	uint64_t number;
+	size_t from, to;
 
 	maker_id(seq, 0x11, &entry.id);
 	maker_id(seq, 0x22, &entry.nonce);
-	record.prev_account_seq = maker_touch(maker, from, seq);
 	if (seq <= MAKER_ACCOUNTS) {
 		entry.kind = ENTRY_MINT;
 		entry.amount = MAKER_MINT_AMOUNT;
-		record.prev_counter_seq = maker_touch(maker, 0, seq);
-		maker->balances[0].available += entry.amount;
-		maker->balances[from].available += entry.amount;
 	} else {
-		entry.kind = ENTRY_TRANSFER;
-		entry.amount = 1;
-		entry.counter_account = maker_account(seq + 1, counter);
-		record.prev_counter_seq = maker_touch(maker, to, seq);
-		maker->balances[from].available -= 1;
-		maker->balances[to].available += 1;
+		maker_shape(seq, &entry);
 	}
+	number = entry.original_seq != 0 ? entry.original_seq : seq;
+	entry.account = maker_account(number, account);
+	from = 1 + number % MAKER_ACCOUNTS;
+	to = seq <= MAKER_ACCOUNTS ? 0 : 1 + (number + 1) % MAKER_ACCOUNTS;
+	if (entry.kind == ENTRY_TRANSFER || entry.effect == EFFECT_TRANSFER) {
+		entry.counter_account = maker_account(number + 1, counter);
+	}
+	record.prev_account_seq = maker_touch(maker, from, seq);
+	if (entry.kind == ENTRY_MINT || entry.counter_account.bytes_count > 0) {
+		record.prev_counter_seq = maker_touch(maker, to, seq);
+	}
+	maker_apply(maker, &entry, from, to);
 	maker_extras(seq, &entry, &record, receipt);
+	if (entry.source == SOURCE_V1) {
+		(void)maker_touch(maker, MAKER_ACCOUNTS + from, seq);
+		record.lane = LANE_DEBIT;
+		record.lane_nonce = (uint64_t)++maker->balances[MAKER_ACCOUNTS + from].available;
+	}
 	entry_encode(&out, &entry);
 	assert(!out.failed);
 	record.leaf = (struct slice){ leaf, out.used };
-	record.key_fingerprint = resume_key_fingerprint(maker->fingerprint_key, &entry);
-	record.id_fingerprint = resume_id_fingerprint(maker->fingerprint_key, &entry);
+	record.key_fingerprint = fingerprint_of_key(maker->fingerprint_key, &entry);
+	record.id_fingerprint = fingerprint_of_id(maker->fingerprint_key, &entry);
 	batch_put_entry(&maker->out, &record);
+	maker_claim(maker, &entry, from);
 	assert(!maker->out.failed);
 }
 
@@ -149,7 +272,7 @@ static inline void maker_entries(struct maker *maker, uint64_t count)
 	}
 }
 
-/* The ACCOUNT rows: index 0 is the issuance, then one for each account. */
+/* The ACCOUNT rows, one for each balance. */
 static inline void maker_accounts(struct maker *maker)
 {
 	const struct slice asset = { (const uint8_t *)"ron", 3 };
@@ -162,11 +285,18 @@ static inline void maker_accounts(struct maker *maker)
 
 		batch_put_account(&maker->out, &account);
 	}
+	for (uint32_t i = 1; i <= MAKER_ACCOUNTS; i++) {
+		char text[16];
+		struct batch_account lanes = { .index = MAKER_ACCOUNTS + i,
+			.name = maker_account(i - 1, text) };
+
+		batch_put_account(&maker->out, &lanes);
+	}
 }
 
 static inline uint32_t maker_chunk_count(void)
 {
-	return (1 + MAKER_ACCOUNTS + BATCH_CHUNK_ACCOUNTS - 1) / BATCH_CHUNK_ACCOUNTS;
+	return (MAKER_BALANCES + BATCH_CHUNK_ACCOUNTS - 1) / BATCH_CHUNK_ACCOUNTS;
 }
 
 /* A CHUNK row as of now. */
@@ -175,7 +305,7 @@ static inline void maker_chunk(struct maker *maker, uint32_t number)
 	struct batch_chunk chunk = { .number = number, .true_at_seq = maker->size };
 	size_t first = (size_t)number * BATCH_CHUNK_ACCOUNTS;
 
-	while (chunk.count < BATCH_CHUNK_ACCOUNTS && first + chunk.count <= MAKER_ACCOUNTS) {
+	while (chunk.count < BATCH_CHUNK_ACCOUNTS && first + chunk.count < MAKER_BALANCES) {
 		chunk.balances[chunk.count] = maker->balances[first + chunk.count];
 		chunk.count++;
 	}

@@ -408,7 +408,7 @@ static void state_rows_replace_and_a_closed_claim_is_deleted(void **state)
 	batch_put_claim(&maker.out, &claim);
 	assert_int_equal(maker_send(&maker, dir->store, 1, &dir->why), ERR_OK);
 	assert_int_equal(reader_open(&config, &reader, &dir->why), ERR_OK);
-	assert_int_equal(row_count(reader, SCHEMA_ACCOUNT), 1 + MAKER_ACCOUNTS);
+	assert_int_equal(row_count(reader, SCHEMA_ACCOUNT), MAKER_BALANCES);
 	assert_int_equal(row_count(reader, SCHEMA_CHUNK), 2);
 	assert_int_equal(row_count(reader, SCHEMA_CLAIM), 1);
 

@@ -1,0 +1,50 @@
+#ifndef STORE_REPLAY_H
+#define STORE_REPLAY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/check.h"
+#include "common/errors.h"
+#include "core/batch.h"
+#include "core/entry.h"
+#include "store/reader.h"
+#include "store/why.h"
+
+/* A second opinion on balances: what entries do, told again in signed legs rather than by
+ * core/ledger, from the first entry on. Beside every balance it follows what a stored row
+ * claims about it: links to previous entries, chunks, claims, nonce lanes.
+ *
+ * Everything here judges stored bytes. ERR_CORRUPT: they contradict each other, and `why` says
+ * how; ERR_IO: no memory. */
+
+struct replay;
+
+struct replay *replay_create(void); /* NULL: no memory */
+void replay_destroy(struct replay *replay);
+
+/* All ACCOUNT rows first, by index from 0 on. */
+MUST_CHECK enum err replay_account(
+	struct replay *replay, const struct batch_account *account, struct why *why);
+
+/* Then the entries, by seq. */
+MUST_CHECK enum err replay_entry(struct replay *replay, const struct entry *entry,
+	const struct reader_entry *row, struct why *why);
+/* Between the entries, where it is true at. */
+MUST_CHECK enum err replay_chunk(
+	const struct replay *replay, const struct batch_chunk *chunk, struct why *why);
+/* Between the entries, at low_water: no account moved since its chunk was written.
+ * chunk_seqs: where each chunk is true at, by number; 0 = there is none. */
+MUST_CHECK enum err replay_low_water(const struct replay *replay, const uint64_t *chunk_seqs,
+	size_t chunk_count, uint64_t low_water, struct why *why);
+/* At the end of each commit: no group is open and nobody is in debt. */
+MUST_CHECK enum err replay_commit(const struct replay *replay, struct why *why);
+
+/* Behind the last entry: a stored claim is as it must be, and there are as many. */
+MUST_CHECK enum err replay_claim(
+	const struct replay *replay, const struct batch_claim *claim, struct why *why);
+uint64_t replay_claim_count(const struct replay *replay);
+/* The sum over all accounts of every asset is zero. */
+MUST_CHECK enum err replay_sums(const struct replay *replay, struct why *why);
+
+#endif
