@@ -66,7 +66,12 @@
 	D(CAPACITY, "capacity", BUSY)                              \
 	D(DEDUPE_CAPACITY, "dedupe_capacity", BUSY)                \
 	D(DEADLINE, "deadline", TIMEOUT)                           \
-	D(OUTCOME_UNKNOWN, "outcome_unknown", TIMEOUT)
+	D(OUTCOME_UNKNOWN, "outcome_unknown", TIMEOUT)             \
+	/* the node */                                             \
+	D(STARTING, "starting", INTERNAL)                          \
+	D(SAFE_MODE, "safe_mode", INTERNAL)                        \
+	D(DISK_FULL, "disk_full", INTERNAL)                        \
+	D(GRANT_STALE, "grant_stale", BUSY)
 
 enum detail {
 	DETAIL_NONE = 0,

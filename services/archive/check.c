@@ -1,0 +1,143 @@
+/* `macronode verify` on a running node: the whole store is read again over a connection of
+ * its own. The loop goes on in between, from the progress that the check reports, so that reads
+ * and pings are answered; that is why a check starts from a timer and never from a handler. */
+#include "services/archive/archive.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "core/json_out.h"
+
+static void tell(struct archive *self, bool done, uint64_t entries_done, uint64_t entries_total,
+	struct slice text)
+{
+	struct check *check = &self->check;
+	struct oap_verified msg = {
+		.done = done,
+		.entries_done = entries_done,
+		.entries_total = entries_total,
+		.text = text,
+	};
+
+	(void)!oap_send_verified(archive_edge(self, check->edge_process, check->edge_instance,
+					 check->edge_generation),
+		check->from.corr_id, &msg);
+}
+
+static void on_progress(void *context, uint64_t done, uint64_t total)
+{
+	struct archive *self = context;
+	struct instant now = clock_now();
+
+	if (instant_since(self->check.told_at, now).us >= 1000000) {
+		self->check.told_at = now;
+		tell(self, false, done, total, (struct slice){ NULL, 0 });
+	}
+	ev_run(self->worker->loop, EVRUN_NOWAIT);
+}
+
+static size_t write_result(
+	const struct verify_result *result, enum err err, const struct why *why, uint8_t *text)
+{
+	struct json_out out;
+	size_t bytes = 0;
+
+	json_out_init(&out, text, VERB_REPLY_BYTES_MAX);
+	json_out_object_begin(&out);
+	json_out_key(&out, "checked");
+	json_out_bool(&out, err == ERR_OK);
+	json_out_key(&out, "good");
+	json_out_bool(&out, err == ERR_OK && result->good);
+	json_out_key(&out, "size");
+	json_out_u64(&out, result->size);
+	json_out_key(&out, "root");
+	json_out_hex(&out, (struct slice){ result->root.bytes, HASH_BYTES });
+	if (err != ERR_OK || !result->good) {
+		json_out_key(&out, "bad_seq");
+		json_out_u64(&out, result->bad_seq);
+		json_out_key(&out, "check");
+		json_out_text(&out, verify_check_name(result->bad));
+		json_out_key(&out, "what");
+		json_out_text(&out, err != ERR_OK ? why->text : result->what.text);
+	}
+	json_out_object_end(&out);
+	return json_out_finish(&out, &bytes) == ERR_OK ? bytes : 0;
+}
+
+static void run(struct archive *self)
+{
+	static uint8_t text[VERB_REPLY_BYTES_MAX];
+	static struct verify_result result;
+	struct reader_config config = { .dir = self->dir, .shm_readonly = true };
+	struct verify_config plan = { .progress = on_progress, .context = self, .live = true };
+	struct why why = { "" };
+	enum err err;
+
+	memset(&result, 0, sizeof result);
+	err = reader_open(&config, &plan.reader, &why);
+	if (err == ERR_OK) {
+		err = verify_store(&plan, &result, &why);
+		reader_close(plan.reader);
+	}
+	tell(self, true, result.size, result.size,
+		(struct slice){ text, write_result(&result, err, &why, text) });
+}
+
+void check_on_start(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+	struct archive *self = watcher->data;
+
+	(void)loop;
+	(void)events;
+	if (self->check.running || !self->check.wanted) {
+		return;
+	}
+	self->check.running = true;
+	self->check.told_at = clock_now();
+	run(self);
+	mesh_give_back(&self->worker->mesh, &self->check.from);
+	self->check.running = false;
+	self->check.wanted = false;
+}
+
+static enum err refuse(struct archive *self, const struct oap_from *from,
+	const struct oap_read_verify *msg, const char *sentence)
+{
+	static uint8_t text[VERB_REPLY_BYTES_MAX];
+	struct verify_result nothing = { 0 };
+	struct why why;
+	struct oap_verified reply = { .done = 1 };
+
+	snprintf(why.text, sizeof why.text, "%s", sentence);
+	reply.text = (struct slice){ text, write_result(&nothing, ERR_BUSY, &why, text) };
+	mesh_give_back(&self->worker->mesh, from);
+	(void)!oap_send_verified(
+		archive_edge(self, msg->edge_process, msg->edge_instance, msg->edge_generation),
+		from->corr_id, &reply);
+	return ERR_OK;
+}
+
+enum err check_accept(
+	struct archive *self, const struct oap_from *from, const struct oap_read_verify *msg)
+{
+	struct check *check = &self->check;
+
+	if (self->reader == NULL) {
+		return refuse(self, from, msg, "the store is not open");
+	}
+	if (check->wanted) {
+		return refuse(self, from, msg, "a verify is running already");
+	}
+	if (!archive_may_read(self, msg->grant, (struct slice){ NULL, 0 })) {
+		return refuse(self, from, msg, "the token does not allow audit.read");
+	}
+	check->wanted = true;
+	check->from = *from;
+	check->edge_process = msg->edge_process;
+	check->edge_instance = msg->edge_instance;
+	check->edge_generation = msg->edge_generation;
+	ev_timer_start(self->worker->loop, &self->start_check);
+	return ERR_OK;
+}

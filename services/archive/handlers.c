@@ -1,0 +1,315 @@
+#include "services/archive/archive.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/metrics.h"
+#include "core/caveat_set.h"
+#include "core/entry.h"
+
+#define ROOT_ROW_BYTES (8u + HASH_BYTES + 8u)
+#define ROW_HEAD_BYTES (8u + 8u + HASH_BYTES + 1u + ENTRY_SALT_BYTES + 2u)
+
+_Static_assert(ROOTS_PAGE *ROOT_ROW_BYTES <= VERB_REPLY_BYTES_MAX, "a page of roots fits");
+
+struct peer *archive_edge(
+	struct archive *self, unsigned process, unsigned instance, uint32_t generation)
+{
+	return mesh_peer_of(&self->worker->mesh, process, instance, generation);
+}
+
+/* --- the store comes and goes with the committer --- */
+
+static void close_store(struct archive *self)
+{
+	reader_close(self->reader);
+	self->reader = NULL;
+	worker_report(self->worker, PHASE_LOADING, 0, 0, NULL, "waiting for the committer");
+}
+
+static bool open_store(struct archive *self)
+{
+	struct reader_config config = {
+		.dir = self->dir,
+		.shm_readonly = true,
+	};
+	struct reader_head head;
+	struct why why = { "" };
+
+	if (reader_open(&config, &self->reader, &why) != ERR_OK) {
+		log_event(LOG_STORE_FAILED, &(struct log_fields){ .text = why.text });
+		return false;
+	}
+	if (reader_head(self->reader, &head) != ERR_OK) {
+		reader_close(self->reader);
+		self->reader = NULL;
+		return false;
+	}
+	memcpy(self->origin, head.meta.origin, sizeof self->origin);
+	return true;
+}
+
+static enum err on_tree(void *self, const struct oap_from *from, const struct oap_tree *msg)
+{
+	struct archive *archive = self;
+
+	(void)from;
+	if (msg->open == 0) {
+		return ERR_OK;
+	}
+	if (archive->reader == NULL) {
+		if (!open_store(archive)) {
+			worker_report(archive->worker, PHASE_LOADING, 0, 0, NULL,
+				"the store cannot be opened yet");
+			return ERR_OK; /* the next TREE tries again */
+		}
+		worker_report(archive->worker, PHASE_SERVING, msg->size, 0, &msg->root, "");
+	}
+	if (msg->size > archive->size) {
+		metrics_inc(METRIC_LEDGER_ROOTS_PUBLISHED, METRIC_PLAIN);
+	}
+	archive->size = msg->size;
+	archive->root = msg->root;
+	return ERR_OK;
+}
+
+/* An open reader would keep a new committer from folding the log. */
+void archive_link_lost(void *self, const struct oap_from *whom)
+{
+	struct archive *archive = self;
+
+	if (whom->process == PROCESS_COMMITTER) {
+		close_store(archive);
+	}
+}
+
+/* --- grants --- */
+
+static enum err on_grant_key(
+	void *self, const struct oap_from *from, const struct oap_grant_key *msg)
+{
+	struct archive *archive = self;
+
+	(void)from;
+	if (archive->keys[0].generation != msg->kms_generation) {
+		archive->keys[1] = archive->keys[0];
+	}
+	archive->keys[0] = (struct grant_key){ msg->kms_generation, msg->key };
+	return ERR_OK;
+}
+
+static bool open_grant(const struct archive *self, struct slice sealed, struct grant *ret_grant)
+{
+	uint32_t generation;
+
+	if (grant_generation(sealed, &generation) != ERR_OK) {
+		return false;
+	}
+	for (size_t i = 0; i < COUNT_OF(self->keys); i++) {
+		if (generation != 0 && self->keys[i].generation == generation) {
+			return grant_open(sealed, &self->keys[i].key, ret_grant) == ERR_OK;
+		}
+	}
+	return false;
+}
+
+bool archive_may_read(struct archive *self, struct slice sealed, struct slice account)
+{
+	uint64_t now_unix_ms = (uint64_t)clock_unix_ms();
+	struct caveat_request request = {
+		.now_unix_s = now_unix_ms / 1000,
+		.node = { (const uint8_t *)self->origin, strlen(self->origin) },
+	};
+	struct caveat_entry entry = {
+		.actions = CAVEAT_ACTION_BIT(CAVEAT_ACTION_AUDIT_READ),
+		.accounts = &account,
+		.account_count = account.bytes_count > 0 ? 1 : 0,
+	};
+	struct grant grant;
+
+	if (!open_grant(self, sealed, &grant) || grant_is_expired(&grant, now_unix_ms)) {
+		return false;
+	}
+	return caveat_set_check_request(&grant.caveats, caveat_kinds(CAVEAT_WHERE_LEDGER), &request)
+			       .result == CAVEAT_HOLDS &&
+	       caveat_set_check_entry(&grant.caveats, &entry).result == CAVEAT_HOLDS;
+}
+
+/* --- reads --- */
+
+static void put_roots(struct archive *self, const struct oap_read_roots *msg,
+	struct byte_writer *out, uint64_t *ret_next)
+{
+	static struct schema_root roots[ROOTS_PAGE]; /* one answer at a time */
+	size_t limit = msg->limit > 0 && msg->limit < ROOTS_PAGE ? msg->limit : ROOTS_PAGE;
+	size_t count = 0;
+
+	*ret_next = msg->since + 1;
+	if (self->reader == NULL ||
+		reader_roots_since(self->reader, msg->since, roots, limit, &count) != ERR_OK) {
+		return;
+	}
+	for (size_t i = 0; i < count && roots[i].last_seq <= self->size; i++) {
+		byte_put_u64(out, roots[i].last_seq);
+		byte_put_hash(out, &roots[i].root);
+		byte_put_u64(out, (uint64_t)roots[i].batch_ts_unix_ms);
+		*ret_next = roots[i].last_seq + 1;
+	}
+}
+
+static enum err on_read_roots(
+	void *self, const struct oap_from *from, const struct oap_read_roots *msg)
+{
+	struct archive *archive = self;
+	uint8_t rows[VERB_REPLY_BYTES_MAX];
+	struct byte_writer out = byte_writer_of(rows, sizeof rows);
+	struct oap_roots reply;
+
+	put_roots(archive, msg, &out, &reply.next);
+	reply.rows = (struct slice){ rows, out.used };
+	mesh_give_back(&archive->worker->mesh, from);
+	(void)!oap_send_roots(
+		archive_edge(archive, msg->edge_process, msg->edge_instance, msg->edge_generation),
+		from->corr_id, &reply);
+	return ERR_OK;
+}
+
+/* 404 for what is not there and for what the token may not see: neither tells the other. */
+static uint16_t find_entry(
+	struct archive *self, const struct oap_read_entry *msg, struct oap_entry *ret_entry)
+{
+	struct reader_entry row;
+	struct schema_root commit;
+	struct entry entry;
+
+	if (self->reader == NULL) {
+		return 503;
+	}
+	if (!archive_may_read(self, msg->grant, (struct slice){ NULL, 0 })) {
+		struct grant grant;
+		if (!open_grant(self, msg->grant, &grant)) {
+			return 403;
+		}
+	}
+	if (msg->seq == 0 || msg->seq > self->size ||
+		reader_root_at(self->reader, msg->seq, &commit) != ERR_OK ||
+		reader_entry(self->reader, msg->seq, &row) != ERR_OK ||
+		entry_decode(row.leaf, &entry) != ERR_OK) {
+		return 404;
+	}
+	if (!archive_may_read(self, msg->grant, entry.account)) {
+		return 404;
+	}
+	ret_entry->batch_ts_unix_ms = (uint64_t)commit.batch_ts_unix_ms;
+	ret_entry->prev_root = commit.prev_root;
+	ret_entry->new_root = commit.root;
+	ret_entry->leaf = row.leaf;
+	ret_entry->memo = row.memo;
+	return 200;
+}
+
+static enum err on_read_entry(
+	void *self, const struct oap_from *from, const struct oap_read_entry *msg)
+{
+	struct archive *archive = self;
+	struct oap_entry reply = { 0 };
+
+	reply.status = find_entry(archive, msg, &reply);
+	mesh_give_back(&archive->worker->mesh, from);
+	(void)!oap_send_entry(
+		archive_edge(archive, msg->edge_process, msg->edge_instance, msg->edge_generation),
+		from->corr_id, &reply);
+	return ERR_OK;
+}
+
+static enum err on_read_verify(
+	void *self, const struct oap_from *from, const struct oap_read_verify *msg)
+{
+	return check_accept(self, from, msg);
+}
+
+/* --- rows for the sequencer --- */
+
+static void put_row(struct archive *self, uint64_t seq, struct byte_writer *out)
+{
+	static const uint8_t no_salt[ENTRY_SALT_BYTES];
+	struct schema_root commit = { 0 };
+	struct reader_entry row = { 0 };
+	bool is_there = self->reader != NULL && seq <= self->size &&
+			reader_root_at(self->reader, seq, &commit) == ERR_OK &&
+			reader_entry(self->reader, seq, &row) == ERR_OK;
+	bool has_salt = is_there && row.salt.bytes_count == ENTRY_SALT_BYTES;
+
+	byte_put_u64(out, seq);
+	byte_put_u64(out, commit.last_seq);
+	byte_put_hash(out, &commit.root);
+	byte_put_u8(out, has_salt);
+	byte_put_bytes(out, has_salt ? row.salt.bytes : no_salt, ENTRY_SALT_BYTES);
+	byte_put_slice16(out, is_there ? row.leaf : (struct slice){ NULL, 0 });
+}
+
+static enum err on_fetch(void *self, const struct oap_from *from, const struct oap_fetch *msg)
+{
+	static uint8_t rows[VERB_ROWS_BYTES_MAX]; /* one answer at a time */
+	struct archive *archive = self;
+	struct byte_writer out = byte_writer_of(rows, sizeof rows);
+	struct byte_reader in = byte_reader_of(msg->seqs);
+	struct oap_rows reply;
+
+	if (msg->seqs.bytes_count % 8 != 0) {
+		return ERR_MALFORMED;
+	}
+	while (in.left > 0 && out.left >= ROW_HEAD_BYTES + ENTRY_LEAF_BYTES_MAX) {
+		put_row(archive, byte_get_u64(&in), &out);
+	}
+	reply.rows = (struct slice){ rows, out.used };
+	mesh_give_back(&archive->worker->mesh, from);
+	(void)!oap_send_rows(mesh_peer_of(&archive->worker->mesh, from->process, from->instance,
+				     from->generation),
+		from->corr_id, &reply);
+	return ERR_OK;
+}
+
+const struct oap_handlers archive_handlers = {
+	.tree = on_tree,
+	.grant_key = on_grant_key,
+	.read_roots = on_read_roots,
+	.read_entry = on_read_entry,
+	.read_verify = on_read_verify,
+	.fetch = on_fetch,
+};
+
+/* --- birth --- */
+
+size_t archive_paths(
+	void *self, const struct worker *worker, struct landlock_path ret_paths[WORKER_PATHS_MAX])
+{
+	struct archive *archive = self;
+
+	snprintf(archive->dir, sizeof archive->dir, "%s/store", worker->config.node_data_dir);
+	ret_paths[0] = (struct landlock_path){
+		.path = archive->dir,
+		.fd = -1,
+		.rights = LANDLOCK_RIGHTS_READ,
+	};
+	return 1;
+}
+
+void archive_open(void *self, struct worker *worker)
+{
+	struct archive *archive = self;
+
+	archive->worker = worker;
+}
+
+void archive_ready(void *self, struct worker *worker)
+{
+	struct archive *archive = self;
+
+	ev_timer_init(&archive->start_check, check_on_start, 0.0, 0.0);
+	archive->start_check.data = archive;
+	worker_report(worker, PHASE_LOADING, 0, 0, NULL, "waiting for the committer");
+}

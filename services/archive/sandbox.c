@@ -1,0 +1,33 @@
+#include "services/archive/archive.h"
+
+#include <seccomp.h>
+
+#define FILES "the store is opened anew whenever the committer has opened it"
+
+static const struct sandbox_rule rules[] = {
+	{ .syscall = SCMP_SYS(openat), .reason = FILES },
+	{ .syscall = SCMP_SYS(open), .reason = FILES },
+	{ .syscall = SCMP_SYS(newfstatat), .reason = FILES },
+	{ .syscall = SCMP_SYS(stat), .reason = FILES },
+	{ .syscall = SCMP_SYS(fstat), .reason = FILES },
+	{ .syscall = SCMP_SYS(lstat), .reason = FILES },
+	{ .syscall = SCMP_SYS(access), .reason = FILES },
+	{ .syscall = SCMP_SYS(faccessat), .reason = FILES },
+	{ .syscall = SCMP_SYS(faccessat2), .reason = FILES },
+	{ .syscall = SCMP_SYS(getcwd), .reason = FILES },
+	{ .syscall = SCMP_SYS(readlink), .reason = "SQLite resolves links in the path" },
+	{ .syscall = SCMP_SYS(geteuid), .reason = "SQLite" },
+	{ .syscall = SCMP_SYS(fcntl), .reason = "locks of SQLite" },
+	{ .syscall = SCMP_SYS(lseek), .reason = "SQLite" },
+	{ .syscall = SCMP_SYS(pread64), .reason = "pages" },
+	{ .syscall = SCMP_SYS(statfs), .reason = "SQLite asks for the file system" },
+	{ .syscall = SCMP_SYS(fstatfs), .reason = "SQLite asks for the file system" },
+	{ .syscall = SCMP_SYS(nanosleep),
+		.reason = "long walks pause, so that the log can be folded" },
+	{ .syscall = SCMP_SYS(clock_nanosleep), .reason = "the same, as glibc calls it" },
+};
+
+const struct sandbox_policy archive_sandbox = {
+	.rules = rules,
+	.rule_count = COUNT_OF(rules),
+};

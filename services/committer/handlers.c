@@ -1,0 +1,332 @@
+#include "services/committer/committer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "common/metrics.h"
+#include "common/random.h"
+#include "core/conserve.h"
+#include "core/macaroon.h"
+#include "store/lock.h"
+
+void committer_report(struct committer *self, enum worker_phase phase, const char *text)
+{
+	struct reader_head *head = &self->state.head;
+
+	if (phase == PHASE_SAFE_MODE && self->phase != PHASE_SAFE_MODE) {
+		log_event(LOG_SAFE_MODE_ENTERED, &(struct log_fields){ .text = text });
+	}
+	if (phase == PHASE_SERVING && self->phase == PHASE_SAFE_MODE) {
+		log_event(LOG_SAFE_MODE_LEFT, NULL);
+	}
+	self->phase = phase;
+	worker_report(self->worker, phase, head->size, 0, &head->root, text);
+}
+
+static void tell_archive(struct committer *self)
+{
+	struct peer *archive = mesh_peer(&self->worker->mesh, PROCESS_ARCHIVE, 0);
+	struct oap_tree tree = {
+		.open = self->store != NULL,
+		.size = self->state.head.size,
+		.root = self->state.head.root,
+		.batch_ts_unix_ms = (uint64_t)self->state.head.batch_ts_unix_ms,
+	};
+
+	if (archive != NULL) {
+		(void)!oap_send_tree(archive, 0, &tree);
+	}
+}
+
+/* --- opening --- */
+
+static void open_store(struct committer *self)
+{
+	const struct config *config = &self->worker->config;
+	struct store_config wanted = {
+		.dir = self->dir,
+		.disk_reserve_bytes = config->engine_disk_reserve_bytes,
+		.origin = self->origin,
+		.hash = config->engine_hash == CONFIG_HASH_BLAKE3 ? MERKLE_BLAKE3 : MERKLE_SHA256,
+		.now_unix_ms = clock_unix_ms(),
+	};
+	struct why why = { "" };
+	enum err err;
+
+	random_fill(wanted.random, sizeof wanted.random);
+	err = store_open(&wanted, &self->store, &self->state, &why);
+	if (err == ERR_NO_SPACE) {
+		self->disk_full = true;
+		committer_report(self, PHASE_SAFE_MODE, "disk_full");
+		return;
+	}
+	if (err != ERR_OK) {
+		worker_fail(self->worker, "the store cannot be opened: %s", why.text);
+	}
+	self->reader = store_reader(self->store);
+	log_event(LOG_STORE_OPENED, &(struct log_fields){ .size = self->state.head.size,
+					    .root = &self->state.head.root,
+					    .fence = self->state.head.meta.fence });
+	metrics_set(METRIC_LEDGER_TREE_SIZE, METRIC_PLAIN, self->state.head.size);
+}
+
+/* What was acknowledged is not there: nothing is appended until an operator has looked. */
+static bool is_whole(struct committer *self)
+{
+	char text[VERB_TEXT_BYTES_MAX];
+
+	if (!self->state.tail_missing) {
+		return true;
+	}
+	snprintf(text, sizeof text,
+		"acknowledged_tail_missing: %llu entries were acknowledged, %llu are there",
+		(unsigned long long)self->state.tail.size,
+		(unsigned long long)self->state.head.size);
+	committer_report(self, PHASE_SAFE_MODE, text);
+	return false;
+}
+
+static void stream_if_possible(struct committer *self)
+{
+	struct peer *sequencer = mesh_peer(&self->worker->mesh, PROCESS_SEQUENCER, 0);
+
+	if (self->store != NULL && sequencer != NULL && is_whole(self)) {
+		stream_begin(self);
+	}
+}
+
+static enum err on_origin(void *self, const struct oap_from *from, const struct oap_origin *msg)
+{
+	struct committer *committer = self;
+
+	(void)from;
+	if (msg->origin.bytes_count == 0 || msg->origin.bytes_count > SCHEMA_ORIGIN_BYTES_MAX) {
+		return ERR_MALFORMED;
+	}
+	if (committer->store != NULL) {
+		return ERR_OK; /* of a kms that was restarted; the store has had its name since
+				  birth */
+	}
+	memcpy(committer->origin, msg->origin.bytes, msg->origin.bytes_count);
+	committer->origin[msg->origin.bytes_count] = '\0';
+	open_store(committer);
+	tell_archive(committer);
+	stream_if_possible(committer);
+	return ERR_OK;
+}
+
+/* --- appending --- */
+
+static void refuse_batch(struct committer *self, const struct oap_from *from, uint64_t batch_no)
+{
+	struct oap_not_committed msg = { .batch_no = batch_no, .err = ERR_NO_SPACE };
+
+	mesh_give_back(&self->worker->mesh, from);
+	(void)!oap_send_not_committed(
+		mesh_peer(&self->worker->mesh, PROCESS_SEQUENCER, 0), batch_no, &msg);
+}
+
+static void enter_disk_full(struct committer *self, const char *why)
+{
+	self->disk_full = true;
+	metrics_set(METRIC_DISK_PRESSURE, METRIC_PLAIN, 1);
+	log_event(LOG_DISK_PRESSURE, &(struct log_fields){ .text = why });
+	committer_report(self, PHASE_SAFE_MODE, "disk_full");
+	ev_timer_again(self->worker->loop, &self->space);
+}
+
+/* COMMITTED is on its way before the log is folded: nobody waits for a checkpoint. */
+static void acknowledge(struct committer *self, const struct oap_from *from,
+	const struct oap_batch *msg, const struct store_commit *commit)
+{
+	struct mesh *mesh = &self->worker->mesh;
+	struct oap_committed committed = {
+		.batch_no = msg->batch_no,
+		.last_seq = commit->size,
+		.root = commit->root,
+	};
+
+	self->state.head.size = commit->size;
+	self->state.head.root = commit->root;
+	self->state.head.batch_ts_unix_ms = (int64_t)msg->batch_ts_unix_ms;
+	mesh_give_back(mesh, from);
+	(void)!oap_send_committed(mesh_peer(mesh, PROCESS_SEQUENCER, 0), msg->batch_no, &committed);
+	tell_archive(self);
+	mesh_flush(mesh);
+}
+
+static void count_commit(const struct store_commit *commit, struct instant started)
+{
+	metrics_inc(METRIC_LEDGER_COMMITS, METRIC_PLAIN);
+	metrics_add(METRIC_LEDGER_ENTRIES, METRIC_PLAIN, commit->entry_count);
+	metrics_set(METRIC_LEDGER_TREE_SIZE, METRIC_PLAIN, commit->size);
+	metrics_observe(METRIC_COMMITTER_BATCH_LATENCY, METRIC_PLAIN,
+		(uint64_t)instant_since(started, clock_now()).us);
+}
+
+/* Our second opinion on the sequencer's arithmetic, then the disk. */
+static enum err on_batch(void *self, const struct oap_from *from, const struct oap_batch *msg)
+{
+	struct committer *committer = self;
+	struct instant started = clock_now();
+	struct store_batch batch = {
+		.fence = msg->fence,
+		.first_seq = msg->first_seq,
+		.prev_root = committer->state.head.root,
+		.batch_ts_unix_ms = (int64_t)msg->batch_ts_unix_ms,
+		.low_water = msg->low_water,
+		.records = msg->records,
+	};
+	struct store_commit commit;
+	struct why why = { "" };
+	enum err err;
+
+	if (committer->store == NULL || msg->sequencer_generation != from->generation) {
+		return ERR_CONFLICT;
+	}
+	if (committer->disk_full) {
+		refuse_batch(committer, from, msg->batch_no);
+		return ERR_OK;
+	}
+	if (conserve_batch(msg->first_seq, msg->records) != ERR_OK) {
+		return ERR_CORRUPT; /* value from nowhere: the sequencer is wrong or owned */
+	}
+	err = store_append(committer->store, &batch, started, &commit, &why);
+	if (err == ERR_NO_SPACE) {
+		refuse_batch(committer, from, msg->batch_no);
+		enter_disk_full(committer, why.text);
+		return ERR_OK;
+	}
+	if (err == ERR_MALFORMED || err == ERR_CONFLICT) {
+		return err;
+	}
+	if (err != ERR_OK) {
+		metrics_inc(METRIC_WAL_FSYNC_FAIL, METRIC_PLAIN);
+		log_event(LOG_BATCH_FAILED, &(struct log_fields){ .fault = err, .text = why.text });
+		worker_fail(committer->worker, "outcome unknown: %s", why.text);
+	}
+	acknowledge(committer, from, msg, &commit);
+	count_commit(&commit, started);
+	if (store_maintain(committer->store, &why) != ERR_OK) {
+		worker_fail(committer->worker, "the log cannot be folded: %s", why.text);
+	}
+	return ERR_OK;
+}
+
+/* The sequencer cannot go on from what is on disk. It has told the supervisor why, too. */
+static enum err on_state_bad(
+	void *self, const struct oap_from *from, const struct oap_state_bad *msg)
+{
+	struct committer *committer = self;
+	char text[VERB_TEXT_BYTES_MAX];
+
+	(void)from;
+	snprintf(text, sizeof text, "replay_mismatch at seq %llu", (unsigned long long)msg->seq);
+	committer->stream.stage = STREAM_IDLE;
+	committer_report(committer, PHASE_SAFE_MODE, text);
+	return ERR_OK;
+}
+
+const struct oap_handlers committer_handlers = {
+	.origin = on_origin,
+	.batch = on_batch,
+	.state_bad = on_state_bad,
+};
+
+/* --- the loop --- */
+
+void committer_link_up(void *self, const struct oap_from *whom)
+{
+	struct committer *committer = self;
+
+	if (whom->process == PROCESS_SEQUENCER) {
+		stream_if_possible(committer);
+	}
+	if (whom->process == PROCESS_ARCHIVE) {
+		tell_archive(committer);
+	}
+}
+
+void committer_turn(void *self)
+{
+	stream_pump(self);
+}
+
+void committer_drain(void *self, uint64_t deadline_mono_ms)
+{
+	struct committer *committer = self;
+
+	(void)deadline_mono_ms;
+	store_close(committer->store);
+	committer->reader = NULL;
+	committer->store = NULL;
+	worker_drained(committer->worker, 0);
+}
+
+/* There is room again: what the sequencer has in memory is ahead of the disk, so it gets the
+ * state anew and goes on from there. */
+static void on_space(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+	struct committer *self = watcher->data;
+
+	(void)events;
+	if (!self->disk_full) {
+		ev_timer_stop(loop, watcher);
+		return;
+	}
+	if (self->store == NULL) {
+		open_store(self);
+	}
+	if (self->store == NULL || !store_has_space(self->store, clock_now())) {
+		return;
+	}
+	ev_timer_stop(loop, watcher);
+	self->disk_full = false;
+	metrics_set(METRIC_DISK_PRESSURE, METRIC_PLAIN, 0);
+	log_event(LOG_DISK_RELIEVED, NULL);
+	stream_if_possible(self);
+}
+
+/* --- birth --- */
+
+size_t committer_paths(
+	void *self, const struct worker *worker, struct landlock_path ret_paths[WORKER_PATHS_MAX])
+{
+	struct committer *committer = self;
+
+	snprintf(committer->dir, sizeof committer->dir, "%s/store", worker->config.node_data_dir);
+	ret_paths[0] = (struct landlock_path){
+		.path = committer->dir,
+		.fd = -1,
+		.rights = LANDLOCK_RIGHTS_CREATE,
+	};
+	return 1;
+}
+
+void committer_open(void *self, struct worker *worker)
+{
+	struct committer *committer = self;
+	struct why why = { "" };
+
+	committer->worker = worker;
+	committer->lock_fd = worker_fd(worker, SETUP_FD_LOCK, 0);
+	if (lock_confirm(committer->lock_fd, worker->config.node_data_dir, &why) != ERR_OK) {
+		worker_fail(worker, "the data directory is not locked for us: %s", why.text);
+	}
+	committer->stream.piece = malloc(VERB_STATE_BYTES_MAX);
+	if (committer->stream.piece == NULL) {
+		worker_fail(worker, "no memory for the stream of the state");
+	}
+}
+
+void committer_ready(void *self, struct worker *worker)
+{
+	struct committer *committer = self;
+
+	committer->phase = PHASE_LOADING;
+	ev_timer_init(&committer->space, on_space, SPACE_CHECK_S, SPACE_CHECK_S);
+	committer->space.data = committer;
+	(void)worker;
+}

@@ -1,0 +1,116 @@
+/* Verdicts on their way out. Whoever waited for one may be gone by then: an edge of another
+ * generation never gets it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "common/metrics.h"
+#include "services/sequencer/sequencer.h"
+
+#define REASON_BYTES 5u /* u32 index, u8 enum detail */
+
+_Static_assert(REQUEST_ENTRIES_MAX *REASON_BYTES <= VERB_REASONS_BYTES_MAX, "reasons fit");
+
+static void send_verdict(
+	struct sequencer *self, const struct reply_route *route, const struct oap_verdict *verdict)
+{
+	struct peer *edge = mesh_peer_of(
+		&self->worker->mesh, route->process, route->instance, route->generation);
+
+	if (oap_send_verdict(edge, route->ticket, verdict) != ERR_OK) {
+		metrics_inc(METRIC_LATE_REPLIES, METRIC_PLAIN);
+		log_event(LOG_LATE_REPLY, &(struct log_fields){ .about = route->process,
+						  .instance_of = route->instance,
+						  .generation = route->generation,
+						  .ticket = route->ticket });
+	}
+}
+
+/* Of the whole request, before it was judged: one reason with index 0 (spec/ledger.md 4.3). */
+void answers_refuse(struct sequencer *self, struct request *request, enum detail detail)
+{
+	uint8_t reason[REASON_BYTES];
+	struct byte_writer out = byte_writer_of(reason, sizeof reason);
+	struct oap_verdict verdict = {
+		.status = reason_status(detail_reason(detail)),
+		.dry_run = request->dry_run,
+		.root_known = self->phase == PHASE_SERVING,
+		.root = self->root,
+	};
+
+	byte_put_u32(&out, 0);
+	byte_put_u8(&out, (uint8_t)detail);
+	verdict.reasons = (struct slice){ reason, out.used };
+	metrics_inc(METRIC_REJECTED, metrics_label_reason(detail_reason(detail)));
+	send_verdict(self, &request->route, &verdict);
+	mesh_give_back(&self->worker->mesh, &request->from);
+	requests_destroy(request);
+}
+
+struct answer *answers_create(const struct request *request, const struct ledger_verdict *verdict,
+	const struct ledger_result *results, const struct draft *drafts)
+{
+	size_t reasons_bytes = verdict->refused_count * REASON_BYTES;
+	struct answer *answer = calloc(1, sizeof *answer + reasons_bytes);
+	struct byte_writer out;
+
+	assert(answer != NULL); /* the credit windows bound what we hold */
+	out = byte_writer_of(answer->bytes, reasons_bytes);
+	for (size_t i = 0; i < request->draft_count; i++) {
+		if (results[i].detail != DETAIL_NONE) {
+			byte_put_u32(&out, drafts[i].idx);
+			byte_put_u8(&out, (uint8_t)results[i].detail);
+			metrics_inc(METRIC_REJECTED,
+				metrics_label_reason(detail_reason(results[i].detail)));
+		}
+	}
+	answer->from = request->from;
+	answer->route = request->route;
+	answer->verdict = (struct oap_verdict){
+		.status = ledger_verdict_status(verdict),
+		.accepted = verdict->refused_count == 0,
+		.dry_run = request->dry_run,
+		.seq_start = verdict->seq_start,
+		.seq_end = verdict->seq_end,
+		.reasons = { answer->bytes, out.used },
+	};
+	answer->root_seq = verdict->root_seq;
+	answer->root_source = verdict->root_seq == 0 ? ROOT_NEWEST : ROOT_OF_SEQ;
+	if (verdict->root_seq != 0 &&
+		requests_root_of(request, verdict->root_seq, &answer->verdict.root)) {
+		answer->root_source = ROOT_KNOWN;
+	}
+	return answer;
+}
+
+static bool recent_root(const struct sequencer *self, uint64_t seq, struct hash *ret_root)
+{
+	for (size_t i = 0; i < RECENT_COMMITS; i++) {
+		const struct commit *commit = &self->recent[i];
+		if (commit->first_seq <= seq && seq <= commit->last_seq) {
+			*ret_root = commit->root;
+			return true;
+		}
+	}
+	return false;
+}
+
+void answers_send(struct sequencer *self, struct answer *answer)
+{
+	switch (answer->root_source) {
+	case ROOT_NEWEST:
+		answer->verdict.root = self->root;
+		break;
+	case ROOT_OF_SEQ:
+		if (!recent_root(self, answer->root_seq, &answer->verdict.root)) {
+			answer->verdict.root = self->root;
+		}
+		break;
+	case ROOT_KNOWN:
+		break;
+	}
+	answer->verdict.root_known = 1;
+	send_verdict(self, &answer->route, &answer->verdict);
+	mesh_give_back(&self->worker->mesh, &answer->from);
+	free(answer);
+}

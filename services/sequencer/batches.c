@@ -1,0 +1,347 @@
+/* When a batch is formed, of what, and what COMMITTED means (DESIGN-LEDGER.md section 2).
+ * Without anything at the committer a batch is formed as soon as somebody waits; with one there
+ * a second from SECOND_BATCH_ENTRIES_MIN entries on. There is no timer: while the committer
+ * syncs, requests gather. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/log.h"
+#include "common/metrics.h"
+#include "core/order.h"
+#include "services/sequencer/sequencer.h"
+
+/* Requests of one batch: each has an entry at least, and some may all be refused. */
+#define GATHERED_MAX 2048u
+
+/* A queue of drafts is read up to here; the rest of the frame belongs to the records at the
+ * end of the batch. */
+#define GATHERED_BYTES_MAX BATCH_FILL_BYTES
+
+struct gathered {
+	size_t count;
+	size_t entry_count;
+	struct request *requests[GATHERED_MAX];
+	const struct draft *drafts[GATHERED_MAX];   /* of each request */
+	const struct draft *smallest[GATHERED_MAX]; /* of each request */
+	uint32_t order[GATHERED_MAX], scratch[GATHERED_MAX];
+};
+
+static struct batch *slot_in(struct sequencer *self, enum batch_state state)
+{
+	for (size_t i = 0; i < BATCH_SLOTS; i++) {
+		if (self->batches[i].state == state) {
+			return &self->batches[i];
+		}
+	}
+	return NULL;
+}
+
+bool batches_due(const struct sequencer *self)
+{
+	if (self->phase != PHASE_SERVING || self->in_flight == BATCHES_IN_FLIGHT_MAX) {
+		return false;
+	}
+	if (self->in_flight == 0) {
+		return self->waiting.count > 0 || self->controls != NULL;
+	}
+	return self->waiting.entry_count >= SECOND_BATCH_ENTRIES_MIN;
+}
+
+uint64_t batches_oldest_ms(const struct sequencer *self)
+{
+	struct instant now = clock_now();
+	int64_t oldest_us = 0;
+
+	for (size_t i = 0; i < BATCH_SLOTS; i++) {
+		const struct batch *batch = &self->batches[i];
+		if (batch->state == BATCH_IN_FLIGHT &&
+			instant_since(batch->sent_at, now).us > oldest_us) {
+			oldest_us = instant_since(batch->sent_at, now).us;
+		}
+	}
+	return (uint64_t)(oldest_us / 1000);
+}
+
+/* --- gathering and judging --- */
+
+static bool decode_drafts(const struct request *request, struct draft *drafts)
+{
+	struct byte_reader in = byte_reader_of(request->drafts);
+
+	for (size_t i = 0; i < request->draft_count; i++) {
+		if (draft_decode(&in, SOURCE_INGEST, &drafts[i]) != ERR_OK) {
+			return false;
+		}
+	}
+	return in.left == 0;
+}
+
+/* Drafts that don't decode: the prevalidator made them, and is accused. */
+static void accuse_sender(struct sequencer *self, struct request *request)
+{
+	struct oap_from from = request->from;
+
+	from.verb = OAP_SUBMIT;
+	self->worker->mesh.hooks.accuse(self->worker->mesh.self, &from, ERR_MALFORMED);
+	answers_refuse(self, request, DETAIL_MALFORMED);
+}
+
+/* In arrival order until the batch is full; the one that does not fit stays. */
+static void gather(struct sequencer *self, struct gathered *into)
+{
+	size_t bytes = 0;
+
+	into->count = 0;
+	into->entry_count = 0;
+	while (self->waiting.first != NULL && into->count < GATHERED_MAX) {
+		struct request *request = self->waiting.first;
+		struct draft *drafts = self->drafts + into->entry_count;
+
+		if (into->count > 0 &&
+			(into->entry_count + request->draft_count >
+					self->limits.request_entries_max ||
+				bytes + request->drafts.bytes_count > GATHERED_BYTES_MAX)) {
+			return;
+		}
+		(void)requests_take(&self->waiting);
+		if (!decode_drafts(request, drafts)) {
+			accuse_sender(self, request);
+			continue;
+		}
+		into->requests[into->count] = request;
+		into->drafts[into->count] = drafts;
+		into->smallest[into->count] = order_smallest(drafts, request->draft_count);
+		into->count++;
+		into->entry_count += request->draft_count;
+		bytes += request->drafts.bytes_count;
+	}
+}
+
+static void attach(struct sequencer *self, struct batch *batch, struct answer *answer)
+{
+	(void)self;
+	answer->next = NULL;
+	*batch->answers_last = answer;
+	batch->answers_last = &answer->next;
+}
+
+/* False: it does not fit this batch any more. */
+static bool judge(struct sequencer *self, struct batch *batch, struct request *request,
+	const struct draft *drafts)
+{
+	struct ledger_request question = {
+		.drafts = drafts,
+		.draft_count = request->draft_count,
+		.source = SOURCE_INGEST,
+		.atomic = request->atomic,
+		.dry_run = request->dry_run,
+		.idem_id = request->idem_id,
+		.grant = &request->grant,
+		.row = requests_row,
+		.row_owner = request,
+	};
+	struct ledger_verdict verdict;
+
+	ledger_admit(self->ledger, &question, self->results, &verdict);
+	switch (verdict.outcome) {
+	case LEDGER_PARKED:
+		requests_park(self, request);
+		return true;
+	case LEDGER_FULL:
+		return false;
+	case LEDGER_JUDGED:
+		break;
+	}
+	attach(self, batch, answers_create(request, &verdict, self->results, drafts));
+	requests_destroy(request);
+	return true;
+}
+
+static void judge_all(struct sequencer *self, struct batch *batch, struct gathered *gathered)
+{
+	order_requests(gathered->smallest, gathered->count, gathered->order, gathered->scratch);
+	for (size_t i = 0; i < gathered->count; i++) {
+		size_t at = gathered->order[i];
+
+		if (!judge(self, batch, gathered->requests[at], gathered->drafts[at])) {
+			/* the whole rest waits for the next batch, in the same order */
+			for (size_t j = gathered->count; j > i; j--) {
+				requests_prepend(
+					&self->waiting, gathered->requests[gathered->order[j - 1]]);
+			}
+			return;
+		}
+	}
+}
+
+/* --- sending --- */
+
+static void send_answers(struct sequencer *self, struct batch *batch)
+{
+	struct answer *next;
+
+	for (struct answer *answer = batch->answers; answer != NULL; answer = next) {
+		next = answer->next;
+		answers_send(self, answer);
+	}
+	batch->answers = NULL;
+	batch->answers_last = &batch->answers;
+}
+
+static struct batch *newest_in_flight(struct sequencer *self)
+{
+	struct batch *newest = NULL;
+
+	for (size_t i = 0; i < BATCH_SLOTS; i++) {
+		struct batch *batch = &self->batches[i];
+		if (batch->state == BATCH_IN_FLIGHT && (newest == NULL || batch->no > newest->no)) {
+			newest = batch;
+		}
+	}
+	return newest;
+}
+
+/* Nothing to commit: the answers wait for what was numbered before they were judged. */
+static void close_empty(struct sequencer *self, struct batch *batch)
+{
+	struct batch *newest = newest_in_flight(self);
+
+	if (newest != NULL && batch->answers != NULL) {
+		*newest->answers_last = batch->answers;
+		newest->answers_last = batch->answers_last;
+		batch->answers = NULL;
+		batch->answers_last = &batch->answers;
+	}
+	send_answers(self, batch);
+	batch->state = BATCH_FREE;
+}
+
+static void send_batch(
+	struct sequencer *self, struct batch *batch, const struct ledger_batch *closed)
+{
+	struct oap_batch msg = {
+		.sequencer_generation = self->worker->generation,
+		.fence = self->fence,
+		.batch_no = ++self->batch_no_last,
+		.first_seq = closed->first_seq,
+		.entry_count = (uint32_t)closed->entry_count,
+		.batch_ts_unix_ms = closed->batch_ts_unix_ms,
+		.low_water = closed->low_water,
+		.records = { batch->records, batch->records_bytes },
+	};
+	enum err err = oap_send_batch(
+		mesh_peer(&self->worker->mesh, PROCESS_COMMITTER, 0), msg.batch_no, &msg);
+
+	batch->no = msg.batch_no;
+	batch->first_seq = closed->first_seq;
+	batch->entry_count = closed->entry_count;
+	batch->sent_at = clock_now();
+	batch->state = BATCH_IN_FLIGHT;
+	self->in_flight++;
+	/* two batches are the window; without a committer we are about to end with it */
+	assert(err == ERR_OK || err == ERR_STALE);
+	metrics_observe(METRIC_SEQUENCER_BATCH_SIZE, METRIC_PLAIN, closed->entry_count);
+	metrics_set(METRIC_QUEUE_DEPTH, METRIC_QUEUE_COMMIT, self->in_flight);
+}
+
+void batches_form(struct sequencer *self, uint32_t chunks_min)
+{
+	static struct gathered gathered; /* some 100 KiB: not for a stack */
+	struct batch *batch = slot_in(self, BATCH_FREE);
+	struct byte_writer out;
+	struct ledger_batch closed;
+
+	assert(batch != NULL); /* batches_due saw to it */
+	batch->state = BATCH_OPEN;
+	batch->answers = NULL;
+	batch->answers_last = &batch->answers;
+	batch->controls = NULL;
+	out = byte_writer_of(batch->records, BATCH_BYTES_MAX);
+	requests_drop_late(self);
+	ledger_batch_begin(self->ledger, &out, (uint64_t)clock_unix_ms());
+	controls_apply(self, batch, &out);
+	gather(self, &gathered);
+	judge_all(self, batch, &gathered);
+	ledger_batch_end(self->ledger, chunks_min, &closed);
+	batch->records_bytes = out.used;
+	if (out.used == 0) {
+		close_empty(self, batch);
+		return;
+	}
+	send_batch(self, batch, &closed);
+}
+
+/* Expired holds and stale chunks, when nobody else gives reason for a batch. */
+void batches_idle(struct sequencer *self)
+{
+	if (self->phase == PHASE_SERVING && self->in_flight == 0 && self->waiting.count == 0) {
+		batches_form(self, IDLE_CHUNKS);
+	}
+}
+
+/* --- what became of them --- */
+
+static struct batch *oldest_in_flight(struct sequencer *self)
+{
+	struct batch *oldest = NULL;
+
+	for (size_t i = 0; i < BATCH_SLOTS; i++) {
+		struct batch *batch = &self->batches[i];
+		if (batch->state == BATCH_IN_FLIGHT && (oldest == NULL || batch->no < oldest->no)) {
+			oldest = batch;
+		}
+	}
+	return oldest;
+}
+
+enum err batches_on_committed(struct sequencer *self, const struct oap_committed *msg)
+{
+	struct batch *batch = oldest_in_flight(self);
+	struct commit *commit = &self->recent[self->recent_next];
+
+	if (batch == NULL || batch->no != msg->batch_no ||
+		msg->last_seq != batch->first_seq + batch->entry_count - 1) {
+		return ERR_CONFLICT;
+	}
+	self->root = msg->root;
+	self->size = msg->last_seq;
+	if (batch->entry_count > 0) {
+		*commit = (struct commit){ batch->first_seq, msg->last_seq, msg->root };
+		self->recent_next = (self->recent_next + 1) % RECENT_COMMITS;
+	}
+	metrics_observe(METRIC_LEDGER_COMMIT_LATENCY, METRIC_PLAIN,
+		(uint64_t)instant_since(batch->sent_at, clock_now()).us);
+	batch->state = BATCH_FREE;
+	self->in_flight--;
+	metrics_set(METRIC_QUEUE_DEPTH, METRIC_QUEUE_COMMIT, self->in_flight);
+	send_answers(self, batch);
+	controls_answer(self, batch->controls, ERR_OK);
+	batch->controls = NULL;
+	return ERR_OK;
+}
+
+/* Nothing of them is on disk, or nobody knows; either way nothing was answered. */
+void batches_fail_all(struct sequencer *self, enum detail detail)
+{
+	uint8_t reason[5];
+	struct byte_writer out = byte_writer_of(reason, sizeof reason);
+
+	byte_put_u32(&out, 0);
+	byte_put_u8(&out, (uint8_t)detail);
+	for (size_t i = 0; i < BATCH_SLOTS; i++) {
+		struct batch *batch = &self->batches[i];
+		for (struct answer *answer = batch->answers; answer != NULL;
+			answer = answer->next) {
+			answer->verdict.status = reason_status(detail_reason(detail));
+			answer->verdict.accepted = 0;
+			answer->verdict.seq_start = answer->verdict.seq_end = 0;
+			answer->verdict.reasons = (struct slice){ reason, out.used };
+			answer->root_source = ROOT_NEWEST;
+		}
+		send_answers(self, batch);
+		controls_answer(self, batch->controls, ERR_NO_SPACE);
+		batch->controls = NULL;
+		batch->state = BATCH_FREE;
+	}
+	self->in_flight = 0;
+}

@@ -1,0 +1,290 @@
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "common/log.h"
+#include "common/metrics.h"
+#include "services/sequencer/sequencer.h"
+
+/* Open holds and reversed originals that are held in memory; some 100 bytes each. */
+#define CLAIMS_MAX (4u * 1024u * 1024u)
+
+static enum err on_submit(void *self, const struct oap_from *from, const struct oap_submit *msg)
+{
+	return requests_accept(self, from, msg);
+}
+
+static enum err on_probe_order(
+	void *self, const struct oap_from *from, const struct oap_probe_order *msg)
+{
+	struct sequencer *sequencer = self;
+	struct mesh *mesh = &sequencer->worker->mesh;
+	struct oap_probe_echo echo = { msg->nonce };
+
+	mesh_give_back(mesh, from);
+	(void)!oap_send_probe_echo(
+		mesh_peer_of(mesh, msg->edge_process, msg->edge_instance, msg->edge_generation),
+		from->corr_id, &echo);
+	return ERR_OK;
+}
+
+/* The newer key first; grants of the one before are still out for some seconds. */
+static enum err on_grant_key(
+	void *self, const struct oap_from *from, const struct oap_grant_key *msg)
+{
+	struct sequencer *sequencer = self;
+
+	(void)from;
+	if (msg->kms_generation == 0) {
+		return ERR_MALFORMED;
+	}
+	if (sequencer->keys[0].generation != msg->kms_generation) {
+		sequencer->keys[1] = sequencer->keys[0];
+	}
+	sequencer->keys[0] = (struct grant_key){ msg->kms_generation, msg->key };
+	return ERR_OK;
+}
+
+static enum err on_revoked(void *self, const struct oap_from *from, const struct oap_revoked *msg)
+{
+	return controls_revoke(self, from, msg);
+}
+
+static enum err on_govern(void *self, const struct oap_from *from, const struct oap_govern *msg)
+{
+	return controls_govern(self, from, msg);
+}
+
+static enum err on_committed(
+	void *self, const struct oap_from *from, const struct oap_committed *msg)
+{
+	struct sequencer *sequencer = self;
+
+	(void)from;
+	if (sequencer->phase != PHASE_SERVING) {
+		return ERR_OK; /* of a stream before this one */
+	}
+	return batches_on_committed(sequencer, msg);
+}
+
+/* Nothing of the batch is on disk; our state is ahead of it. The committer streams anew once
+ * there is room. */
+static enum err on_not_committed(
+	void *self, const struct oap_from *from, const struct oap_not_committed *msg)
+{
+	struct sequencer *sequencer = self;
+
+	(void)from;
+	(void)msg;
+	if (sequencer->phase == PHASE_SAFE_MODE) {
+		return ERR_OK;
+	}
+	sequencer->disk_pressure = true;
+	batches_fail_all(sequencer, DETAIL_DISK_FULL);
+	requests_refuse_all(sequencer, DETAIL_DISK_FULL);
+	ledger_destroy(sequencer->ledger);
+	sequencer->ledger = NULL;
+	log_event(LOG_SAFE_MODE_ENTERED, &(struct log_fields){ .text = "disk_full" });
+	state_report(sequencer, PHASE_SAFE_MODE, "disk_full");
+	return ERR_OK;
+}
+
+static enum err on_disk(void *self, const struct oap_from *from, const struct oap_disk *msg)
+{
+	(void)self;
+	(void)from;
+	(void)msg; /* the committer judges each batch itself; STATE_BEGIN says when it is over */
+	return ERR_OK;
+}
+
+static enum err on_state_begin(
+	void *self, const struct oap_from *from, const struct oap_state_begin *msg)
+{
+	(void)from;
+	return state_begin(self, msg);
+}
+
+static enum err on_state_piece(
+	void *self, const struct oap_from *from, const struct oap_state_piece *msg)
+{
+	struct sequencer *sequencer = self;
+	enum err err = state_piece(sequencer, msg);
+
+	mesh_give_back(&sequencer->worker->mesh, from);
+	return err;
+}
+
+static enum err on_state_end(
+	void *self, const struct oap_from *from, const struct oap_state_end *msg)
+{
+	(void)from;
+	return state_end(self, msg);
+}
+
+static enum err on_rows(void *self, const struct oap_from *from, const struct oap_rows *msg)
+{
+	return requests_on_rows(self, from, msg);
+}
+
+const struct oap_handlers sequencer_handlers = {
+	.submit = on_submit,
+	.probe_order = on_probe_order,
+	.grant_key = on_grant_key,
+	.revoked = on_revoked,
+	.govern = on_govern,
+	.committed = on_committed,
+	.not_committed = on_not_committed,
+	.disk = on_disk,
+	.state_begin = on_state_begin,
+	.state_piece = on_state_piece,
+	.state_end = on_state_end,
+	.rows = on_rows,
+};
+
+/* --- links --- */
+
+void sequencer_link_up(void *self, const struct oap_from *whom)
+{
+	struct sequencer *sequencer = self;
+
+	if (whom->process == PROCESS_ARCHIVE) {
+		requests_archive_lost(
+			sequencer); /* whatever was asked of the old one is asked again */
+	}
+}
+
+/* What a lost prevalidator asked goes on: its client may still get the answer. Without a
+ * committer there is no sequencer: the supervisor ends both. */
+void sequencer_link_lost(void *self, const struct oap_from *whom)
+{
+	struct sequencer *sequencer = self;
+
+	if (whom->process == PROCESS_ARCHIVE) {
+		requests_archive_lost(sequencer);
+	}
+	if (whom->process == PROCESS_COMMITTER) {
+		state_report(sequencer, PHASE_LOADING, "the committer is gone");
+	}
+}
+
+/* --- the loop --- */
+
+static void finish_draining(struct sequencer *self)
+{
+	bool idle = self->waiting.count == 0 && self->parked.count == 0 && self->in_flight == 0 &&
+		    self->controls == NULL;
+
+	if (!self->draining || !idle) {
+		return;
+	}
+	if (self->phase == PHASE_SERVING && ledger_dirty_chunks(self->ledger) > 0) {
+		batches_form(self, ledger_dirty_chunks(self->ledger)); /* the next start is clean */
+		if (self->in_flight > 0) {
+			return;
+		}
+	}
+	self->draining = false;
+	worker_drained(self->worker, 0);
+}
+
+void sequencer_turn(void *self)
+{
+	struct sequencer *sequencer = self;
+
+	if (sequencer->parked.count > 0) {
+		requests_fetch_due(sequencer);
+	}
+	if (batches_due(sequencer)) {
+		batches_form(sequencer, 0);
+	}
+	finish_draining(sequencer);
+}
+
+static void on_tick(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+	struct sequencer *self = watcher->data;
+	uint64_t lag_ms = batches_oldest_ms(self);
+	static bool was_lagging;
+
+	(void)loop;
+	(void)events;
+	requests_drop_late(self);
+	if (lag_ms > 1000 || was_lagging) {
+		was_lagging = lag_ms > 1000;
+		state_report(self, self->phase, "");
+	}
+	if (!self->draining) {
+		batches_idle(self);
+	}
+	metrics_set(METRIC_LEDGER_BACKLOG, METRIC_PLAIN, self->waiting.entry_count);
+}
+
+void sequencer_drain(void *self, uint64_t deadline_mono_ms)
+{
+	struct sequencer *sequencer = self;
+
+	(void)deadline_mono_ms; /* the supervisor keeps it */
+	sequencer->draining = true;
+	finish_draining(sequencer);
+}
+
+/* --- birth --- */
+
+static void *take_pages(void *owner, size_t bytes)
+{
+	void *region =
+		mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)owner;
+	return region == MAP_FAILED ? NULL : region;
+}
+
+static void give_pages(void *owner, void *region, size_t bytes)
+{
+	(void)owner;
+	(void)munmap(region, bytes);
+}
+
+void sequencer_open(void *self, struct worker *worker)
+{
+	struct sequencer *sequencer = self;
+	const struct config *config = &worker->config;
+
+	sequencer->worker = worker;
+	sequencer->memory = (struct memory){ .take = take_pages, .give = give_pages };
+	sequencer->limits = (struct ledger_limits){
+		.account_total_max = config->wallet_max_account_total,
+		.daily_ceiling = U128_MAX,
+		.ts_skew_ms_max = (uint64_t)config->ledger_ts_skew_ms,
+		.dedupe_entries_max = config->ledger_dedupe_ram_entries,
+		.request_entries_max = (uint32_t)config->engine_batch_max_entries,
+		.claims_max = CLAIMS_MAX,
+		.fingerprint_mask = UINT64_MAX,
+	};
+	sequencer->scratch_entries = config->engine_batch_max_entries * 2;
+	sequencer->drafts = calloc(sequencer->scratch_entries, sizeof *sequencer->drafts);
+	sequencer->results = calloc(sequencer->scratch_entries, sizeof *sequencer->results);
+	if (sequencer->drafts == NULL || sequencer->results == NULL) {
+		worker_fail(worker, "no memory for a batch of engine.batch_max_entries");
+	}
+	for (size_t i = 0; i < BATCH_SLOTS; i++) {
+		sequencer->batches[i].records = malloc(BATCH_BYTES_MAX);
+		sequencer->batches[i].answers_last = &sequencer->batches[i].answers;
+		if (sequencer->batches[i].records == NULL) {
+			worker_fail(worker, "no memory for batches");
+		}
+	}
+}
+
+void sequencer_ready(void *self, struct worker *worker)
+{
+	struct sequencer *sequencer = self;
+
+	requests_init(&sequencer->waiting);
+	requests_init(&sequencer->parked);
+	sequencer->controls_last = &sequencer->controls;
+	sequencer->phase = PHASE_LOADING;
+	ev_timer_init(&sequencer->tick, on_tick, TICK_MS / 1000.0, TICK_MS / 1000.0);
+	sequencer->tick.data = sequencer;
+	ev_timer_start(worker->loop, &sequencer->tick);
+}

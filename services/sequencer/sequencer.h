@@ -1,0 +1,212 @@
+#ifndef SERVICES_SEQUENCER_H
+#define SERVICES_SEQUENCER_H
+
+/* The sequencer: owns the ledger's state, admits, numbers, and hands batches to the committer.
+ *
+ *   SUBMIT -> waiting -> (parked while archive fetches rows) -> judged in an open batch
+ *          -> answer, which leaves when every batch numbered before its judgement is COMMITTED
+ *
+ *   handlers.c  what others say
+ *   requests.c  requests from their frame to their judgement
+ *   batches.c   when a batch is formed, of what, and what COMMITTED means
+ *   answers.c   verdicts on their way out
+ *   controls.c  freezes and revocations
+ *   state.c     the start: the committer streams, the ledger loads and replays
+ *
+ * It opens nothing, reads no clock but in common/, and all of its logic is core/ledger. */
+
+#include <ev.h>
+
+#include "common/clock.h"
+#include "common/worker.h"
+#include "core/ledger.h"
+
+/* Two at the committer and one being filled (DESIGN.md section 3). */
+#define BATCHES_IN_FLIGHT_MAX 2u
+#define BATCH_SLOTS           (BATCHES_IN_FLIGHT_MAX + 1u)
+
+/* With one batch at the committer a second is sent only from so many entries on
+ * (DESIGN-LEDGER.md section 2). */
+#define SECOND_BATCH_ENTRIES_MIN 256u
+
+/* Roots of the newest commits, for repeats of entries that were in flight when judged. */
+#define RECENT_COMMITS 8u
+
+#define TICK_MS 250
+
+#define FETCHED UINT64_MAX
+
+/* An idle node writes so many stale chunks a second, so that the next start is quick. */
+#define IDLE_CHUNKS 64u
+
+struct reply_route {
+	uint8_t process, instance;
+	uint32_t generation;
+	uint64_t ticket;
+};
+
+struct sequencer;
+
+struct request {
+	struct request *next;
+	struct sequencer *sequencer;
+	struct oap_from from; /* whose credit it holds */
+	struct reply_route route;
+	uint64_t deadline_mono_ms;
+	bool atomic, dry_run, fetch_due, grant_good;
+	uint16_t draft_count;
+	uint64_t fetch_id; /* 0: nothing is being fetched; FETCHED: it may be judged again */
+	struct grant grant;
+	struct slice idem_id, drafts;
+	uint8_t *rows; /* owned: what archive sent */
+	size_t rows_bytes;
+	size_t bytes_count;
+	uint8_t bytes[]; /* what the views above borrow */
+};
+
+struct request_list {
+	struct request *first, **last;
+	size_t count;
+	size_t entry_count;
+};
+
+enum root_source { ROOT_NEWEST, ROOT_KNOWN, ROOT_OF_SEQ };
+
+struct answer {
+	struct answer *next;
+	struct oap_from from;
+	struct reply_route route;
+	struct oap_verdict verdict; /* reasons borrow from bytes */
+	enum root_source root_source;
+	uint64_t root_seq;
+	uint8_t bytes[];
+};
+
+/* A freeze asked over the control socket, or a revocation of kms. */
+struct control_ask {
+	struct control_ask *next;
+	struct oap_from from;
+	uint8_t kind, scope;
+	uint64_t after_seq;
+	enum err status;
+	char value[VERB_NAME_BYTES_MAX + 1];
+	size_t value_bytes;
+	char reason[VERB_TEXT_BYTES_MAX + 1];
+	char actor[VERB_NAME_BYTES_MAX + 1];
+};
+
+enum batch_state { BATCH_FREE, BATCH_OPEN, BATCH_IN_FLIGHT };
+
+struct batch {
+	enum batch_state state;
+	uint64_t no;
+	uint64_t first_seq, entry_count;
+	struct instant sent_at;
+	struct answer *answers, **answers_last;
+	struct control_ask *controls;
+	uint8_t *records; /* owned, BATCH_BYTES_MAX */
+	size_t records_bytes;
+};
+
+struct commit {
+	uint64_t first_seq, last_seq;
+	struct hash root;
+};
+
+struct grant_key {
+	uint32_t generation; /* of kms; 0: none */
+	struct hash key;
+};
+
+struct sequencer {
+	struct worker *worker;
+	struct memory memory;
+	struct ledger *ledger; /* NULL until the committer streams */
+	struct ledger_limits limits;
+	enum worker_phase phase;
+	bool state_loaded; /* rows are in, entries are being replayed */
+	bool draining;
+	bool disk_pressure;
+
+	uint64_t fence, size, low_water, batch_ts_unix_ms;
+	uint64_t replayed;
+	struct hash root; /* of the newest commit */
+	struct id128 node_hash;
+	struct commit recent[RECENT_COMMITS];
+	size_t recent_next;
+
+	struct grant_key keys[2]; /* the newest, and the one before: its grants are still out */
+
+	struct request_list waiting, parked;
+	struct control_ask *controls, **controls_last;
+	uint64_t fetch_last;
+
+	struct batch batches[BATCH_SLOTS];
+	uint64_t batch_no_last;
+	size_t in_flight;
+
+	/* scratch of one batch; engine.batch_max_entries of each, and one request more */
+	struct draft *drafts;
+	struct ledger_result *results;
+	size_t scratch_entries;
+	ev_timer tick;
+};
+
+extern const struct oap_handlers sequencer_handlers;
+extern const struct sandbox_policy sequencer_sandbox;
+void sequencer_open(void *self, struct worker *worker);
+void sequencer_ready(void *self, struct worker *worker);
+void sequencer_turn(void *self);
+void sequencer_link_up(void *self, const struct oap_from *whom);
+void sequencer_link_lost(void *self, const struct oap_from *whom);
+void sequencer_drain(void *self, uint64_t deadline_mono_ms);
+
+/* requests.c */
+void requests_init(struct request_list *list);
+void requests_append(struct request_list *list, struct request *request);
+void requests_prepend(struct request_list *list, struct request *request);
+struct request *requests_take(struct request_list *list);
+MUST_CHECK enum err requests_accept(
+	struct sequencer *self, const struct oap_from *from, const struct oap_submit *msg);
+void requests_park(struct sequencer *self, struct request *request);
+void requests_fetch_due(struct sequencer *self); /* asks archive for what is not yet asked */
+MUST_CHECK enum err requests_on_rows(
+	struct sequencer *self, const struct oap_from *from, const struct oap_rows *msg);
+void requests_archive_lost(struct sequencer *self);
+void requests_drop_late(struct sequencer *self);
+void requests_refuse_all(struct sequencer *self, enum detail detail);
+void requests_destroy(struct request *request);
+/* The row of that seq, from batches in flight or from what was fetched; false: not at hand. */
+bool requests_row(void *owner, uint64_t seq, struct ledger_row *ret_row);
+/* The root of the commit that carried a fetched row. */
+bool requests_root_of(const struct request *request, uint64_t seq, struct hash *ret_root);
+
+/* batches.c */
+bool batches_due(const struct sequencer *self);
+void batches_form(struct sequencer *self, uint32_t chunks_min);
+void batches_idle(struct sequencer *self);
+MUST_CHECK enum err batches_on_committed(struct sequencer *self, const struct oap_committed *msg);
+void batches_fail_all(struct sequencer *self, enum detail detail);
+uint64_t batches_oldest_ms(const struct sequencer *self);
+
+/* answers.c */
+void answers_refuse(struct sequencer *self, struct request *request, enum detail detail);
+struct answer *answers_create(const struct request *request, const struct ledger_verdict *verdict,
+	const struct ledger_result *results, const struct draft *drafts);
+void answers_send(struct sequencer *self, struct answer *answer);
+
+/* controls.c */
+MUST_CHECK enum err controls_govern(
+	struct sequencer *self, const struct oap_from *from, const struct oap_govern *msg);
+MUST_CHECK enum err controls_revoke(
+	struct sequencer *self, const struct oap_from *from, const struct oap_revoked *msg);
+void controls_apply(struct sequencer *self, struct batch *batch, struct byte_writer *out);
+void controls_answer(struct sequencer *self, struct control_ask *asks, enum err status);
+
+/* state.c */
+MUST_CHECK enum err state_begin(struct sequencer *self, const struct oap_state_begin *msg);
+MUST_CHECK enum err state_piece(struct sequencer *self, const struct oap_state_piece *msg);
+MUST_CHECK enum err state_end(struct sequencer *self, const struct oap_state_end *msg);
+void state_report(struct sequencer *self, enum worker_phase phase, const char *text);
+
+#endif
