@@ -83,6 +83,7 @@ struct ledger *ledger_create(const struct memory *memory, const struct ledger_li
 	}
 	ledger->asset_count = 1; /* "", of the nonce lanes */
 	ledger->assets[0].issuance = LEDGER_NONE;
+	table_insert(&ledger->asset_table, ledger_fingerprint(ledger, NULL, 0), 1);
 	return ledger;
 }
 
@@ -446,15 +447,6 @@ void ledger_admit(struct ledger *ledger, const struct ledger_request *request,
 	}
 	verdict.wait_seq = ledger->next_seq - 1;
 	*ret_verdict = verdict;
-}
-
-uint16_t ledger_verdict_status(const struct ledger_verdict *verdict)
-{
-	if (verdict->refused_count == 0) {
-		return 200;
-	}
-	return verdict->accepted_count > 0 ? 207
-					   : reason_status(detail_reason(verdict->first_refusal));
 }
 
 /* ---- questions ---- */

@@ -7,6 +7,7 @@
 
 #include "common/check.h"
 #include "common/errors.h"
+#include "common/reasons.h"
 #include "common/types.h"
 #include "core/batch.h"
 #include "core/draft.h"
@@ -180,7 +181,14 @@ struct ledger_verdict {
 };
 
 /* The HTTP status: 200, 207, or that of the first refusal. */
-uint16_t ledger_verdict_status(const struct ledger_verdict *verdict);
+static inline uint16_t ledger_verdict_status(const struct ledger_verdict *verdict)
+{
+	if (verdict->refused_count == 0) {
+		return 200;
+	}
+	return verdict->accepted_count > 0 ? 207
+					   : reason_status(detail_reason(verdict->first_refusal));
+}
 
 /* Up to seq_max candidates of the request that request->row does not have; 0 = admit will not
  * park it for now. */
