@@ -251,8 +251,9 @@ static bool root_peek(struct verify *verify, uint64_t seq, const struct schema_r
 		err = reader_roots_since(
 			verify->reader, seq - 1, verify->roots, ROOTS_AHEAD, &verify->root_count);
 		if (err != ERR_OK || verify->root_count == 0) {
-			return judge(verify, err == ERR_OK ? ERR_NOT_FOUND : err, VERIFY_ROOT, seq,
+			(void)judge(verify, err == ERR_OK ? ERR_NOT_FOUND : err, VERIFY_ROOT, seq,
 				"the row of the commit that carries this entry is damaged or gone");
+			return false;
 		}
 	}
 	*ret_root = &verify->roots[verify->root_next];
