@@ -27,8 +27,8 @@ static enum err answer(struct supervisor *self, const struct oap_from *from, enu
 	return ERR_OK;
 }
 
-static enum err answer_text(struct supervisor *self, const struct oap_from *from, enum err status,
-	const char *text)
+static enum err answer_text(
+	struct supervisor *self, const struct oap_from *from, enum err status, const char *text)
 {
 	return answer(self, from, status, 0, (struct slice){ (const uint8_t *)text, strlen(text) });
 }
@@ -84,8 +84,8 @@ static enum err on_mint(void *self, const struct oap_from *from, const struct oa
 	uint64_t id = remember(supervisor, from);
 	struct oap_cap_mint ask = { .caveats = msg->caveats };
 
-	if (id == 0
-		|| oap_send_cap_mint(worker_peer(supervisor, PROCESS_KMS), id, &ask) != ERR_OK) {
+	if (id == 0 ||
+		oap_send_cap_mint(worker_peer(supervisor, PROCESS_KMS), id, &ask) != ERR_OK) {
 		return not_there(supervisor, from, id, "kms is not there right now; try again");
 	}
 	return ERR_OK;
@@ -97,8 +97,8 @@ static enum err on_revoke(void *self, const struct oap_from *from, const struct 
 	uint64_t id = remember(supervisor, from);
 	struct oap_cap_revoke ask = { .kid = msg->kid, .capability = msg->capability };
 
-	if (id == 0
-		|| oap_send_cap_revoke(worker_peer(supervisor, PROCESS_KMS), id, &ask) != ERR_OK) {
+	if (id == 0 ||
+		oap_send_cap_revoke(worker_peer(supervisor, PROCESS_KMS), id, &ask) != ERR_OK) {
 		return not_there(supervisor, from, id, "kms is not there right now; try again");
 	}
 	return ERR_OK;
@@ -110,8 +110,8 @@ static enum err on_list(void *self, const struct oap_from *from, const struct oa
 	uint64_t id = remember(supervisor, from);
 	struct oap_cap_list ask = { .after = msg->after };
 
-	if (id == 0
-		|| oap_send_cap_list(worker_peer(supervisor, PROCESS_KMS), id, &ask) != ERR_OK) {
+	if (id == 0 ||
+		oap_send_cap_list(worker_peer(supervisor, PROCESS_KMS), id, &ask) != ERR_OK) {
 		return not_there(supervisor, from, id, "kms is not there right now; try again");
 	}
 	return ERR_OK;
@@ -129,9 +129,8 @@ static enum err on_govern(void *self, const struct oap_from *from, const struct 
 		.actor = msg->actor,
 	};
 
-	if (id == 0
-		|| oap_send_govern(worker_peer(supervisor, PROCESS_SEQUENCER), id, &ask)
-			!= ERR_OK) {
+	if (id == 0 ||
+		oap_send_govern(worker_peer(supervisor, PROCESS_SEQUENCER), id, &ask) != ERR_OK) {
 		return not_there(
 			supervisor, from, id, "the sequencer is not there right now; try again");
 	}

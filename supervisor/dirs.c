@@ -62,8 +62,8 @@ static bool prepare_dir(const struct supervisor *self, const struct wanted_dir *
 	return true;
 }
 
-static bool prepare_below(const struct supervisor *self, const char *name, mode_t mode,
-	enum process owner, gid_t gid)
+static bool prepare_below(
+	const struct supervisor *self, const char *name, mode_t mode, enum process owner, gid_t gid)
 {
 	char path[CONFIG_TEXT_BYTES_MAX + 32];
 	struct wanted_dir wanted = { path, self->privileged ? mode : 0700, self->uids[owner], gid };
@@ -78,10 +78,9 @@ bool dirs_prepare(struct supervisor *self)
 	struct wanted_dir data = { self->config.node_data_dir, data_mode, geteuid(), getegid() };
 	struct wanted_dir run = { self->config.node_run_dir, data_mode, geteuid(), getegid() };
 
-	return prepare_dir(self, &data) && prepare_dir(self, &run)
-		&& prepare_below(self, "store", 02750, PROCESS_COMMITTER, self->store_gid)
-		&& prepare_below(
-			self, "keys", 0700, PROCESS_KMS, self->gids[PROCESS_KMS]);
+	return prepare_dir(self, &data) && prepare_dir(self, &run) &&
+	       prepare_below(self, "store", 02750, PROCESS_COMMITTER, self->store_gid) &&
+	       prepare_below(self, "keys", 0700, PROCESS_KMS, self->gids[PROCESS_KMS]);
 }
 
 bool dirs_lock(struct supervisor *self)
@@ -90,10 +89,10 @@ bool dirs_lock(struct supervisor *self)
 	enum err err = lock_take(self->config.node_data_dir, &self->lock_fd, &why);
 
 	if (err != ERR_OK) {
-		log_event(LOG_START_FAILED,
-			&(struct log_fields){ .path = self->config.node_data_dir,
-				.fault = err,
-				.text = why.text });
+		log_event(
+			LOG_START_FAILED, &(struct log_fields){ .path = self->config.node_data_dir,
+						  .fault = err,
+						  .text = why.text });
 		return false;
 	}
 	return true;

@@ -55,8 +55,8 @@ static void dismiss_drained(struct supervisor *self)
 		struct child *child = &self->children[i];
 		if (child->drained && child->state == CHILD_UP) {
 			child->state = CHILD_ENDING;
-			peer_destroy(mesh_peer_of(&self->mesh, child->process, child->instance,
-				child->generation));
+			peer_destroy(mesh_peer_of(
+				&self->mesh, child->process, child->instance, child->generation));
 		}
 	}
 }

@@ -30,8 +30,8 @@
 struct child *supervisor_child(struct supervisor *self, unsigned process, unsigned instance)
 {
 	for (size_t i = 0; i < self->child_count; i++) {
-		if (self->children[i].process == process
-			&& self->children[i].instance == instance) {
+		if (self->children[i].process == process &&
+			self->children[i].instance == instance) {
 			return &self->children[i];
 		}
 	}
@@ -94,8 +94,8 @@ void life_start_due(struct supervisor *self)
 	}
 	for (size_t i = 0; i < self->child_count; i++) {
 		struct child *child = &self->children[i];
-		if (child->wanted && child->state == CHILD_ABSENT
-			&& has_been_ready(self, process_plan(child->process)->after)) {
+		if (child->wanted && child->state == CHILD_ABSENT &&
+			has_been_ready(self, process_plan(child->process)->after)) {
 			spawn_child(child);
 		}
 	}
@@ -153,8 +153,8 @@ static void link_all(struct child *child)
 
 	for (size_t i = 0; i < self->child_count; i++) {
 		struct child *other = &self->children[i];
-		if (other != child && other->state == CHILD_UP
-			&& links_exist(child->process, other->process)) {
+		if (other != child && other->state == CHILD_UP &&
+			links_exist(child->process, other->process)) {
 			link_ends(child, other);
 		}
 	}
@@ -357,8 +357,8 @@ static size_t recent_deaths(const struct child *child)
 	struct instant now = clock_now();
 	size_t count = 0;
 
-	while (count < child->death_count
-		&& !instant_reached(
+	while (count < child->death_count &&
+		!instant_reached(
 			instant_after(child->deaths[count], duration_ms(DEATHS_WINDOW_MS)), now)) {
 		count++;
 	}
@@ -409,8 +409,8 @@ static void wake_partners(struct child *child)
 
 	for (size_t i = 0; i < self->child_count; i++) {
 		struct child *other = &self->children[i];
-		if ((partners >> other->process & 1u) != 0 && other->state == CHILD_WAITING
-			&& !ev_is_active(&other->restart)) {
+		if ((partners >> other->process & 1u) != 0 && other->state == CHILD_WAITING &&
+			!ev_is_active(&other->restart)) {
 			life_on_restart(self->loop, &other->restart, 0);
 		}
 	}
@@ -420,8 +420,8 @@ static void describe_exit(int status, char *text, size_t text_bytes)
 {
 	if (WIFSIGNALED(status)) {
 		snprintf(text, text_bytes, "signal %d (%s)%s", WTERMSIG(status),
-			sigabbrev_np(WTERMSIG(status)) != NULL ? sigabbrev_np(WTERMSIG(status)) :
-								 "?",
+			sigabbrev_np(WTERMSIG(status)) != NULL ? sigabbrev_np(WTERMSIG(status))
+							       : "?",
 			WTERMSIG(status) == SIGSYS ? ", a forbidden syscall" : "");
 		return;
 	}
@@ -506,8 +506,8 @@ void life_accuse(struct supervisor *self, const struct oap_from *from, enum err 
 	if (child == NULL) {
 		return;
 	}
-	snprintf(why, sizeof why, "sent the supervisor a %s that is %s",
-		oap_verb_name(from->verb), err_name(err));
+	snprintf(why, sizeof why, "sent the supervisor a %s that is %s", oap_verb_name(from->verb),
+		err_name(err));
 	metrics_inc(METRIC_ACCUSATIONS, child->process);
 	life_kill(child, why);
 }
@@ -520,8 +520,8 @@ static void check_silence(struct child *child, struct instant now)
 	uint32_t own_ms = process_plan(child->process)->silent_ms_max;
 	int64_t silent_ms_max = own_ms > 0 ? own_ms : config->node_ping_timeout_ms;
 
-	if (child->state != CHILD_UP
-		|| instant_since(child->heard_at, now).us <= silent_ms_max * 1000) {
+	if (child->state != CHILD_UP ||
+		instant_since(child->heard_at, now).us <= silent_ms_max * 1000) {
 		return;
 	}
 	struct log_fields fields = about(child);
@@ -533,8 +533,8 @@ void life_tick(struct supervisor *self)
 {
 	struct instant now = clock_now();
 	int64_t expected_us = self->config.node_ping_timeout_ms * 1000 / PINGS_PER_TIMEOUT;
-	bool we_were_late = instant_since(self->tick_at, now).us
-		> expected_us + OWN_LATENESS_MS_MAX * 1000;
+	bool we_were_late =
+		instant_since(self->tick_at, now).us > expected_us + OWN_LATENESS_MS_MAX * 1000;
 
 	self->tick_at = now;
 	for (size_t i = 0; i < self->child_count; i++) {
@@ -550,8 +550,8 @@ void life_tick(struct supervisor *self)
 		} else {
 			check_silence(child, now);
 		}
-		(void)!oap_send_ping(mesh_peer_of(&self->mesh, child->process,
-					     child->instance, child->generation),
+		(void)!oap_send_ping(mesh_peer_of(&self->mesh, child->process, child->instance,
+					     child->generation),
 			0, &ping);
 	}
 	readiness_update(self);

@@ -116,8 +116,8 @@ int listen_unix(const char *path, unsigned mode, gid_t gid)
 	if (gid != (gid_t)-1 && chown(sockaddr.sun_path, (uid_t)-1, gid) == -1) {
 		return refuse(fd, path, "the socket cannot be given to its group");
 	}
-	if (chmod(sockaddr.sun_path, mode) == -1 || listen(fd, LISTEN_BACKLOG) == -1
-		|| rename(sockaddr.sun_path, path) == -1) {
+	if (chmod(sockaddr.sun_path, mode) == -1 || listen(fd, LISTEN_BACKLOG) == -1 ||
+		rename(sockaddr.sun_path, path) == -1) {
 		return refuse(fd, path, "cannot listen");
 	}
 	log_event(LOG_LISTENER_OPENED, &(struct log_fields){ .path = path });

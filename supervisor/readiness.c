@@ -25,8 +25,8 @@ __attribute__((format(printf, 2, 3))) static void add_reason(
 		reasons->used += 2;
 	}
 	va_start(arguments, format);
-	written = vsnprintf(reasons->text + reasons->used, reasons->bytes - reasons->used, format,
-		arguments);
+	written = vsnprintf(
+		reasons->text + reasons->used, reasons->bytes - reasons->used, format, arguments);
 	va_end(arguments);
 	if (written > 0) {
 		size_t room = reasons->bytes - reasons->used - 1;
@@ -109,9 +109,9 @@ static void compute(struct supervisor *self, struct oap_readiness *ret, struct r
 		add_reason(reasons, "committer_lag");
 	}
 	bool crashing = any_degraded(self, reasons);
-	ret->ready = !ret->draining && ret->kms_ready && ret->committer_ready
-		&& ret->sequencer_ready && ret->archive_ready && ret->prevalidator_ready
-		&& !ret->safe_mode && !lagging;
+	ret->ready = !ret->draining && ret->kms_ready && ret->committer_ready &&
+		     ret->sequencer_ready && ret->archive_ready && ret->prevalidator_ready &&
+		     !ret->safe_mode && !lagging;
 	ret->degraded = !ret->ready || crashing;
 	ret->reason = (struct slice){ (const uint8_t *)reasons->text, reasons->used };
 }
@@ -134,21 +134,20 @@ void readiness_tell(struct supervisor *self, struct child *edge)
 	if (edge->process != PROCESS_ADMIN && edge->process != PROCESS_INGRESS) {
 		return;
 	}
-	(void)!oap_send_readiness(mesh_peer_of(&self->mesh, edge->process, edge->instance,
-					  edge->generation),
-		0, &self->readiness);
+	(void)!oap_send_readiness(
+		mesh_peer_of(&self->mesh, edge->process, edge->instance, edge->generation), 0,
+		&self->readiness);
 }
 
 static bool is_same(const struct oap_readiness *a, const struct oap_readiness *b)
 {
-	return a->ready == b->ready && a->degraded == b->degraded && a->draining == b->draining
-		&& a->safe_mode == b->safe_mode && a->kms_ready == b->kms_ready
-		&& a->sequencer_ready == b->sequencer_ready
-		&& a->committer_ready == b->committer_ready
-		&& a->archive_ready == b->archive_ready
-		&& a->prevalidator_ready == b->prevalidator_ready && a->lag_ms == b->lag_ms
-		&& a->reason.bytes_count == b->reason.bytes_count
-		&& memcmp(a->reason.bytes, b->reason.bytes, a->reason.bytes_count) == 0;
+	return a->ready == b->ready && a->degraded == b->degraded && a->draining == b->draining &&
+	       a->safe_mode == b->safe_mode && a->kms_ready == b->kms_ready &&
+	       a->sequencer_ready == b->sequencer_ready &&
+	       a->committer_ready == b->committer_ready && a->archive_ready == b->archive_ready &&
+	       a->prevalidator_ready == b->prevalidator_ready && a->lag_ms == b->lag_ms &&
+	       a->reason.bytes_count == b->reason.bytes_count &&
+	       memcmp(a->reason.bytes, b->reason.bytes, a->reason.bytes_count) == 0;
 }
 
 void readiness_update(struct supervisor *self)

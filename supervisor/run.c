@@ -5,8 +5,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/log.h"
@@ -87,8 +87,7 @@ static void watch_signal(struct supervisor *self, ev_signal *watcher, int signum
 
 static void watch_all(struct supervisor *self)
 {
-	double interval_s =
-		(double)self->config.node_ping_timeout_ms / 1000.0 / TICKS_PER_TIMEOUT;
+	double interval_s = (double)self->config.node_ping_timeout_ms / 1000.0 / TICKS_PER_TIMEOUT;
 
 	signal(SIGPIPE, SIG_IGN);
 	watch_signal(self, &self->on_term, SIGTERM, on_stop);
@@ -122,21 +121,20 @@ static bool start(struct supervisor *self)
 	struct mesh_hooks hooks = { .lost = on_lost, .accuse = on_accuse };
 
 	self->loop = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
-	if (self->loop == NULL
-		|| !mesh_init(&self->mesh, self->loop, PROCESS_SUPERVISOR, self, hooks)
-		|| !logs_open(self)) {
+	if (self->loop == NULL ||
+		!mesh_init(&self->mesh, self->loop, PROCESS_SUPERVISOR, self, hooks) ||
+		!logs_open(self)) {
 		return false;
 	}
 	log_event(LOG_STARTED, &(struct log_fields){ .text = version_semver });
 	if (metrics_create((struct process_id){ PROCESS_SUPERVISOR, 0 }, &self->own_page_fd,
-		    &self->own_page_reader_fd, &self->own_page)
-		!= ERR_OK) {
+		    &self->own_page_reader_fd, &self->own_page) != ERR_OK) {
 		return false;
 	}
 	metrics_use(self->own_page);
-	if (!spawn_identities(self) || !dirs_prepare(self) || !dirs_lock(self)
-		|| !spawn_open_executables(self) || !spawn_plan_children(self)
-		|| !open_listeners(self) || !control_open(self)) {
+	if (!spawn_identities(self) || !dirs_prepare(self) || !dirs_lock(self) ||
+		!spawn_open_executables(self) || !spawn_plan_children(self) ||
+		!open_listeners(self) || !control_open(self)) {
 		return false;
 	}
 	watch_all(self);

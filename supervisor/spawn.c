@@ -66,10 +66,12 @@ static bool identity_by_name(struct supervisor *self, unsigned process)
 	errno = 0;
 	user = getpwnam(name);
 	if (user == NULL) {
-		log_event(LOG_START_FAILED,
-			&(struct log_fields){ .about = process, .key = "node.uid_base", .text =
-				"the user of this role does not exist: install the package's "
-				"sysusers file, or set node.uid_base" });
+		log_event(
+			LOG_START_FAILED, &(struct log_fields){ .about = process,
+						  .key = "node.uid_base",
+						  .text = "the user of this role does not exist: "
+							  "install the package's "
+							  "sysusers file, or set node.uid_base" });
 		return false;
 	}
 	self->uids[process] = user->pw_uid;
@@ -161,8 +163,7 @@ bool spawn_plan_children(struct supervisor *self)
 			continue;
 		}
 		for (unsigned i = 0; i < wanted_instances(self, process); i++) {
-			if (!init_child(
-				    self, &self->children[self->child_count++], process, i)) {
+			if (!init_child(self, &self->children[self->child_count++], process, i)) {
 				return refuse("", "no metrics page");
 			}
 		}
@@ -308,8 +309,8 @@ static void send_setup(struct child *child, struct peer *peer, int log_fd)
 	struct supervisor *self = child->supervisor;
 	static uint8_t encoded[VERB_CONFIG_BYTES_MAX];
 	size_t encoded_bytes = 0;
-	enum err err = config_encode_for(&self->config, child->process, encoded,
-		sizeof encoded, &encoded_bytes);
+	enum err err = config_encode_for(
+		&self->config, child->process, encoded, sizeof encoded, &encoded_bytes);
 
 	assert(err == ERR_OK); /* the bound of the frame is above the table's */
 	struct oap_setup_config config = { .config = { encoded, encoded_bytes } };
@@ -340,8 +341,8 @@ static void watch(struct child *child, int control_fd, int log_write_fd)
 		.control_self = self,
 	};
 	const struct process_plan *role = process_plan(child->process);
-	int64_t limit_ms = role->silent_ms_max > 0 ? role->silent_ms_max :
-						     self->config.node_ready_timeout_ms;
+	int64_t limit_ms =
+		role->silent_ms_max > 0 ? role->silent_ms_max : self->config.node_ready_timeout_ms;
 	struct peer *peer = peer_create(&self->mesh, &plan);
 
 	assert(peer != NULL); /* a supervisor without memory for a socket cannot go on */
@@ -358,16 +359,15 @@ void spawn_child(struct child *child)
 	int control[2] = { -1, -1 }, log_pipe[2] = { -1, -1 }, err_pipe[2] = { -1, -1 };
 	pid_t supervisor_pid = getpid();
 
-	if (!make_control_pair(control) || pipe2(log_pipe, O_CLOEXEC | O_NONBLOCK) == -1
-		|| pipe2(err_pipe, O_CLOEXEC | O_NONBLOCK) == -1) {
+	if (!make_control_pair(control) || pipe2(log_pipe, O_CLOEXEC | O_NONBLOCK) == -1 ||
+		pipe2(err_pipe, O_CLOEXEC | O_NONBLOCK) == -1) {
 		(void)refuse("", "no pipes for a worker");
 		abort(); /* nothing of the node can be trusted to restart any more */
 	}
 	child->generation = ++self->generation_last;
 	child->pid = fork();
 	if (child->pid == 0) {
-		become_worker(child,
-			(struct birth_fds){ control[1], log_pipe[1], err_pipe[1] },
+		become_worker(child, (struct birth_fds){ control[1], log_pipe[1], err_pipe[1] },
 			supervisor_pid);
 	}
 	close(control[1]);
@@ -384,9 +384,8 @@ void spawn_child(struct child *child)
 	metrics_begin(child->page, (uint32_t)child->pid, child->started_at);
 	logs_attach(child, log_pipe[0], err_pipe[0]);
 	watch(child, control[0], log_pipe[1]);
-	log_event(LOG_WORKER_STARTED,
-		&(struct log_fields){ .about = child->process,
-			.instance_of = child->instance,
-			.pid_of = (uint64_t)child->pid,
-			.generation = child->generation });
+	log_event(LOG_WORKER_STARTED, &(struct log_fields){ .about = child->process,
+					      .instance_of = child->instance,
+					      .pid_of = (uint64_t)child->pid,
+					      .generation = child->generation });
 }

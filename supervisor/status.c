@@ -78,7 +78,8 @@ static void write_deaths(struct json_out *out, const struct supervisor *self)
 
 	json_out_array_begin(out);
 	for (uint64_t i = 0; i < kept; i++) {
-		const struct death *death = &self->deaths[(self->death_total - 1 - i) % DEATHS_KEPT];
+		const struct death *death =
+			&self->deaths[(self->death_total - 1 - i) % DEATHS_KEPT];
 		json_out_object_begin(out);
 		key_u64(out, "ts_ms", (uint64_t)death->unix_ms);
 		key_text(out, "role", process_name(death->who.process));
