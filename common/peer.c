@@ -35,7 +35,7 @@ struct peer {
 	int fd; /* owned */
 	unsigned process, instance;
 	uint32_t generation;
-	bool passes_fds, dirty, broken, accused, dispatching, doomed;
+	bool passes_fds, takes_fds, dirty, broken, overrun, accused, dispatching, doomed;
 
 	struct link_window credit;    /* left for us to spend */
 	struct link_window window;    /* the whole of it */
@@ -91,10 +91,19 @@ static struct oap_from from_of(const struct peer *peer)
 	};
 }
 
+/* From now on nothing that it says is looked at; the supervisor decides who ends. We go on
+ * reading, so that its end is seen and what is under way on the link can be failed. */
+static void accuse(struct peer *peer, const struct oap_from *from, enum err err)
+{
+	peer->accused = true;
+	peer->mesh->hooks.accuse(peer->mesh->self, from, err);
+}
+
 /* --- writing --- */
 
-/* Room for one more frame, contiguous. What is waiting moves to the front when that helps,
- * else the buffer doubles. */
+/* Room for one more frame, contiguous; NULL when the queue is at its end. What is waiting moves
+ * to the front; the buffer doubles while more than half of it would be waiting, so that each
+ * byte is moved at most once for each that left. */
 static uint8_t *out_reserve(struct peer *peer, size_t bytes_count)
 {
 	size_t waiting = peer->out_tail - peer->out_head;
@@ -104,22 +113,34 @@ static uint8_t *out_reserve(struct peer *peer, size_t bytes_count)
 	if (bytes_count <= peer->out_capacity - peer->out_tail) {
 		return peer->out + peer->out_tail;
 	}
-	if (waiting > 0) {
-		memmove(peer->out, peer->out + peer->out_head, waiting);
+	if (waiting + bytes_count > PEER_QUEUE_BYTES_MAX) {
+		return NULL;
 	}
-	peer->out_head = 0;
-	peer->out_tail = waiting;
-	while (capacity - waiting < bytes_count) {
+	while (capacity / 2 < waiting + bytes_count && capacity < PEER_QUEUE_BYTES_MAX) {
 		capacity *= 2;
 	}
-	assert(capacity <= PEER_QUEUE_BYTES_MAX); /* the windows bound it */
 	if (capacity != peer->out_capacity) {
 		grown = realloc(peer->out, capacity);
-		assert(grown != NULL); /* RLIMIT_DATA is planned with the queues in it */
+		if (grown == NULL) {
+			return NULL;
+		}
 		peer->out = grown;
 		peer->out_capacity = capacity;
 	}
+	memmove(peer->out, peer->out + peer->out_head, waiting);
+	peer->out_head = 0;
+	peer->out_tail = waiting;
 	return peer->out + peer->out_tail;
+}
+
+/* A reader that takes nothing while what it asked for piles up: answers of three roles meet in
+ * one edge, so its own windows don't bound that. It is told on at the end of the turn, not
+ * here, where the caller still holds the peer. */
+static void overrun(struct peer *peer)
+{
+	peer->overrun = true;
+	peer->broken = true;
+	mark_dirty(peer);
 }
 
 /* Attaches the fd whose frame starts at the head, if any; *ret_limit is how far this write may
@@ -203,16 +224,17 @@ static void flush(struct peer *peer)
 	peer->out_tail = 0;
 }
 
+/* A client on the control socket needs none: the answer itself says that we are done. */
 static void put_credit(struct peer *peer)
 {
 	struct oap_credit credit = { peer->owed.requests, peer->owed.bytes };
 
-	if (credit.requests == 0 && credit.bytes == 0) {
-		return;
-	}
 	peer->owed = (struct link_window){ 0, 0 };
-	enum err err = oap_send_credit(peer, 0, &credit);
-	assert(err == ERR_OK); /* control verbs need no credit */
+	if (credit.requests > 0 &&
+		oap_route_allows(OAP_CREDIT, peer->mesh->process, peer->process)) {
+		/* It fails only when the link is over, and then nobody counts any more. */
+		(void)!oap_send_credit(peer, 0, &credit);
+	}
 }
 
 void mesh_flush(struct mesh *mesh)
@@ -224,6 +246,10 @@ void mesh_flush(struct mesh *mesh)
 		unmark_dirty(peer);
 		if (!ev_is_active(&peer->writable)) {
 			flush(peer);
+		}
+		if (peer->overrun && !peer->accused) {
+			struct oap_from from = from_of(peer);
+			accuse(peer, &from, ERR_TOO_LARGE); /* may end the peer */
 		}
 	}
 }
@@ -268,14 +294,19 @@ static enum err send_frame(struct peer *peer, unsigned verb, enum oap_kind kind,
 	if (peer == NULL || peer->broken) {
 		return ERR_STALE;
 	}
+	assert(oap_route_allows(verb, peer->mesh->process, peer->process));
+	if (kind == OAP_KIND_REQUEST && !peer_has_credit(peer, payload_bytes)) {
+		return ERR_BUSY;
+	}
+	frame = out_reserve(peer, FRAME_HEAD_BYTES + payload_bytes);
+	if (frame == NULL) {
+		overrun(peer);
+		return ERR_STALE;
+	}
 	if (kind == OAP_KIND_REQUEST) {
-		if (!peer_has_credit(peer, payload_bytes)) {
-			return ERR_BUSY;
-		}
 		peer->credit.requests--;
 		peer->credit.bytes -= (uint32_t)payload_bytes;
 	}
-	frame = out_reserve(peer, FRAME_HEAD_BYTES + payload_bytes);
 	frame_encode(&head, frame);
 	out = byte_writer_of(frame + FRAME_HEAD_BYTES, payload_bytes);
 	bool encoded = encode(&out, msg);
@@ -308,49 +339,48 @@ OAP_VERBS(AS_BYTES)
 OAP_VERBS(AS_SEND)
 #undef AS_SEND
 
-static void attach_fd(struct peer *peer, uint64_t at, int fd)
+/* The next frame takes `fd` along; false when the peer is gone, or took none for so long that
+ * as many as it can ever be handed are waiting. */
+static bool attach_fd(struct peer *peer, int fd)
 {
+	if (peer == NULL || peer->broken) {
+		return false;
+	}
 	assert(peer->passes_fds);
-	assert(peer->fds_out_count < PEER_FDS_MAX);
-	peer->fds_out[peer->fds_out_count++] = (struct waiting_fd){ .at = at, .fd = fd };
-}
-
-static uint64_t position_next(const struct peer *peer)
-{
-	return peer->out_position + (peer->out_tail - peer->out_head);
+	if (peer->fds_out_count == PEER_FDS_MAX) {
+		overrun(peer);
+		return false;
+	}
+	peer->fds_out[peer->fds_out_count++] = (struct waiting_fd){
+		.at = peer->out_position + (peer->out_tail - peer->out_head),
+		.fd = fd,
+	};
+	return true;
 }
 
 enum err peer_send_setup_fd(struct peer *peer, const struct oap_setup_fd *msg, int fd)
 {
-	uint64_t at = peer == NULL ? 0 : position_next(peer);
-	enum err err = oap_send_setup_fd(peer, 0, msg);
-
-	if (err != ERR_OK) {
+	if (!attach_fd(peer, fd)) {
 		close(fd);
-		return err;
+		return ERR_STALE;
 	}
-	attach_fd(peer, at, fd);
-	return ERR_OK;
+	return oap_send_setup_fd(peer, 0, msg);
 }
 
 enum err peer_send_link(struct peer *peer, const struct oap_link *msg, int fd)
 {
-	uint64_t at = peer == NULL ? 0 : position_next(peer);
-	enum err err = oap_send_link(peer, 0, msg);
-
-	if (err != ERR_OK) {
+	if (!attach_fd(peer, fd)) {
 		close(fd);
-		return err;
+		return ERR_STALE;
 	}
-	attach_fd(peer, at, fd);
-	return ERR_OK;
+	return oap_send_link(peer, 0, msg);
 }
 
 /* --- credit --- */
 
 bool peer_has_credit(const struct peer *peer, size_t payload_bytes)
 {
-	return peer->credit.requests > 0 && payload_bytes <= peer->credit.bytes;
+	return peer != NULL && peer->credit.requests > 0 && payload_bytes <= peer->credit.bytes;
 }
 
 bool peer_idle(const struct peer *peer)
@@ -405,11 +435,26 @@ static enum err account_request(struct peer *peer, uint32_t payload_bytes)
 
 /* --- reading --- */
 
+/* What the header alone tells: a frame that the table forbids is not waited for. Siblings set
+ * nothing that we don't: flags follow from the verb, and there are no tenants inside. */
+static enum err judge_head(const struct peer *peer, const struct frame_head *head)
+{
+	if (!oap_route_allows(head->verb, peer->process, peer->mesh->process)) {
+		return ERR_NOT_ROUTED; /* as is a verb that there is not */
+	}
+	if (head->payload_bytes > oap_verb_payload_bytes_max(head->verb)) {
+		return ERR_TOO_LARGE;
+	}
+	if (head->flags != flags_of(oap_verb_kind(head->verb)) || head->tenant_id != 0) {
+		return ERR_MALFORMED;
+	}
+	return ERR_OK;
+}
+
 static enum err dispatch(struct peer *peer, const struct oap_from *from, struct slice payload)
 {
-	if (!oap_verb_known(from->verb)) {
-		return ERR_NOT_ROUTED;
-	}
+	enum err err;
+
 	switch (oap_verb_kind(from->verb)) {
 	case OAP_KIND_CONTROL:
 		if (from->verb == OAP_CREDIT) {
@@ -420,26 +465,18 @@ static enum err dispatch(struct peer *peer, const struct oap_from *from, struct 
 		}
 		return oap_dispatch(
 			peer->control, peer->control_self, peer->mesh->process, from, payload);
-	case OAP_KIND_REQUEST: {
-		enum err err = account_request(peer, from->payload_bytes);
+	case OAP_KIND_REQUEST:
+		err = account_request(peer, from->payload_bytes);
 		if (err != ERR_OK) {
 			return err;
 		}
 		break;
-	}
 	case OAP_KIND_REPLY:
 	case OAP_KIND_EVENT:
 		break;
 	}
 	return oap_dispatch(
 		peer->handlers, peer->handlers_self, peer->mesh->process, from, payload);
-}
-
-static void accuse(struct peer *peer, const struct oap_from *from, enum err err)
-{
-	peer->accused = true; /* deaf from now on; the supervisor decides who ends */
-	ev_io_stop(peer->mesh->loop, &peer->readable);
-	peer->mesh->hooks.accuse(peer->mesh->self, from, err);
 }
 
 /* Takes one whole frame off the front; its size, or 0 when it is not all there. */
@@ -460,17 +497,17 @@ static size_t take_frame(struct peer *peer, struct slice bytes)
 	from.corr_id = head.corr_id;
 	from.verb = head.verb;
 	from.payload_bytes = head.payload_bytes;
-	if (head.payload_bytes > oap_verb_payload_bytes_max(head.verb)) {
-		accuse(peer, &from, ERR_TOO_LARGE);
-		return 0;
+	err = judge_head(peer, &head);
+	if (err == ERR_OK) {
+		if (bytes.bytes_count - FRAME_HEAD_BYTES < head.payload_bytes) {
+			return 0;
+		}
+		err = dispatch(peer, &from,
+			(struct slice){ bytes.bytes + FRAME_HEAD_BYTES, head.payload_bytes });
 	}
-	if (bytes.bytes_count - FRAME_HEAD_BYTES < head.payload_bytes) {
-		return 0;
-	}
-	err = dispatch(
-		peer, &from, (struct slice){ bytes.bytes + FRAME_HEAD_BYTES, head.payload_bytes });
-	if (err != ERR_OK) {
+	if (err != ERR_OK && !peer->doomed) {
 		accuse(peer, &from, err);
+		return 0; /* nothing after it is looked at either */
 	}
 	return FRAME_HEAD_BYTES + head.payload_bytes;
 }
@@ -499,6 +536,8 @@ static void take_frames(struct peer *peer)
  * frame that needs one takes the oldest (DESIGN-WALL.md section 3). */
 static bool keep_fds(struct peer *peer, struct msghdr *message)
 {
+	bool fit = (message->msg_flags & MSG_CTRUNC) == 0;
+
 	for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part != NULL;
 		part = CMSG_NXTHDR(message, part)) {
 		size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
@@ -506,13 +545,18 @@ static bool keep_fds(struct peer *peer, struct msghdr *message)
 		if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) {
 			continue;
 		}
-		if (count > PEER_FDS_MAX - peer->fds_in_count) {
-			return false;
+		for (size_t i = 0; i < count; i++) {
+			int fd;
+			memcpy(&fd, CMSG_DATA(part) + i * sizeof fd, sizeof fd);
+			if (peer->fds_in_count == PEER_FDS_MAX) {
+				close(fd);
+				fit = false;
+				continue;
+			}
+			peer->fds_in[peer->fds_in_count++] = fd;
 		}
-		memcpy(&peer->fds_in[peer->fds_in_count], CMSG_DATA(part), count * sizeof(int));
-		peer->fds_in_count += count;
 	}
-	return (message->msg_flags & MSG_CTRUNC) == 0;
+	return fit;
 }
 
 static ssize_t receive(struct peer *peer)
@@ -524,7 +568,7 @@ static ssize_t receive(struct peer *peer)
 	if (room > READ_BYTES) {
 		room = READ_BYTES;
 	}
-	if (!peer->passes_fds) {
+	if (!peer->takes_fds) { /* any that come along are dropped by the kernel */
 		return recv(peer->fd, to, room, MSG_DONTWAIT);
 	}
 	struct iovec part = { .iov_base = to, .iov_len = room };
@@ -546,19 +590,27 @@ static ssize_t receive(struct peer *peer)
 	return got;
 }
 
+static void leave_mesh(struct peer *peer)
+{
+	struct peer **slot = &peer->mesh->peers[peer->process][peer->instance];
+
+	if (*slot == peer) {
+		*slot = NULL;
+	}
+}
+
 static void lose(struct peer *peer)
 {
 	struct oap_from whom = from_of(peer);
-	struct mesh *mesh = peer->mesh;
 
-	mesh->peers[peer->process][peer->instance] = NULL;
-	mesh->hooks.lost(mesh->self, &whom);
+	leave_mesh(peer);
+	peer->mesh->hooks.lost(peer->mesh->self, &whom);
 	peer_destroy(peer);
 }
 
 bool peer_read(struct peer *peer)
 {
-	for (unsigned i = 0; i < READS_PER_TURN && !peer->accused; i++) {
+	for (unsigned i = 0; i < READS_PER_TURN; i++) {
 		ssize_t got = receive(peer);
 
 		if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
@@ -571,10 +623,13 @@ bool peer_read(struct peer *peer)
 		peer->in_used += (size_t)got;
 		take_frames(peer);
 		if (peer->doomed) {
-			lose(peer);
+			peer_destroy(peer);
 			return false;
 		}
-		if ((size_t)got < READ_BYTES && !peer->passes_fds) {
+		if (peer->accused) {
+			peer->in_used = 0;
+		}
+		if ((size_t)got < READ_BYTES && !peer->takes_fds) {
 			return true; /* drained: a stream gives what it has */
 		}
 	}
@@ -680,6 +735,7 @@ struct peer *peer_create(struct mesh *mesh, const struct peer_plan *plan)
 	peer->instance = plan->instance;
 	peer->generation = plan->generation;
 	peer->passes_fds = plan->passes_fds;
+	peer->takes_fds = plan->passes_fds && plan->process == PROCESS_SUPERVISOR;
 	peer->handlers = plan->handlers;
 	peer->handlers_self = plan->handlers_self;
 	peer->control = plan->control;
@@ -709,12 +765,10 @@ void peer_destroy(struct peer *peer)
 	if (peer == NULL) {
 		return;
 	}
-	if (peer->dispatching) { /* one of its own handlers asked; take_frames is above us */
+	leave_mesh(peer);
+	if (peer->dispatching) { /* one of its own handlers asked; peer_read is above us */
 		peer->doomed = true;
 		return;
-	}
-	if (peer->mesh->peers[peer->process][peer->instance] == peer) {
-		peer->mesh->peers[peer->process][peer->instance] = NULL;
 	}
 	unmark_dirty(peer);
 	if (peer->fd >= 0) { /* libev first: its epoll would keep a dup alive (FACTS.md) */

@@ -9,8 +9,11 @@
  * role's `turn` hook, then one write per link that has something to say. Frames that are sent
  * in one turn share that write, which is what makes small frames cheap.
  *
- * Nothing here blocks. A queue never overruns: requests are bounded by credit, replies by the
- * requests that they answer, and events are few; an overrun is our bug and asserted. */
+ * Nothing here blocks. Requests are bounded by credit, replies by the requests that they
+ * answer, and events are few, so a queue stays far from its end while its reader reads. One
+ * that does not read can still have answers sent to it by processes that it never asked
+ * (ingress asks a prevalidator, the sequencer answers): at the end of the queue it is accused.
+ * Or a captured ingress could fell the sequencer by keeping still. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -36,7 +39,9 @@ struct mesh_hooks {
 	/* The link is gone, with all that was under way on it. Called before the peer is freed,
 	 * and once; the peer can no longer be sent to. */
 	void (*lost)(void *self, const struct oap_from *whom);
-	/* The sender of this frame did what the table forbids. */
+	/* The sender of this frame did what the table forbids, or (verb 0, ERR_TOO_LARGE) it does
+	 * not read what it is sent. Called once; what it sends from now on is discarded, and
+	 * `lost` still follows when it ends. May destroy the peer. */
 	void (*accuse)(void *self, const struct oap_from *from, enum err err);
 	/* Once a turn, before queues are written. May be NULL. */
 	void (*turn)(void *self);
@@ -71,7 +76,7 @@ struct peer_plan {
 	unsigned process;
 	unsigned instance;
 	uint32_t generation;
-	bool passes_fds; /* fd 3 */
+	bool passes_fds; /* fd 3; only those of the supervisor are taken */
 	const struct oap_handlers *handlers;
 	const struct oap_handlers *control; /* control verbs go here; NULL: CREDIT only */
 	void *handlers_self;
@@ -80,7 +85,8 @@ struct peer_plan {
 
 /* Joins the mesh in place of an older peer of the same name, which is lost first. */
 MUST_CHECK struct peer *peer_create(struct mesh *mesh, const struct peer_plan *plan);
-void peer_destroy(struct peer *peer); /* without calling `lost`; NULL is fine */
+/* Without calling `lost`; NULL is fine, and so is a peer whose handler is running. */
+void peer_destroy(struct peer *peer);
 
 uint32_t peer_generation(const struct peer *peer);
 int peer_fd(const struct peer *peer);
@@ -92,7 +98,7 @@ int peer_take_fd(struct peer *peer);
  * worker_run calls it after poll(). */
 bool peer_read(struct peer *peer);
 
-/* Credit left towards the peer for a request with that payload. */
+/* Credit left towards the peer for a request with that payload; none towards NULL. */
 bool peer_has_credit(const struct peer *peer, size_t payload_bytes);
 bool peer_idle(const struct peer *peer); /* nothing queued, nothing asked */
 
@@ -107,7 +113,7 @@ void mesh_give_back(struct mesh *mesh, const struct oap_from *from);
 OAP_VERBS(AS_PROTOTYPE)
 #undef AS_PROTOTYPE
 
-/* SETUP_FD and LINK carry an fd, which is closed once it is written. */
+/* SETUP_FD and LINK carry an fd, which is closed once it is written, or when it cannot be. */
 MUST_CHECK enum err peer_send_setup_fd(struct peer *peer, const struct oap_setup_fd *msg, int fd);
 MUST_CHECK enum err peer_send_link(struct peer *peer, const struct oap_link *msg, int fd);
 
