@@ -11,7 +11,7 @@
 
 static enum err dir_open(const char *data_dir, int *ret_fd, struct why *why)
 {
-	int fd = open(data_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int fd = open(data_dir, O_PATH | O_DIRECTORY | O_CLOEXEC); /* to search is enough */
 
 	if (fd < 0) {
 		why_say(why, "%s: cannot open the data directory: %s", data_dir, strerror(errno));

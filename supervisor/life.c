@@ -428,6 +428,18 @@ static void describe_exit(int status, char *text, size_t text_bytes)
 	snprintf(text, text_bytes, "exit %d", WEXITSTATUS(status));
 }
 
+/* What it said before it died is still in the socket. */
+static void hear_last_words(struct child *child)
+{
+	struct mesh *mesh = &child->supervisor->mesh;
+	struct peer *peer =
+		mesh_peer_of(mesh, child->process, child->instance, child->generation);
+
+	if (peer != NULL && peer_read(peer)) {
+		peer_destroy(peer);
+	}
+}
+
 /* Only now is the old pid gone, and only now may another be forked. */
 static void on_reaped(struct child *child, int status)
 {
@@ -440,9 +452,7 @@ static void on_reaped(struct child *child, int status)
 	close(child->pidfd);
 	child->pidfd = -1;
 	logs_detach(child);
-	struct peer *peer =
-		mesh_peer_of(&self->mesh, child->process, child->instance, child->generation);
-	peer_destroy(peer);
+	hear_last_words(child);
 	control_worker_lost(self, child->process);
 	describe_exit(status, how, sizeof how);
 	if (!expected) {
