@@ -10,6 +10,7 @@
 #include "core/table.h"
 
 #define ASSETS_MAX 4096u
+#define DAY_MS     86400000
 
 enum side { SIDE_AVAILABLE, SIDE_HELD };
 
@@ -24,7 +25,9 @@ struct leg {
 struct balance {
 	u128 available;
 	u128 held;
+	u128 spent; /* on `day`, through /v1 */
 	uint64_t last_seq;
+	uint32_t day;
 	uint64_t name_offset; /* in names */
 	uint32_t asset;       /* its place in assets; 0 = nonce lanes */
 	uint8_t name_bytes;
@@ -562,8 +565,30 @@ static enum err memo_check(
 	return ERR_OK;
 }
 
+/* What counts towards an account's daily ceiling: its debits through /v1, by the UTC day of the
+ * commit. A Reverse gives nothing back. */
+static void spent_step(struct replay *replay, const struct entry *entry, int64_t batch_ts_unix_ms)
+{
+	uint32_t day = (uint32_t)(batch_ts_unix_ms / DAY_MS);
+	bool is_debit = entry->kind == ENTRY_BURN ||
+			(entry->kind == ENTRY_TRANSFER && entry->effect == EFFECT_NONE);
+	struct balance *own;
+
+	if (entry->source != SOURCE_V1 || !is_debit) {
+		return;
+	}
+	own = account_find(replay, entry->account, entry->asset);
+	if (own->day != day) {
+		own->day = day;
+		own->spent = 0;
+	}
+	if (!amount_add(own->spent, entry->amount, &own->spent)) {
+		own->spent = U128_MAX;
+	}
+}
+
 enum err replay_entry(struct replay *replay, const struct entry *entry,
-	const struct reader_entry *row, struct why *why)
+	const struct reader_entry *row, int64_t batch_ts_unix_ms, struct why *why)
 {
 	enum err err = group_step(replay, entry, why);
 
@@ -571,6 +596,7 @@ enum err replay_entry(struct replay *replay, const struct entry *entry,
 		err = move_all(replay, entry, row, why);
 	}
 	if (err == ERR_OK) {
+		spent_step(replay, entry, batch_ts_unix_ms);
 		err = claim_step(replay, entry, why);
 	}
 	if (err == ERR_OK) {
@@ -591,7 +617,8 @@ enum err replay_chunk(const struct replay *replay, const struct batch_chunk *chu
 			index < replay->balance_count ? &replay->balances[index] : NULL;
 
 		if (mine == NULL || mine->available != stored->available ||
-			mine->held != stored->held || mine->last_seq != stored->last_seq) {
+			mine->held != stored->held || mine->last_seq != stored->last_seq ||
+			mine->spent != stored->spent || mine->day != stored->day) {
 			why_say(why,
 				"account %zu in chunk %u is not what the entries up to %llu make "
 				"of it",

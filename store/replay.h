@@ -27,9 +27,9 @@ void replay_destroy(struct replay *replay);
 MUST_CHECK enum err replay_account(
 	struct replay *replay, const struct batch_account *account, struct why *why);
 
-/* Then the entries, by seq. */
+/* Then the entries, by seq, with the time of the commit that carried them. */
 MUST_CHECK enum err replay_entry(struct replay *replay, const struct entry *entry,
-	const struct reader_entry *row, struct why *why);
+	const struct reader_entry *row, int64_t batch_ts_unix_ms, struct why *why);
 /* Between the entries, where it is true at. */
 MUST_CHECK enum err replay_chunk(
 	const struct replay *replay, const struct batch_chunk *chunk, struct why *why);

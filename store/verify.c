@@ -363,6 +363,7 @@ static bool on_entry(void *context, const struct reader_entry *row)
 {
 	struct verify *verify = context;
 	const uint64_t expected_seq = verify->seq + 1;
+	const struct schema_root *root;
 	struct entry entry;
 
 	if (row->seq != expected_seq) {
@@ -372,11 +373,16 @@ static bool on_entry(void *context, const struct reader_entry *row)
 		return judge(verify, ERR_CORRUPT, VERIFY_ENTRY, expected_seq,
 			"its leaf does not decode to an entry with this seq");
 	}
+	if (!root_peek(verify, row->seq, &root)) {
+		return false;
+	}
 	if (tree_append(&verify->memory.builder, row->leaf.bytes, row->leaf.bytes_count, on_tile,
 		    verify) != ERR_OK) {
 		return false;
 	}
-	if (!judge(verify, replay_entry(verify->replay, &entry, row, &verify->result->what),
+	if (!judge(verify,
+		    replay_entry(verify->replay, &entry, row, root->batch_ts_unix_ms,
+			    &verify->result->what),
 		    VERIFY_BALANCE, row->seq, NULL) ||
 		!txid_check(verify, &entry) || !fingerprint_check(verify, &entry, row) ||
 		!root_check(verify, row->seq) || !chunks_at(verify, row->seq)) {

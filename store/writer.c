@@ -25,6 +25,10 @@
 	S(control, "INSERT INTO controls VALUES(?1, ?2, ?3)")                                     \
 	S(audit, "INSERT INTO audits VALUES(?1, ?2, ?3)")
 
+_Static_assert(BATCH_CHUNK_BYTES_MAX + 64 <= SCHEMA_SUM_BYTES_MAX &&
+		       BATCH_RECEIPT_BYTES_MAX + IDEM_ID_BYTES_MAX + 64 <= SCHEMA_SUM_BYTES_MAX,
+	"a row of ours has a sum");
+
 struct writer {
 	sqlite3 *db;                        /* borrowed */
 	uint8_t key[FINGERPRINT_KEY_BYTES]; /* of the sums */

@@ -254,6 +254,10 @@ static inline void maker_entry(struct maker *maker)
 		(void)maker_touch(maker, MAKER_ACCOUNTS + from, seq);
 		record.lane = LANE_DEBIT;
 		record.lane_nonce = (uint64_t)++maker->balances[MAKER_ACCOUNTS + from].available;
+		if (entry.effect == EFFECT_NONE) {
+			maker->balances[from].day = (uint32_t)(MAKER_TS_UNIX_MS / 86400000);
+			maker->balances[from].spent += entry.amount;
+		}
 	}
 	entry_encode(&out, &entry);
 	assert(!out.failed);
