@@ -97,6 +97,7 @@ enum log_level {
 	E(112, KEY_ROTATED, key_rotated, INFO, "key rotated")                                     \
 	E(113, CAPABILITY_MINTED, capability_minted, INFO, "capability minted")                   \
 	E(114, CAPABILITY_REVOKED, capability_revoked, INFO, "capability revoked")                \
+	E(115, KEYRING_CUT, keyring_cut, WARN, "an unfinished record was cut off the keyring")    \
 	/* The log about itself. */                                                               \
 	E(130, LOG_SUPPRESSED, log_suppressed, WARN, "too many records a second, some left out")  \
 	E(131, LOG_MALFORMED, log_malformed, ERROR, "a log record does not parse")                \

@@ -1,0 +1,390 @@
+#include "services/kms/keys.h"
+
+#include <errno.h>
+#include <sodium.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/worker.h"
+#include "core/bytes.h"
+#include "core/caveat.h"
+#include "core/hex.h"
+#include "core/macaroon.h"
+
+#define ORIGIN_PREFIX       "macronode.local/"
+#define ORIGIN_RANDOM_BYTES 8u
+
+_Static_assert(KEYS_ITEMS_MAX < UINT16_MAX, "items are numbered in 16 bits");
+_Static_assert(KEYS_SLOTS >= 2 * KEYS_ITEMS_MAX && (KEYS_SLOTS & (KEYS_SLOTS - 1)) == 0,
+	"the table stays at most half full, and a mask finds a slot");
+
+void *keys_locked_alloc(struct worker *worker, size_t bytes_count)
+{
+	void *memory = sodium_malloc(bytes_count);
+
+	/* sodium_malloc says nothing when it could not lock (FACTS.md); asking again does */
+	if (memory == NULL || sodium_mlock(memory, bytes_count) != 0) {
+		worker_fail(worker,
+			"no locked memory for secrets: %s (RLIMIT_MEMLOCK is too small)",
+			strerror(errno));
+	}
+	sodium_memzero(memory, bytes_count);
+	return memory;
+}
+
+struct slice keys_origin(const struct keys *keys)
+{
+	return (struct slice){ (const uint8_t *)keys->origin, strlen(keys->origin) };
+}
+
+/* --- looking up --- */
+
+static uint32_t slot_of(const struct id128 *capability)
+{
+	struct byte_reader in = byte_reader_of((struct slice){ capability->bytes, ID_BYTES });
+
+	return byte_get_u32(&in) & (KEYS_SLOTS - 1); /* random: it is its own hash */
+}
+
+/* The slot that has it, or the empty one where it would be. */
+static uint32_t slot_find(const struct keys *keys, const struct id128 *capability)
+{
+	uint32_t slot = slot_of(capability);
+
+	while (keys->slots[slot] != 0 &&
+		memcmp(&keys->items[keys->slots[slot] - 1].capability, capability, ID_BYTES) != 0) {
+		slot = (slot + 1) & (KEYS_SLOTS - 1);
+	}
+	return slot;
+}
+
+static bool id_is_zero(const struct id128 *id)
+{
+	static const struct id128 zero;
+
+	return memcmp(id, &zero, sizeof zero) == 0;
+}
+
+static const struct keys_item *root_item(const struct keys *keys, uint32_t kid)
+{
+	if (kid == 0 || kid > keys->root_count) {
+		return NULL;
+	}
+	return &keys->items[keys->root_items[kid - 1]];
+}
+
+const struct keys_item *keys_find(
+	const struct keys *keys, uint32_t kid, const struct id128 *capability)
+{
+	const struct keys_item *item;
+	uint32_t slot;
+
+	if (id_is_zero(capability)) {
+		return root_item(keys, kid);
+	}
+	slot = slot_find(keys, capability);
+	if (keys->slots[slot] == 0) {
+		return NULL;
+	}
+	item = &keys->items[keys->slots[slot] - 1];
+	return item->kid == kid ? item : NULL;
+}
+
+const struct hash *keys_root(const struct keys *keys, uint32_t kid)
+{
+	return root_item(keys, kid) == NULL ? NULL : &keys->secret->roots[kid - 1];
+}
+
+bool keys_root_is_revoked(const struct keys *keys, uint32_t kid)
+{
+	const struct keys_item *item = root_item(keys, kid);
+
+	return item == NULL || item->revoked_unix_s != 0;
+}
+
+bool keys_root_is_expired(const struct keys *keys, uint32_t kid, uint64_t now_unix_s)
+{
+	const struct keys_item *next = root_item(keys, kid + 1);
+
+	return next != NULL && now_unix_s >= next->iat_unix_s + KEYS_LIFE_MAX_S;
+}
+
+/* --- what a record means ---
+ *
+ * The same for one that was read and for one that was just written. False: it contradicts what
+ * came before it; nothing has changed then. */
+
+static bool apply_node(struct keys *keys, struct byte_reader *in)
+{
+	struct hash log_key = byte_get_hash(in);
+	struct slice origin = byte_get_string8(in, ORIGIN_BYTES_MAX);
+
+	if (!byte_reader_done(in) || origin.bytes_count == 0 ||
+		memchr(origin.bytes, '\0', origin.bytes_count) != NULL || keys->origin[0] != '\0') {
+		return false;
+	}
+	keys->secret->log_key = log_key;
+	sodium_memzero(&log_key, sizeof log_key);
+	memcpy(keys->origin, origin.bytes, origin.bytes_count);
+	keys->origin[origin.bytes_count] = '\0';
+	keys->node_hash = macaroon_node_hash(origin);
+	return true;
+}
+
+static bool apply_root(struct keys *keys, uint64_t at_unix_s, struct byte_reader *in)
+{
+	struct keys_item item = { .kid = byte_get_u32(in), .iat_unix_s = at_unix_s };
+	struct slice key = byte_get_view(in, HASH_BYTES);
+
+	if (!byte_reader_done(in) || keys->origin[0] == '\0' || item.kid != keys->root_count + 1 ||
+		keys->root_count == KEYS_ROOTS_MAX || keys->item_count == KEYS_ITEMS_MAX) {
+		return false;
+	}
+	memcpy(keys->secret->roots[keys->root_count].bytes, key.bytes, HASH_BYTES);
+	keys->root_items[keys->root_count++] = keys->item_count;
+	keys->items[keys->item_count++] = item;
+	return true;
+}
+
+static bool apply_minted(
+	struct keys *keys, uint64_t at_unix_s, uint64_t offset, struct byte_reader *in)
+{
+	struct keys_item item = { .iat_unix_s = at_unix_s };
+	struct slice caveats;
+	uint32_t slot;
+
+	item.kid = byte_get_u32(in);
+	item.capability = byte_get_id128(in);
+	item.exp_unix_s = byte_get_u64(in);
+	caveats = byte_get_slice16(in, VERB_CAVEATS_BYTES_MAX);
+	item.caveats_bytes = (uint32_t)caveats.bytes_count;
+	item.caveats_offset = offset - caveats.bytes_count; /* it is the last field */
+	if (!byte_reader_done(in) || keys_root_is_revoked(keys, item.kid) ||
+		id_is_zero(&item.capability) || keys->item_count == KEYS_ITEMS_MAX) {
+		return false;
+	}
+	slot = slot_find(keys, &item.capability);
+	if (keys->slots[slot] != 0) {
+		return false;
+	}
+	keys->items[keys->item_count++] = item;
+	keys->slots[slot] = (uint16_t)keys->item_count;
+	return true;
+}
+
+static bool apply_revoked(struct keys *keys, uint64_t at_unix_s, struct byte_reader *in)
+{
+	uint32_t kid = byte_get_u32(in);
+	struct id128 capability = byte_get_id128(in);
+	const struct keys_item *found;
+	struct keys_item *item;
+
+	if (!byte_reader_done(in) || at_unix_s == 0) {
+		return false;
+	}
+	found = keys_find(keys, kid, &capability);
+	if (found == NULL || found->revoked_unix_s != 0) {
+		return false;
+	}
+	item = &keys->items[found - keys->items];
+	item->revoked_unix_s = at_unix_s;
+	item->revoked_order = keys->revoked_count;
+	keys->revoked[keys->revoked_count++] = (uint16_t)(found - keys->items);
+	return true;
+}
+
+static bool apply(struct keys *keys, struct slice payload, uint64_t offset)
+{
+	struct byte_reader in = byte_reader_of(payload);
+	uint8_t type = byte_get_u8(&in);
+	uint64_t at_unix_s = byte_get_u64(&in);
+
+	if (in.failed || at_unix_s > CAVEAT_UNIX_S_MAX) {
+		return false;
+	}
+	switch ((enum keys_file_type)type) {
+	case KEYS_FILE_NODE:
+		return apply_node(keys, &in);
+	case KEYS_FILE_ROOT:
+		return apply_root(keys, at_unix_s, &in);
+	case KEYS_FILE_MINTED:
+		return apply_minted(keys, at_unix_s, offset + payload.bytes_count, &in);
+	case KEYS_FILE_REVOKED:
+		return apply_revoked(keys, at_unix_s, &in);
+	default:
+		return false;
+	}
+}
+
+/* --- adding --- */
+
+static struct byte_writer payload_begin(
+	struct keys *keys, enum keys_file_type type, uint64_t at_unix_s)
+{
+	struct byte_writer out =
+		byte_writer_of(keys->secret->record + 8, KEYS_FILE_PAYLOAD_BYTES_MAX);
+
+	byte_put_u8(&out, (uint8_t)type);
+	byte_put_u64(&out, at_unix_s);
+	return out;
+}
+
+/* To the file, then, if `applied`, to memory. */
+static enum err payload_end(struct keys *keys, const struct byte_writer *out, bool applied)
+{
+	struct slice payload = { keys->secret->record + 8, out->used };
+	uint64_t offset = 0;
+	enum err err;
+
+	assert(!out->failed);
+	err = keys_file_append(&keys->file, keys->worker, keys->secret->record, out->used, &offset);
+	if (err == ERR_OK && applied) {
+		bool fits = apply(keys, payload, offset);
+		assert(fits); /* else the next start would call it damage */
+	}
+	sodium_memzero(keys->secret->record, sizeof keys->secret->record);
+	return err;
+}
+
+static enum err put_root(struct keys *keys, uint32_t kid, uint64_t now_unix_s, bool applied)
+{
+	struct byte_writer out = payload_begin(keys, KEYS_FILE_ROOT, now_unix_s);
+
+	byte_put_u32(&out, kid);
+	assert(out.left >= HASH_BYTES);
+	randombytes_buf(out.next, HASH_BYTES); /* where it stays: in locked memory */
+	out.next += HASH_BYTES;
+	out.left -= HASH_BYTES;
+	out.used += HASH_BYTES;
+	return payload_end(keys, &out, applied);
+}
+
+enum err keys_add_root(struct keys *keys, uint64_t now_unix_s)
+{
+	if (keys->root_count == KEYS_ROOTS_MAX || keys->item_count == KEYS_ITEMS_MAX) {
+		return ERR_NO_SPACE;
+	}
+	return put_root(keys, keys->root_count + 1, now_unix_s, true);
+}
+
+enum err keys_add_capability(struct keys *keys, const struct keys_item *item, struct slice caveats)
+{
+	struct byte_writer out = payload_begin(keys, KEYS_FILE_MINTED, item->iat_unix_s);
+
+	assert(caveats.bytes_count <= VERB_CAVEATS_BYTES_MAX);
+	if (keys->item_count == KEYS_ITEMS_MAX) {
+		return ERR_NO_SPACE;
+	}
+	byte_put_u32(&out, item->kid);
+	byte_put_id128(&out, &item->capability);
+	byte_put_u64(&out, item->exp_unix_s);
+	byte_put_slice16(&out, caveats);
+	return payload_end(keys, &out, true);
+}
+
+enum err keys_revoke(struct keys *keys, uint32_t item, uint64_t now_unix_s)
+{
+	struct byte_writer out = payload_begin(keys, KEYS_FILE_REVOKED, now_unix_s);
+
+	assert(item < keys->item_count && keys->items[item].revoked_unix_s == 0);
+	byte_put_u32(&out, keys->items[item].kid);
+	byte_put_id128(&out, &keys->items[item].capability);
+	return payload_end(keys, &out, true);
+}
+
+enum err keys_read_caveats(const struct keys *keys, const struct keys_item *item,
+	uint8_t ret_text[VERB_CAVEATS_BYTES_MAX])
+{
+	return keys_file_read(&keys->file, item->caveats_offset, ret_text, item->caveats_bytes);
+}
+
+/* --- the start --- */
+
+static void choose_origin(const char *name, char ret_origin[ORIGIN_BYTES_MAX + 1])
+{
+	uint8_t random[ORIGIN_RANDOM_BYTES];
+	char digits[HEX_TEXT_BYTES(ORIGIN_RANDOM_BYTES) + 1];
+
+	if (name[0] != '\0') {
+		(void)snprintf(ret_origin, ORIGIN_BYTES_MAX + 1, "%s", name);
+		return;
+	}
+	randombytes_buf(random, sizeof random);
+	hex_encode(random, sizeof random, digits);
+	(void)snprintf(ret_origin, ORIGIN_BYTES_MAX + 1, ORIGIN_PREFIX "%s", digits);
+}
+
+static void make(struct keys *keys, const char *name)
+{
+	uint64_t now_unix_s = (uint64_t)clock_unix_ms() / 1000;
+	char origin[ORIGIN_BYTES_MAX + 1];
+	struct byte_writer out;
+	enum err err;
+
+	keys_file_create_begin(&keys->file, keys->worker);
+	choose_origin(name, origin);
+	out = payload_begin(keys, KEYS_FILE_NODE, now_unix_s);
+	randombytes_buf(keys->secret->log_key.bytes, HASH_BYTES);
+	byte_put_hash(&out, &keys->secret->log_key);
+	byte_put_string8(&out, (struct slice){ (const uint8_t *)origin, strlen(origin) });
+	err = payload_end(keys, &out, false);
+	if (err == ERR_OK) {
+		err = put_root(keys, 1, now_unix_s, false);
+	}
+	if (err != ERR_OK) {
+		worker_fail(keys->worker, "the keyring cannot be made: %s", err_text(err));
+	}
+	keys_file_create_end(&keys->file, keys->worker);
+	log_event(LOG_KEYS_CREATED, &(struct log_fields){ .kid = 1, .text = origin });
+}
+
+static void load(struct keys *keys)
+{
+	uint64_t offset = 0;
+
+	keys_file_rewind(&keys->file, keys->worker);
+	for (;;) {
+		struct slice payload =
+			keys_file_next(&keys->file, keys->worker, keys->secret->record, &offset);
+
+		if (payload.bytes_count == 0) {
+			break;
+		}
+		if (!apply(keys, payload, offset)) {
+			worker_fail(keys->worker,
+				"the keyring is damaged: the record at byte %llu contradicts those "
+				"before it; restore it from a copy of the key directory",
+				(unsigned long long)offset);
+		}
+	}
+	sodium_memzero(keys->secret->record, sizeof keys->secret->record);
+	if (keys->root_count == 0) {
+		worker_fail(keys->worker, "the keyring is damaged: it holds no root key; restore "
+					  "it from a copy of the key directory");
+	}
+	keys_file_trim(&keys->file, keys->worker);
+	log_event(LOG_KEYS_LOADED,
+		&(struct log_fields){ .kid = keys->root_count, .count = keys->item_count });
+}
+
+void keys_open(struct keys *keys, struct worker *worker, const char *dir, const char *name)
+{
+	keys->worker = worker;
+	if (sodium_init() < 0) {
+		worker_fail(worker, "libsodium does not start");
+	}
+	keys->secret = keys_locked_alloc(worker, sizeof *keys->secret);
+	randombytes_buf(keys->secret->grant_key.bytes, HASH_BYTES);
+	if (!keys_file_open(&keys->file, worker, dir)) {
+		make(keys, name);
+	}
+	load(keys);
+	if (name[0] != '\0' && strcmp(name, keys->origin) != 0) {
+		worker_fail(worker,
+			"node.name is %s, but the keyring was made for %s: a ledger cannot be "
+			"renamed",
+			name, keys->origin);
+	}
+}

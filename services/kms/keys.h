@@ -1,0 +1,94 @@
+#ifndef SERVICES_KMS_KEYS_H
+#define SERVICES_KMS_KEYS_H
+
+/* The keyring: every secret that lasts, and what was ever issued or taken back with it. In
+ * memory it is what services/kms/keys_file.h read; both change together, the file first. */
+
+#include <stdbool.h>
+
+#include "common/check.h"
+#include "common/errors.h"
+#include "common/limits.h"
+#include "common/slice.h"
+#include "common/types.h"
+#include "proto/verbs.h"
+#include "services/kms/keys_file.h"
+
+struct worker;
+
+/* A root key lives for years unless it leaks; one that is not active verifies this long, which
+ * is also the longest life of a token (DESIGN-WALL.md section 4). */
+#define KEYS_ROOTS_MAX  64u
+#define KEYS_LIFE_MAX_S (30u * 24u * 3600u)
+
+/* Root keys and capabilities, all of which stay listed for ever: forty years of one a day. */
+#define KEYS_ITEMS_MAX 16384u
+#define KEYS_SLOTS     32768u /* half full at most */
+
+/* What was issued: a root key (its capability is zero), or a capability under one. */
+struct keys_item {
+	uint32_t kid;
+	struct id128 capability;
+	uint64_t iat_unix_s;
+	uint64_t exp_unix_s;     /* of a capability */
+	uint64_t caveats_offset; /* where in the file, in clear text */
+	uint32_t caveats_bytes;
+	uint64_t revoked_unix_s; /* 0: is good */
+	uint32_t revoked_order;  /* which revocation it was, from 0 */
+};
+
+/* In locked memory, which is zeroed at its end. */
+struct keys_secret {
+	struct hash grant_key; /* made at each start, in no file */
+	struct hash log_key;   /* of the hashes that stand for accounts in logs */
+	struct hash roots[KEYS_ROOTS_MAX];
+	uint8_t record[KEYS_FILE_RECORD_BYTES_MAX]; /* on its way from or to the file */
+};
+
+struct keys {
+	struct worker *worker;
+	struct keys_file file;
+	struct keys_secret *secret; /* owned */
+	char origin[ORIGIN_BYTES_MAX + 1];
+	struct id128 node_hash;
+	uint32_t root_count; /* kid of the active one */
+	uint32_t root_items[KEYS_ROOTS_MAX];
+	uint32_t item_count;
+	uint32_t revoked_count;
+	struct keys_item items[KEYS_ITEMS_MAX];
+	uint16_t revoked[KEYS_ITEMS_MAX]; /* items, in the order of their revocation */
+	uint16_t slots[KEYS_SLOTS];       /* capability id -> item + 1 */
+};
+
+/* Memory for secrets that the kernel never writes to a swap device, guarded on both sides.
+ * Ends the process when there is none. */
+void *keys_locked_alloc(struct worker *worker, size_t bytes_count);
+
+/* Loads the directory's keyring, or makes it when the directory is empty: then the origin is
+ * `name`, or chosen when that is empty. Ends the process, with a sentence, when the keyring is
+ * damaged, is not ours alone, or was made for another name. */
+void keys_open(struct keys *keys, struct worker *worker, const char *dir, const char *name);
+
+struct slice keys_origin(const struct keys *keys);
+
+/* NULL: was never issued here. A zero capability is the root key itself. */
+const struct keys_item *keys_find(
+	const struct keys *keys, uint32_t kid, const struct id128 *capability);
+
+/* NULL: unknown. */
+const struct hash *keys_root(const struct keys *keys, uint32_t kid);
+bool keys_root_is_revoked(const struct keys *keys, uint32_t kid);
+/* Not active, and replaced longer ago than any token lives. */
+bool keys_root_is_expired(const struct keys *keys, uint32_t kid, uint64_t now_unix_s);
+
+/* Each is on disk when it returns ERR_OK. ERR_NO_SPACE: of the disk or the keyring; ERR_IO. */
+MUST_CHECK enum err keys_add_root(struct keys *keys, uint64_t now_unix_s);
+MUST_CHECK enum err keys_add_capability(
+	struct keys *keys, const struct keys_item *item, struct slice caveats);
+MUST_CHECK enum err keys_revoke(struct keys *keys, uint32_t item, uint64_t now_unix_s);
+
+/* The caveats of a capability as lines of text, as they were minted. */
+MUST_CHECK enum err keys_read_caveats(const struct keys *keys, const struct keys_item *item,
+	uint8_t ret_text[VERB_CAVEATS_BYTES_MAX]);
+
+#endif

@@ -1,0 +1,198 @@
+#include "services/kms/tokens.h"
+
+#include <sodium.h>
+#include <string.h>
+
+#include "common/worker.h"
+#include "core/bytes.h"
+#include "core/caveat_set.h"
+
+_Static_assert(GRANT_BYTES_MAX <= VERB_GRANT_BYTES_MAX, "a grant fits its frames");
+
+#define BIT(kind) (1u << (kind))
+
+/* What kms can judge: the rest is about the request, which it never sees. */
+#define KINDS_JUDGED                                                              \
+	(BIT(CAVEAT_NODE) | BIT(CAVEAT_NBF) | BIT(CAVEAT_EXP) | BIT(CAVEAT_TTL) | \
+		BIT(CAVEAT_PEER_UID))
+
+/* Deeper than the frames of core/macaroon.c and nettle below it, which held derived keys. */
+#define STACK_WIPED_BYTES 8192u
+
+void tokens_init(struct tokens *tokens, struct keys *keys, struct worker *worker)
+{
+	tokens->keys = keys;
+	tokens->secret = keys_locked_alloc(worker, sizeof *tokens->secret);
+	tokens->kms_generation = worker->generation;
+	tokens->grant_life_ms = (uint64_t)worker->config.kms_cache_ttl_ms +
+				(uint64_t)worker->config.limits_req_timeout_ms;
+}
+
+void tokens_wipe(struct tokens *tokens)
+{
+	sodium_memzero(tokens->secret, sizeof *tokens->secret);
+	sodium_stackzero(STACK_WIPED_BYTES);
+}
+
+/* Each step of a verification is NULL, or the sentence that refuses. */
+
+static const char *read_token(struct tokens_secret *secret, struct slice token,
+	struct macaroon_identifier *ret_identifier)
+{
+	size_t bytes_count = 0;
+	enum macaroon_fault fault =
+		macaroon_text_decode(token, secret->bytes, sizeof secret->bytes, &bytes_count);
+
+	if (fault == MACAROON_OK) {
+		fault = macaroon_parse(
+			(struct slice){ secret->bytes, bytes_count }, &secret->macaroon);
+	}
+	if (fault != MACAROON_OK) {
+		return macaroon_fault_text(fault);
+	}
+	if (macaroon_identifier_decode(secret->macaroon.identifier, ret_identifier) != ERR_OK) {
+		return "the token was not made by macronode";
+	}
+	return NULL;
+}
+
+/* The signature comes before anything that tells more about a token than who holds it knows. */
+static const char *check_issue(
+	struct tokens *tokens, const struct macaroon_identifier *identifier, uint64_t now_unix_s)
+{
+	const struct keys *keys = tokens->keys;
+	const struct hash *root = keys_root(keys, identifier->key_id);
+	const struct keys_item *item =
+		keys_find(keys, identifier->key_id, &identifier->capability_id);
+
+	if (memcmp(&identifier->node_hash, &keys->node_hash, sizeof keys->node_hash) != 0) {
+		return "the token is for another node";
+	}
+	if (root == NULL) {
+		return "the token names a key that this node does not have";
+	}
+	if (macaroon_verify(&tokens->secret->macaroon, (struct slice){ root->bytes, HASH_BYTES },
+		    tokens->secret->running) != ERR_OK) {
+		return "the signature of the token is wrong";
+	}
+	if (keys_root_is_revoked(keys, identifier->key_id)) {
+		return "the key of the token is revoked";
+	}
+	if (item == NULL || item->caveats_bytes == 0) {
+		return "the token is not on record";
+	}
+	if (item->revoked_unix_s != 0) {
+		return "the token is revoked";
+	}
+	if (keys_root_is_expired(keys, identifier->key_id, now_unix_s)) {
+		return "the key of the token has expired";
+	}
+	return NULL;
+}
+
+static const char *fold_caveats(
+	const struct tokens_secret *secret, uint64_t iat_unix_s, struct caveat_set *ret_set)
+{
+	caveat_set_init(ret_set);
+	for (size_t i = 0; i < secret->macaroon.caveat_count; i++) {
+		struct id128 counter_id = macaroon_counter_id(&secret->running[i]);
+		struct caveat caveat;
+		enum caveat_fault fault = caveat_parse(secret->macaroon.caveats[i], &caveat);
+
+		if (fault != CAVEAT_FAULT_OK) {
+			return caveat_fault_text(fault);
+		}
+		if (caveat_set_add(ret_set, &caveat, iat_unix_s, &counter_id) != ERR_OK) {
+			return macaroon_fault_text(MACAROON_CAVEAT_COUNT);
+		}
+	}
+	return NULL;
+}
+
+static const char *check_now(
+	const struct tokens *tokens, const struct grant *grant, uint64_t now_unix_s)
+{
+	struct caveat_request request = {
+		.now_unix_s = now_unix_s,
+		.node = keys_origin(tokens->keys),
+		.peer_uid = grant->peer_uid,
+		.has_peer_uid = grant->peer == GRANT_PEER_UNIX,
+	};
+	struct caveat_verdict verdict =
+		caveat_set_check_request(&grant->caveats, KINDS_JUDGED, &request);
+
+	return verdict.result == CAVEAT_HOLDS ? NULL : caveat_set_verdict_text(verdict);
+}
+
+static void seal(struct tokens *tokens, struct grant *grant, uint64_t now_unix_ms,
+	struct tokens_verdict *verdict)
+{
+	uint64_t token_exp_s = grant->caveats.exp_unix_s;
+	size_t grant_bytes = 0;
+	enum err err;
+
+	grant->exp_unix_ms = now_unix_ms + tokens->grant_life_ms;
+	if (token_exp_s < grant->exp_unix_ms / 1000) {
+		grant->exp_unix_ms = token_exp_s * 1000;
+	}
+	err = grant_seal(grant, &tokens->keys->secret->grant_key, tokens->grant,
+		sizeof tokens->grant, &grant_bytes);
+	assert(err == ERR_OK); /* its bound is the sum of what a token can hold */
+	*verdict = (struct tokens_verdict){
+		.status = 200,
+		.detail = "",
+		.grant = { tokens->grant, grant_bytes },
+	};
+}
+
+static struct tokens_verdict refusal(uint16_t status, const char *why)
+{
+	return (struct tokens_verdict){
+		.status = status,
+		.reason = REASON_CAP_INVALID,
+		.detail = why,
+	};
+}
+
+static struct tokens_verdict judge(
+	struct tokens *tokens, const struct oap_verify *ask, uint64_t now_unix_ms)
+{
+	uint64_t now_unix_s = now_unix_ms / 1000;
+	struct macaroon_identifier identifier;
+	struct grant grant = {
+		.kms_generation = tokens->kms_generation,
+		.peer = (enum grant_peer)ask->peer_class,
+		.peer_uid = ask->peer_uid,
+	};
+	struct tokens_verdict verdict;
+	const char *why = read_token(tokens->secret, ask->token, &identifier);
+
+	if (why != NULL) {
+		return refusal(401, why);
+	}
+	grant.key_id = identifier.key_id;
+	grant.capability_id = identifier.capability_id;
+	grant.node_hash = identifier.node_hash;
+	grant.iat_unix_s = identifier.iat_unix_s;
+	why = check_issue(tokens, &identifier, now_unix_s);
+	if (why == NULL) {
+		why = fold_caveats(tokens->secret, identifier.iat_unix_s, &grant.caveats);
+	}
+	if (why == NULL) {
+		why = check_now(tokens, &grant, now_unix_s);
+	}
+	if (why != NULL) {
+		return refusal(403, why);
+	}
+	seal(tokens, &grant, now_unix_ms, &verdict);
+	return verdict;
+}
+
+struct tokens_verdict tokens_verify(
+	struct tokens *tokens, const struct oap_verify *ask, uint64_t now_unix_ms)
+{
+	struct tokens_verdict verdict = judge(tokens, ask, now_unix_ms);
+
+	tokens_wipe(tokens);
+	return verdict;
+}

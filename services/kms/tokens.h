@@ -1,0 +1,54 @@
+#ifndef SERVICES_KMS_TOKENS_H
+#define SERVICES_KMS_TOKENS_H
+
+/* Tokens: verified into grants, and minted. The caller brings the time. */
+
+#include "common/check.h"
+#include "common/errors.h"
+#include "common/reasons.h"
+#include "core/grant.h"
+#include "core/macaroon.h"
+#include "proto/verbs.h"
+#include "services/kms/keys.h"
+
+/* What passes through on the way, in locked memory: a token is as good as a key until it
+ * expires. Wiped after each. */
+struct tokens_secret {
+	struct macaroon macaroon;
+	uint8_t bytes[MACAROON_BYTES_MAX];
+	char text[TOKEN_BYTES_MAX + 1];
+	struct hash running[TOKEN_CAVEATS_MAX];
+};
+
+struct tokens {
+	struct keys *keys;
+	struct tokens_secret *secret; /* owned */
+	uint32_t kms_generation;
+	uint64_t grant_life_ms;
+	uint8_t grant[GRANT_BYTES_MAX]; /* the last one */
+};
+
+void tokens_init(struct tokens *tokens, struct keys *keys, struct worker *worker);
+void tokens_wipe(struct tokens *tokens);
+
+/* detail is a constant sentence, fit for the client. grant borrows, until the next call. */
+struct tokens_verdict {
+	uint16_t status; /* 200: here is the grant. 401: no token of ours. 403: not (any more) good
+			  */
+	enum reason reason;
+	const char *detail;
+	struct slice grant;
+};
+
+/* ask->peer_class is a GRANT_PEER_, with peer_uid 0 unless it is UNIX. */
+struct tokens_verdict tokens_verify(
+	struct tokens *tokens, const struct oap_verify *ask, uint64_t now_unix_ms);
+
+/* Mints for caveats given as lines of text; node= is added when it is not among them. What comes
+ * first in the token is node, action and expiry, then the rest in their order. It is on record
+ * when this returns ERR_OK; *ret_text borrows until tokens_wipe. Otherwise why says what is
+ * wrong, for whoever asked. */
+MUST_CHECK enum err tokens_mint(struct tokens *tokens, struct slice caveats, uint64_t now_unix_s,
+	struct slice *ret_text, struct keys_item *ret_item, char why[VERB_TEXT_BYTES_MAX]);
+
+#endif
