@@ -314,6 +314,32 @@ static uint32_t account_in_asset(struct ledger *ledger, struct slice name, uint3
 	return LEDGER_NONE;
 }
 
+uint64_t ledger_account_warm_slot(struct ledger *ledger, struct slice name, struct slice asset)
+{
+	uint32_t number = name.bytes_count == 0 ? LEDGER_NONE : ledger_asset_find(ledger, asset);
+	uint64_t fingerprint;
+
+	if (number == LEDGER_NONE) {
+		return 0;
+	}
+	fingerprint = account_fingerprint(ledger, name, number);
+	table_prefetch(&ledger->account_table, fingerprint);
+	return fingerprint;
+}
+
+void ledger_account_warm(struct ledger *ledger, uint64_t fingerprint, bool is_account_here)
+{
+	struct table_scan scan = table_find(&ledger->account_table, fingerprint);
+	const struct ledger_account *account;
+	uint64_t value;
+
+	if (fingerprint == 0 || !table_next(&scan, &value)) {
+		return;
+	}
+	account = ledger_account_at(ledger, (uint32_t)value - 1);
+	__builtin_prefetch(is_account_here ? (const void *)account->name : account);
+}
+
 uint32_t ledger_account_find(struct ledger *ledger, struct slice name, struct slice asset)
 {
 	uint32_t number = ledger_asset_find(ledger, asset);

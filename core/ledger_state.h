@@ -121,6 +121,7 @@ struct ledger_work {
 	uint64_t id_fingerprint;
 	uint64_t original_fingerprint; /* 0 = no original */
 	uint64_t group_key;            /* of legs: fingerprint of the asset, or seq of the group */
+	uint64_t warm[2];              /* fingerprints of the two accounts */
 	uint32_t next_leg;             /* LEDGER_NONE = last */
 	uint32_t last_leg;             /* the first leg knows these three */
 	uint32_t leg_count;
@@ -265,6 +266,10 @@ uint64_t ledger_id_fingerprint(const struct ledger *ledger, const struct id128 *
 /* LEDGER_NONE: there is none. */
 uint32_t ledger_asset_find(struct ledger *ledger, struct slice name);
 uint32_t ledger_account_find(struct ledger *ledger, struct slice name, struct slice asset);
+/* Ahead of ledger_account_find: asks for the slot of the table (and says under which fingerprint;
+ * 0 = none), then for the account, then for its name. */
+uint64_t ledger_account_warm_slot(struct ledger *ledger, struct slice name, struct slice asset);
+void ledger_account_warm(struct ledger *ledger, uint64_t fingerprint, bool is_account_here);
 /* Found or made; memory was reserved. LEDGER_NONE: too many assets. */
 uint32_t ledger_account_make(struct ledger *ledger, struct slice name, struct slice asset);
 /* At the index that comes next; for ledger_load and ledger_account_make. */

@@ -189,4 +189,7 @@ void table_prefetch(const struct table *table, uint64_t key)
 	if (table->now.slots != NULL) {
 		__builtin_prefetch(&table->now.slots[home_slot(&table->now, key)]);
 	}
+	if (table->old.slots != NULL) {
+		__builtin_prefetch(&table->old.slots[home_slot(&table->old, key)]);
+	}
 }
