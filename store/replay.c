@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/amount.h"
+#include "core/conserve.h"
 #include "core/memory.h"
 #include "core/sha256.h"
 #include "core/siphash.h"
@@ -53,9 +54,7 @@ struct replay {
 	size_t claims_open;
 	struct table accounts_by_name; /* -> index + 1 */
 	struct table claims_by_seq;    /* -> place + 1 */
-	uint64_t group_first;          /* the open group; 0 = none */
-	uint64_t group_end_seq;
-	u128 group_sum; /* of its legs, modulo 2^128 */
+	struct conserve conserve;      /* groups, and that each entry adds up to zero */
 	size_t debt_count;
 };
 
@@ -80,6 +79,7 @@ struct replay *replay_create(void)
 		return NULL;
 	}
 	replay->memory = (struct memory){ .take = take, .give = give };
+	conserve_init(&replay->conserve, 1);
 	replay->asset_count = 1; /* "", the asset of nonce lanes */
 	table_init(&replay->accounts_by_name, &replay->memory);
 	table_init(&replay->claims_by_seq, &replay->memory);
@@ -345,9 +345,6 @@ static enum err move(struct replay *replay, const struct entry *entry, const str
 			leg->rises ? "overflow" : "fall below zero");
 		return ERR_CORRUPT;
 	}
-	replay->group_sum += entry->group_count == 0 ? 0
-			     : leg->rises            ? entry->amount
-						     : (u128)0 - entry->amount;
 	return ERR_OK;
 }
 
@@ -388,38 +385,6 @@ static enum err move_all(struct replay *replay, const struct entry *entry,
 		previous = balance;
 	}
 	return ERR_OK;
-}
-
-/* Legs of a group are consecutive, and only their sum must be possible. */
-static enum err group_step(struct replay *replay, const struct entry *entry, struct why *why)
-{
-	bool opens = entry->group_count > 0 && replay->group_first == 0;
-	bool good = entry->group_count == 0
-			    ? replay->group_first == 0
-			    : (opens ? entry->group_first == entry->seq
-				     : entry->group_first == replay->group_first &&
-						      entry->group_first + entry->group_count - 1 ==
-							      replay->group_end_seq);
-
-	if (!good) {
-		why_say(why, "entry %llu does not continue the group of entry %llu",
-			(unsigned long long)entry->seq, (unsigned long long)replay->group_first);
-		return ERR_CORRUPT;
-	}
-	if (opens) {
-		replay->group_first = entry->seq;
-		replay->group_end_seq = entry->seq + entry->group_count - 1;
-	}
-	return ERR_OK;
-}
-
-static enum err group_end(struct replay *replay, const struct entry *entry, struct why *why)
-{
-	if (replay->group_first == 0 || entry->seq != replay->group_end_seq) {
-		return ERR_OK;
-	}
-	replay->group_first = 0;
-	return replay_commit(replay, why);
 }
 
 /* --- claims ------------------------------------------------------------------------------- */
@@ -590,11 +555,15 @@ static void spent_step(struct replay *replay, const struct entry *entry, int64_t
 enum err replay_entry(struct replay *replay, const struct entry *entry,
 	const struct reader_entry *row, int64_t batch_ts_unix_ms, struct why *why)
 {
-	enum err err = group_step(replay, entry, why);
+	enum err err = conserve_add(&replay->conserve, row->leaf);
 
-	if (err == ERR_OK) {
-		err = move_all(replay, entry, row, why);
+	if (err != ERR_OK) {
+		why_say(why,
+			"entry %llu: value comes from or goes to nowhere, or a group is broken",
+			(unsigned long long)entry->seq);
+		return ERR_CORRUPT;
 	}
+	err = move_all(replay, entry, row, why);
 	if (err == ERR_OK) {
 		spent_step(replay, entry, batch_ts_unix_ms);
 		err = claim_step(replay, entry, why);
@@ -605,7 +574,12 @@ enum err replay_entry(struct replay *replay, const struct entry *entry,
 	if (err == ERR_OK) {
 		err = memo_check(entry, row, why);
 	}
-	return err == ERR_OK ? group_end(replay, entry, why) : err;
+	if (err == ERR_OK && conserve_is_even(&replay->conserve) && replay->debt_count != 0) {
+		why_say(why, "entry %llu: %zu balances are below zero at the end of a group",
+			(unsigned long long)entry->seq, replay->debt_count);
+		err = ERR_CORRUPT;
+	}
+	return err;
 }
 
 enum err replay_chunk(const struct replay *replay, const struct batch_chunk *chunk, struct why *why)
@@ -631,18 +605,9 @@ enum err replay_chunk(const struct replay *replay, const struct batch_chunk *chu
 
 enum err replay_commit(const struct replay *replay, struct why *why)
 {
-	if (replay->group_first != 0) {
+	if (!conserve_is_even(&replay->conserve)) {
 		why_say(why, "the group of entry %llu is cut by the end of its commit",
-			(unsigned long long)replay->group_first);
-		return ERR_CORRUPT;
-	}
-	if (replay->group_sum != 0) {
-		why_say(why, "the legs of a group do not add up to zero");
-		return ERR_CORRUPT;
-	}
-	if (replay->debt_count != 0) {
-		why_say(why, "%zu balances are below zero at the end of a group",
-			replay->debt_count);
+			(unsigned long long)replay->conserve.group_first);
 		return ERR_CORRUPT;
 	}
 	return ERR_OK;

@@ -37,7 +37,7 @@ MUST_CHECK enum err replay_chunk(
  * chunk_seqs: where each chunk is true at, by number; 0 = there is none. */
 MUST_CHECK enum err replay_low_water(const struct replay *replay, const uint64_t *chunk_seqs,
 	size_t chunk_count, uint64_t low_water, struct why *why);
-/* At the end of each commit: no group is open and nobody is in debt. */
+/* At the end of each commit: no group is open. */
 MUST_CHECK enum err replay_commit(const struct replay *replay, struct why *why);
 
 /* Behind the last entry: a stored claim is as it must be, and there are as many. */
