@@ -224,7 +224,7 @@
 		"One JSON object on a line, or text for eyes.") \
 	K(log_file, PATH, "log.file", "", 0, CONFIG_TEXT_BYTES_MAX, \
 		CONFIG_FOR(SUPERVISOR), HOT, "", "--log-file", \
-		"File to append the log to, opened again on USR1; empty is standard error.") \
+		"File to append the log to, opened again on USR1; empty is standard output.") \
 	\
 	K(sandbox_require, SWITCH, "sandbox.require", "false", 0, 1, \
 		CONFIG_FOR_ALL, RESTART, "", "", \

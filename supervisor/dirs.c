@@ -3,7 +3,7 @@
  *   <data>          0711  lock
  *   <data>/store    2750  committer, group of the store: ledger.db, tail
  *   <data>/keys     0700  kms
- *   <run>           0711, or 0750 with uds.group: control, macronode.sock
+ *   <run>           0700, or 0750 with uds.group: control, macronode.sock
  *
  * Unprivileged, all of it is 0700 and ours. */
 #include "supervisor/supervisor.h"
@@ -59,6 +59,12 @@ static bool prepare_dir(const struct supervisor *self, const struct wanted_dir *
 	if (!self->privileged && access(wanted->path, R_OK | W_OK | X_OK) == -1) {
 		return refuse(wanted->path, "the directory is not writable");
 	}
+	if (self->privileged && chown(wanted->path, wanted->uid, wanted->gid) == -1) {
+		return refuse(wanted->path, "cannot give the directory to its group");
+	}
+	if (found.st_uid == geteuid() || self->privileged) {
+		(void)chmod(wanted->path, wanted->mode); /* uds.group may have changed */
+	}
 	return true;
 }
 
@@ -76,7 +82,9 @@ bool dirs_prepare(struct supervisor *self)
 {
 	mode_t data_mode = self->privileged ? 0711 : 0700;
 	struct wanted_dir data = { self->config.node_data_dir, data_mode, geteuid(), getegid() };
-	struct wanted_dir run = { self->config.node_run_dir, data_mode, geteuid(), getegid() };
+	bool shared = self->config.uds_group[0] != '\0';
+	struct wanted_dir run = { self->config.node_run_dir, shared ? 0750 : 0700, geteuid(),
+		shared ? self->uds_gid : getegid() };
 
 	return prepare_dir(self, &data) && prepare_dir(self, &run) &&
 	       prepare_below(self, "store", 02750, PROCESS_COMMITTER, self->store_gid) &&

@@ -432,8 +432,7 @@ static void describe_exit(int status, char *text, size_t text_bytes)
 static void hear_last_words(struct child *child)
 {
 	struct mesh *mesh = &child->supervisor->mesh;
-	struct peer *peer =
-		mesh_peer_of(mesh, child->process, child->instance, child->generation);
+	struct peer *peer = mesh_peer_of(mesh, child->process, child->instance, child->generation);
 
 	if (peer != NULL && peer_read(peer)) {
 		peer_destroy(peer);

@@ -112,7 +112,8 @@ static bool open_listeners(struct supervisor *self)
 	if (self->config.uds_path[0] == '\0') {
 		return true;
 	}
-	self->api_uds_fd = listen_unix(self->config.uds_path, 0600, (gid_t)-1);
+	self->api_uds_fd = listen_unix(
+		self->config.uds_path, self->uds_gid == (gid_t)-1 ? 0600 : 0660, self->uds_gid);
 	return self->api_uds_fd >= 0;
 }
 

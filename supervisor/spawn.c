@@ -92,9 +92,30 @@ static bool store_group_by_name(struct supervisor *self)
 	return true;
 }
 
+static bool uds_group(struct supervisor *self)
+{
+	const struct group *group;
+
+	self->uds_gid = (gid_t)-1;
+	if (self->config.uds_group[0] == '\0') {
+		return true;
+	}
+	errno = 0;
+	group = getgrnam(self->config.uds_group);
+	if (group == NULL) {
+		return refuse(self->config.uds_group, "uds.group: there is no such group");
+	}
+	self->uds_gid = group->gr_gid;
+	return true;
+}
+
 bool spawn_identities(struct supervisor *self)
 {
 	uint64_t base = self->config.node_uid_base;
+
+	if (!uds_group(self)) {
+		return false;
+	}
 
 	self->store_gid = getegid();
 	for (unsigned process = 0; process < PROCESS_COUNT; process++) {

@@ -120,6 +120,7 @@ struct supervisor {
 	uid_t uids[PROCESS_COUNT];
 	gid_t gids[PROCESS_COUNT];
 	gid_t store_gid;
+	gid_t uds_gid; /* of uds.group; -1: none */
 
 	struct child *children; /* owned */
 	size_t child_count;

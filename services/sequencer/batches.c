@@ -157,13 +157,19 @@ static bool judge(struct sequencer *self, struct batch *batch, struct request *r
 	return true;
 }
 
-static void judge_all(struct sequencer *self, struct batch *batch, struct gathered *gathered)
+static void judge_all(
+	struct sequencer *self, struct batch *batch, struct gathered *gathered, bool is_empty)
 {
 	order_requests(gathered->smallest, gathered->count, gathered->order, gathered->scratch);
 	for (size_t i = 0; i < gathered->count; i++) {
 		size_t at = gathered->order[i];
 
 		if (!judge(self, batch, gathered->requests[at], gathered->drafts[at])) {
+			if (i == 0 && is_empty) { /* it will fit no batch */
+				answers_refuse(
+					self, gathered->requests[at], DETAIL_TOO_MANY_ENTRIES);
+				continue;
+			}
 			/* the whole rest waits for the next batch, in the same order */
 			for (size_t j = gathered->count; j > i; j--) {
 				requests_prepend(
@@ -244,7 +250,7 @@ static void send_batch(
 	metrics_set(METRIC_QUEUE_DEPTH, METRIC_QUEUE_COMMIT, self->in_flight);
 }
 
-void batches_form(struct sequencer *self, uint32_t chunks_min)
+bool batches_form(struct sequencer *self, uint32_t chunks_min)
 {
 	static struct gathered gathered; /* some 100 KiB: not for a stack */
 	struct batch *batch = slot_in(self, BATCH_FREE);
@@ -261,21 +267,22 @@ void batches_form(struct sequencer *self, uint32_t chunks_min)
 	ledger_batch_begin(self->ledger, &out, (uint64_t)clock_unix_ms());
 	controls_apply(self, batch, &out);
 	gather(self, &gathered);
-	judge_all(self, batch, &gathered);
+	judge_all(self, batch, &gathered, out.used == 0);
 	ledger_batch_end(self->ledger, chunks_min, &closed);
 	batch->records_bytes = out.used;
 	if (out.used == 0) {
 		close_empty(self, batch);
-		return;
+		return false;
 	}
 	send_batch(self, batch, &closed);
+	return true;
 }
 
 /* Expired holds and stale chunks, when nobody else gives reason for a batch. */
 void batches_idle(struct sequencer *self)
 {
 	if (self->phase == PHASE_SERVING && self->in_flight == 0 && self->waiting.count == 0) {
-		batches_form(self, IDLE_CHUNKS);
+		(void)batches_form(self, IDLE_CHUNKS);
 	}
 }
 

@@ -178,8 +178,8 @@ static void finish_draining(struct sequencer *self)
 		return;
 	}
 	if (self->phase == PHASE_SERVING && ledger_dirty_chunks(self->ledger) > 0) {
-		batches_form(self, ledger_dirty_chunks(self->ledger)); /* the next start is clean */
-		if (self->in_flight > 0) {
+		/* the next start is clean */
+		if (batches_form(self, ledger_dirty_chunks(self->ledger))) {
 			return;
 		}
 	}
@@ -194,8 +194,8 @@ void sequencer_turn(void *self)
 	if (sequencer->parked.count > 0) {
 		requests_fetch_due(sequencer);
 	}
-	if (batches_due(sequencer)) {
-		batches_form(sequencer, 0);
+	while (batches_due(sequencer) && batches_form(sequencer, 0)) {
+		/* a second batch may be due at once */
 	}
 	finish_draining(sequencer);
 }

@@ -183,7 +183,7 @@ bool requests_root_of(const struct request *request, uint64_t seq, struct hash *
 
 /* batches.c */
 bool batches_due(const struct sequencer *self);
-void batches_form(struct sequencer *self, uint32_t chunks_min);
+bool batches_form(struct sequencer *self, uint32_t chunks_min); /* false: nothing to send */
 void batches_idle(struct sequencer *self);
 MUST_CHECK enum err batches_on_committed(struct sequencer *self, const struct oap_committed *msg);
 void batches_fail_all(struct sequencer *self, enum detail detail);
