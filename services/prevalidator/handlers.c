@@ -1,0 +1,242 @@
+#include "common/metrics.h"
+#include "services/prevalidator/prevalidator.h"
+
+/* --- an edge --- */
+
+static bool is_ours(unsigned route)
+{
+	return route == ROUTE_INGEST || route == ROUTE_ROOTS || route == ROUTE_ENTRY ||
+	       route == ROUTE_VERIFY;
+}
+
+static enum err on_request(void *owner, const struct oap_from *from, const struct oap_request *msg)
+{
+	struct prevalidator *self = owner;
+	struct ask ask = {
+		.from = *from,
+		.since = clock_now(),
+		.deadline_mono_ms = msg->deadline_mono_ms,
+		.route = (enum route)msg->route,
+		.peer_class = (enum grant_peer)msg->peer_class,
+		.peer_uid = msg->peer_class == GRANT_PEER_UNIX ? msg->peer_uid : 0,
+		.body_bytes = msg->body_bytes,
+		.query = msg->query,
+		.token = msg->token,
+		.body = msg->body,
+	};
+
+	if (!is_ours(msg->route) || msg->peer_class >= GRANT_PEER_COUNT ||
+		(msg->body.bytes_count != 0 && msg->body.bytes_count != msg->body_bytes)) {
+		return ERR_MALFORMED;
+	}
+	if (jobs_find(self, from) != NULL) {
+		return ERR_CONFLICT; /* a ticket is for one request */
+	}
+	self->worker->ticket_in_hand = from->corr_id;
+	wall_enter(self, &ask);
+	self->worker->ticket_in_hand = 0;
+	return ERR_OK;
+}
+
+/* Of a request that was refused meanwhile, pieces may still be on their way. */
+static enum err on_body(void *owner, const struct oap_from *from, const struct oap_body *msg)
+{
+	struct prevalidator *self = owner;
+	struct job *job = jobs_find(self, from);
+	bool whole = false;
+	enum err err;
+
+	if (job == NULL) {
+		return ERR_OK;
+	}
+	err = bodies_take(job, msg, &whole);
+	if (err != ERR_OK || !whole) {
+		return err;
+	}
+	if (wall_body_is_here(self, job)) {
+		jobs_remove(self, job);
+	}
+	return ERR_OK;
+}
+
+static enum err on_abandon(void *owner, const struct oap_from *from, const struct oap_abandon *msg)
+{
+	struct prevalidator *self = owner;
+	struct job *job = jobs_find(self, from);
+
+	(void)msg;
+	if (job != NULL) {
+		mesh_give_back(&self->worker->mesh, &job->ask.from);
+		jobs_remove(self, job);
+	}
+	return ERR_OK;
+}
+
+static void refuse_probe(struct prevalidator *self, const struct oap_from *from, enum reason reason)
+{
+	struct oap_probe_refused refused = { .reason = (uint8_t)reason };
+	struct peer *edge =
+		mesh_peer_of(&self->worker->mesh, from->process, from->instance, from->generation);
+
+	(void)!oap_send_probe_refused(edge, from->corr_id, &refused); /* or it is gone */
+}
+
+static enum err on_probe(void *owner, const struct oap_from *from, const struct oap_probe *msg)
+{
+	struct prevalidator *self = owner;
+	struct oap_probe_order order = {
+		.edge_process = from->process,
+		.edge_instance = from->instance,
+		.edge_generation = from->generation,
+		.deadline_mono_ms = msg->deadline_mono_ms,
+		.nonce = msg->nonce,
+	};
+	struct mesh *mesh = &self->worker->mesh;
+	enum err err =
+		oap_send_probe_order(mesh_peer(mesh, PROCESS_SEQUENCER, 0), from->corr_id, &order);
+
+	if (err != ERR_OK) {
+		refuse_probe(self, from, err == ERR_BUSY ? REASON_BUSY : REASON_INTERNAL);
+	}
+	mesh_give_back(mesh, from);
+	return ERR_OK;
+}
+
+/* --- kms --- */
+
+static enum err on_grant(void *owner, const struct oap_from *from, const struct oap_grant *msg)
+{
+	return grants_answered(owner, from->corr_id, msg);
+}
+
+static enum err on_forget_grants(
+	void *owner, const struct oap_from *from, const struct oap_forget_grants *msg)
+{
+	struct prevalidator *self = owner;
+
+	(void)from;
+	(void)msg;
+	grants_forget(&self->grants);
+	return ERR_OK;
+}
+
+const struct oap_handlers prevalidator_handlers = {
+	.request = on_request,
+	.body = on_body,
+	.abandon = on_abandon,
+	.probe = on_probe,
+	.grant = on_grant,
+	.forget_grants = on_forget_grants,
+};
+
+/* --- time --- */
+
+static bool finish_late(struct prevalidator *self, struct job *job, const void *context)
+{
+	const struct instant *now = context;
+
+	if (job->ask.deadline_mono_ms > (uint64_t)now->monotonic_us / 1000) {
+		return false;
+	}
+	wall_refuse(self, &job->ask, REASON_TIMEOUT, detail_text(DETAIL_DEADLINE));
+	return true;
+}
+
+static void on_sweep(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct prevalidator *self = timer->data;
+	struct instant now = clock_now();
+
+	(void)loop;
+	(void)events;
+	grants_give_up_late(self, now);
+	jobs_each(self, finish_late, &now);
+	metrics_set(METRIC_QUEUE_DEPTH, METRIC_QUEUE_PREVAL, self->jobs.count);
+}
+
+/* --- life --- */
+
+void prevalidator_ready(void *owner, struct worker *worker)
+{
+	struct prevalidator *self = owner;
+
+	self->worker = worker;
+	self->caveats_judged =
+		(caveat_kinds(CAVEAT_WHERE_EDGE) | caveat_kinds(CAVEAT_WHERE_LEDGER)) &
+		~(1u << CAVEAT_NODE);
+	grants_init(&self->grants);
+	ev_timer_init(&self->sweep, on_sweep, SWEEP_S, SWEEP_S);
+	self->sweep.data = self;
+	ev_timer_start(worker->loop, &self->sweep);
+}
+
+static void report(struct prevalidator *self)
+{
+	static const struct {
+		unsigned process;
+		const char *text;
+	} needed[] = {
+		{ PROCESS_KMS, "waiting for kms" },
+		{ PROCESS_SEQUENCER, "waiting for the sequencer" },
+		{ PROCESS_ARCHIVE, "waiting for archive" },
+	};
+
+	if (self->worker->phase == PHASE_DRAINED) {
+		return;
+	}
+	for (size_t i = 0; i < COUNT_OF(needed); i++) {
+		if (mesh_peer(&self->worker->mesh, needed[i].process, 0) == NULL) {
+			worker_report(self->worker, PHASE_LOADING, 0, 0, NULL, needed[i].text);
+			return;
+		}
+	}
+	if (self->worker->phase != PHASE_SERVING) {
+		worker_report(self->worker, PHASE_SERVING, 0, 0, NULL, "");
+	}
+}
+
+void prevalidator_link_up(void *owner, const struct oap_from *whom)
+{
+	(void)whom;
+	report(owner);
+}
+
+/* Nobody is left to answer. */
+static bool finish_orphan(struct prevalidator *self, struct job *job, const void *context)
+{
+	const struct oap_from *whom = context;
+
+	(void)self;
+	return job->ask.from.process == whom->process && job->ask.from.instance == whom->instance;
+}
+
+void prevalidator_link_lost(void *owner, const struct oap_from *whom)
+{
+	struct prevalidator *self = owner;
+
+	if (whom->process == PROCESS_KMS) {
+		grants_kms_lost(self);
+	} else if (whom->process == PROCESS_INGRESS || whom->process == PROCESS_ADMIN) {
+		jobs_each(self, finish_orphan, whom);
+	}
+	report(self);
+}
+
+void prevalidator_drain(void *owner, uint64_t deadline_mono_ms)
+{
+	struct prevalidator *self = owner;
+
+	(void)deadline_mono_ms;
+	self->draining = true;
+}
+
+/* The edges have stopped before us: nothing new comes. */
+void prevalidator_turn(void *owner)
+{
+	struct prevalidator *self = owner;
+
+	if (self->draining && self->jobs.count == 0) {
+		self->draining = false;
+		worker_drained(self->worker, 0);
+	}
+}

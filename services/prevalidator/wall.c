@@ -1,0 +1,398 @@
+#include <string.h>
+
+#include "common/log.h"
+#include "common/metrics.h"
+#include "core/amount.h"
+#include "core/detail.h"
+#include "core/http_target.h"
+#include "core/macaroon.h"
+#include "services/prevalidator/prevalidator.h"
+
+/* auth -> policy -> handler. Each step either goes on or has the last word. */
+
+/* --- the end of a request --- */
+
+static struct peer *edge_of(struct prevalidator *self, const struct ask *ask)
+{
+	const struct oap_from *from = &ask->from;
+
+	return mesh_peer_of(&self->worker->mesh, from->process, from->instance, from->generation);
+}
+
+static void finish(struct prevalidator *self, const struct ask *ask)
+{
+	struct duration spent = instant_since(ask->since, clock_now());
+
+	mesh_give_back(&self->worker->mesh, &ask->from);
+	metrics_observe(METRIC_PREVALIDATOR_DURATION, METRIC_PLAIN, (uint64_t)spent.us);
+}
+
+static size_t peer_label(const struct ask *ask)
+{
+	switch (ask->peer_class) {
+	case GRANT_PEER_MTLS:
+		return METRIC_PEER_MTLS;
+	case GRANT_PEER_UNIX:
+		return METRIC_PEER_UDS;
+	case GRANT_PEER_TCP:
+	case GRANT_PEER_COUNT:
+		break;
+	}
+	return METRIC_PEER_HTTP;
+}
+
+/* An overloaded node must not also log: what is busy is only counted. */
+static void note(const struct ask *ask, uint16_t status, enum reason reason, const char *detail)
+{
+	bool is_auth = reason == REASON_UNAUTH || reason == REASON_CAP_INVALID;
+
+	metrics_inc(METRIC_REJECTED, metrics_label_reason(reason));
+	if (is_auth) {
+		metrics_inc(METRIC_AUTH_FAILURES, peer_label(ask));
+	}
+	if (reason == REASON_BUSY) {
+		return;
+	}
+	log_event(is_auth ? LOG_AUTH_FAILED : LOG_REQUEST_REFUSED,
+		&(struct log_fields){ .ticket = ask->from.corr_id,
+			.route = routes_template(ask->route),
+			.status = status,
+			.reason = reason_name(reason),
+			.text = detail });
+}
+
+void wall_refuse_with(struct prevalidator *self, const struct ask *ask, uint16_t status,
+	enum reason reason, const char *detail)
+{
+	struct oap_refused refused = {
+		.status = status,
+		.reason = (uint8_t)reason,
+		.detail = { (const uint8_t *)detail, strnlen(detail, VERB_TEXT_BYTES_MAX) },
+	};
+
+	note(ask, status, reason, detail);
+	(void)!oap_send_refused(
+		edge_of(self, ask), ask->from.corr_id, &refused); /* or it is gone */
+	finish(self, ask);
+}
+
+void wall_refuse(
+	struct prevalidator *self, const struct ask *ask, enum reason reason, const char *detail)
+{
+	wall_refuse_with(self, ask, reason_status(reason), reason, detail);
+}
+
+/* A request to its owner went out, or could not. */
+static void forwarded(struct prevalidator *self, const struct ask *ask, enum err err)
+{
+	if (err == ERR_OK) {
+		finish(self, ask);
+		return;
+	}
+	if (err != ERR_BUSY) { /* there is no link */
+		wall_refuse(self, ask, REASON_INTERNAL, detail_text(DETAIL_STARTING));
+		return;
+	}
+	if (ask->route == ROUTE_INGEST) {
+		metrics_inc(METRIC_BUSY_REJECTIONS, METRIC_BUSY_COMMIT);
+	}
+	log_event(LOG_CREDIT_EXHAUSTED, &(struct log_fields){ .ticket = ask->from.corr_id });
+	wall_refuse(self, ask, REASON_BUSY, "busy");
+}
+
+/* --- handlers --- */
+
+static struct peer *archive_of(struct prevalidator *self)
+{
+	return mesh_peer(&self->worker->mesh, PROCESS_ARCHIVE, 0);
+}
+
+static void ingest(
+	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached)
+{
+	struct ingest_request request;
+	enum ingest_fault fault = ingest_read(&self->ingest, ask->body, &cached->grant,
+		(size_t)self->worker->config.engine_batch_max_entries, &request);
+
+	if (fault != INGEST_OK) {
+		wall_refuse(self, ask, ingest_fault_reason(fault), ingest_fault_text(fault));
+		return;
+	}
+	struct oap_submit submit = {
+		.edge_process = ask->from.process,
+		.edge_instance = ask->from.instance,
+		.edge_generation = ask->from.generation,
+		.deadline_mono_ms = ask->deadline_mono_ms,
+		.mode = request.atomic,
+		.dry_run = request.dry_run,
+		.draft_count = request.draft_count,
+		.idem_id = request.idem_id,
+		.grant = { cached->sealed, cached->sealed_bytes },
+		.drafts = request.drafts,
+	};
+	forwarded(self, ask,
+		oap_send_submit(mesh_peer(&self->worker->mesh, PROCESS_SEQUENCER, 0),
+			ask->from.corr_id, &submit));
+}
+
+/* Decimal, canonical, at most 2^63 - 1. */
+static bool parse_number(struct slice text, uint64_t *ret_number)
+{
+	u128 number;
+
+	if (amount_parse((const char *)text.bytes, text.bytes_count, &number) != AMOUNT_OK ||
+		number > INT64_MAX) {
+		return false;
+	}
+	*ret_number = (uint64_t)number;
+	return true;
+}
+
+/* NULL, or what is wrong with the query of /roots. */
+static const char *read_range(struct slice query, uint64_t *ret_since, uint64_t *ret_limit)
+{
+	struct http_parameters parameters = { .count = 0 };
+	const struct slice *since, *limit;
+
+	if (http_target_parameters(query, &parameters) != HTTP_OK) {
+		return "query";
+	}
+	since = http_target_parameter(&parameters, "since");
+	limit = http_target_parameter(&parameters, "limit");
+	if (parameters.count != (since != NULL) + (size_t)(limit != NULL)) {
+		return detail_text(DETAIL_UNKNOWN_FIELD);
+	}
+	if (since != NULL && !parse_number(*since, ret_since)) {
+		return "since";
+	}
+	if (limit != NULL && (!parse_number(*limit, ret_limit) || *ret_limit == 0 ||
+				     *ret_limit > ROOTS_LIMIT_MAX)) {
+		return "limit";
+	}
+	return NULL;
+}
+
+static void roots(struct prevalidator *self, const struct ask *ask)
+{
+	uint64_t since = 0;
+	uint64_t limit = ROOTS_LIMIT_MAX;
+	const char *wrong = read_range(ask->query, &since, &limit);
+
+	if (wrong != NULL) {
+		wall_refuse(self, ask, REASON_UNKNOWN_KIND, wrong);
+		return;
+	}
+	struct oap_read_roots read = {
+		.edge_process = ask->from.process,
+		.edge_instance = ask->from.instance,
+		.edge_generation = ask->from.generation,
+		.deadline_mono_ms = ask->deadline_mono_ms,
+		.since = since,
+		.limit = (uint32_t)limit,
+	};
+	forwarded(self, ask, oap_send_read_roots(archive_of(self), ask->from.corr_id, &read));
+}
+
+/* Archive judges the rest, when it knows whose entry it is. */
+static bool may_audit(
+	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached)
+{
+	const struct caveat_verdict denied = { .result = CAVEAT_FAILS, .kind = CAVEAT_ACTION };
+
+	if ((cached->grant.caveats.actions & CAVEAT_ACTION_BIT(CAVEAT_ACTION_AUDIT_READ)) != 0) {
+		return true;
+	}
+	wall_refuse(self, ask, REASON_CAP_INVALID, caveat_set_verdict_text(denied));
+	return false;
+}
+
+static void entry(
+	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached)
+{
+	struct oap_read_entry read = {
+		.edge_process = ask->from.process,
+		.edge_instance = ask->from.instance,
+		.edge_generation = ask->from.generation,
+		.deadline_mono_ms = ask->deadline_mono_ms,
+		.grant = { cached->sealed, cached->sealed_bytes },
+	};
+
+	if (!may_audit(self, ask, cached)) {
+		return;
+	}
+	if (!parse_number(ask->query, &read.seq)) {
+		wall_refuse(self, ask, REASON_UNKNOWN_KIND, "seq");
+		return;
+	}
+	forwarded(self, ask, oap_send_read_entry(archive_of(self), ask->from.corr_id, &read));
+}
+
+static void verify(
+	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached)
+{
+	struct oap_read_verify read = {
+		.edge_process = ask->from.process,
+		.edge_instance = ask->from.instance,
+		.edge_generation = ask->from.generation,
+		.deadline_mono_ms = ask->deadline_mono_ms,
+		.grant = { cached->sealed, cached->sealed_bytes },
+	};
+
+	if (may_audit(self, ask, cached)) {
+		forwarded(self, ask,
+			oap_send_read_verify(archive_of(self), ask->from.corr_id, &read));
+	}
+}
+
+static void handle(
+	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached)
+{
+	if (ask->route == ROUTE_INGEST) {
+		ingest(self, ask, cached);
+	} else if (ask->route == ROUTE_ENTRY) {
+		entry(self, ask, cached);
+	} else {
+		assert(ask->route == ROUTE_VERIFY); /* handlers.c lets no other in */
+		verify(self, ask, cached);
+	}
+}
+
+/* --- policy --- */
+
+#define PATH_BYTES_MAX 64u
+
+/* The path as the client wrote it: paths are canonical (DESIGN-WALL.md section 5). */
+static struct slice path_of(const struct ask *ask, char buffer[PATH_BYTES_MAX])
+{
+	static const char entries[] = "/entries/";
+	struct byte_writer out = byte_writer_of(buffer, PATH_BYTES_MAX);
+
+	if (ask->route == ROUTE_INGEST) {
+		return ENTRY_VIEW("/ingest");
+	}
+	byte_put_bytes(&out, entries, sizeof entries - 1);
+	byte_put_bytes(&out, ask->query.bytes, ask->query.bytes_count);
+	return (struct slice){ (const uint8_t *)buffer, out.failed ? 0 : out.used };
+}
+
+/* The caveats about the request as such. Those about entries are ingest.c's, those about the
+ * node were judged by kms, which knows our origin. */
+static bool caveats_hold(
+	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached)
+{
+	char path[PATH_BYTES_MAX];
+	const char *method = routes_method(ask->route);
+	struct caveat_request facts = {
+		.now_unix_s = (uint64_t)clock_unix_ms() / 1000,
+		.body_bytes = ask->body_bytes,
+		.has_body_bytes = true,
+		.peer_uid = ask->peer_uid,
+		.has_peer_uid = ask->peer_class == GRANT_PEER_UNIX,
+	};
+	struct caveat_verdict verdict;
+
+	if (ask->route != ROUTE_VERIFY) { /* which is no HTTP */
+		facts.method = (struct slice){ (const uint8_t *)method, strlen(method) };
+		facts.path = path_of(ask, path);
+	}
+	verdict = caveat_set_check_request(&cached->grant.caveats, self->caveats_judged, &facts);
+	if (verdict.result == CAVEAT_HOLDS) {
+		return true;
+	}
+	wall_refuse(self, ask, REASON_CAP_INVALID, caveat_set_verdict_text(verdict));
+	return false;
+}
+
+/* --- auth --- */
+
+static bool body_is_here(const struct ask *ask)
+{
+	return ask->body.bytes_count == ask->body_bytes;
+}
+
+/* NULL, or why it cannot be a token. */
+static const char *token_fault(const struct ask *ask, enum reason *ret_reason)
+{
+	*ret_reason = REASON_UNAUTH;
+	if (ask->token.bytes_count == 0) {
+		return "a token is needed";
+	}
+	*ret_reason = REASON_CAP_INVALID;
+	return ask->token.bytes_count > TOKEN_BYTES_MAX ? macaroon_fault_text(MACAROON_TOO_LARGE)
+							: NULL;
+}
+
+static void wait(struct prevalidator *self, const struct ask *ask, const struct hash *name,
+	const struct cached_grant *cached)
+{
+	struct job *job = jobs_add(self, ask);
+
+	assert(job != NULL); /* handlers.c looked */
+	job->name = *name;
+	if (!(cached != NULL ? bodies_begin(self, job) : grants_ask(self, job))) {
+		jobs_remove(self, job);
+	}
+}
+
+void wall_enter(struct prevalidator *self, const struct ask *ask)
+{
+	const struct cached_grant *cached;
+	enum reason reason;
+	const char *fault;
+	struct hash name;
+
+	if (ask->deadline_mono_ms <= (uint64_t)ask->since.monotonic_us / 1000) {
+		wall_refuse(self, ask, REASON_TIMEOUT, detail_text(DETAIL_DEADLINE));
+		return;
+	}
+	if (ask->body_bytes > self->worker->config.limits_max_body_bytes) {
+		wall_refuse(self, ask, REASON_TOO_LARGE, "body");
+		return;
+	}
+	if (ask->body_bytes > 0 && ask->route != ROUTE_INGEST) {
+		wall_refuse(self, ask, REASON_UNKNOWN_KIND, "body");
+		return;
+	}
+	if (ask->route == ROUTE_ROOTS) { /* public */
+		roots(self, ask);
+		return;
+	}
+	fault = token_fault(ask, &reason);
+	if (fault != NULL) {
+		wall_refuse_with(self, ask, 401, reason, fault);
+		return;
+	}
+	name = grants_name(&self->grants, ask);
+	cached = grants_find(&self->grants, &name, ask->since);
+	metrics_inc(
+		cached != NULL ? METRIC_GRANT_CACHE_HITS : METRIC_GRANT_CACHE_MISSES, METRIC_PLAIN);
+	if (cached != NULL && !caveats_hold(self, ask, cached)) {
+		return;
+	}
+	if (cached != NULL && body_is_here(ask)) {
+		handle(self, ask, cached);
+		return;
+	}
+	wait(self, ask, &name, cached);
+}
+
+bool wall_resume(struct prevalidator *self, struct job *job, const struct cached_grant *cached)
+{
+	if (!caveats_hold(self, &job->ask, cached)) {
+		return true;
+	}
+	if (!body_is_here(&job->ask)) {
+		return !bodies_begin(self, job);
+	}
+	self->worker->ticket_in_hand = job->ask.from.corr_id;
+	handle(self, &job->ask, cached);
+	self->worker->ticket_in_hand = 0;
+	return true;
+}
+
+bool wall_body_is_here(struct prevalidator *self, struct job *job)
+{
+	const struct cached_grant *cached = grants_find(&self->grants, &job->name, clock_now());
+
+	return cached != NULL ? wall_resume(self, job, cached) : !grants_ask(self, job);
+}
