@@ -50,12 +50,6 @@ void kms_open(void *self, struct worker *worker)
 	tokens_init(&kms->tokens, &kms->keys, worker);
 }
 
-void kms_ready(void *self, struct worker *worker)
-{
-	(void)self;
-	worker_report(worker, PHASE_SERVING, 0, 0, NULL, "");
-}
-
 /* --- links --- */
 
 static void tell_grant_key(struct kms *kms, struct peer *peer)
@@ -109,7 +103,12 @@ void kms_link_up(void *self, const struct oap_from *whom)
 
 void kms_turn(void *self)
 {
-	kms_revoked_tell(self);
+	struct kms *kms = self;
+
+	if (kms->worker->phase == PHASE_STARTING) {
+		worker_report(kms->worker, PHASE_SERVING, 0, 0, NULL, ""); /* READY went before */
+	}
+	kms_revoked_tell(kms);
 }
 
 static void forget_everywhere(struct kms *kms)

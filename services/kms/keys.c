@@ -308,12 +308,29 @@ static void choose_origin(const char *name, char ret_origin[ORIGIN_BYTES_MAX + 1
 	char digits[HEX_TEXT_BYTES(ORIGIN_RANDOM_BYTES) + 1];
 
 	if (name[0] != '\0') {
+		assert(strlen(name) <= ORIGIN_BYTES_MAX); /* the bound of its row */
 		(void)snprintf(ret_origin, ORIGIN_BYTES_MAX + 1, "%s", name);
 		return;
 	}
 	randombytes_buf(random, sizeof random);
 	hex_encode(random, sizeof random, digits);
 	(void)snprintf(ret_origin, ORIGIN_BYTES_MAX + 1, ORIGIN_PREFIX "%s", digits);
+}
+
+/* Each token carries node=, whose value is a list: a name with a comma would be two others. */
+static void demand_nameable(const struct keys *keys, const char *name)
+{
+	char text[sizeof "node=" + ORIGIN_BYTES_MAX];
+	int bytes_count = snprintf(text, sizeof text, "node=%s", name);
+	struct caveat caveat;
+
+	if (strchr(name, ',') != NULL ||
+		caveat_parse((struct slice){ (const uint8_t *)text, (size_t)bytes_count },
+			&caveat) != CAVEAT_FAULT_OK) {
+		worker_fail(keys->worker,
+			"node.name: %s cannot stand in a token, where a comma parts two names",
+			name);
+	}
 }
 
 static void make(struct keys *keys, const char *name)
@@ -323,8 +340,9 @@ static void make(struct keys *keys, const char *name)
 	struct byte_writer out;
 	enum err err;
 
-	keys_file_create_begin(&keys->file, keys->worker);
 	choose_origin(name, origin);
+	demand_nameable(keys, origin);
+	keys_file_create_begin(&keys->file, keys->worker);
 	out = payload_begin(keys, KEYS_FILE_NODE, now_unix_s);
 	randombytes_buf(keys->secret->log_key.bytes, HASH_BYTES);
 	byte_put_hash(&out, &keys->secret->log_key);

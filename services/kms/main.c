@@ -13,7 +13,6 @@ int main(int argc, char *argv[])
 		.sandbox = &kms_sandbox,
 		.paths = kms_paths,
 		.open = kms_open,
-		.ready = kms_ready,
 		.link_up = kms_link_up,
 		.turn = kms_turn,
 	};

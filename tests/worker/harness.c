@@ -66,6 +66,7 @@ void harness_init(struct harness *harness, unsigned process)
 	harness->process = process;
 	harness->uid = geteuid() == 0 ? UID_BASE + process : geteuid();
 	harness->gid = geteuid() == 0 ? UID_BASE + process : getegid();
+	harness->locked_bytes_max = LOCKED_BYTES_MAX;
 	harness->control.fd = -1;
 	for (size_t i = 0; i < HARNESS_LINKS_MAX; i++) {
 		harness->links[i].fd = -1;
@@ -136,7 +137,8 @@ static void become_worker(
 		.switch_user = geteuid() == 0,
 		.uid = harness->uid,
 		.gid = harness->gid,
-		.limits = { FILES_MAX, IDENTITY_UNLIMITED, IDENTITY_UNLIMITED, LOCKED_BYTES_MAX },
+		.limits = { FILES_MAX, IDENTITY_UNLIMITED, IDENTITY_UNLIMITED,
+			harness->locked_bytes_max },
 	};
 	const char *failed = "";
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);

@@ -53,8 +53,9 @@ struct harness {
 	uint32_t generation;
 	uid_t uid;
 	gid_t gid;
-	char dir[64];         /* is config.node_data_dir, too */
-	struct config config; /* as the worker will be told; change it before the start */
+	char dir[64];              /* is config.node_data_dir, too */
+	struct config config;      /* as the worker will be told; change it before the start */
+	uint64_t locked_bytes_max; /* RLIMIT_MEMLOCK, likewise */
 	struct harness_link control;
 	struct harness_link links[HARNESS_LINKS_MAX];
 };

@@ -1,263 +1,16 @@
-/* kms as it is shipped: what it keeps, what it lets pass, and what it refuses. */
+/* kms as it is shipped: what it mints, what it lets pass, and what it takes back. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-#include "common/reasons.h"
-#include "core/grant.h"
 #include "core/hex.h"
-#include "core/macaroon.h"
-#include "tests/worker/harness.h"
-
-#define TOKEN_ROOM (TOKEN_BYTES_MAX + 1)
-
-static struct harness h;
-
-static const char ordinary[] = "action=wallet.transfer\nttl=3600\n";
-
-/* --- setup --- */
-
-static int set_up(void **state)
-{
-	(void)state;
-	harness_init(&h, PROCESS_KMS);
-	harness_make_dir(&h, "keys");
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	harness_finish(&h);
-	return 0;
-}
-
-static void start(void)
-{
-	harness_start(&h);
-	harness_expect_up(&h);
-}
-
-static void restart(void)
-{
-	harness_stop(&h);
-	start();
-}
-
-static struct slice text_of(const char *text)
-{
-	return (struct slice){ (const uint8_t *)text, strlen(text) };
-}
-
-static uint64_t now_unix_s(void)
-{
-	return (uint64_t)time(NULL);
-}
-
-static void keyring_path(char *ret_path, size_t path_bytes)
-{
-	harness_path(&h, "keys/keyring", ret_path, path_bytes);
-}
-
-/* --- what is asked of it --- */
-
-static enum err ask_mint(const char *caveats, char *ret_text, size_t text_bytes)
-{
-	static uint64_t corr_id = 100;
-	struct oap_cap_answer answer;
-
-	corr_id++;
-	harness_send_cap_mint(
-		&h.control, corr_id, &(struct oap_cap_mint){ .caveats = text_of(caveats) });
-	assert_int_equal(harness_expect_cap_answer(&h.control, &answer), corr_id);
-	assert_true(answer.text.bytes_count < text_bytes);
-	memcpy(ret_text, answer.text.bytes, answer.text.bytes_count);
-	ret_text[answer.text.bytes_count] = '\0';
-	return (enum err)answer.status;
-}
-
-static void mint(const char *caveats, char token[TOKEN_ROOM])
-{
-	enum err err = ask_mint(caveats, token, TOKEN_ROOM);
-
-	if (err != ERR_OK) {
-		fail_msg("not minted: %s", token);
-	}
-}
-
-static void assert_not_minted(const char *caveats, enum err err, const char *words)
-{
-	char why[TOKEN_ROOM];
-
-	assert_int_equal(ask_mint(caveats, why, sizeof why), err);
-	if (strstr(why, words) == NULL) {
-		fail_msg("\"%s\" does not say \"%s\"", why, words);
-	}
-}
-
-static struct oap_grant verify_as(
-	struct harness_link *link, const char *token, enum grant_peer peer, uint32_t uid)
-{
-	static uint64_t corr_id = 5000;
-	struct oap_verify ask = {
-		.peer_class = (uint8_t)peer, .peer_uid = uid, .token = text_of(token)
-	};
-	struct oap_grant grant;
-
-	corr_id++;
-	harness_send_verify(link, corr_id, &ask);
-	assert_int_equal(harness_expect_grant(link, &grant), corr_id);
-	return grant;
-}
-
-static struct oap_grant verify(struct harness_link *link, const char *token)
-{
-	return verify_as(link, token, GRANT_PEER_TCP, 0);
-}
-
-static void assert_granted(struct harness_link *link, const char *token)
-{
-	struct oap_grant grant = verify(link, token);
-
-	if (grant.status != 200) {
-		fail_msg("%u: %.*s", grant.status, (int)grant.detail.bytes_count,
-			(const char *)grant.detail.bytes);
-	}
-}
-
-static void assert_detail(const struct oap_grant *grant, uint16_t status, const char *words)
-{
-	char detail[VERB_TEXT_BYTES_MAX + 1];
-
-	(void)snprintf(detail, sizeof detail, "%.*s", (int)grant->detail.bytes_count,
-		(const char *)grant->detail.bytes);
-	if (strstr(detail, words) == NULL) {
-		fail_msg("\"%s\" does not say \"%s\"", detail, words);
-	}
-	assert_int_equal(grant->status, status);
-	assert_int_equal(grant->reason, REASON_CAP_INVALID);
-	assert_int_equal(grant->grant.bytes_count, 0);
-}
-
-static void assert_refused(
-	struct harness_link *link, const char *token, uint16_t status, const char *words)
-{
-	struct oap_grant grant = verify(link, token);
-
-	assert_detail(&grant, status, words);
-}
-
-static struct harness_link *link_prevalidator(void)
-{
-	struct harness_link *link = harness_link_up(&h, PROCESS_PREVALIDATOR, 0);
-	struct oap_forget_grants forget;
-
-	(void)harness_expect_forget_grants(link, &forget);
-	assert_int_equal(forget.kms_generation, h.generation);
-	return link;
-}
-
-static struct harness_link *link_sequencer(struct oap_grant_key *ret_key)
-{
-	struct harness_link *link = harness_link_up(&h, PROCESS_SEQUENCER, 0);
-
-	(void)harness_expect_grant_key(link, ret_key);
-	assert_int_equal(ret_key->kms_generation, h.generation);
-	return link;
-}
-
-static void confirm(struct harness_link *sequencer, const struct oap_revoked *wanted)
-{
-	struct oap_revoked revoked;
-	uint64_t corr_id = harness_expect_revoked(sequencer, &revoked);
-
-	assert_int_equal(revoked.kid, wanted->kid);
-	assert_memory_equal(&revoked.capability, &wanted->capability, ID_BYTES);
-	harness_send_revoked_done(
-		sequencer, corr_id, &(struct oap_revoked_done){ .after_seq = 77 });
-}
-
-static void send_revoke(uint64_t corr_id, const struct oap_revoked *which)
-{
-	harness_send_cap_revoke(&h.control, corr_id,
-		&(struct oap_cap_revoke){ .kid = which->kid, .capability = which->capability });
-}
-
-static enum err expect_answer(uint64_t corr_id)
-{
-	struct oap_cap_answer answer;
-
-	assert_int_equal(harness_expect_cap_answer(&h.control, &answer), corr_id);
-	return (enum err)answer.status;
-}
-
-/* --- tokens taken apart --- */
-
-struct taken_apart {
-	uint8_t bytes[MACAROON_BYTES_MAX];
-	struct macaroon macaroon;
-	struct macaroon_identifier identifier;
-};
-
-static void take_apart(const char *token, struct taken_apart *ret)
-{
-	size_t bytes_count = 0;
-
-	assert_int_equal(
-		macaroon_text_decode(text_of(token), ret->bytes, sizeof ret->bytes, &bytes_count),
-		MACAROON_OK);
-	assert_int_equal(macaroon_parse((struct slice){ ret->bytes, bytes_count }, &ret->macaroon),
-		MACAROON_OK);
-	assert_int_equal(
-		macaroon_identifier_decode(ret->macaroon.identifier, &ret->identifier), ERR_OK);
-}
-
-static void put_together(const struct macaroon *macaroon, char token[TOKEN_ROOM])
-{
-	uint8_t bytes[MACAROON_BYTES_MAX];
-	size_t bytes_count = 0, text_bytes = 0;
-
-	assert_int_equal(macaroon_serialise(macaroon, bytes, sizeof bytes, &bytes_count), ERR_OK);
-	assert_int_equal(macaroon_text_encode((struct slice){ bytes, bytes_count }, token,
-				 TOKEN_ROOM, &text_bytes),
-		ERR_OK);
-}
-
-/* What any holder can do, offline. */
-static void narrow(const char *token, const char *caveat, char ret_token[TOKEN_ROOM])
-{
-	struct taken_apart parts;
-
-	take_apart(token, &parts);
-	assert_int_equal(macaroon_add_caveat(&parts.macaroon, text_of(caveat)), ERR_OK);
-	put_together(&parts.macaroon, ret_token);
-}
-
-static struct oap_revoked name_of(const char *token)
-{
-	struct taken_apart parts;
-
-	take_apart(token, &parts);
-	return (struct oap_revoked){
-		.kid = parts.identifier.key_id,
-		.capability = parts.identifier.capability_id,
-	};
-}
-
-static bool caveat_is(const struct macaroon *macaroon, size_t index, const char *text)
-{
-	struct slice caveat = macaroon->caveats[index];
-
-	return caveat.bytes_count == strlen(text) &&
-	       memcmp(caveat.bytes, text, caveat.bytes_count) == 0;
-}
+#include "tests/worker/kms_driver.h"
 
 /* --- keys --- */
 
@@ -357,163 +110,37 @@ static void the_grant_key_is_new_at_each_start_and_the_log_key_is_not(void **sta
 	assert_memory_not_equal(&first.log_key, &zero, HASH_BYTES);
 }
 
-/* --- the keyring file --- */
-
-static size_t read_keyring(uint8_t *bytes, size_t bytes_max)
-{
-	char path[256];
-	ssize_t got;
-	int fd;
-
-	keyring_path(path, sizeof path);
-	fd = open(path, O_RDONLY);
-	assert_true(fd >= 0);
-	got = read(fd, bytes, bytes_max);
-	assert_true(got > 0 && (size_t)got < bytes_max);
-	(void)close(fd);
-	return (size_t)got;
-}
-
-static void write_keyring(const uint8_t *bytes, size_t bytes_count)
-{
-	char path[256];
-	int fd;
-
-	keyring_path(path, sizeof path);
-	fd = open(path, O_WRONLY | O_TRUNC);
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, bytes, bytes_count), bytes_count);
-	(void)close(fd);
-}
-
-/* Every 7th byte, so that each field of each record is hit. */
-static void a_keyring_with_any_byte_changed_is_refused(void **state)
-{
-	uint8_t good[4096], bad[4096];
-	char token[TOKEN_ROOM];
-	size_t bytes_count;
-
-	(void)state;
-	start();
-	mint(ordinary, token);
-	harness_stop(&h);
-	bytes_count = read_keyring(good, sizeof good);
-	for (size_t i = 0; i < bytes_count; i += 7) {
-		memcpy(bad, good, bytes_count);
-		bad[i] ^= 0x10;
-		write_keyring(bad, bytes_count);
-		harness_start(&h);
-		harness_expect_refusal(&h, i == 7 ? "format version" : "damaged");
-		assert_int_equal(read_keyring(bad, sizeof bad), bytes_count);
-	}
-	write_keyring(good, bytes_count);
-	start();
-	assert_granted(link_prevalidator(), token);
-}
-
-static void a_record_that_the_end_cuts_off_was_never_acknowledged(void **state)
-{
-	static const size_t lost_bytes[] = { 1, 31, 32, 33, 60, 100 };
-	uint8_t good[4096], after[4096];
-	char first[TOKEN_ROOM], second[TOKEN_ROOM];
-	size_t before_bytes, bytes_count;
-
-	(void)state;
-	start();
-	mint(ordinary, first);
-	before_bytes = read_keyring(good, sizeof good);
-	mint(ordinary, second);
-	harness_stop(&h);
-	bytes_count = read_keyring(good, sizeof good);
-	for (size_t i = 0; i < COUNT_OF(lost_bytes); i++) {
-		assert_true(lost_bytes[i] < bytes_count - before_bytes);
-		write_keyring(good, bytes_count - lost_bytes[i]);
-		start();
-		assert_granted(link_prevalidator(), first);
-		assert_refused(link_prevalidator(), second, 403, "not on record");
-		harness_stop(&h);
-		assert_int_equal(read_keyring(after, sizeof after), before_bytes);
-	}
-}
-
-static void a_keyring_cut_before_its_first_key_is_refused_and_left_alone(void **state)
-{
-	uint8_t good[4096], after[4096];
-
-	(void)state;
-	start();
-	harness_stop(&h);
-	(void)read_keyring(good, sizeof good);
-	for (size_t cut = 1; cut < 100; cut += 9) {
-		write_keyring(good, cut);
-		harness_start(&h);
-		harness_expect_refusal(&h, "damaged");
-		assert_int_equal(read_keyring(after, sizeof after), cut);
-	}
-}
-
-static void a_lost_keyring_is_never_made_anew_beside_other_files(void **state)
-{
-	char path[256], aside[256];
-
-	(void)state;
-	start();
-	harness_stop(&h);
-	keyring_path(path, sizeof path);
-	harness_path(&h, "keys/keyring.bak", aside, sizeof aside);
-	assert_int_equal(rename(path, aside), 0);
-	harness_start(&h);
-	harness_expect_refusal(&h, "has no keyring but holds keyring.bak");
-}
-
-static void a_keyring_open_to_others_is_refused(void **state)
+static void a_name_that_no_token_could_carry_is_refused_at_genesis(void **state)
 {
 	char path[256];
 
 	(void)state;
-	start();
-	harness_stop(&h);
+	(void)snprintf(h.config.node_name, sizeof h.config.node_name, "a.example,b.example");
+	harness_start(&h);
+	harness_expect_refusal(&h, "a comma");
 	keyring_path(path, sizeof path);
-	assert_int_equal(chmod(path, 0640), 0);
-	harness_start(&h);
-	harness_expect_refusal(&h, "the keyring is open to others (mode 640)");
-	assert_int_equal(chmod(path, 0600), 0);
-	harness_path(&h, "keys", path, sizeof path);
-	assert_int_equal(chmod(path, 0750), 0);
-	harness_start(&h);
-	harness_expect_refusal(&h, "the key directory is open to others");
+	assert_int_equal(access(path, F_OK), -1);
 }
 
-static void a_keyring_of_another_user_is_refused(void **state)
+static void it_serves_when_it_is_ready_and_says_so(void **state)
 {
-	char path[256];
+	struct oap_report report;
 
 	(void)state;
-	if (geteuid() != 0) {
-		skip();
-	}
 	start();
-	harness_stop(&h);
-	harness_path(&h, "keys", path, sizeof path);
-	assert_int_equal(chown(path, h.uid + 1, h.gid), 0);
-	assert_int_equal(chmod(path, 0755), 0);
-	harness_start(&h);
-	harness_expect_refusal(&h, "belongs to uid");
+	(void)harness_expect_report(&h.control, &report);
+	assert_int_equal(report.phase, PHASE_SERVING);
 }
 
-static void a_keyring_that_is_a_link_or_no_file_is_refused(void **state)
+static void without_locked_memory_it_does_not_start(void **state)
 {
-	char path[256];
-
 	(void)state;
-	keyring_path(path, sizeof path);
-	assert_int_equal(symlink("/etc/passwd", path), 0);
+#ifdef MACRONODE_SANITIZED
+	skip(); /* ASan pretends to lock */
+#endif
+	h.locked_bytes_max = 0;
 	harness_start(&h);
-	harness_expect_refusal(&h, "cannot be opened");
-	assert_int_equal(unlink(path), 0);
-	harness_make_dir(&h, "keys/keyring");
-	harness_start(&h);
-	harness_expect_refusal(&h, "cannot be opened");
+	harness_expect_refusal(&h, "RLIMIT_MEMLOCK");
 }
 
 /* --- minting --- */
@@ -1127,8 +754,6 @@ static void more_than_the_window_is_accused(void **state)
 	harness_expect_accusation(sequencer, OAP_CREDIT, ERR_TOO_LARGE);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -1138,13 +763,9 @@ int main(void)
 		CASE(a_configured_name_is_the_origin_and_cannot_change),
 		CASE(a_token_verifies_after_a_restart_and_a_kill),
 		CASE(the_grant_key_is_new_at_each_start_and_the_log_key_is_not),
-		CASE(a_keyring_with_any_byte_changed_is_refused),
-		CASE(a_record_that_the_end_cuts_off_was_never_acknowledged),
-		CASE(a_keyring_cut_before_its_first_key_is_refused_and_left_alone),
-		CASE(a_lost_keyring_is_never_made_anew_beside_other_files),
-		CASE(a_keyring_open_to_others_is_refused),
-		CASE(a_keyring_of_another_user_is_refused),
-		CASE(a_keyring_that_is_a_link_or_no_file_is_refused),
+		CASE(a_name_that_no_token_could_carry_is_refused_at_genesis),
+		CASE(it_serves_when_it_is_ready_and_says_so),
+		CASE(without_locked_memory_it_does_not_start),
 		CASE(a_token_says_first_where_then_what_then_until_when),
 		CASE(an_unrestricted_token_is_never_minted),
 		CASE(thirty_days_are_the_longest_life_of_a_token),
