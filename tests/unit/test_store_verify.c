@@ -249,6 +249,50 @@ static void an_erased_memo_is_no_damage(void **state)
 	assert_true(verify(dir).good);
 }
 
+struct going_on {
+	struct store_dir *dir;
+	struct maker maker;
+	unsigned page_count;
+};
+
+static void go_on(void *context, uint64_t done, uint64_t total)
+{
+	struct going_on *going_on = context;
+	uint64_t first = going_on->maker.size + 1;
+
+	assert_true(done <= total);
+	if (going_on->page_count++ == 0) {
+		maker_entries(&going_on->maker, COMMIT_ENTRIES);
+		assert_int_equal(maker_send(&going_on->maker, going_on->dir->store, first,
+					 &going_on->dir->why),
+			ERR_OK);
+	}
+}
+
+/* Goal: a node that commits meanwhile makes no good store look bad. */
+static void a_running_store_is_checked_up_to_where_it_was(void **state)
+{
+	struct going_on going_on = { .dir = *state };
+	struct reader_config reader_config = { .dir = going_on.dir->path };
+	struct verify_config config = { .progress = go_on, .context = &going_on, .live = true };
+	struct verify_result result;
+
+	store_dir_open(going_on.dir);
+	maker_init(&going_on.maker, &going_on.dir->state);
+	maker_accounts(&going_on.maker);
+	maker_entries(&going_on.maker, 3000);
+	assert_int_equal(
+		maker_send(&going_on.maker, going_on.dir->store, 1, &going_on.dir->why), ERR_OK);
+	assert_int_equal(reader_open(&reader_config, &config.reader, &going_on.dir->why), ERR_OK);
+	assert_int_equal(verify_store(&config, &result, &going_on.dir->why), ERR_OK);
+	assert_string_equal(result.what.text, "");
+	assert_true(result.good && result.claims_moved);
+	assert_int_equal(result.size, 3000);
+	assert_true(going_on.page_count >= 3);
+	reader_close(config.reader);
+	maker_finish(&going_on.maker);
+}
+
 #define FILLED(test) cmocka_unit_test_setup_teardown(test, fill, store_dir_teardown)
 
 int main(void)
@@ -258,6 +302,8 @@ int main(void)
 		FILLED(a_flip_in_any_column_of_any_table_is_found_and_named),
 		FILLED(a_missing_or_surplus_row_is_found_and_named),
 		FILLED(an_erased_memo_is_no_damage),
+		cmocka_unit_test_setup_teardown(a_running_store_is_checked_up_to_where_it_was,
+			store_dir_setup, store_dir_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
