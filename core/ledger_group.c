@@ -18,8 +18,9 @@ static bool same_group(const struct ledger_request *request, const struct ledger
 	const struct draft *left = &request->drafts[a];
 	const struct draft *right = &request->drafts[b];
 
+	/* the key of reversed legs is their group's seq and exact, that of an asset a hash */
 	return work[a].group_key == work[b].group_key && is_sided(left) == is_sided(right) &&
-	       entry_views_equal(left->entry.asset, right->entry.asset);
+	       (!is_sided(left) || entry_views_equal(left->entry.asset, right->entry.asset));
 }
 
 /* The head of the group in the open-addressed heads, or the free place for it. */

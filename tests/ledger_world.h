@@ -162,9 +162,9 @@ WORLD_FUNCTION void world_store_record(struct world_store *store, const struct b
 }
 
 /* What the committer does with a batch, proofs included. */
-WORLD_FUNCTION void world_commit(struct world *world, const struct ledger_batch *batch)
+WORLD_FUNCTION void world_commit(
+	struct world *world, const struct ledger_batch *batch, struct slice records)
 {
-	struct slice records = { world->buffer, world->out.used };
 	struct byte_reader in = byte_reader_of(records);
 	struct batch_record record;
 
@@ -376,7 +376,7 @@ WORLD_FUNCTION struct ledger_batch world_end(struct world *world, uint32_t chunk
 	struct ledger_batch batch;
 
 	ledger_batch_end(world->ledger, chunks_min, &batch);
-	world_commit(world, &batch);
+	world_commit(world, &batch, (struct slice){ world->buffer, world->out.used });
 	return batch;
 }
 

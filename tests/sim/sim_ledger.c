@@ -1,0 +1,1010 @@
+#include <signal.h>
+
+#include "core/order.h"
+#include "tests/ledger_world.h"
+
+/* A bad night for the ledger, again and again: random requests against core/, a store that may
+ * lose the last batches, and a model that is too simple to be wrong in the same way (arrays,
+ * linear search, whole copies instead of a journal). After each batch both have the same
+ * balances; after each crash the ledger that is read back is, bit by bit, the one that committed
+ * last; clients repeat what was lost, and nothing happens twice.
+ *
+ * sim_ledger --seed N --cases N: the same seed is the same night. */
+
+enum {
+	ACCOUNTS = 7,
+	ASSETS = 2,
+	DRAFTS_MAX = 6,
+	ENTRIES_MAX = 1500,
+	REQUESTS_MAX = 4, /* of a batch */
+	FLIGHT_MAX = 2,
+	RETRIES_MAX = 32,
+};
+
+static const char *const account_names[ACCOUNTS] = { "a", "b", "c", "d", "e", "f", "g" };
+static const char *const asset_names[ASSETS] = { "ron", "gold" };
+
+/* ---- chance ---- */
+
+static uint64_t chance_state;
+
+static uint32_t chance(uint32_t below)
+{
+	chance_state += 0x9e3779b97f4a7c15u;
+	uint64_t z = chance_state;
+
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+	return (uint32_t)((z ^ (z >> 31)) >> 32) % below;
+}
+
+static bool percent(uint32_t share)
+{
+	return chance(100) < share;
+}
+
+/* ---- the model ---- */
+
+/* What a client asks for, by numbers. */
+struct wish {
+	enum entry_kind kind;
+	int account;
+	int counter; /* -1 = none */
+	int asset;
+	uint32_t amount;
+	uint32_t nonce;
+	uint32_t id;
+	uint32_t original_id; /* 0 = none */
+	uint64_t ts;
+	uint64_t expires;
+};
+
+struct fact {
+	struct wish wish;
+	uint64_t seq;
+	int counter; /* of a Reverse: its original's */
+	uint32_t taken;
+	uint64_t group_first;
+	uint32_t group_count;
+	bool is_expiry;
+};
+
+struct model {
+	int64_t available[ACCOUNTS][ASSETS];
+	int64_t held[ACCOUNTS][ASSETS];
+	int64_t issued[ASSETS];
+	bool was_minted[ASSETS]; /* before that there is no such asset */
+	bool is_frozen[ACCOUNTS];
+	struct fact facts[ENTRIES_MAX];
+	int fact_count;
+};
+
+enum answer { REFUSED, REPEATED, ACCEPTED };
+
+static struct fact *fact_by_id(struct model *model, uint32_t id)
+{
+	for (int i = 0; i < model->fact_count; i++) {
+		if (model->facts[i].wish.id == id && !model->facts[i].is_expiry) {
+			return &model->facts[i];
+		}
+	}
+	return NULL;
+}
+
+static struct fact *fact_by_key(struct model *model, const struct wish *wish)
+{
+	for (int i = 0; i < model->fact_count; i++) {
+		struct fact *fact = &model->facts[i];
+
+		if (!fact->is_expiry && fact->wish.nonce == wish->nonce &&
+			fact->wish.account == wish->account) {
+			return fact;
+		}
+	}
+	return NULL;
+}
+
+static bool same_wish(const struct wish *a, const struct wish *b)
+{
+	return a->kind == b->kind && a->counter == b->counter && a->asset == b->asset &&
+	       a->amount == b->amount && a->original_id == b->original_id &&
+	       a->expires == b->expires;
+}
+
+static struct fact *add_fact(struct model *model, const struct wish *wish, int counter)
+{
+	struct fact *fact = &model->facts[model->fact_count++];
+
+	WORLD_REQUIRE(model->fact_count < ENTRIES_MAX);
+	*fact = (struct fact){
+		.wish = *wish, .seq = (uint64_t)model->fact_count, .counter = counter
+	};
+	return fact;
+}
+
+/* All but groups. Legs are let through here and judged in sum. */
+static enum answer judge(
+	struct model *model, const struct wish *wish, uint64_t now, struct fact **ret_original)
+{
+	struct fact *before = fact_by_key(model, wish);
+	struct fact *original = NULL;
+
+	if (wish->original_id != 0) {
+		original = fact_by_id(model, wish->original_id);
+		if (original == NULL || original->wish.account != wish->account ||
+			original->wish.asset != wish->asset ||
+			original->wish.kind == ENTRY_REVERSE) {
+			return REFUSED;
+		}
+		if (wish->kind == ENTRY_TRANSFER && original->wish.kind != ENTRY_HOLD) {
+			return REFUSED;
+		}
+	}
+	*ret_original = original;
+	if (before != NULL) {
+		return same_wish(&before->wish, wish) ? REPEATED : REFUSED;
+	}
+	if (fact_by_id(model, wish->id) != NULL) {
+		return REFUSED;
+	}
+	if (wish->expires != 0 && wish->expires <= now) {
+		return REFUSED;
+	}
+	if (original != NULL && original->group_count == 0 &&
+		wish->amount > original->wish.amount - original->taken) {
+		return REFUSED;
+	}
+	if (wish->kind == ENTRY_TRANSFER && original != NULL && original->wish.expires != 0 &&
+		original->wish.expires <= now) {
+		return REFUSED;
+	}
+	return ACCEPTED;
+}
+
+/* Who falls, -1 = nobody but the issuance or the held part. */
+static int payer(const struct wish *wish, const struct fact *original)
+{
+	switch (wish->kind) {
+	case ENTRY_MINT:
+	case ENTRY_CREDIT:
+		return -1;
+	case ENTRY_DEBIT:
+	case ENTRY_BURN:
+	case ENTRY_HOLD:
+	case ENTRY_TRANSFER:
+		return wish->account;
+	case ENTRY_REVERSE:
+		break;
+	}
+	switch (original->wish.kind) {
+	case ENTRY_TRANSFER:
+		return original->wish.counter;
+	case ENTRY_MINT:
+	case ENTRY_CREDIT:
+		return wish->account;
+	case ENTRY_BURN:
+	case ENTRY_DEBIT:
+	case ENTRY_HOLD:
+	case ENTRY_REVERSE:
+		break;
+	}
+	return -1;
+}
+
+static void move_reverse(struct model *model, const struct wish *wish, const struct fact *original)
+{
+	int64_t amount = wish->amount;
+	int64_t *own = &model->available[wish->account][wish->asset];
+
+	switch (original->wish.kind) {
+	case ENTRY_TRANSFER:
+		*own += amount;
+		model->available[original->wish.counter][wish->asset] -= amount;
+		break;
+	case ENTRY_MINT:
+		*own -= amount;
+		model->issued[wish->asset] -= amount;
+		break;
+	case ENTRY_BURN:
+		*own += amount;
+		model->issued[wish->asset] += amount;
+		break;
+	case ENTRY_HOLD:
+		*own += amount;
+		model->held[wish->account][wish->asset] -= amount;
+		break;
+	case ENTRY_DEBIT:
+		*own += amount;
+		break;
+	case ENTRY_CREDIT:
+		*own -= amount;
+		break;
+	case ENTRY_REVERSE:
+		abort();
+	}
+}
+
+static void move(struct model *model, const struct wish *wish, const struct fact *original)
+{
+	int64_t amount = wish->amount;
+	int64_t *own = &model->available[wish->account][wish->asset];
+
+	switch (wish->kind) {
+	case ENTRY_MINT:
+		*own += amount;
+		model->issued[wish->asset] += amount;
+		model->was_minted[wish->asset] = true;
+		break;
+	case ENTRY_BURN:
+		*own -= amount;
+		model->issued[wish->asset] -= amount;
+		break;
+	case ENTRY_HOLD:
+		*own -= amount;
+		model->held[wish->account][wish->asset] += amount;
+		break;
+	case ENTRY_TRANSFER:
+		if (original != NULL) {
+			own = &model->held[wish->account][wish->asset];
+		}
+		*own -= amount;
+		model->available[wish->counter][wish->asset] += amount;
+		break;
+	case ENTRY_DEBIT:
+		*own -= amount;
+		break;
+	case ENTRY_CREDIT:
+		*own += amount;
+		break;
+	case ENTRY_REVERSE:
+		move_reverse(model, wish, original);
+		break;
+	}
+}
+
+static bool none_below_zero(const struct model *model)
+{
+	for (int i = 0; i < ACCOUNTS; i++) {
+		for (int k = 0; k < ASSETS; k++) {
+			if (model->available[i][k] < 0 || model->held[i][k] < 0) {
+				return false;
+			}
+		}
+	}
+	return true;
+}
+
+static bool is_stopped(
+	const struct model *model, const struct wish *wish, const struct fact *original)
+{
+	int who = payer(wish, original);
+
+	return who >= 0 && model->is_frozen[who];
+}
+
+static enum answer do_single(struct model *model, const struct wish *wish, uint64_t now)
+{
+	static struct model saved;
+	struct fact *original = NULL;
+	enum answer answer = judge(model, wish, now, &original);
+
+	if (answer != ACCEPTED) {
+		return answer;
+	}
+	if (is_stopped(model, wish, original) || (original != NULL && original->group_count > 0)) {
+		return REFUSED;
+	}
+	memcpy(&saved, model, sizeof saved);
+	move(model, wish, original);
+	if (!none_below_zero(model)) {
+		memcpy(model, &saved, sizeof saved);
+		return REFUSED;
+	}
+	if (original != NULL) {
+		original->taken += wish->amount;
+	}
+	(void)add_fact(model, wish, original != NULL ? original->wish.counter : wish->counter);
+	return ACCEPTED;
+}
+
+/* ---- groups in the model ---- */
+
+static bool is_sided(const struct wish *wish)
+{
+	return wish->kind == ENTRY_DEBIT || wish->kind == ENTRY_CREDIT;
+}
+
+/* Which group a wish belongs to: -1 none, an asset, or 1000 and a seq. */
+static int64_t group_of(struct model *model, const struct wish *wish)
+{
+	const struct fact *original;
+
+	if (is_sided(wish)) {
+		return wish->asset;
+	}
+	original = wish->kind == ENTRY_REVERSE ? fact_by_id(model, wish->original_id) : NULL;
+	return original != NULL && original->group_count > 0 ? 1000 + (int64_t)original->group_first
+							     : -1;
+}
+
+static bool do_leg(struct model *model, const struct wish *wish, uint64_t now, int64_t *sum,
+	uint32_t *original_count, enum answer *ret_answer)
+{
+	struct fact *original = NULL;
+	bool rises;
+
+	*ret_answer = judge(model, wish, now, &original);
+	if (*ret_answer == REFUSED ||
+		(*ret_answer == ACCEPTED && is_stopped(model, wish, original))) {
+		return false;
+	}
+	if (*ret_answer == REPEATED) {
+		return true;
+	}
+	rises = wish->kind == ENTRY_CREDIT ||
+		(original != NULL && original->wish.kind == ENTRY_DEBIT);
+	if (original != NULL) {
+		*original_count = original->group_count;
+		if (original->taken != 0 || wish->amount != original->wish.amount) {
+			return false;
+		}
+		original->taken = wish->amount;
+	}
+	*sum += rises ? (int64_t)wish->amount : -(int64_t)wish->amount;
+	move(model, wish, original);
+	(void)add_fact(model, wish, -1);
+	return true;
+}
+
+static void do_group(struct model *model, const struct wish *wishes, const int *legs, int leg_count,
+	uint64_t now, enum answer *answers)
+{
+	static struct model saved;
+	int first = model->fact_count;
+	int64_t sum = 0;
+	uint32_t original_count = 0;
+	int repeats = 0;
+	bool is_good = true;
+
+	memcpy(&saved, model, sizeof saved);
+	for (int i = 0; i < leg_count; i++) {
+		is_good = do_leg(model, &wishes[legs[i]], now, &sum, &original_count,
+				  &answers[legs[i]]) &&
+			  is_good;
+		repeats += answers[legs[i]] == REPEATED ? 1 : 0;
+	}
+	if (repeats == leg_count && is_good) {
+		return;
+	}
+	is_good = is_good && repeats == 0 && sum == 0 && model->was_minted[wishes[legs[0]].asset] &&
+		  none_below_zero(model) &&
+		  (original_count == 0 || original_count == (uint32_t)leg_count);
+	if (!is_good) {
+		memcpy(model, &saved, sizeof saved);
+	}
+	for (int i = 0; i < leg_count; i++) {
+		answers[legs[i]] = is_good ? ACCEPTED : REFUSED;
+	}
+	for (int i = first; i < model->fact_count; i++) {
+		model->facts[i].group_first = (uint64_t)first + 1;
+		model->facts[i].group_count = (uint32_t)leg_count;
+	}
+}
+
+/* ---- requests ---- */
+
+struct sim_request {
+	struct wish wishes[DRAFTS_MAX];
+	int wish_count;
+	bool is_atomic;
+	bool is_dry;
+};
+
+static void sort_wishes(const struct sim_request *request, int *order)
+{
+	for (int i = 0; i < request->wish_count; i++) {
+		int place = i;
+
+		for (; place > 0; place--) {
+			const struct wish *left = &request->wishes[order[place - 1]];
+			const struct wish *right = &request->wishes[i];
+
+			if (left->ts < right->ts ||
+				(left->ts == right->ts &&
+					memcmp(&left->id, &right->id, sizeof left->id) <= 0)) {
+				break;
+			}
+			order[place] = order[place - 1];
+		}
+		order[place] = i;
+	}
+}
+
+static void do_request(
+	struct model *model, const struct sim_request *request, uint64_t now, enum answer *answers)
+{
+	static struct model saved;
+	int order[DRAFTS_MAX];
+	int64_t groups[DRAFTS_MAX];
+	bool is_done[DRAFTS_MAX] = { false };
+	bool is_refused = false;
+
+	memcpy(&saved, model, sizeof saved);
+	sort_wishes(request, order);
+	for (int i = 0; i < request->wish_count; i++) {
+		groups[i] = group_of(model, &request->wishes[i]);
+	}
+	for (int k = 0; k < request->wish_count; k++) {
+		int legs[DRAFTS_MAX];
+		int leg_count = 0;
+		int place = order[k];
+
+		if (is_done[place]) {
+			continue;
+		}
+		if (groups[place] < 0) {
+			answers[place] = do_single(model, &request->wishes[place], now);
+			continue;
+		}
+		for (int n = k; n < request->wish_count; n++) {
+			if (groups[order[n]] == groups[place]) {
+				legs[leg_count++] = order[n];
+				is_done[order[n]] = true;
+			}
+		}
+		do_group(model, request->wishes, legs, leg_count, now, answers);
+	}
+	for (int i = 0; i < request->wish_count; i++) {
+		is_refused = is_refused || answers[i] == REFUSED;
+	}
+	if (request->is_dry || (request->is_atomic && is_refused)) {
+		memcpy(model, &saved, sizeof saved);
+	}
+}
+
+static void expire(struct model *model, uint64_t now)
+{
+	for (int round = 0; round < 64; round++) {
+		struct fact *first = NULL;
+
+		for (int i = 0; i < model->fact_count; i++) {
+			struct fact *fact = &model->facts[i];
+
+			if (fact->wish.kind == ENTRY_HOLD && fact->wish.expires != 0 &&
+				fact->wish.expires <= now && fact->taken < fact->wish.amount &&
+				(first == NULL || fact->wish.expires < first->wish.expires)) {
+				first = fact;
+			}
+		}
+		if (first == NULL) {
+			return;
+		}
+		struct wish wish = first->wish;
+
+		wish.kind = ENTRY_REVERSE;
+		wish.amount = first->wish.amount - first->taken;
+		wish.original_id = first->wish.id;
+		move(model, &wish, first);
+		first->taken = first->wish.amount;
+		add_fact(model, &wish, -1)->is_expiry = true;
+	}
+}
+
+/* ---- the night ---- */
+
+/* What all nights did, so that one that does nothing is seen. */
+static struct {
+	uint64_t crashes;
+	uint64_t parked;
+	uint64_t repeats;
+	uint64_t refusals;
+	uint64_t entries[ENTRY_REVERSE + 1];
+	uint64_t legs;
+	uint64_t expiries;
+} did;
+
+static void count_facts(const struct model *model)
+{
+	for (int i = 0; i < model->fact_count; i++) {
+		did.entries[model->facts[i].wish.kind]++;
+		did.legs += model->facts[i].group_count > 0 ? 1 : 0;
+		did.expiries += model->facts[i].is_expiry ? 1 : 0;
+	}
+}
+
+struct flight {
+	uint8_t *bytes;
+	size_t bytes_count;
+	struct ledger_batch batch;
+	struct model after;
+	struct hash digest;
+	struct sim_request requests[REQUESTS_MAX];
+	int request_count;
+};
+
+struct sim {
+	struct world world;
+	struct model model;
+	struct model committed;
+	struct hash committed_digest;
+	struct flight flights[FLIGHT_MAX];
+	int flight_count;
+	struct sim_request retries[RETRIES_MAX]; /* lost, to be sent again */
+	int retry_count;
+	uint32_t ids;
+	bool rows_are_slow;
+};
+
+static bool sim_row(void *owner, uint64_t seq, struct ledger_row *ret_row)
+{
+	struct sim *sim = owner;
+	struct batch_entry row;
+
+	if (seq <= world_size(&sim->world)) {
+		return !sim->rows_are_slow && world_row(&sim->world, seq, ret_row);
+	}
+	for (int i = 0; i < sim->flight_count; i++) {
+		struct flight *flight = &sim->flights[i];
+		struct slice records = { flight->bytes, flight->bytes_count };
+
+		if (seq - flight->batch.first_seq < flight->batch.entry_count) {
+			WORLD_REQUIRE(batch_find_entry(records, seq, &row) == ERR_OK);
+			*ret_row = (struct ledger_row){ .leaf = row.leaf };
+			return true;
+		}
+	}
+	abort(); /* the ledger asks for what nobody has */
+}
+
+static struct draft to_draft(struct sim *sim, const struct wish *wish, uint32_t idx)
+{
+	struct draft draft =
+		world_draft(&sim->world, wish->kind, account_names[wish->account], wish->amount);
+
+	draft.idx = idx;
+	draft.entry.asset = world_text(asset_names[wish->asset]);
+	draft.entry.ts_unix_ms = wish->ts;
+	draft.entry.expires_unix_ms = wish->expires;
+	memset(&draft.entry.id, 0, sizeof draft.entry.id);
+	memcpy(&draft.entry.id, &wish->id, sizeof wish->id);
+	memset(&draft.entry.nonce, 0, sizeof draft.entry.nonce);
+	memcpy(&draft.entry.nonce, &wish->nonce, sizeof wish->nonce);
+	memcpy(&draft.entry.original_id, &wish->original_id, sizeof wish->original_id);
+	if (wish->counter >= 0) {
+		draft.entry.counter_account = world_text(account_names[wish->counter]);
+	}
+	return draft;
+}
+
+static struct wish some_wish(struct sim *sim)
+{
+	static const enum entry_kind kinds[] = { ENTRY_MINT, ENTRY_MINT, ENTRY_TRANSFER,
+		ENTRY_TRANSFER, ENTRY_TRANSFER, ENTRY_BURN, ENTRY_HOLD, ENTRY_HOLD, ENTRY_REVERSE,
+		ENTRY_REVERSE, ENTRY_DEBIT, ENTRY_CREDIT };
+	struct wish wish = {
+		.kind = kinds[chance(COUNT_OF(kinds))],
+		.account = (int)chance(ACCOUNTS),
+		.counter = -1,
+		.asset = (int)chance(ASSETS),
+		.amount = 1 + chance(40),
+		.ts = sim->world.now + chance(50),
+	};
+
+	wish.id = ++sim->ids;
+	wish.nonce = wish.id;
+	if (wish.kind == ENTRY_TRANSFER) {
+		wish.counter = (wish.account + 1 + (int)chance(ACCOUNTS - 1)) % ACCOUNTS;
+	}
+	if (wish.kind == ENTRY_HOLD && percent(50)) {
+		wish.expires = sim->world.now + chance(300);
+	}
+	return wish;
+}
+
+/* Refers to something that was done, mostly well. */
+static void refer(struct sim *sim, struct wish *wish)
+{
+	const struct fact *fact;
+
+	if (sim->model.fact_count == 0) {
+		return;
+	}
+	fact = &sim->model.facts[chance((uint32_t)sim->model.fact_count)];
+	wish->original_id = fact->wish.id;
+	if (percent(90)) {
+		wish->account = fact->wish.account;
+		wish->asset = fact->wish.asset;
+	}
+	if (percent(40)) {
+		wish->amount = fact->wish.amount;
+	}
+	if (wish->counter == wish->account) {
+		wish->counter = (wish->account + 1) % ACCOUNTS;
+	}
+}
+
+/* Something that was asked before: the same, or nearly. */
+static void repeat(struct sim *sim, struct wish *wish)
+{
+	const struct fact *fact;
+
+	if (sim->model.fact_count == 0) {
+		return;
+	}
+	fact = &sim->model.facts[chance((uint32_t)sim->model.fact_count)];
+	if (fact->is_expiry) {
+		return;
+	}
+	*wish = fact->wish;
+	wish->ts = sim->world.now - 1000 - ++sim->ids; /* no ties: canonical bytes are beyond us */
+	wish->id = percent(50) ? wish->id : ++sim->ids;
+	wish->amount += percent(20) ? 1 : 0;
+	wish->nonce += percent(20) ? 1000000 : 0;
+}
+
+/* Legs that net, or nearly. */
+static void make_group(struct sim *sim, struct sim_request *request)
+{
+	int asset = (int)chance(ASSETS);
+	uint32_t sum = 0;
+	int count = 2 + (int)chance(DRAFTS_MAX - 2);
+
+	for (int i = 0; i < count; i++) {
+		struct wish *wish = &request->wishes[i];
+
+		*wish = some_wish(sim);
+		wish->kind = i < count - 1 ? ENTRY_DEBIT : ENTRY_CREDIT;
+		wish->counter = -1;
+		wish->expires = 0;
+		wish->asset = asset;
+		wish->amount = 1 + chance(8);
+		if (i == count - 1) {
+			wish->amount = sum + (percent(10) ? 1 : 0);
+		}
+		sum += wish->amount;
+	}
+	request->wish_count = count;
+}
+
+static void make_reversed_group(struct sim *sim, struct sim_request *request)
+{
+	const struct fact *any = &sim->model.facts[chance((uint32_t)sim->model.fact_count)];
+
+	if (any->group_count == 0 || any->group_count > DRAFTS_MAX ||
+		any->wish.kind == ENTRY_REVERSE) {
+		return;
+	}
+	for (uint32_t i = 0; i < any->group_count; i++) {
+		const struct fact *leg = &sim->model.facts[any->group_first - 1 + i];
+		struct wish wish = some_wish(sim);
+
+		wish.kind = ENTRY_REVERSE;
+		wish.counter = -1;
+		wish.expires = 0;
+		wish.account = leg->wish.account;
+		wish.asset = leg->wish.asset;
+		wish.amount = leg->wish.amount;
+		wish.original_id = leg->wish.id;
+		request->wishes[i] = wish;
+	}
+	request->wish_count = (int)any->group_count - (percent(10) ? 1 : 0);
+}
+
+static struct sim_request some_request(struct sim *sim)
+{
+	struct sim_request request = {
+		.wish_count = 1 + (int)chance(DRAFTS_MAX),
+		.is_atomic = percent(20),
+		.is_dry = percent(8),
+	};
+
+	for (int i = 0; i < request.wish_count; i++) {
+		struct wish *wish = &request.wishes[i];
+
+		*wish = some_wish(sim);
+		if (wish->kind == ENTRY_REVERSE || (wish->kind == ENTRY_TRANSFER && percent(30))) {
+			refer(sim, wish);
+			if (wish->kind == ENTRY_REVERSE && wish->original_id == 0) {
+				wish->kind = ENTRY_MINT;
+			}
+		}
+		if (percent(12)) {
+			repeat(sim, wish);
+		}
+	}
+	if (percent(15)) {
+		make_group(sim, &request);
+	} else if (percent(15) && sim->model.fact_count > 0) {
+		make_reversed_group(sim, &request);
+	}
+	return request;
+}
+
+/* ---- comparing ---- */
+
+static void compare_balances(struct sim *sim)
+{
+	for (int k = 0; k < ASSETS; k++) {
+		struct batch_balance balance = { 0 };
+
+		(void)ledger_balance(sim->world.ledger, ENTRY_ISSUANCE_ACCOUNT,
+			world_text(asset_names[k]), &balance);
+		WORLD_REQUIRE(balance.available == (u128)sim->model.issued[k]);
+		for (int i = 0; i < ACCOUNTS; i++) {
+			balance = (struct batch_balance){ 0 };
+			(void)ledger_balance(sim->world.ledger, world_text(account_names[i]),
+				world_text(asset_names[k]), &balance);
+			WORLD_REQUIRE(balance.available == (u128)sim->model.available[i][k]);
+			WORLD_REQUIRE(balance.held == (u128)sim->model.held[i][k]);
+		}
+	}
+	WORLD_REQUIRE(ledger_next_seq(sim->world.ledger) == (uint64_t)sim->model.fact_count + 1);
+}
+
+static void compare_answers(
+	const struct sim *sim, const struct sim_request *request, const enum answer *answers)
+{
+	const struct ledger_verdict *verdict = &sim->world.verdict;
+	uint32_t accepted = 0;
+
+	for (int i = 0; i < request->wish_count; i++) {
+		const struct ledger_result *result = &sim->world.results[i];
+
+		if ((result->detail == DETAIL_NONE) != (answers[i] != REFUSED)) {
+			fprintf(stderr, "\n%s by %s: the ledger says \"%s\", the model %d\n",
+				entry_kind_name(request->wishes[i].kind),
+				account_names[request->wishes[i].account],
+				detail_text(result->detail), (int)answers[i]);
+			abort();
+		}
+		did.refusals += result->detail != DETAIL_NONE ? 1 : 0;
+		did.repeats += result->is_repeat ? 1 : 0;
+		if (result->detail == DETAIL_NONE) {
+			WORLD_REQUIRE(result->is_repeat == (answers[i] == REPEATED));
+			accepted++;
+		}
+	}
+	if (request->is_dry || (request->is_atomic && verdict->refused_count > 0)) {
+		WORLD_REQUIRE(verdict->seq_start == 0);
+		return;
+	}
+	WORLD_REQUIRE(verdict->accepted_count == accepted);
+	WORLD_REQUIRE(verdict->seq_end <= verdict->wait_seq);
+	WORLD_REQUIRE((verdict->seq_start == 0) == (accepted == 0));
+}
+
+/* False: the request was parked. */
+static bool run_request(struct sim *sim, const struct sim_request *request)
+{
+	struct draft drafts[DRAFTS_MAX];
+	enum answer answers[DRAFTS_MAX];
+	struct ledger_request asked;
+
+	for (int i = 0; i < request->wish_count; i++) {
+		drafts[i] = to_draft(sim, &request->wishes[i], (uint32_t)i);
+	}
+	asked = world_request(&sim->world, drafts, (size_t)request->wish_count);
+	asked.atomic = request->is_atomic;
+	asked.dry_run = request->is_dry;
+	asked.row = sim_row;
+	asked.row_owner = sim;
+	world_admit(&sim->world, &asked);
+	if (sim->world.verdict.outcome == LEDGER_PARKED) {
+		WORLD_REQUIRE(sim->rows_are_slow);
+		did.parked++;
+		return false;
+	}
+	WORLD_REQUIRE(sim->world.verdict.outcome == LEDGER_JUDGED);
+	do_request(&sim->model, request, sim->world.now, answers);
+	compare_answers(sim, request, answers);
+	return true;
+}
+
+static void toggle_freeze(struct sim *sim)
+{
+	int who = (int)chance(ACCOUNTS);
+	bool freeze = !sim->model.is_frozen[who] && percent(30);
+	struct batch_control control = {
+		.kind = freeze ? CONTROL_FREEZE : CONTROL_UNFREEZE,
+		.scope = SCOPE_ACCOUNT,
+		.value = world_text(account_names[who]),
+	};
+
+	WORLD_REQUIRE(ledger_control(sim->world.ledger, &control) == ERR_OK);
+	sim->model.is_frozen[who] = freeze;
+}
+
+/* In the order that the sequencer would judge them. */
+static void run_requests(
+	struct sim *sim, struct sim_request *requests, int request_count, struct flight *flight)
+{
+	struct draft drafts[REQUESTS_MAX][DRAFTS_MAX];
+	const struct draft *smallest[REQUESTS_MAX];
+	uint32_t order[REQUESTS_MAX], scratch[REQUESTS_MAX];
+
+	for (int r = 0; r < request_count; r++) {
+		for (int i = 0; i < requests[r].wish_count; i++) {
+			drafts[r][i] = to_draft(sim, &requests[r].wishes[i], (uint32_t)i);
+		}
+		smallest[r] = order_smallest(drafts[r], (size_t)requests[r].wish_count);
+	}
+	order_requests(smallest, (size_t)request_count, order, scratch);
+	for (int k = 0; k < request_count; k++) {
+		struct sim_request *request = &requests[order[k]];
+
+		if (run_request(sim, request)) {
+			flight->requests[flight->request_count++] = *request;
+		} else if (sim->retry_count < RETRIES_MAX) {
+			sim->retries[sim->retry_count++] = *request;
+		}
+	}
+}
+
+static void run_batch(struct sim *sim)
+{
+	struct flight *flight = &sim->flights[sim->flight_count];
+	struct sim_request requests[REQUESTS_MAX];
+	int request_count = 1 + (int)chance(REQUESTS_MAX);
+
+	sim->world.now += chance(100);
+	sim->rows_are_slow = percent(10);
+	for (int i = 0; i < request_count; i++) {
+		if (sim->retry_count > 0 && percent(50)) {
+			requests[i] = sim->retries[--sim->retry_count];
+		} else {
+			requests[i] = some_request(sim);
+		}
+	}
+	flight->request_count = 0;
+	world_begin(&sim->world);
+	expire(&sim->model, sim->world.now);
+	if (percent(5)) {
+		toggle_freeze(sim);
+	}
+	run_requests(sim, requests, request_count, flight);
+	compare_balances(sim);
+	ledger_batch_end(sim->world.ledger, percent(50) ? 1 : 0, &flight->batch);
+	flight->bytes_count = sim->world.out.used;
+	flight->bytes = malloc(flight->bytes_count + 1);
+	WORLD_REQUIRE(flight->bytes != NULL);
+	memcpy(flight->bytes, sim->world.buffer, flight->bytes_count);
+	memcpy(&flight->after, &sim->model, sizeof flight->after);
+	ledger_digest(sim->world.ledger, &flight->digest);
+	sim->flight_count++;
+}
+
+/* The store says done to the oldest. */
+static void commit_oldest(struct sim *sim)
+{
+	struct flight *flight = &sim->flights[0];
+
+	world_commit(
+		&sim->world, &flight->batch, (struct slice){ flight->bytes, flight->bytes_count });
+	memcpy(&sim->committed, &flight->after, sizeof sim->committed);
+	sim->committed_digest = flight->digest;
+	free(flight->bytes);
+	sim->flight_count--;
+	memmove(&sim->flights[0], &sim->flights[1], (size_t)sim->flight_count * sizeof *flight);
+}
+
+/* Sequencer and committer die. Of what was in flight the store has the first `done` batches,
+ * whatever it answered; the clients got no answer and ask again. */
+static void crash(struct sim *sim, int done)
+{
+	struct hash digest;
+
+	did.crashes++;
+	for (int i = 0; i < sim->flight_count; i++) {
+		for (int r = 0; r < sim->flights[i].request_count; r++) {
+			if (sim->retry_count < RETRIES_MAX && !sim->flights[i].requests[r].is_dry) {
+				sim->retries[sim->retry_count++] = sim->flights[i].requests[r];
+			}
+		}
+	}
+	for (int i = 0; i < done; i++) {
+		commit_oldest(sim);
+	}
+	while (sim->flight_count > 0) {
+		free(sim->flights[--sim->flight_count].bytes);
+	}
+	memcpy(&sim->model, &sim->committed, sizeof sim->model);
+	world_restart(&sim->world);
+	if (world_size(&sim->world) > 0) {
+		ledger_digest(sim->world.ledger, &digest);
+		WORLD_REQUIRE(memcmp(&digest, &sim->committed_digest, sizeof digest) == 0);
+	}
+	compare_balances(sim);
+}
+
+static void run_night(uint64_t seed)
+{
+	static struct sim sim;
+
+	chance_state = seed;
+	memset(&sim, 0, sizeof sim);
+	world_create(&sim.world, percent(50) ? 0xff : UINT64_MAX);
+	ledger_digest(sim.world.ledger, &sim.committed_digest);
+	for (int batch = 0; batch < 60; batch++) {
+		run_batch(&sim);
+		if (percent(10)) {
+			crash(&sim, (int)chance((uint32_t)sim.flight_count + 1));
+		} else if (sim.flight_count == FLIGHT_MAX || percent(60)) {
+			commit_oldest(&sim);
+		}
+	}
+	crash(&sim, sim.flight_count);
+	count_facts(&sim.model);
+	world_destroy(&sim.world);
+}
+
+/* ---- batch borders mean nothing ---- */
+
+static void run_stream(uint64_t seed, uint32_t borders, struct hash *ret_root)
+{
+	static struct sim sim;
+	static struct sim_request request;
+	uint64_t border_state = seed + borders;
+	uint64_t saved;
+
+	chance_state = seed;
+	memset(&sim, 0, sizeof sim);
+	world_create(&sim.world, UINT64_MAX);
+	world_begin(&sim.world);
+	for (int i = 0; i < 100; i++) {
+		request = some_request(&sim);
+		for (int k = 0; k < request.wish_count; k++) {
+			request.wishes[k].expires = 0; /* time passes between batches only */
+		}
+		(void)run_request(&sim, &request);
+		saved = chance_state;
+		chance_state = border_state;
+		if (chance(borders) == 0) {
+			(void)world_end(&sim.world, 0);
+			world_begin(&sim.world);
+		}
+		border_state = chance_state;
+		chance_state = saved;
+	}
+	(void)world_end(&sim.world, 0);
+	merkle_frontier_root(&sim.world.store.tree, ret_root);
+	world_destroy(&sim.world);
+}
+
+static uint64_t tonight;
+
+static void name_the_night(int signal_number)
+{
+	(void)signal_number;
+	fprintf(stderr, "sim_ledger --seed %llu --cases 1\n", (unsigned long long)tonight);
+}
+
+int main(int argc, char *argv[])
+{
+	uint64_t seed = 1, cases = 100;
+
+	(void)signal(SIGABRT, name_the_night);
+	for (int i = 1; i + 1 < argc; i += 2) {
+		uint64_t *value = strcmp(argv[i], "--seed") == 0 ? &seed : &cases;
+
+		*value = strtoull(argv[i + 1], NULL, 10);
+	}
+	for (uint64_t night = seed; night < seed + cases; night++) {
+		struct hash one, many;
+
+		tonight = night;
+		run_night(night);
+		run_stream(night, 1, &one);
+		run_stream(night, 20, &many);
+		WORLD_REQUIRE(memcmp(&one, &many, sizeof one) == 0);
+	}
+	printf("%llu nights survived: %llu crashes, %llu parked, %llu repeats, %llu refusals\n",
+		(unsigned long long)cases, (unsigned long long)did.crashes,
+		(unsigned long long)did.parked, (unsigned long long)did.repeats,
+		(unsigned long long)did.refusals);
+	for (unsigned kind = ENTRY_CREDIT; kind <= ENTRY_REVERSE; kind++) {
+		printf("%s %llu, ", entry_kind_name(kind), (unsigned long long)did.entries[kind]);
+	}
+	printf("in groups %llu, expired %llu\n", (unsigned long long)did.legs,
+		(unsigned long long)did.expiries);
+	return 0;
+}
