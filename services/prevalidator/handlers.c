@@ -17,6 +17,7 @@ static enum err on_request(void *owner, const struct oap_from *from, const struc
 		.since = clock_now(),
 		.deadline_mono_ms = msg->deadline_mono_ms,
 		.route = (enum route)msg->route,
+		.is_oap = msg->is_oap != 0,
 		.peer_class = (enum grant_peer)msg->peer_class,
 		.peer_uid = msg->peer_class == GRANT_PEER_UNIX ? msg->peer_uid : 0,
 		.body_bytes = msg->body_bytes,
@@ -25,7 +26,7 @@ static enum err on_request(void *owner, const struct oap_from *from, const struc
 		.body = msg->body,
 	};
 
-	if (!is_ours(msg->route) || msg->peer_class >= GRANT_PEER_COUNT ||
+	if (!is_ours(msg->route) || msg->is_oap > 1 || msg->peer_class >= GRANT_PEER_COUNT ||
 		(msg->body.bytes_count != 0 && msg->body.bytes_count != msg->body_bytes)) {
 		return ERR_MALFORMED;
 	}

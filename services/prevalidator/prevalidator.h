@@ -56,6 +56,7 @@ struct ask {
 	struct instant since;
 	uint64_t deadline_mono_ms;
 	enum route route;
+	bool is_oap; /* a public verb: no method, no path */
 	enum grant_peer peer_class;
 	uint32_t peer_uid;
 	uint32_t body_bytes;

@@ -291,7 +291,7 @@ static bool caveats_hold(
 	};
 	struct caveat_verdict verdict;
 
-	if (ask->route != ROUTE_VERIFY) { /* which is no HTTP */
+	if (!ask->is_oap) { /* that has neither */
 		facts.method = (struct slice){ (const uint8_t *)method, strlen(method) };
 		facts.path = path_of(ask, path);
 	}
