@@ -571,7 +571,6 @@ static uint8_t payload_out[PAYLOAD_BYTES_MAX];
 		struct harness_link *link, uint64_t corr_id, const struct oap_##name *msg)        \
 	{                                                                                         \
 		struct byte_writer out = byte_writer_of(payload_out, sizeof payload_out);         \
-                                                                                                  \
 		assert_true(oap_encode_##name(&out, msg));                                        \
 		harness_send_payload(link, id, corr_id, (struct slice){ payload_out, out.used }); \
 	}                                                                                         \
@@ -580,7 +579,6 @@ static uint8_t payload_out[PAYLOAD_BYTES_MAX];
 		struct slice payload;                                                             \
 		uint64_t corr_id = expect(link, id, &payload);                                    \
 		struct byte_reader in = byte_reader_of(payload);                                  \
-                                                                                                  \
 		assert_true(oap_decode_##name(&in, ret_msg));                                     \
 		return corr_id;                                                                   \
 	}
