@@ -141,6 +141,7 @@
 #define PAYLOAD_CTL_MINT(FIXED, SIZED)   SIZED(caveats, VERB_CAVEATS_BYTES_MAX)
 #define PAYLOAD_CTL_REVOKE(FIXED, SIZED) PAYLOAD_CAP_REVOKE(FIXED, SIZED)
 #define PAYLOAD_CTL_LIST(FIXED, SIZED)   PAYLOAD_CAP_LIST(FIXED, SIZED)
+#define PAYLOAD_CTL_ROTATE(FIXED, SIZED) PAYLOAD_CAP_ROTATE(FIXED, SIZED)
 #define PAYLOAD_CTL_GOVERN(FIXED, SIZED) PAYLOAD_GOVERN(FIXED, SIZED)
 /* status: enum err; text: JSON, a token, or the sentence that says why not */
 #define PAYLOAD_CTL_ANSWER(FIXED, SIZED) PAYLOAD_CAP_ANSWER(FIXED, SIZED)
@@ -391,7 +392,8 @@ enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
 	VERB(0x0403, CTL_REVOKE, ctl_revoke, BY(CLIENT), BY(SUPERVISOR), REQUEST)        \
 	VERB(0x0404, CTL_LIST, ctl_list, BY(CLIENT), BY(SUPERVISOR), REQUEST)            \
 	VERB(0x0405, CTL_GOVERN, ctl_govern, BY(CLIENT), BY(SUPERVISOR), REQUEST)        \
-	VERB(0x0406, CTL_ANSWER, ctl_answer, BY(SUPERVISOR), BY(CLIENT), REPLY)
+	VERB(0x0406, CTL_ANSWER, ctl_answer, BY(SUPERVISOR), BY(CLIENT), REPLY)          \
+	VERB(0x0407, CTL_ROTATE, ctl_rotate, BY(CLIENT), BY(SUPERVISOR), REQUEST)
 
 /* Credit of a link and direction: requests in the receiver's hands, and their payload bytes.
  * A direction without a row has none: no REQUEST goes that way. Why each is as large as it is:

@@ -117,6 +117,19 @@ static enum err on_list(void *self, const struct oap_from *from, const struct oa
 	return ERR_OK;
 }
 
+static enum err on_rotate(void *self, const struct oap_from *from, const struct oap_ctl_rotate *msg)
+{
+	struct supervisor *supervisor = self;
+	uint64_t id = remember(supervisor, from);
+	struct oap_cap_rotate ask = { .active_kid = msg->active_kid };
+
+	if (id == 0 ||
+		oap_send_cap_rotate(worker_peer(supervisor, PROCESS_KMS), id, &ask) != ERR_OK) {
+		return not_there(supervisor, from, id, "kms is not there right now; try again");
+	}
+	return ERR_OK;
+}
+
 static enum err on_govern(void *self, const struct oap_from *from, const struct oap_ctl_govern *msg)
 {
 	struct supervisor *supervisor = self;
@@ -189,6 +202,7 @@ const struct oap_handlers control_handlers = {
 	.ctl_mint = on_mint,
 	.ctl_revoke = on_revoke,
 	.ctl_list = on_list,
+	.ctl_rotate = on_rotate,
 	.ctl_govern = on_govern,
 	.cap_answer = on_cap_answer,
 	.govern_answer = on_govern_answer,

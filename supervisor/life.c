@@ -177,7 +177,9 @@ static enum err on_ready(void *self, const struct oap_from *from, const struct o
 	ev_timer_stop(supervisor->loop, &child->ready_limit);
 	child->state = CHILD_UP;
 	child->was_ready = true;
-	child->phase = PHASE_LOADING;
+	if (child->phase == PHASE_STARTING) { /* it may have reported from `ready` */
+		child->phase = PHASE_LOADING;
+	}
 	child->heard_at = clock_now();
 	readiness_tell(supervisor, child);
 	link_all(child);
