@@ -1,0 +1,256 @@
+/* Prints the tables that the manual pages hold, as mdoc, from the tables that the programs are
+ * built of. scripts/tables compares the pages with it, and rewrites them on demand.
+ *
+ * Usage: tables SECTION */
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/check.h"
+#include "common/errors.h"
+#include "common/reasons.h"
+#include "core/caveat.h"
+#include "core/entry.h"
+#include "proto/links.h"
+#include "proto/verbs.h"
+#include "services/edge/oap_request.h"
+
+static void print_set(uint32_t set)
+{
+	const char *between = "";
+
+	if (set == BY_WORKER) {
+		printf("every worker");
+		return;
+	}
+	if (set == BY_PROCESS) {
+		printf("every process");
+		return;
+	}
+	for (unsigned process = 0; process < PROCESS_COUNT; process++) {
+		if ((set & 1u << process) != 0) {
+			printf("%s%s", between, process_name(process));
+			between = " or ";
+		}
+	}
+}
+
+static const char *kind_word(enum oap_kind kind)
+{
+	switch (kind) {
+	case OAP_KIND_CONTROL:
+		return "control";
+	case OAP_KIND_REQUEST:
+		return "request";
+	case OAP_KIND_REPLY:
+		return "reply";
+	case OAP_KIND_EVENT:
+		return "event";
+	}
+	return "";
+}
+
+struct field {
+	const char *kind, *name;
+	uint32_t bytes_max; /* 0: not a view */
+};
+
+static void print_verb(unsigned id, const char *name, uint32_t senders, uint32_t receivers,
+	const struct field *fields, size_t field_count)
+{
+	printf(".It Li 0x%04X Sy %s , No %s\n", id, name, kind_word(oap_verb_kind(id)));
+	print_set(senders);
+	printf(" to ");
+	print_set(receivers);
+	printf(":\n");
+	for (size_t i = 0; i < field_count; i++) {
+		const char *end = i + 1 < field_count ? "," : ".";
+		if (fields[i].bytes_max > 0) {
+			printf("%s\n.Pq bytes, at most %u%s", fields[i].name, fields[i].bytes_max,
+				i + 1 < field_count ? " ,\n" : " .\n");
+		} else {
+			printf("%s %s%s\n", fields[i].kind, fields[i].name, end);
+		}
+	}
+}
+
+static void print_verbs(void)
+{
+	printf(".Bl -tag -width Ds\n");
+#define FIXED_FIELD(kind, field)      { #kind, #field, 0 },
+#define SIZED_FIELD(field, bytes_max) { "", #field, bytes_max },
+#define AS_ROW(id, NAME, name, senders, receivers, kind)                                           \
+	{                                                                                          \
+		static const struct field fields[] = { PAYLOAD_##NAME(FIXED_FIELD, SIZED_FIELD) }; \
+		print_verb(id, #NAME, senders, receivers, fields, COUNT_OF(fields));               \
+	}
+	OAP_VERBS(AS_ROW)
+#undef AS_ROW
+	printf(".El\n");
+}
+
+static void print_processes(void)
+{
+	printf(".Bl -column -compact \"prevalidator\" \"wire id\" \"rank\" \"instances\"\n"
+	       ".It Em process Ta Em wire id Ta Em rank Ta Em instances\n");
+	for (unsigned process = 0; process < PROCESS_COUNT; process++) {
+		printf(".It %s Ta %u Ta %u Ta %u\n", process_name(process), process,
+			process_rank(process), process_instances_max(process));
+	}
+	printf(".El\n");
+}
+
+static void print_links(void)
+{
+	printf(".Bl -column -compact \"prevalidator\" \"prevalidator, sequencer, archive\"\n"
+	       ".It Em process Ta Em has links to\n");
+	for (unsigned a = 0; a < PROCESS_COUNT; a++) {
+		unsigned links = 0;
+		for (unsigned b = 0; b < PROCESS_COUNT; b++) {
+			if (!links_exist(a, b)) {
+				continue;
+			}
+			if (links++ == 0) {
+				printf(".It %s Ta %s", process_name(a), process_name(b));
+			} else {
+				printf(", %s", process_name(b));
+			}
+		}
+		printf("%s", links > 0 ? "\n" : "");
+	}
+	printf(".El\n");
+}
+
+static void print_windows(void)
+{
+	printf(".Bl -column -compact \"prevalidator\" \"prevalidator\" \"requests\" \"16777216\"\n"
+	       ".It Em from Ta Em to Ta Em requests Ta Em bytes\n");
+	for (unsigned pair = 0; pair < PROCESS_COUNT * PROCESS_COUNT; pair++) {
+		unsigned from = pair / PROCESS_COUNT, to = pair % PROCESS_COUNT;
+		struct link_window window = links_window(from, to);
+		if (window.requests > 0) {
+			printf(".It %s Ta %s Ta %u Ta %u\n", process_name(from), process_name(to),
+				window.requests, window.bytes);
+		}
+	}
+	printf(".El\n");
+}
+
+static void print_errors(void)
+{
+	printf(".Bl -tag -width NOT_ROUTED -compact\n");
+#define AS_ROW(NAME, text) printf(".It Er %s\n%s\n", #NAME, text);
+	ERRORS(AS_ROW)
+#undef AS_ROW
+	printf(".El\n");
+}
+
+static void print_reasons(void)
+{
+	printf(".Bl -column -compact \"policy_denied\" \"status\"\n"
+	       ".It Em reason Ta Em status\n");
+#define AS_ROW(NAME, name, status) printf(".It Li %s Ta %u\n", name, status);
+	REASONS(AS_ROW)
+#undef AS_ROW
+	printf(".El\n");
+}
+
+static void print_refusals(void)
+{
+	printf(".Bl -tag -width Ds\n");
+#define AS_ROW(NAME, code, close, text)                               \
+	if (sizeof(code) > 1) {                                       \
+		printf(".It Er %s\n%s%s.\n", code, text,              \
+			(close) ? "; the connection is closed" : ""); \
+	}
+	OAP_REQUEST_VERDICTS(AS_ROW)
+#undef AS_ROW
+	printf(".El\n");
+}
+
+static const char *where_word(enum caveat_where where)
+{
+	switch (where) {
+	case CAVEAT_WHERE_EDGE:
+		return "the connection";
+	case CAVEAT_WHERE_LEDGER:
+		return "the request";
+	case CAVEAT_WHERE_ENTRY:
+		return "each entry";
+	}
+	return "";
+}
+
+static void print_caveats(void)
+{
+	printf(".Bl -tag -width Ds\n");
+#define AS_ROW(NAME, name, where, text, refusal)                                     \
+	printf(".It Ic %s\n%s\nJudged for %s.\nRefused as:\n.Dq %s .\n", name, text, \
+		where_word(CAVEAT_WHERE_##where), refusal);
+	CAVEATS(AS_ROW)
+#undef AS_ROW
+	printf(".El\n");
+}
+
+static void print_actions(void)
+{
+	printf(".Bl -item -compact\n");
+#define AS_ROW(NAME, name) printf(".It\n.Li %s\n", name);
+	CAVEAT_ACTIONS(AS_ROW)
+#undef AS_ROW
+	printf(".El\n");
+}
+
+static void print_kinds(void)
+{
+	printf(".Bl -item -compact\n");
+#define AS_ROW(NAME, name, number) printf(".It\n.Li %s\n", name);
+	ENTRY_KINDS(AS_ROW)
+#undef AS_ROW
+	printf(".El\n");
+}
+
+static void print_faults(void)
+{
+	printf(".Bl -bullet -compact\n");
+#define AS_ROW(NAME, text)                            \
+	if (CAVEAT_FAULT_##NAME != CAVEAT_FAULT_OK) { \
+		printf(".It\n%s\n", text);            \
+	}
+	CAVEAT_FAULTS(AS_ROW)
+#undef AS_ROW
+	printf(".El\n");
+}
+
+int main(int argc, char *argv[])
+{
+	static const struct {
+		const char *name;
+		void (*print)(void);
+	} sections[] = {
+		{ "actions", print_actions },
+		{ "caveats", print_caveats },
+		{ "errors", print_errors },
+		{ "faults", print_faults },
+		{ "kinds", print_kinds },
+		{ "links", print_links },
+		{ "processes", print_processes },
+		{ "reasons", print_reasons },
+		{ "refusals", print_refusals },
+		{ "verbs", print_verbs },
+		{ "windows", print_windows },
+	};
+
+	for (size_t i = 0; argc == 2 && i < COUNT_OF(sections); i++) {
+		if (strcmp(argv[1], sections[i].name) == 0) {
+			sections[i].print();
+			return 0;
+		}
+	}
+	fprintf(stderr, "usage: tables SECTION, which is one of:");
+	for (size_t i = 0; i < COUNT_OF(sections); i++) {
+		fprintf(stderr, " %s", sections[i].name);
+	}
+	fprintf(stderr, "\n");
+	return 2;
+}
