@@ -1,0 +1,270 @@
+/* Into other hands: which prevalidator, under which ticket, and what if they are lost. */
+#include "services/edge/edge.h"
+
+#include <string.h>
+
+#include "common/log.h"
+
+/* ABANDON says why; nobody acts on it but a reader of logs. */
+#define ABANDON_CLIENT_GONE 1u
+
+static bool owner_is_linked(struct edge *edge, enum route route)
+{
+	return mesh_peer(&edge->worker->mesh, route_table_owner(route), 0) != NULL;
+}
+
+/* The linked prevalidator with the fewest of our requests that was not tried yet; -1: none. */
+static int least_busy(const struct edge *edge, uint32_t tried)
+{
+	int least = -1;
+
+	for (size_t i = 0; i < COUNT_OF(edge->checkers); i++) {
+		if (edge->checkers[i].generation == 0 || (tried & 1u << i) != 0) {
+			continue;
+		}
+		if (least < 0 || edge->checkers[i].in_flight < edge->checkers[least].in_flight) {
+			least = (int)i;
+		}
+	}
+	return least;
+}
+
+static struct peer *peer_of(struct edge *edge, unsigned checker)
+{
+	return mesh_peer_of(&edge->worker->mesh, PROCESS_PREVALIDATOR, checker,
+		edge->checkers[checker].generation);
+}
+
+static struct ticket *open_ticket(struct exchange *exchange, uint64_t deadline_mono_ms)
+{
+	struct edge *edge = exchange->client->edge;
+	struct ticket plan = {
+		.holder = exchange,
+		.due_mono_ms = deadline_mono_ms + EDGE_GRACE_MS,
+		.owner = (uint8_t)route_table_owner((enum route)exchange->route),
+	};
+	uint64_t random;
+
+	edge_random(edge, &random, sizeof random);
+	return tickets_open(&edge->tickets, &plan, random);
+}
+
+/* Sends to the first that has credit, in the order of their load. */
+typedef enum err (*send_fn)(struct peer *peer, uint64_t number, const void *msg);
+
+static enum err send_least_busy(
+	struct exchange *exchange, uint64_t deadline_mono_ms, send_fn send_to, const void *msg)
+{
+	struct edge *edge = exchange->client->edge;
+	uint32_t tried = 0;
+	int checker = least_busy(edge, tried);
+	struct ticket *ticket;
+
+	if (checker < 0 || !owner_is_linked(edge, (enum route)exchange->route)) {
+		return ERR_STALE;
+	}
+	ticket = open_ticket(exchange, deadline_mono_ms);
+	if (ticket == NULL) {
+		return ERR_BUSY;
+	}
+	for (; checker >= 0; checker = least_busy(edge, tried)) {
+		tried |= 1u << checker;
+		if (send_to(peer_of(edge, (unsigned)checker), ticket->number, msg) == ERR_OK) {
+			ticket->checker = (uint8_t)checker;
+			ticket->checker_generation = edge->checkers[checker].generation;
+			edge->checkers[checker].in_flight++;
+			exchange->ticket = ticket->number;
+			return ERR_OK;
+		}
+	}
+	tickets_close(&edge->tickets, ticket);
+	return ERR_BUSY;
+}
+
+static enum err send_request(struct peer *peer, uint64_t number, const void *msg)
+{
+	return oap_send_request(peer, number, msg);
+}
+
+static enum err send_probe(struct peer *peer, uint64_t number, const void *msg)
+{
+	return oap_send_probe(peer, number, msg);
+}
+
+enum err dispatch_request(struct exchange *exchange, const struct ask *ask)
+{
+	const struct client *client = exchange->client;
+	struct oap_request request = {
+		.deadline_mono_ms = ask->deadline_mono_ms,
+		.route = exchange->route,
+		.is_oap = exchange->is_oap,
+		.peer_class = (uint8_t)client->peer,
+		.peer_uid = client->peer_uid,
+		.body_bytes = ask->body_bytes,
+		.query = ask->query,
+		.token = ask->token,
+		.body = ask->body,
+	};
+
+	return send_least_busy(exchange, ask->deadline_mono_ms, send_request, &request);
+}
+
+enum err dispatch_probe(struct exchange *exchange, uint64_t deadline_mono_ms)
+{
+	struct oap_probe probe = { .deadline_mono_ms = deadline_mono_ms };
+
+	edge_random(exchange->client->edge, &probe.nonce, sizeof probe.nonce);
+	exchange->probe_nonce = probe.nonce;
+	return send_least_busy(exchange, deadline_mono_ms, send_probe, &probe);
+}
+
+static struct peer *checker_of(const struct exchange *exchange)
+{
+	struct edge *edge = exchange->client->edge;
+	const struct ticket *ticket = tickets_find(&edge->tickets, exchange->ticket);
+
+	return ticket == NULL ? NULL
+			      : mesh_peer_of(&edge->worker->mesh, PROCESS_PREVALIDATOR,
+					ticket->checker, ticket->checker_generation);
+}
+
+bool dispatch_body(const struct exchange *exchange, uint32_t offset, struct slice bytes)
+{
+	struct oap_body body = { .offset = offset, .bytes = bytes };
+
+	return bytes.bytes_count == 0 ||
+	       oap_send_body(checker_of(exchange), exchange->ticket, &body) == ERR_OK;
+}
+
+void dispatch_abandon(struct exchange *exchange)
+{
+	struct oap_abandon abandon = { .why = ABANDON_CLIENT_GONE };
+
+	if (exchange->ticket != 0) {
+		/* a prevalidator that is gone has nothing to abandon */
+		(void)!oap_send_abandon(checker_of(exchange), exchange->ticket, &abandon);
+	}
+}
+
+void dispatch_end(struct exchange *exchange)
+{
+	struct edge *edge = exchange->client->edge;
+	struct ticket *ticket = tickets_find(&edge->tickets, exchange->ticket);
+
+	if (ticket == NULL) {
+		return;
+	}
+	struct edge_checker *checker = &edge->checkers[ticket->checker];
+	if (checker->generation == ticket->checker_generation) {
+		assert(checker->in_flight > 0);
+		checker->in_flight--;
+	}
+	tickets_close(&edge->tickets, ticket);
+	exchange->ticket = 0;
+}
+
+/* --- refusals of the moment --- */
+
+void dispatch_refuse(struct exchange *exchange, enum err err)
+{
+	if (exchange->route == ROUTE_PROBE) {
+		struct edge *edge = exchange->client->edge;
+		struct answer pong = {
+			.status = 503,
+			.oap_verb = OAP_PUBLIC_HEALTH_PONG,
+			.body = { edge->scratch,
+				replies_pong(edge->scratch, &edge->readiness, false) },
+		};
+		exchange_answer(exchange, &pong);
+	} else if (err == ERR_BUSY) {
+		metrics_inc(METRIC_BUSY_REJECTIONS, METRIC_BUSY_INGRESS);
+		exchange_refuse(exchange, 429, REASON_BUSY, "busy");
+	} else {
+		exchange_refuse(exchange, 503, REASON_INTERNAL, "starting");
+	}
+}
+
+/* Writes fail closed, reads may fail open (spec/ledger.md section 7). */
+static const char *why_not(const struct edge *edge, bool is_write)
+{
+	if (edge->is_draining || edge->readiness.now.draining) {
+		return "draining";
+	}
+	if (!is_write || edge->readiness.now.ready) {
+		return NULL;
+	}
+	return edge->readiness.now.safe_mode ? "safe_mode" : "not_ready";
+}
+
+bool dispatch_gate(struct exchange *exchange)
+{
+	struct edge *edge = exchange->client->edge;
+	const char *why = why_not(edge, exchange_is_write(exchange));
+
+	if (why != NULL) {
+		exchange_refuse(exchange, 503, REASON_INTERNAL, why);
+		return true;
+	}
+	if (!limiter_bucket_take(&edge->rate, edge_now_us())) {
+		metrics_inc(METRIC_QUOTA_EXHAUSTIONS, METRIC_PLAIN);
+		exchange_refuse(exchange, 429, REASON_BUSY, "rate");
+		return true;
+	}
+	return false;
+}
+
+/* --- losses --- */
+
+static bool is_of(const struct ticket *ticket, const void *context)
+{
+	const struct oap_from *whom = context;
+
+	if (whom->process == PROCESS_PREVALIDATOR) {
+		return ticket->checker == whom->instance &&
+		       ticket->checker_generation == whom->generation;
+	}
+	return ticket->owner == whom->process;
+}
+
+static bool is_overdue(const struct ticket *ticket, const void *context)
+{
+	return ticket->due_mono_ms <= *(const uint64_t *)context;
+}
+
+/* A ticket that ends in a body still being read takes the prevalidator's part with it. */
+static void fail(struct exchange *exchange, const char *text)
+{
+	if (exchange->route == ROUTE_PROBE) {
+		dispatch_refuse(exchange, ERR_STALE);
+		return;
+	}
+	if (exchange->client->current == exchange) {
+		dispatch_abandon(exchange);
+	}
+	exchange_fail(exchange, text);
+}
+
+static void fail_all(struct edge *edge, tickets_ends ends, const void *context, const char *text)
+{
+	struct ticket *ticket;
+	uint32_t at = 0;
+
+	for (ticket = tickets_next(&edge->tickets, &at, ends, context); ticket != NULL;
+		ticket = tickets_next(&edge->tickets, &at, ends, context)) {
+		fail(ticket->holder, text);
+	}
+}
+
+void dispatch_lost(struct edge *edge, const struct oap_from *whom)
+{
+	fail_all(edge, is_of, whom, "a worker was lost");
+}
+
+void dispatch_overdue(struct edge *edge, int64_t now_us)
+{
+	uint64_t now_ms = (uint64_t)now_us / 1000;
+
+	if (edge->tickets.count > 0) {
+		fail_all(edge, is_overdue, &now_ms, "the deadline passed");
+	}
+}

@@ -1,0 +1,195 @@
+/* Birth, the turn of the loop, the tick, and the end. */
+#include "services/edge/edge.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "common/random.h"
+
+int64_t edge_now_us(void)
+{
+	return clock_now().monotonic_us;
+}
+
+void edge_random(struct edge *edge, void *bytes, size_t bytes_count)
+{
+	assert(bytes_count <= EDGE_RANDOM_BYTES);
+	if (edge->random_left < bytes_count) {
+		random_fill(edge->random, EDGE_RANDOM_BYTES);
+		edge->random_left = EDGE_RANDOM_BYTES;
+	}
+	edge->random_left -= bytes_count;
+	memcpy(bytes, edge->random + edge->random_left, bytes_count);
+	memset(edge->random + edge->random_left, 0, bytes_count); /* nobody sees it twice */
+}
+
+/* --- birth --- */
+
+static void take_limits(struct edge *edge, const struct config *config)
+{
+	struct edge_limits *limits = &edge->limits;
+	bool admin = edge->plane == PLANE_ADMIN;
+
+	limits->conns_max = (uint32_t)(admin ? config->admin_max_conns : config->api_max_conns);
+	limits->read_us =
+		(admin ? config->admin_read_timeout_ms : config->api_read_timeout_ms) * 1000;
+	limits->write_us =
+		(admin ? config->admin_write_timeout_ms : config->api_write_timeout_ms) * 1000;
+	limits->idle_us =
+		(admin ? config->admin_idle_timeout_ms : config->api_idle_timeout_ms) * 1000;
+	limits->req_timeout_ms = (uint64_t)config->limits_req_timeout_ms;
+	limits->body_bytes_max = config->limits_max_body_bytes;
+	limits->host_name_count = config->api_host_names.count;
+	for (size_t i = 0; i < limits->host_name_count; i++) {
+		const char *name = config->api_host_names.texts[i];
+		limits->host_names[i] = (struct slice){ (const uint8_t *)name, strlen(name) };
+	}
+}
+
+/* Before the filter, which knows no getuid. */
+void edge_open(void *self, struct worker *worker)
+{
+	struct edge *edge = self;
+
+	edge->worker = worker;
+	edge->own_uid = (uint32_t)getuid();
+	exposition_open(edge);
+}
+
+/* Each worker keeps its share; one alone keeps at least one a second of a limit. */
+static uint64_t rate_share(const struct config *config)
+{
+	uint64_t workers = config->concurrency_ingress_workers;
+	uint64_t rps = config->limits_rps;
+
+	workers = workers == 0 ? 1 : workers;
+	return rps == 0 ? 0 : (rps + workers - 1) / workers;
+}
+
+static void on_tick(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+	struct edge *edge = watcher->data;
+	int64_t now_us = edge_now_us();
+
+	(void)loop;
+	(void)events;
+	dispatch_overdue(edge, now_us);
+	for (struct client *client = edge->clients; client != NULL; client = client->next) {
+		client_expire(client, now_us);
+	}
+	listen_resume(edge);
+}
+
+void edge_ready(void *self, struct worker *worker)
+{
+	struct edge *edge = self;
+	const struct oap_readiness unknown = {
+		.degraded = true,
+		.reason = { (const uint8_t *)"starting", 8 },
+	};
+
+	take_limits(edge, &worker->config);
+	edge->start_us = edge_now_us();
+	edge->logs_requests = worker->config.log_level == CONFIG_LOG_LEVEL_DEBUG;
+	limiter_bucket_init(&edge->rate, edge->plane == PLANE_API ? rate_share(&worker->config) : 0,
+		edge->start_us);
+	edge_random(edge, edge->networks.key, sizeof edge->networks.key);
+	tickets_init(&edge->tickets, edge->ticket_slots, EDGE_TICKETS_MAX);
+	replies_readiness_keep(&edge->readiness, &unknown);
+	ev_timer_init(&edge->tick, on_tick, EDGE_TICK_S, EDGE_TICK_S);
+	edge->tick.data = edge;
+	listen_start(edge);
+	worker_report(worker, PHASE_SERVING, 0, 0, NULL, "");
+}
+
+/* --- links --- */
+
+void edge_link_up(void *self, const struct oap_from *whom)
+{
+	struct edge *edge = self;
+
+	if (whom->process == PROCESS_PREVALIDATOR) {
+		assert(whom->instance < COUNT_OF(edge->checkers));
+		edge->checkers[whom->instance] =
+			(struct edge_checker){ .generation = whom->generation };
+	}
+}
+
+void edge_link_lost(void *self, const struct oap_from *whom)
+{
+	struct edge *edge = self;
+
+	dispatch_lost(edge, whom);
+	if (whom->process == PROCESS_PREVALIDATOR &&
+		edge->checkers[whom->instance].generation == whom->generation) {
+		edge->checkers[whom->instance].generation = 0;
+	}
+}
+
+/* --- the turn --- */
+
+/* Nothing that anyone waits for. */
+static bool is_quiet(const struct edge *edge)
+{
+	if (edge->exchange_count > 0) {
+		return false;
+	}
+	for (const struct client *client = edge->clients; client != NULL; client = client->next) {
+		if (client_unsent(client) > 0) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static void tell_drained(struct edge *edge)
+{
+	bool too_late = (uint64_t)edge_now_us() / 1000 >= edge->drain_deadline_ms;
+
+	if (!edge->is_draining || edge->drain_told || (!too_late && !is_quiet(edge))) {
+		return;
+	}
+	edge->drain_told = true;
+	worker_drained(edge->worker, edge->exchange_count);
+}
+
+/* The tick runs while there is somebody whose time can run out. */
+static void keep_tick(struct edge *edge)
+{
+	bool wanted = edge->clients != NULL || edge->is_draining || !edge->listening;
+
+	if (wanted && !ev_is_active(&edge->tick)) {
+		ev_timer_set(&edge->tick, EDGE_TICK_S, EDGE_TICK_S);
+		ev_timer_start(edge->worker->loop, &edge->tick);
+	} else if (!wanted && ev_is_active(&edge->tick)) {
+		ev_timer_stop(edge->worker->loop, &edge->tick);
+	}
+}
+
+void edge_turn(void *self)
+{
+	struct edge *edge = self;
+
+	if (edge->worker == NULL || edge->start_us == 0) {
+		return; /* not born yet */
+	}
+	while (edge->marked != NULL) {
+		struct client *client = edge->marked;
+
+		edge->marked = client->marked_next;
+		client->is_marked = false;
+		client_turn(client);
+	}
+	tell_drained(edge);
+	keep_tick(edge);
+}
+
+void edge_drain(void *self, uint64_t deadline_mono_ms)
+{
+	struct edge *edge = self;
+
+	edge->is_draining = true;
+	edge->drain_deadline_ms = deadline_mono_ms;
+	listen_pause(edge);
+}

@@ -1,0 +1,292 @@
+#ifndef SERVICES_EDGE_EDGE_H
+#define SERVICES_EDGE_EDGE_H
+
+/* The edge: everything that mn-ingress and mn-admin are (DESIGN.md section 2). It speaks HTTP/1.1
+ * and, on the local socket, OAP/1; it hands what it may not judge to a prevalidator, and renders
+ * the answers of those who have a request in hand at last. It holds no key, no file, no JSON
+ * parser.
+ *
+ * Bytes come in and answers come in whenever the loop says so; both only mark the client. Once a
+ * turn each marked client is taken further: requests are begun while they may be, answers are
+ * written with one call. So no function here is ever entered twice, and a pipeline costs one
+ * write.
+ *
+ *   client    a connection: its buffers, what it is reading, when it has to be done
+ *   exchange  a request of it, from its first byte to its answer; a ring of them, in order
+ *   ticket    a request that is in other hands
+ *
+ * Deadlines are looked at by one coarse tick, not by a timer each. */
+
+#include <ev.h>
+
+#include "common/metrics_render.h"
+#include "common/worker.h"
+#include "core/grant.h"
+#include "core/http_body.h"
+#include "core/http_reply.h"
+#include "core/uuid.h"
+#include "services/edge/limiter.h"
+#include "services/edge/oap_request.h"
+#include "services/edge/replies.h"
+#include "services/edge/route_table.h"
+#include "services/edge/tickets.h"
+
+/* A head (32 KiB) and an inline body (16 KiB) lie in it side by side. */
+#define EDGE_IN_BYTES 65536u
+_Static_assert(HTTP_HEAD_BYTES_MAX + VERB_BODY_INLINE_BYTES_MAX <= EDGE_IN_BYTES, "");
+_Static_assert(FRAME_HEAD_BYTES + OAP_REQUEST_SMALL_BYTES_MAX + VERB_BODY_INLINE_BYTES_MAX <=
+		       EDGE_IN_BYTES,
+	"");
+
+/* Requests of one connection that overlap (DESIGN-WALL.md section 5). */
+#define EDGE_PIPELINE_MAX 16u
+
+/* Nothing new is begun on a connection with so much unsent or promised; one answer may be more. */
+#define EDGE_OUT_BYTES_MAX 262144u
+
+/* What a request that is no ROOTS may be answered with, beside one that refuses each entry. */
+#define EDGE_ANSWER_BYTES_USUAL 8192u
+
+/* Requests in other hands at once: far above the credit of 16 prevalidators (512 each). */
+#define EDGE_TICKETS_MAX 16384u
+
+/* Bodies over the inline bound that were begun and are not answered. With the credit's inline
+ * bodies it stays below what a link's queue holds, should a prevalidator stand still. */
+#define EDGE_BODIES_BYTES_MAX (40u * 1024u * 1024u)
+_Static_assert(EDGE_BODIES_BYTES_MAX + 16777216u <= PEER_QUEUE_BYTES_MAX, "");
+
+/* DESIGN-WALL.md section 5. */
+#define EDGE_DISCARD_BYTES_MAX 262144u
+#define EDGE_DISCARD_US        INT64_C(1000000)
+#define EDGE_BODY_STEP_BYTES   262144u /* one second more for each of them */
+#define EDGE_SLOW_US           INT64_C(30000000)
+#define EDGE_SLOW_BYTES        30720u /* in EDGE_SLOW_US: 1 KiB/s */
+
+/* The owner refuses what reaches it late by itself; its word is worth waiting a moment for. */
+#define EDGE_GRACE_MS 1000u
+
+#define EDGE_TICK_S        0.1
+#define EDGE_LISTENERS_MAX 2u
+#define EDGE_PAGES_MAX     PEER_FDS_MAX
+#define EDGE_RANDOM_BYTES  4096u
+
+struct edge;
+struct client;
+
+struct buffer {
+	uint8_t *bytes; /* owned */
+	size_t capacity, head, tail;
+};
+
+struct exchange {
+	struct client *client;
+	uint64_t ticket; /* 0: in nobody else's hands */
+	int64_t first_byte_us, head_us;
+	uint64_t oap_corr_id;
+	uint64_t probe_nonce;
+	uint16_t oap_verb;
+	uint8_t route;
+	uint8_t method; /* enum http_method */
+	bool is_oap, close, answered;
+	uint8_t corr_id_bytes;
+	char corr_id[UUID_TEXT_BYTES + 1];
+	uint32_t reserved_bytes; /* of the connection's out-buffer */
+	uint32_t body_reserved;  /* of the body budget */
+	struct buffer early;     /* the answer, when elder ones are not answered yet */
+};
+
+enum client_wire { WIRE_UNDECIDED, WIRE_HTTP, WIRE_OAP };
+
+/* What the next bytes are. */
+enum client_input {
+	INPUT_HEAD,    /* a head, or a frame up to its body */
+	INPUT_BODY,    /* an inline body, collected where it lies */
+	INPUT_CHUNKS,  /* a chunked one, decoded into the store */
+	INPUT_PROCEED, /* a large one; not read until the prevalidator says so */
+	INPUT_STREAM,  /* a large one on its way */
+	INPUT_DRAIN,   /* the rest of a refused one, small enough to throw away */
+	INPUT_DISCARD, /* nobody listens any more; thrown away once we have said our last */
+};
+
+struct client {
+	struct edge *edge;
+	struct client *next, *previous; /* of all, or of the free ones */
+	struct client *marked_next;
+	ev_io readable, writable;
+	int fd; /* owned */
+	enum client_wire wire;
+	enum client_input input;
+	enum grant_peer peer;
+	uint32_t peer_uid;
+	uint64_t network; /* /32 or /64, for the limit of 401s */
+	bool is_marked, is_broken, is_blocked, is_closing, is_shut, at_end, barrier;
+	bool wants_continue;
+
+	struct http_scan scan;
+	struct http_body body;
+	struct exchange *current;       /* whose body is being read */
+	uint32_t token_at, token_bytes; /* in `in`, or at the front of the store */
+	uint32_t body_bytes, body_sent;
+	struct buffer store;
+	int64_t first_byte_us;
+	int64_t input_due_us; /* 0: nothing is awaited from the client */
+	int64_t idle_since_us;
+	int64_t out_moved_us, out_window_us;
+	uint64_t out_window_bytes, discarded_bytes;
+
+	unsigned ring_first, ring_count;
+	size_t reserved_bytes;
+	struct exchange ring[EDGE_PIPELINE_MAX];
+	struct buffer out;
+	size_t in_head, in_tail;
+	uint8_t in[EDGE_IN_BYTES];
+};
+
+struct edge_limits {
+	uint32_t conns_max;
+	int64_t read_us, write_us, idle_us;
+	uint64_t req_timeout_ms;
+	uint64_t body_bytes_max;
+	struct slice host_names[CONFIG_HOST_NAMES_MAX];
+	size_t host_name_count;
+};
+
+struct edge_checker {        /* a prevalidator */
+	uint32_t generation; /* 0: no link */
+	uint32_t in_flight;
+};
+
+struct edge {
+	enum plane plane; /* set by main */
+	struct worker *worker;
+	struct edge_limits limits;
+	uint32_t own_uid;
+	ev_timer tick;
+	ev_io listeners[EDGE_LISTENERS_MAX];
+	size_t listener_count;
+	bool listening;
+
+	struct client *clients, *free_clients;
+	struct client *marked;
+	uint32_t client_count;
+	uint32_t in_flight[ROUTE_COUNT];
+	uint32_t exchange_count;
+
+	struct tickets tickets;
+	struct ticket ticket_slots[EDGE_TICKETS_MAX];
+	struct edge_checker checkers[PREVALIDATORS_MAX + 1];
+	uint64_t bodies_bytes;
+
+	struct readiness readiness;
+	bool is_draining, drain_told, was_full;
+	uint64_t drain_deadline_ms;
+	bool logs_requests;
+
+	struct limiter_bucket rate;
+	struct limiter_networks networks;
+	uint8_t random[EDGE_RANDOM_BYTES];
+	size_t random_left;
+	uint64_t date_unix_s;
+	char date[HTTP_REPLY_DATE_BYTES];
+
+	struct metrics_source pages[EDGE_PAGES_MAX];
+	size_t page_count;
+	int64_t start_us;
+	uint8_t scratch[METRICS_TEXT_BYTES_MAX]; /* one body, while it is being answered */
+};
+_Static_assert(METRICS_TEXT_BYTES_MAX >= REPLIES_BYTES_MAX, "the scratch holds either");
+
+/* --- edge.c: birth, the turn, the tick, drain --- */
+extern const struct sandbox_policy edge_sandbox;
+extern const struct oap_handlers edge_handlers;
+void edge_open(void *self, struct worker *worker);
+void edge_ready(void *self, struct worker *worker);
+void edge_link_up(void *self, const struct oap_from *whom);
+void edge_link_lost(void *self, const struct oap_from *whom);
+void edge_turn(void *self);
+void edge_drain(void *self, uint64_t deadline_mono_ms);
+int64_t edge_now_us(void);
+void edge_random(struct edge *edge, void *bytes, size_t bytes_count);
+
+/* --- listen.c --- */
+void listen_start(struct edge *edge);
+void listen_pause(struct edge *edge);
+void listen_resume(struct edge *edge);
+
+/* --- client.c: a connection --- */
+struct client *client_create(struct edge *edge, int fd); /* NULL: no memory, fd stays */
+void client_mark(struct client *client);
+void client_turn(struct client *client);                   /* may destroy it */
+void client_expire(struct client *client, int64_t now_us); /* may mark it broken */
+void client_destroy(struct client *client);
+size_t client_unsent(const struct client *client);
+/* Moves what is unread to the front; what lay before `from` is gone. */
+void client_pull(struct client *client, size_t from);
+/* Room for so many more bytes; NULL, and the client broken, when there is no memory. */
+uint8_t *client_reserve(struct client *client, struct buffer *buffer, size_t bytes_count);
+
+/* --- http_request.c, oap_client.c: heads. True: something was done, look again. --- */
+bool http_request_step(struct client *client);
+bool oap_client_step(struct client *client);
+void oap_client_answer(struct client *client, struct buffer *to, const struct exchange *exchange,
+	uint16_t verb, struct slice body);
+void oap_client_event(struct exchange *exchange, struct slice body);
+
+/* --- intake.c: bodies --- */
+void intake_begin(
+	struct client *client, struct exchange *exchange, struct slice token, bool wants_continue);
+bool intake_step(struct client *client);
+void intake_proceed(struct client *client);
+/* The exchange is answered before its body was taken: decides what becomes of the rest. */
+void intake_settle(struct client *client, struct exchange *exchange);
+void intake_next(struct client *client, bool close); /* a new head, or nothing any more */
+
+/* --- exchange.c: requests and their answers --- */
+struct answer {
+	uint16_t status;
+	uint16_t oap_verb;        /* 0: that of the request */
+	const char *content_type; /* NULL: application/json */
+	struct slice body;
+	uint32_t retry_after_s;
+	uint32_t allow;
+	bool authenticate; /* 401 */
+};
+
+/* Whether one more may begin now; if not, the client is blocked until an answer is out. */
+bool exchange_may_begin(struct client *client, enum route route, bool is_write);
+struct exchange *exchange_begin(struct client *client, enum route route, enum http_method method);
+void exchange_answer(struct exchange *exchange, const struct answer *answer);
+/* reason: REASON_NONE: that of the status. text: "" or a sentence. */
+void exchange_refuse(
+	struct exchange *exchange, uint16_t status, enum reason reason, const char *text);
+void exchange_refuse_as(
+	struct exchange *exchange, const struct refusal *refusal, struct answer answer);
+/* Lost, or past its deadline: whether it was done, nobody knows. */
+void exchange_fail(struct exchange *exchange, const char *text);
+void exchange_cancel(struct exchange *exchange); /* its client is gone */
+bool exchange_is_write(const struct exchange *exchange);
+
+/* --- dispatch.c: into other hands --- */
+struct ask {
+	struct slice token, query, body;
+	uint32_t body_bytes;
+	uint64_t deadline_mono_ms;
+};
+/* ERR_STALE: nobody is there. ERR_BUSY: no credit anywhere, or no ticket. */
+MUST_CHECK enum err dispatch_request(struct exchange *exchange, const struct ask *ask);
+MUST_CHECK enum err dispatch_probe(struct exchange *exchange, uint64_t deadline_mono_ms);
+/* False when its prevalidator is gone. */
+bool dispatch_body(const struct exchange *exchange, uint32_t offset, struct slice bytes);
+void dispatch_end(struct exchange *exchange); /* closes the ticket, if it has one */
+void dispatch_abandon(struct exchange *exchange);
+void dispatch_lost(struct edge *edge, const struct oap_from *whom);
+void dispatch_overdue(struct edge *edge, int64_t now_us);
+/* Answers what may not go on now: draining, not ready, rate. True: it was answered. */
+bool dispatch_gate(struct exchange *exchange);
+void dispatch_refuse(struct exchange *exchange, enum err err);
+
+/* --- exposition.c: /metrics --- */
+void exposition_open(struct edge *edge);
+void exposition_answer(struct exchange *exchange, bool openmetrics);
+
+#endif

@@ -1,0 +1,296 @@
+/* A request of a connection, from its first byte to its answer. Answers go out in the order of
+ * the requests: one that is ready before its elders waits in its exchange. */
+#include "services/edge/edge.h"
+
+#include <string.h>
+
+#include "common/log.h"
+
+/* A head of ours: status line, date, two correlation ids, Allow. */
+#define HEAD_BYTES_MAX 1024u
+
+/* --- begin --- */
+
+bool exchange_is_write(const struct exchange *exchange)
+{
+	return exchange->route == ROUTE_INGEST;
+}
+
+static uint32_t answer_bytes_of(enum route route)
+{
+	return route == ROUTE_ROOTS ? REPLIES_ROOTS_BYTES_MAX : EDGE_ANSWER_BYTES_USUAL;
+}
+
+bool exchange_may_begin(struct client *client, enum route route, bool is_write)
+{
+	size_t promised = client_unsent(client) + client->reserved_bytes + answer_bytes_of(route);
+	bool alone = client->ring_count == 0;
+
+	if (client->ring_count == EDGE_PIPELINE_MAX || client->barrier || (is_write && !alone) ||
+		(promised > EDGE_OUT_BYTES_MAX && (!alone || client_unsent(client) > 0))) {
+		client->is_blocked = true;
+		return false;
+	}
+	return true;
+}
+
+/* One that came in without id gets a random one (RFC 9562 version 4). */
+static void make_corr_id(struct exchange *exchange)
+{
+	struct id128 id;
+
+	edge_random(exchange->client->edge, id.bytes, sizeof id.bytes);
+	id.bytes[6] = (uint8_t)((id.bytes[6] & 0x0fu) | 0x40u);
+	id.bytes[8] = (uint8_t)((id.bytes[8] & 0x3fu) | 0x80u);
+	uuid_print(&id, exchange->corr_id);
+	exchange->corr_id_bytes = UUID_TEXT_BYTES;
+}
+
+static void count_in_flight(struct edge *edge, enum route route, bool begins)
+{
+	edge->in_flight[route] += begins ? 1 : (uint32_t)-1;
+	edge->exchange_count += begins ? 1 : (uint32_t)-1;
+	metrics_set(METRIC_INFLIGHT_REQUESTS, route, edge->in_flight[route]);
+}
+
+struct exchange *exchange_begin(struct client *client, enum route route, enum http_method method)
+{
+	unsigned at = (client->ring_first + client->ring_count) % EDGE_PIPELINE_MAX;
+	struct exchange *exchange = &client->ring[at];
+	struct buffer early = exchange->early;
+
+	assert(client->ring_count < EDGE_PIPELINE_MAX);
+	client->ring_count++;
+	*exchange = (struct exchange){
+		.client = client,
+		.first_byte_us = client->first_byte_us,
+		.head_us = edge_now_us(),
+		.route = (uint8_t)route,
+		.method = (uint8_t)method,
+		.is_oap = client->wire == WIRE_OAP,
+		.close = client->edge->is_draining,
+		.reserved_bytes = answer_bytes_of(route),
+		.early = early,
+	};
+	make_corr_id(exchange);
+	client->reserved_bytes += exchange->reserved_bytes;
+	client->barrier |= exchange_is_write(exchange);
+	count_in_flight(client->edge, route, true);
+	return exchange;
+}
+
+/* --- answers --- */
+
+static const char *date_now(struct edge *edge)
+{
+	uint64_t now_unix_s = (uint64_t)clock_unix_ms() / 1000;
+
+	if (edge->date_unix_s != now_unix_s) {
+		edge->date_unix_s = now_unix_s;
+		http_reply_date(now_unix_s, edge->date);
+	}
+	return edge->date;
+}
+
+static void write_http(
+	struct buffer *to, const struct exchange *exchange, const struct answer *answer)
+{
+	struct client *client = exchange->client;
+	bool has_type = answer->status != 204;
+	struct http_reply reply = {
+		.status = answer->status,
+		.date = date_now(client->edge),
+		.content_type = !has_type                      ? NULL
+				: answer->content_type == NULL ? "application/json"
+							       : answer->content_type,
+		.content_length = answer->body.bytes_count,
+		.close = exchange->close,
+		.retry_after_s = answer->retry_after_s,
+		.allow = answer->allow,
+		.corr_id = { (const uint8_t *)exchange->corr_id, exchange->corr_id_bytes },
+		.www_authenticate = answer->authenticate ? "Bearer" : NULL,
+	};
+	uint8_t *bytes = client_reserve(client, to, HEAD_BYTES_MAX + answer->body.bytes_count);
+	size_t head_bytes = 0;
+
+	if (bytes == NULL) {
+		return;
+	}
+	enum err err = http_reply_write(&reply, bytes, HEAD_BYTES_MAX, &head_bytes);
+	assert(err == ERR_OK);
+	to->tail += head_bytes;
+	if (http_reply_has_content((enum http_method)exchange->method, answer->status)) {
+		memcpy(to->bytes + to->tail, answer->body.bytes, answer->body.bytes_count);
+		to->tail += answer->body.bytes_count;
+	}
+}
+
+static void account(const struct exchange *exchange, uint16_t status)
+{
+	int64_t now_us = edge_now_us();
+	enum route route = (enum route)exchange->route;
+	const struct edge *edge = exchange->client->edge;
+
+	metrics_inc(METRIC_HTTP_REQUESTS, metrics_label_route_status(route, status));
+	metrics_observe(
+		METRIC_HTTP_REQUEST_DURATION, route, (uint64_t)(now_us - exchange->first_byte_us));
+	metrics_observe(METRIC_REQUEST_LATENCY, route, (uint64_t)(now_us - exchange->head_us));
+	if (edge->logs_requests) {
+		log_event(LOG_REQUEST_ANSWERED,
+			&(struct log_fields){ .ticket = exchange->ticket,
+				.corr_id = exchange->corr_id,
+				.route = routes_template(route),
+				.status = status,
+				.latency_ms = (uint64_t)(now_us - exchange->first_byte_us) });
+	}
+}
+
+/* What it held of the node, from now on free. */
+static void release(struct exchange *exchange)
+{
+	struct client *client = exchange->client;
+
+	dispatch_end(exchange);
+	client->edge->bodies_bytes -= exchange->body_reserved;
+	exchange->body_reserved = 0;
+	count_in_flight(client->edge, (enum route)exchange->route, false);
+	if (exchange_is_write(exchange)) {
+		client->barrier = false;
+	}
+}
+
+static void append_early(struct client *client, struct exchange *exchange)
+{
+	size_t bytes_count = exchange->early.tail - exchange->early.head;
+	uint8_t *to;
+
+	if (bytes_count == 0) {
+		return;
+	}
+	to = client_reserve(client, &client->out, bytes_count);
+	if (to != NULL) {
+		memcpy(to, exchange->early.bytes + exchange->early.head, bytes_count);
+		client->out.tail += bytes_count;
+	}
+	exchange->early.head = exchange->early.tail = 0;
+}
+
+static void pop_answered(struct client *client)
+{
+	while (client->ring_count > 0 && client->ring[client->ring_first].answered) {
+		struct exchange *exchange = &client->ring[client->ring_first];
+
+		append_early(client, exchange);
+		if (exchange->close) {
+			client->is_closing = true;
+			if (client->input == INPUT_HEAD) {
+				intake_next(client, true);
+			}
+		}
+		client->reserved_bytes -= exchange->reserved_bytes;
+		client->ring_first = (client->ring_first + 1) % EDGE_PIPELINE_MAX;
+		client->ring_count--;
+	}
+}
+
+void exchange_answer(struct exchange *exchange, const struct answer *answer)
+{
+	struct client *client = exchange->client;
+	bool is_eldest = exchange == &client->ring[client->ring_first];
+	struct buffer *to = is_eldest ? &client->out : &exchange->early;
+
+	assert(!exchange->answered);
+	if (client->current == exchange) {
+		intake_settle(client, exchange);
+	}
+	account(exchange, answer->status);
+	release(exchange);
+	if (exchange->is_oap) {
+		oap_client_answer(client, to, exchange, answer->oap_verb, answer->body);
+	} else {
+		write_http(to, exchange, answer);
+	}
+	exchange->answered = true;
+	pop_answered(client);
+	client_mark(client);
+}
+
+void exchange_cancel(struct exchange *exchange)
+{
+	struct client *client = exchange->client;
+	unsigned newest = (client->ring_first + client->ring_count - 1) % EDGE_PIPELINE_MAX;
+
+	assert(exchange == &client->ring[newest]);
+	if (!exchange->answered) {
+		if (client->current == exchange) {
+			dispatch_abandon(exchange);
+			client->current = NULL;
+		}
+		release(exchange);
+	}
+	exchange->early.head = exchange->early.tail = 0;
+	client->reserved_bytes -= exchange->reserved_bytes;
+	client->ring_count--;
+}
+
+/* --- refusals --- */
+
+static enum reply_style style_of(const struct exchange *exchange)
+{
+	if (exchange->route == ROUTE_INGEST) {
+		return REPLY_INGEST;
+	}
+	return exchange->client->edge->plane == PLANE_ADMIN ? REPLY_PROBLEM : REPLY_ERROR;
+}
+
+void exchange_refuse_as(
+	struct exchange *exchange, const struct refusal *refusal, struct answer answer)
+{
+	struct edge *edge = exchange->client->edge;
+	struct refusal told = *refusal;
+	enum reply_style style = style_of(exchange);
+
+	told.corr_id =
+		(struct slice){ (const uint8_t *)exchange->corr_id, exchange->corr_id_bytes };
+	if (told.reason == REASON_NONE) {
+		told.reason = replies_reason(told.status);
+	}
+	if (exchange->is_oap && told.code == NULL && (told.status == 401 || told.status == 403)) {
+		told.code = "AuthFailed"; /* its name on this wire */
+	}
+	answer.status = told.status;
+	answer.authenticate = told.status == 401;
+	answer.content_type = replies_content_type(style);
+	answer.body = (struct slice){ edge->scratch, replies_refusal(edge->scratch, style, &told) };
+	if ((told.status == 503 || told.status == 429) && answer.retry_after_s == 0) {
+		answer.retry_after_s =
+			told.status == 429 ? 1 : replies_retry_after_s(&edge->readiness);
+	}
+	exchange_answer(exchange, &answer);
+}
+
+void exchange_refuse(
+	struct exchange *exchange, uint16_t status, enum reason reason, const char *text)
+{
+	struct refusal refusal = {
+		.status = status,
+		.reason = reason == REASON_NONE ? replies_reason(status) : reason,
+		.code = reason == REASON_TIMEOUT ? "Timeout" : NULL,
+		.text = { (const uint8_t *)text, strlen(text) },
+	};
+
+	metrics_inc(METRIC_REJECTED, metrics_label_reason(refusal.reason));
+	exchange_refuse_as(exchange, &refusal, (struct answer){ .status = status });
+}
+
+void exchange_fail(struct exchange *exchange, const char *text)
+{
+	if (exchange_is_write(exchange)) {
+		log_event(LOG_REQUEST_UNKNOWN, &(struct log_fields){ .ticket = exchange->ticket,
+						       .corr_id = exchange->corr_id,
+						       .route = routes_template(exchange->route),
+						       .text = text });
+		text = "outcome_unknown";
+	}
+	exchange_refuse(exchange, 503, REASON_TIMEOUT, text);
+}

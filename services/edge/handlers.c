@@ -1,0 +1,262 @@
+/* What others say: the supervisor about the node, prevalidators and owners about requests. A
+ * reply counts only with its whole ticket, from the process that was asked, for a request that
+ * can be answered so; what comes too late is dropped and counted. */
+#include "services/edge/edge.h"
+
+#include <string.h>
+
+#include "common/log.h"
+
+static void drop_late(const struct oap_from *from)
+{
+	metrics_inc(METRIC_LATE_REPLIES, METRIC_PLAIN);
+	log_event(LOG_LATE_REPLY, &(struct log_fields){ .ticket = from->corr_id,
+					  .about = from->process,
+					  .instance_of = from->instance,
+					  .verb = from->verb });
+}
+
+/* NULL, counted: there is no such ticket any more, or it was sent elsewhere. */
+static struct exchange *find(struct edge *edge, const struct oap_from *from)
+{
+	struct ticket *ticket = tickets_find(&edge->tickets, from->corr_id);
+
+	if (ticket != NULL && from->process == PROCESS_PREVALIDATOR &&
+		(ticket->checker != from->instance ||
+			ticket->checker_generation != from->generation)) {
+		ticket = NULL;
+	}
+	if (ticket == NULL) {
+		drop_late(from);
+		return NULL;
+	}
+	return ticket->holder;
+}
+
+static enum err on_readiness(
+	void *self, const struct oap_from *from, const struct oap_readiness *msg)
+{
+	struct edge *edge = self;
+
+	(void)from;
+	replies_readiness_keep(&edge->readiness, msg);
+	return ERR_OK;
+}
+
+static enum err on_proceed(void *self, const struct oap_from *from, const struct oap_proceed *msg)
+{
+	struct exchange *exchange = find(self, from);
+	struct client *client;
+
+	if (exchange == NULL) {
+		return ERR_OK;
+	}
+	client = exchange->client;
+	if (client->current != exchange || client->input != INPUT_PROCEED ||
+		msg->body_bytes != client->body_bytes) {
+		return ERR_CONFLICT;
+	}
+	intake_proceed(client);
+	return ERR_OK;
+}
+
+/* Who guesses tokens is slowed down; who comes from the same network with a good one is not. */
+static bool may_say_401(struct exchange *exchange)
+{
+	struct client *client = exchange->client;
+
+	metrics_inc(METRIC_AUTH_FAILURES,
+		client->peer == GRANT_PEER_UNIX ? METRIC_PEER_UDS : METRIC_PEER_HTTP);
+	return client->peer == GRANT_PEER_UNIX ||
+	       limiter_network_take(&client->edge->networks, client->network, edge_now_us());
+}
+
+static enum err on_refused(void *self, const struct oap_from *from, const struct oap_refused *msg)
+{
+	struct exchange *exchange = find(self, from);
+	struct refusal refusal = {
+		.status = msg->status,
+		.index = msg->entry_index,
+		.reason = (enum reason)msg->reason,
+		.text = msg->detail,
+	};
+
+	if (replies_check_refused(msg) != ERR_OK) {
+		return ERR_MALFORMED;
+	}
+	if (exchange == NULL) {
+		return ERR_OK;
+	}
+	if (exchange->route == ROUTE_PROBE) {
+		return ERR_CONFLICT;
+	}
+	if (msg->status == 401 && !may_say_401(exchange)) {
+		exchange->close =
+			exchange->client->current == exchange || exchange->client->ring_count == 1;
+		exchange_refuse(exchange, 429, REASON_BUSY, "auth_failures");
+		return ERR_OK;
+	}
+	exchange_refuse_as(exchange, &refusal, (struct answer){ .status = msg->status });
+	return ERR_OK;
+}
+
+static void answer_body(struct exchange *exchange, uint16_t status, size_t bytes_count)
+{
+	struct edge *edge = exchange->client->edge;
+	struct answer answer = {
+		.status = status,
+		.body = { edge->scratch, bytes_count },
+	};
+
+	if (status == 429 || status == 503) {
+		answer.retry_after_s = status == 429 ? 1 : replies_retry_after_s(&edge->readiness);
+	}
+	exchange_answer(exchange, &answer);
+}
+
+static enum err on_verdict(void *self, const struct oap_from *from, const struct oap_verdict *msg)
+{
+	struct edge *edge = self;
+	struct exchange *exchange = find(edge, from);
+	size_t bytes_count = 0;
+
+	if (exchange != NULL && exchange->route != ROUTE_INGEST) {
+		return ERR_CONFLICT;
+	}
+	if (replies_verdict(edge->scratch, msg, &bytes_count) != ERR_OK) {
+		return ERR_MALFORMED;
+	}
+	if (exchange != NULL) {
+		answer_body(exchange, msg->status, bytes_count);
+	}
+	return ERR_OK;
+}
+
+static enum err on_roots(void *self, const struct oap_from *from, const struct oap_roots *msg)
+{
+	struct edge *edge = self;
+	struct exchange *exchange = find(edge, from);
+	size_t bytes_count = 0;
+
+	if (exchange != NULL && exchange->route != ROUTE_ROOTS) {
+		return ERR_CONFLICT;
+	}
+	if (replies_roots(edge->scratch, msg, &bytes_count) != ERR_OK) {
+		return ERR_MALFORMED;
+	}
+	if (exchange != NULL) {
+		answer_body(exchange, 200, bytes_count);
+	}
+	return ERR_OK;
+}
+
+static void refuse_entry(struct exchange *exchange, uint16_t status)
+{
+	const char *text = status == 404 ? "there is no such entry, or none that you may see"
+					 : "the entry cannot be read now";
+	struct refusal refusal = {
+		.status = status,
+		.text = { (const uint8_t *)text, strlen(text) },
+	};
+
+	exchange_refuse_as(exchange, &refusal, (struct answer){ .status = status });
+}
+
+static enum err on_entry(void *self, const struct oap_from *from, const struct oap_entry *msg)
+{
+	struct edge *edge = self;
+	struct exchange *exchange = find(edge, from);
+	size_t bytes_count = 0;
+
+	if (exchange != NULL && exchange->route != ROUTE_ENTRY) {
+		return ERR_CONFLICT;
+	}
+	if (msg->status == 200 ? replies_entry(edge->scratch, msg, &bytes_count) != ERR_OK
+			       : !replies_is_refusal(msg->status)) {
+		return ERR_MALFORMED;
+	}
+	if (exchange != NULL && msg->status == 200) {
+		answer_body(exchange, 200, bytes_count);
+	} else if (exchange != NULL) {
+		refuse_entry(exchange, msg->status);
+	}
+	return ERR_OK;
+}
+
+static enum err on_verified(void *self, const struct oap_from *from, const struct oap_verified *msg)
+{
+	struct edge *edge = self;
+	struct exchange *exchange = find(edge, from);
+	struct ticket *ticket = tickets_find(&edge->tickets, from->corr_id);
+
+	if (exchange == NULL) {
+		return ERR_OK;
+	}
+	if (exchange->route != ROUTE_VERIFY || msg->done > 1) {
+		return ERR_CONFLICT;
+	}
+	if (msg->done) {
+		exchange_answer(exchange, &(struct answer){ .status = 200, .body = msg->text });
+		return ERR_OK;
+	}
+	ticket->due_mono_ms = (uint64_t)edge_now_us() / 1000 + edge->limits.req_timeout_ms +
+			      EDGE_GRACE_MS; /* it is at work */
+	oap_client_event(
+		exchange, (struct slice){ edge->scratch, replies_progress(edge->scratch, msg) });
+	return ERR_OK;
+}
+
+static void answer_pong(struct exchange *exchange, bool echoed)
+{
+	struct edge *edge = exchange->client->edge;
+	struct answer pong = {
+		.status = 200,
+		.oap_verb = OAP_PUBLIC_HEALTH_PONG,
+		.body = { edge->scratch, replies_pong(edge->scratch, &edge->readiness, echoed) },
+	};
+
+	exchange_answer(exchange, &pong);
+}
+
+static enum err on_probe_echo(
+	void *self, const struct oap_from *from, const struct oap_probe_echo *msg)
+{
+	struct exchange *exchange = find(self, from);
+
+	if (exchange == NULL) {
+		return ERR_OK;
+	}
+	if (exchange->route != ROUTE_PROBE || msg->nonce != exchange->probe_nonce) {
+		return ERR_CONFLICT;
+	}
+	answer_pong(exchange, true);
+	return ERR_OK;
+}
+
+static enum err on_probe_refused(
+	void *self, const struct oap_from *from, const struct oap_probe_refused *msg)
+{
+	struct exchange *exchange = find(self, from);
+
+	(void)msg;
+	if (exchange == NULL) {
+		return ERR_OK;
+	}
+	if (exchange->route != ROUTE_PROBE) {
+		return ERR_CONFLICT;
+	}
+	answer_pong(exchange, false);
+	return ERR_OK;
+}
+
+const struct oap_handlers edge_handlers = {
+	.readiness = on_readiness,
+	.proceed = on_proceed,
+	.refused = on_refused,
+	.verdict = on_verdict,
+	.roots = on_roots,
+	.entry = on_entry,
+	.verified = on_verified,
+	.probe_echo = on_probe_echo,
+	.probe_refused = on_probe_refused,
+};

@@ -1,0 +1,238 @@
+/* The head of an HTTP request, from its bytes to who answers it. Every case is a row of
+ * DESIGN-WALL.md section 5; core/ knows those that follow from the bytes alone. */
+#include "services/edge/edge.h"
+
+#include <string.h>
+
+static void refuse(struct exchange *exchange, const struct http_answer *answer, uint32_t allow)
+{
+	struct refusal refusal = {
+		.status = answer->status,
+		.text = { (const uint8_t *)answer->text, strlen(answer->text) },
+	};
+	enum reason reason = replies_reason(answer->status);
+
+	metrics_inc(METRIC_REJECTED, metrics_label_reason(reason));
+	exchange_refuse_as(exchange, &refusal, (struct answer){ .allow = allow });
+}
+
+/* A head that was not understood: one answer, and nothing behind it is looked at. */
+static bool refuse_bytes(struct client *client, enum http_decision decision)
+{
+	struct exchange *exchange = exchange_begin(client, ROUTE_OTHER, HTTP_METHOD_UNKNOWN);
+
+	exchange->close = true;
+	intake_next(client, true);
+	refuse(exchange, http_answer(decision), 0);
+	return true;
+}
+
+/* Ours, then known, then found, then with a body that we take. */
+static enum http_decision judge(const struct edge *edge, const struct http_head *head,
+	enum http_decision parsed, struct route_match *ret_match)
+{
+	enum http_decision decision =
+		http_head_check_host(head, edge->limits.host_names, edge->limits.host_name_count);
+	enum http_decision found =
+		route_table_find(edge->plane, head->path, head->method, ret_match);
+
+	if (decision != HTTP_OK) {
+		return decision;
+	}
+	if (parsed != HTTP_OK) {
+		return parsed;
+	}
+	if (head->method == HTTP_METHOD_OPTIONS && head->path.bytes_count == 0) {
+		ret_match->allow = route_table_methods(edge->plane);
+		return HTTP_OK;
+	}
+	if (found == HTTP_OK && ret_match->route == ROUTE_INGEST) {
+		return http_head_check_json(head);
+	}
+	return found;
+}
+
+static void keep_corr_id(struct exchange *exchange, const struct http_head *head)
+{
+	if (head->corr_id.bytes_count > 0 && head->corr_id.bytes_count <= UUID_TEXT_BYTES) {
+		exchange->corr_id_bytes = (uint8_t)head->corr_id.bytes_count;
+		memcpy(exchange->corr_id, head->corr_id.bytes, exchange->corr_id_bytes);
+		exchange->corr_id[exchange->corr_id_bytes] = '\0';
+	}
+}
+
+static void answer_json(struct exchange *exchange, uint16_t status, size_t bytes_count)
+{
+	struct edge *edge = exchange->client->edge;
+	struct answer answer = {
+		.status = status,
+		.body = { edge->scratch, bytes_count },
+		.retry_after_s = status == 503 ? replies_retry_after_s(&edge->readiness) : 0,
+	};
+
+	exchange_answer(exchange, &answer);
+}
+
+/* What the edge knows itself. */
+static void answer_here(struct exchange *exchange, const struct http_head *head)
+{
+	struct edge *edge = exchange->client->edge;
+	const struct readiness *readiness = &edge->readiness;
+
+	switch ((enum route)exchange->route) {
+	case ROUTE_HEALTHZ:
+		answer_json(exchange, 200, replies_health(edge->scratch));
+		break;
+	case ROUTE_READYZ:
+		answer_json(exchange, readiness->now.ready ? 200 : 503,
+			replies_readiness(edge->scratch, readiness));
+		break;
+	case ROUTE_VERSION:
+		answer_json(exchange, 200, replies_version(edge->scratch));
+		break;
+	case ROUTE_METRICS:
+		exposition_answer(exchange, head->accepts_openmetrics);
+		break;
+	case ROUTE_OTHER:
+	case ROUTE_INGEST:
+	case ROUTE_ROOTS:
+	case ROUTE_ENTRY:
+	case ROUTE_VERIFY:
+	case ROUTE_PROBE:
+	case ROUTE_COUNT:
+		assert(false);
+		break;
+	}
+}
+
+static void ask_read(
+	struct exchange *exchange, const struct http_head *head, const struct route_match *match)
+{
+	struct edge *edge = exchange->client->edge;
+	struct ask ask = {
+		.query = match->route == ROUTE_ENTRY ? match->variable : head->query,
+		.deadline_mono_ms = (uint64_t)edge_now_us() / 1000 + edge->limits.req_timeout_ms,
+	};
+	enum err err;
+
+	(void)!http_head_bearer(head, &ask.token);
+	if (ask.token.bytes_count > VERB_TOKEN_BYTES_MAX) {
+		exchange_refuse(exchange, 401, REASON_UNAUTH, "token");
+		return;
+	}
+	if (ask.query.bytes_count > VERB_QUERY_BYTES_MAX) {
+		exchange_refuse(exchange, 414, REASON_TOO_LARGE, "the query is too long");
+		return;
+	}
+	if (dispatch_gate(exchange)) {
+		return;
+	}
+	err = dispatch_request(exchange, &ask);
+	if (err != ERR_OK) {
+		dispatch_refuse(exchange, err);
+	}
+}
+
+static void ask_write(struct exchange *exchange, const struct http_head *head, bool too_large)
+{
+	struct client *client = exchange->client;
+	struct slice token = { NULL, 0 };
+
+	client->current = exchange; /* whatever is said now is said before its body */
+	client->wants_continue = head->expect_continue;
+	if (too_large) {
+		refuse(exchange, http_answer(HTTP_BODY_TOO_LARGE), 0);
+		return;
+	}
+	if (dispatch_gate(exchange)) {
+		return;
+	}
+	(void)!http_head_bearer(head, &token);
+	intake_begin(client, exchange, token, head->expect_continue);
+}
+
+/* Answers at once; the body, if any, is drained or ends the connection. */
+static void answer_before_body(struct exchange *exchange, const struct http_head *head,
+	enum http_decision decision, const struct route_match *match)
+{
+	struct client *client = exchange->client;
+
+	client->current = exchange;
+	client->wants_continue = head->expect_continue;
+	if (decision == HTTP_OK) { /* OPTIONS */
+		exchange_answer(exchange, &(struct answer){ .status = 204, .allow = match->allow });
+		return;
+	}
+	const struct http_answer *answer = http_answer(decision);
+	/* 405 names what would do, if it is only OPTIONS (RFC 9110 section 15.5.6) */
+	refuse(exchange, answer,
+		answer->status != 405 ? 0 : match->allow | HTTP_METHOD_BIT(HTTP_METHOD_OPTIONS));
+}
+
+static void begin(struct client *client, const struct http_head *head, enum http_decision decision,
+	const struct route_match *match)
+{
+	struct exchange *exchange = exchange_begin(client, match->route, head->method);
+	bool too_large = http_body_begin(&client->body, head,
+				 client->edge->limits.body_bytes_max) == HTTP_BODY_TOO_LARGE;
+
+	exchange->close |= head->close;
+	keep_corr_id(exchange, head);
+	client->in_head += client->scan.bytes_count;
+	client->input_due_us = 0;
+	if (decision != HTTP_OK || head->method == HTTP_METHOD_OPTIONS) {
+		answer_before_body(exchange, head, decision, match);
+	} else if (exchange_is_write(exchange)) {
+		ask_write(exchange, head, too_large);
+	} else {
+		intake_next(client, exchange->close);
+		if (route_table_owner(match->route) == PROCESS_COUNT) {
+			answer_here(exchange, head);
+		} else {
+			ask_read(exchange, head, match);
+		}
+	}
+}
+
+static bool parsed(struct client *client)
+{
+	struct slice bytes = { client->in + client->in_head, client->scan.bytes_count };
+	struct http_head head;
+	struct route_match match;
+	enum http_decision decision = http_head_parse(bytes, &client->scan, &head);
+
+	if (decision != HTTP_OK && http_answer(decision)->close) {
+		return refuse_bytes(client, decision);
+	}
+	decision = judge(client->edge, &head, decision, &match);
+	if (decision == HTTP_OK &&
+		!exchange_may_begin(client, match.route, match.route == ROUTE_INGEST)) {
+		return false; /* and parsed again when there is room: it lies where it lay */
+	}
+	begin(client, &head, decision, &match);
+	return true;
+}
+
+bool http_request_step(struct client *client)
+{
+	size_t at = client->in_head + client->scan.bytes_count;
+	struct slice more = { client->in + at, client->in_tail - at };
+	enum http_decision decision;
+	size_t used = 0;
+
+	if (client->in_tail == client->in_head || !exchange_may_begin(client, ROUTE_OTHER, false)) {
+		return false;
+	}
+	if (client->scan.state == HTTP_SCAN_DONE) {
+		return parsed(client);
+	}
+	if (client->scan.bytes_count == 0) {
+		client->first_byte_us = edge_now_us();
+		client->input_due_us = client->first_byte_us + client->edge->limits.read_us;
+	}
+	decision = http_scan(&client->scan, &http_limits_default, more, &used);
+	if (decision == HTTP_MORE) {
+		return false;
+	}
+	return decision == HTTP_OK ? parsed(client) : refuse_bytes(client, decision);
+}

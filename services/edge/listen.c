@@ -1,0 +1,164 @@
+/* Connections come in. */
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "common/log.h"
+#include "services/edge/edge.h"
+
+/* One turn takes at most so many, so that a flood of connections starves nobody. */
+#define ACCEPTS_PER_TURN 64u
+
+/* The /32 or /64 that a client comes from; an IPv4 address in IPv6 clothes is a /32. */
+static uint64_t network_of(const struct sockaddr_storage *address)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
+	uint64_t network = 0;
+
+	if (address->ss_family == AF_INET) {
+		const struct sockaddr_in *in4 = (const struct sockaddr_in *)address;
+		return ntohl(in4->sin_addr.s_addr);
+	}
+	if (address->ss_family == AF_INET6) {
+		const uint8_t *bytes = ((const struct sockaddr_in6 *)address)->sin6_addr.s6_addr;
+		if (memcmp(bytes, mapped, sizeof mapped) == 0) {
+			memcpy(&network, bytes + 12, 4);
+			return ntohl((uint32_t)network);
+		}
+		memcpy(&network, bytes, sizeof network);
+	}
+	return network;
+}
+
+/* Root, and who is listed; with an empty list the node's own user. That is ours when the node
+ * runs unprivileged, and root when it does not. */
+static bool uid_is_allowed(const struct edge *edge, uint32_t uid)
+{
+	const struct config_numbers *allowed = &edge->worker->config.uds_allow_uids;
+
+	for (uint32_t i = 0; i < allowed->count; i++) {
+		if (allowed->values[i] == uid) {
+			return true;
+		}
+	}
+	return uid == 0 || (allowed->count == 0 && uid == edge->own_uid);
+}
+
+static bool know_local(const struct edge *edge, int fd, uint32_t *ret_uid)
+{
+	struct ucred peer;
+	socklen_t bytes = sizeof peer;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &bytes) != 0) {
+		return false;
+	}
+	if (!uid_is_allowed(edge, peer.uid)) {
+		metrics_inc(METRIC_UDS_DENIED, METRIC_PLAIN);
+		log_event(LOG_UDS_DENIED, &(struct log_fields){ .uid = peer.uid });
+		return false;
+	}
+	*ret_uid = peer.uid;
+	return true;
+}
+
+/* What no connection can be kept for is told so, as far as one write goes: that a probe hears
+ * "busy" is worth more than that it waits. */
+static void turn_away(struct edge *edge, int fd)
+{
+	static const char busy[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n"
+				   "Connection: close\r\nRetry-After: 1\r\n\r\n";
+
+	(void)!send(fd, busy, sizeof busy - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	close(fd);
+	if (!edge->was_full) {
+		edge->was_full = true;
+		log_event(
+			LOG_CONNECTIONS_FULL, &(struct log_fields){ .count = edge->client_count });
+	}
+}
+
+static void welcome(struct edge *edge, int fd, const struct sockaddr_storage *address)
+{
+	bool is_local = address->ss_family == AF_UNIX;
+	uint32_t uid = 0;
+	struct client *client;
+
+	if (is_local && !know_local(edge, fd, &uid)) {
+		close(fd);
+		return;
+	}
+	client = edge->client_count < edge->limits.conns_max ? client_create(edge, fd) : NULL;
+	if (client == NULL) {
+		turn_away(edge, fd);
+		return;
+	}
+	client->wire = is_local ? WIRE_UNDECIDED : WIRE_HTTP;
+	client->peer = is_local ? GRANT_PEER_UNIX : GRANT_PEER_TCP;
+	client->peer_uid = uid;
+	client->network = is_local ? 0 : network_of(address);
+	edge->was_full = false;
+}
+
+static void on_connection(struct ev_loop *loop, ev_io *watcher, int events)
+{
+	struct edge *edge = watcher->data;
+
+	(void)loop;
+	(void)events;
+	for (unsigned i = 0; i < ACCEPTS_PER_TURN; i++) {
+		struct sockaddr_storage address = { .ss_family = AF_UNIX };
+		socklen_t bytes = sizeof address;
+		int fd = accept4(watcher->fd, (struct sockaddr *)&address, &bytes,
+			SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd >= 0) {
+			welcome(edge, fd, &address);
+		} else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
+			   errno == ENOBUFS) {
+			listen_pause(edge); /* until the next tick; or the loop would spin */
+			return;
+		} else if (errno != ECONNABORTED && errno != EINTR) {
+			return;
+		}
+	}
+}
+
+static void add_listener(struct edge *edge, int fd)
+{
+	ev_io *io = &edge->listeners[edge->listener_count];
+
+	if (fd < 0) {
+		return;
+	}
+	edge->listener_count++;
+	ev_io_init(io, on_connection, fd, EV_READ);
+	io->data = edge;
+}
+
+void listen_start(struct edge *edge)
+{
+	add_listener(edge, worker_fd(edge->worker, SETUP_FD_LISTEN_TCP, 0));
+	add_listener(edge, worker_fd(edge->worker, SETUP_FD_LISTEN_UDS, 0));
+	listen_resume(edge);
+}
+
+void listen_pause(struct edge *edge)
+{
+	for (size_t i = 0; i < edge->listener_count; i++) {
+		ev_io_stop(edge->worker->loop, &edge->listeners[i]);
+	}
+	edge->listening = false;
+}
+
+void listen_resume(struct edge *edge)
+{
+	if (edge->listening || edge->is_draining) {
+		return;
+	}
+	for (size_t i = 0; i < edge->listener_count; i++) {
+		ev_io_start(edge->worker->loop, &edge->listeners[i]);
+	}
+	edge->listening = true;
+}

@@ -1,0 +1,168 @@
+#include "services/edge/oap_request.h"
+
+#include "core/bytes.h"
+
+static const struct verdict_row {
+	const char *code;
+	const char *text;
+	bool close;
+} verdicts[OAP_REQUEST_VERDICT_COUNT] = {
+#define AS_ROW(NAME, code, close, text) { code, text, close },
+	OAP_REQUEST_VERDICTS(AS_ROW)
+#undef AS_ROW
+};
+
+static const struct verb_row {
+	uint16_t verb;
+	enum route route;
+	bool has_token;
+} verbs[] = {
+#define AS_ROW(id, NAME, route, has_token) { id, ROUTE_##route, has_token },
+	OAP_PUBLIC_VERBS(AS_ROW)
+#undef AS_ROW
+};
+
+const char *oap_request_code(enum oap_request_verdict verdict)
+{
+	return verdicts[verdict].code;
+}
+
+const char *oap_request_text(enum oap_request_verdict verdict)
+{
+	return verdicts[verdict].text;
+}
+
+bool oap_request_closes(enum oap_request_verdict verdict)
+{
+	return verdicts[verdict].close;
+}
+
+static const struct verb_row *find_verb(uint16_t verb)
+{
+	for (size_t i = 0; i < COUNT_OF(verbs); i++) {
+		if (verbs[i].verb == verb) {
+			return &verbs[i];
+		}
+	}
+	return NULL;
+}
+
+static enum oap_request_verdict judge_head(const struct frame_head *head)
+{
+	if ((head->flags & ~FRAME_FLAGS_KNOWN) != 0) {
+		return OAP_REQUEST_SKIP;
+	}
+	if ((head->flags & FRAME_COMP) != 0) {
+		return OAP_REQUEST_COMPRESSED;
+	}
+	if ((head->flags & ~(unsigned)FRAME_END) != FRAME_REQ) {
+		return OAP_REQUEST_FLAGS;
+	}
+	if (find_verb(head->verb) == NULL) {
+		return OAP_REQUEST_VERB;
+	}
+	return head->tenant_id != 0 ? OAP_REQUEST_TENANT : OAP_REQUEST_OK;
+}
+
+/* The payload as far as it is there, of a verb whose first field is a token. */
+static enum oap_request_verdict take_token(
+	struct byte_reader *in, uint32_t payload_bytes, struct slice *ret_token)
+{
+	uint64_t token_bytes;
+
+	if (payload_bytes < 2) {
+		return OAP_REQUEST_TOKEN;
+	}
+	if (in->left < 2) {
+		return OAP_REQUEST_MORE;
+	}
+	token_bytes = byte_get_u16(in);
+	if (token_bytes > VERB_TOKEN_BYTES_MAX || token_bytes > payload_bytes - 2) {
+		return OAP_REQUEST_TOKEN;
+	}
+	if (in->left < token_bytes) {
+		return OAP_REQUEST_MORE;
+	}
+	*ret_token = byte_get_view(in, (size_t)token_bytes);
+	return OAP_REQUEST_OK;
+}
+
+static enum oap_request_verdict take_payload(struct byte_reader *in, const struct verb_row *row,
+	uint32_t payload_bytes, struct oap_request_head *head)
+{
+	enum oap_request_verdict verdict = OAP_REQUEST_OK;
+
+	if (row->route != ROUTE_INGEST) {
+		if (payload_bytes > OAP_REQUEST_SMALL_BYTES_MAX) {
+			return OAP_REQUEST_PAYLOAD;
+		}
+		if (in->left < payload_bytes) {
+			return OAP_REQUEST_MORE;
+		}
+		in->left = payload_bytes; /* not what the next frame holds */
+	}
+	if (row->has_token) {
+		verdict = take_token(in, payload_bytes, &head->token);
+	}
+	if (verdict != OAP_REQUEST_OK || row->route == ROUTE_INGEST) {
+		return verdict;
+	}
+	if (row->route == ROUTE_ROOTS || row->route == ROUTE_ENTRY) {
+		head->query = byte_get_view(in, in->left);
+	} else if (row->route == ROUTE_VERIFY && in->left > 0) {
+		return OAP_REQUEST_PAYLOAD;
+	}
+	return head->query.bytes_count > VERB_QUERY_BYTES_MAX ? OAP_REQUEST_PAYLOAD
+							      : OAP_REQUEST_OK;
+}
+
+static enum oap_request_verdict verdict_of(enum frame_verdict verdict)
+{
+	switch (verdict) {
+	case FRAME_OK:
+		return OAP_REQUEST_OK;
+	case FRAME_SHORT:
+		return OAP_REQUEST_MORE;
+	case FRAME_BAD_VERSION:
+		return OAP_REQUEST_VERSION;
+	case FRAME_TOO_LARGE:
+		return OAP_REQUEST_TOO_LARGE;
+	case FRAME_LEN_BELOW_HEAD:
+		return OAP_REQUEST_LENGTH;
+	}
+	return OAP_REQUEST_LENGTH;
+}
+
+enum oap_request_verdict oap_request_decode(struct slice bytes, struct oap_request_head *ret_head)
+{
+	struct frame_head frame = { 0 };
+	enum oap_request_verdict verdict = verdict_of(frame_decode(bytes, &frame));
+	struct oap_request_head head = { .corr_id = frame.corr_id, .verb = frame.verb };
+	struct byte_reader in = byte_reader_of(bytes);
+
+	*ret_head = head;
+	if (verdict != OAP_REQUEST_OK) {
+		return verdict;
+	}
+	(void)byte_take(&in, FRAME_HEAD_BYTES);
+	verdict = judge_head(&frame);
+	if (verdict == OAP_REQUEST_SKIP) {
+		ret_head->head_bytes = FRAME_HEAD_BYTES;
+		ret_head->body_bytes = frame.payload_bytes;
+		return verdict;
+	}
+	if (verdict == OAP_REQUEST_OK) {
+		const struct verb_row *row = find_verb(frame.verb);
+
+		head.route = row->route;
+		verdict = take_payload(&in, row, frame.payload_bytes, &head);
+	}
+	if (verdict == OAP_REQUEST_OK) {
+		head.head_bytes = head.route == ROUTE_INGEST
+					  ? FRAME_HEAD_BYTES + 2 + (uint32_t)head.token.bytes_count
+					  : FRAME_HEAD_BYTES + frame.payload_bytes;
+		head.body_bytes = FRAME_HEAD_BYTES + frame.payload_bytes - head.head_bytes;
+		*ret_head = head;
+	}
+	return verdict;
+}

@@ -1,0 +1,83 @@
+#ifndef SERVICES_EDGE_OAP_REQUEST_H
+#define SERVICES_EDGE_OAP_REQUEST_H
+
+/* What a local client says in OAP/1 (spec/node.md section 9.1, DESIGN-WALL.md section 7). Pure:
+ * bytes in, a request or a refusal out.
+ *
+ *   id      name         payload
+ *   0x0001  HEALTH_PING  empty, or JSON that is not looked at; answered by HEALTH_PONG 0x0002
+ *   0x0010  INGEST       token, then the JSON body of POST /ingest
+ *   0x0011  ROOTS        the query of GET /roots, as text: "since=17"
+ *   0x0012  ENTRY        token, then a seq in decimal
+ *   0x0013  VERIFY       token
+ *
+ * A token is a u16 length and that many bytes. A request is one frame with the flag REQ, and END
+ * if the client likes; its corr_id comes back, its tenant_id is 0, because there are no tenants.
+ * The answer is one frame of the same verb with RESP and END, or several of at most 64 KiB of
+ * which all but the last have CONT instead of END. VERIFY sends frames with EVENT before it, one
+ * a second. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/check.h"
+#include "common/routes.h"
+#include "common/slice.h"
+#include "proto/frame.h"
+#include "proto/verbs.h"
+
+#define OAP_PUBLIC_VERBS(V)                  \
+	V(0x0001, HEALTH_PING, PROBE, false) \
+	V(0x0010, INGEST, INGEST, true)      \
+	V(0x0011, ROOTS, ROOTS, false)       \
+	V(0x0012, ENTRY, ENTRY, true)        \
+	V(0x0013, VERIFY, VERIFY, true)
+
+#define OAP_PUBLIC_HEALTH_PONG 0x0002u
+
+/* Payload of a verb that is no INGEST: whole before it is looked at. */
+#define OAP_REQUEST_SMALL_BYTES_MAX (2u + VERB_TOKEN_BYTES_MAX + VERB_QUERY_BYTES_MAX)
+
+/* What the client is told; close: what follows cannot be trusted or is not wanted.
+ * NAME, code, close, sentence */
+#define OAP_REQUEST_VERDICTS(V)                                                            \
+	V(OK, "", false, "")                                                               \
+	V(MORE, "", false, "")                                                             \
+	V(SKIP, "", false, "") /* unknown flags: the frame is dropped and counted */       \
+	V(VERSION, "BadVersion", true, "only version 1 is spoken here")                    \
+	V(TOO_LARGE, "FrameTooLarge", true, "a frame has at most 1 MiB")                   \
+	V(LENGTH, "BadRequest", true, "a frame has at least its header")                   \
+	V(COMPRESSED, "NotImplemented", true, "compressed frames are not built")           \
+	V(FLAGS, "BadRequest", true, "a request is one frame, with the flag REQ")          \
+	V(TENANT, "BadRequest", true, "there are no tenants: tenant_id is 0")              \
+	V(VERB, "NotImplemented", true, "there is no such verb for clients")               \
+	V(PAYLOAD, "FrameTooLarge", true, "the payload is longer than this verb's can be") \
+	V(TOKEN, "BadRequest", true, "the payload begins with a token behind its u16 length")
+
+enum oap_request_verdict {
+#define AS_ENUM(NAME, code, close, text) OAP_REQUEST_##NAME,
+	OAP_REQUEST_VERDICTS(AS_ENUM)
+#undef AS_ENUM
+		OAP_REQUEST_VERDICT_COUNT
+};
+
+const char *oap_request_code(enum oap_request_verdict verdict);
+const char *oap_request_text(enum oap_request_verdict verdict);
+bool oap_request_closes(enum oap_request_verdict verdict);
+
+struct oap_request_head {
+	uint64_t corr_id;
+	uint16_t verb;
+	enum route route;
+	struct slice token;  /* borrowed */
+	struct slice query;  /* borrowed; ROOTS and ENTRY */
+	uint32_t head_bytes; /* of the frame, up to where its body begins */
+	uint32_t body_bytes; /* behind them: the body of INGEST, or what SKIP skips */
+};
+
+/* Looks at the first bytes of a stream. OK: the request is whole but for body_bytes. corr_id and
+ * verb are written whenever the header was there (zero before), the rest on OK and SKIP. */
+MUST_CHECK enum oap_request_verdict oap_request_decode(
+	struct slice bytes, struct oap_request_head *ret_head);
+
+#endif

@@ -1,0 +1,292 @@
+#include "services/edge/replies.h"
+
+#include <string.h>
+
+#include "common/version.h"
+#include "services/edge/replies_json.h"
+
+/* Seconds after which asking again makes sense (spec/ledger.md LG-11). */
+#define RETRY_AFTER_BUSY_S 1u
+#define RETRY_AFTER_DOWN_S 5u
+
+/* --- of the node --- */
+
+void replies_readiness_keep(struct readiness *readiness, const struct oap_readiness *msg)
+{
+	size_t bytes_count = msg->reason.bytes_count;
+
+	assert(bytes_count <= VERB_TEXT_BYTES_MAX);
+	readiness->now = *msg;
+	if (bytes_count > 0) {
+		memcpy(readiness->reason, msg->reason.bytes, bytes_count);
+	}
+	readiness->reason[bytes_count] = '\0';
+	readiness->now.reason = (struct slice){ (const uint8_t *)readiness->reason, bytes_count };
+}
+
+size_t replies_health(uint8_t *bytes)
+{
+	struct json_out out = begin_document(bytes);
+
+	put_bool(&out, "ok", true);
+	put_text(&out, "version", version_semver);
+	json_out_key(&out, "checks");
+	json_out_object_begin(&out);
+	put_text(&out, "event_loop", "ok"); /* or nobody would answer */
+	put_text(&out, "clock", "ok");
+	json_out_object_end(&out);
+	return end_document(&out);
+}
+
+/* version_commit is "<sha> <date>". */
+static void put_commit(struct json_out *out)
+{
+	size_t sha_bytes = strcspn(version_commit, " ");
+	const char *date = version_commit + sha_bytes;
+
+	json_out_key(out, "git_sha");
+	json_out_string(out, (struct slice){ (const uint8_t *)version_commit, sha_bytes });
+	put_text(out, "build_ts", *date == ' ' ? date + 1 : "1970-01-01T00:00:00Z");
+}
+
+size_t replies_version(uint8_t *bytes)
+{
+	struct json_out out = begin_document(bytes);
+
+	put_text(&out, "service", "macronode");
+	put_text(&out, "version", version_semver);
+	put_text(&out, "semver", version_semver);
+	put_commit(&out);
+	put_text(&out, "compiler", version_toolchain);
+	json_out_key(&out, "api");
+	json_out_object_begin(&out);
+	put_text(&out, "http", "v1");
+	put_text(&out, "openapi", version_openapi);
+	json_out_object_end(&out);
+	json_out_key(&out, "features");
+	json_out_object_begin(&out);
+	put_bool(&out, "amnesia", false);
+	put_bool(&out, "tls", false);
+	put_bool(&out, "pq", false);
+	json_out_object_end(&out);
+	put_text(&out, "pq_mode", "off");
+	return end_document(&out);
+}
+
+static bool has_reason(const struct readiness *readiness, const char *code)
+{
+	return strstr(readiness->reason, code) != NULL;
+}
+
+static void put_missing(struct json_out *out, const struct oap_readiness *now)
+{
+	const struct {
+		const char *name;
+		uint8_t there;
+	} roles[] = {
+		{ "kms", now->kms_ready },
+		{ "policy", now->prevalidator_ready },
+		{ "sequencer", now->sequencer_ready },
+		{ "storage", now->committer_ready },
+		{ "archive", now->archive_ready },
+	};
+
+	json_out_key(out, "missing");
+	json_out_array_begin(out);
+	for (size_t i = 0; i < COUNT_OF(roles); i++) {
+		if (!roles[i].there) {
+			json_out_text(out, roles[i].name);
+		}
+	}
+	json_out_array_end(out);
+}
+
+/* The members of a ReadyzReport. */
+static void put_readiness(struct json_out *out, const struct readiness *readiness)
+{
+	const struct oap_readiness *now = &readiness->now;
+
+	put_bool(out, "ready", now->ready);
+	put_bool(out, "degraded", now->degraded);
+	put_bool(out, "kms_ready", now->kms_ready);
+	put_bool(out, "policy_ready", now->prevalidator_ready);
+	put_bool(out, "backpressure_ok", !has_reason(readiness, "committer_lag"));
+	put_u64(out, "committer_lag_ms", now->lag_ms);
+	put_text(out, "pq_mode", "off");
+	if (now->degraded) {
+		put_text(out, "reason", readiness->reason);
+	}
+	put_missing(out, now);
+	json_out_key(out, "deps");
+	json_out_object_begin(out);
+	put_text(out, "config", "loaded");
+	put_text(out, "network", "ok");
+	put_text(out, "storage", now->committer_ready ? "ok" : "unavailable");
+	json_out_object_end(out);
+	if (!now->ready) {
+		put_u64(out, "retry_after", replies_retry_after_s(readiness));
+	}
+}
+
+uint32_t replies_retry_after_s(const struct readiness *readiness)
+{
+	return has_reason(readiness, "starting") || has_reason(readiness, "restarting")
+		       ? RETRY_AFTER_BUSY_S
+		       : RETRY_AFTER_DOWN_S;
+}
+
+size_t replies_readiness(uint8_t *bytes, const struct readiness *readiness)
+{
+	struct json_out out = begin_document(bytes);
+
+	put_readiness(&out, readiness);
+	return end_document(&out);
+}
+
+size_t replies_pong(uint8_t *bytes, const struct readiness *readiness, bool echoed)
+{
+	struct json_out out = begin_document(bytes);
+
+	put_bool(&out, "ready", echoed && readiness->now.ready);
+	put_bool(&out, "echoed", echoed);
+	json_out_key(&out, "snapshot");
+	json_out_object_begin(&out);
+	put_readiness(&out, readiness);
+	json_out_object_end(&out);
+	return end_document(&out);
+}
+
+/* --- refusals --- */
+
+static const struct status_row {
+	uint16_t status;
+	enum reason reason;
+	const char *code;
+	const char *title;
+} statuses[] = {
+	{ 400, REASON_UNKNOWN_KIND, "BadRequest", "Bad Request" },
+	{ 401, REASON_UNAUTH, "InvalidCapability", "Unauthorized" },
+	{ 403, REASON_POLICY_DENIED, "InvalidCapability", "Forbidden" },
+	{ 404, REASON_UNKNOWN_KIND, "NotFound", "Not Found" },
+	{ 405, REASON_UNKNOWN_KIND, "MethodNotAllowed", "Method Not Allowed" },
+	{ 408, REASON_TIMEOUT, "Timeout", "Request Timeout" },
+	{ 409, REASON_POLICY_DENIED, "Conflict", "Conflict" },
+	{ 413, REASON_TOO_LARGE, "FrameTooLarge", "Content Too Large" },
+	{ 414, REASON_TOO_LARGE, "TargetTooLong", "URI Too Long" },
+	{ 415, REASON_UNKNOWN_KIND, "UnsupportedMediaType", "Unsupported Media Type" },
+	{ 417, REASON_UNKNOWN_KIND, "ExpectationFailed", "Expectation Failed" },
+	{ 421, REASON_UNKNOWN_KIND, "MisdirectedRequest", "Misdirected Request" },
+	{ 422, REASON_UNKNOWN_KIND, "Unprocessable", "Unprocessable Content" },
+	{ 429, REASON_BUSY, "Busy", "Too Many Requests" },
+	{ 431, REASON_TOO_LARGE, "HeadTooLarge", "Request Header Fields Too Large" },
+	{ 500, REASON_INTERNAL, "Internal", "Internal Server Error" },
+	{ 501, REASON_UNKNOWN_KIND, "NotImplemented", "Not Implemented" },
+	{ 503, REASON_INTERNAL, "NotReady", "Service Unavailable" },
+	{ 505, REASON_UNKNOWN_KIND, "VersionNotSupported", "HTTP Version Not Supported" },
+};
+
+static const struct status_row *find_status(uint16_t status)
+{
+	for (size_t i = 0; i < COUNT_OF(statuses); i++) {
+		if (statuses[i].status == status) {
+			return &statuses[i];
+		}
+	}
+	return NULL;
+}
+
+const char *replies_code(uint16_t status)
+{
+	const struct status_row *row = find_status(status);
+
+	return row == NULL ? "Internal" : row->code;
+}
+
+bool replies_is_refusal(uint16_t status)
+{
+	return find_status(status) != NULL;
+}
+
+enum reason replies_reason(uint16_t status)
+{
+	const struct status_row *row = find_status(status);
+
+	return row == NULL ? REASON_INTERNAL : row->reason;
+}
+
+/* Nothing of it was looked at by the sequencer: one reason for the whole (spec/ledger.md 4.3). */
+static void put_ingest_refusal(struct json_out *out, const struct refusal *refusal)
+{
+	put_bool(out, "accepted", false);
+	json_out_key(out, "seq_start");
+	json_out_null(out);
+	json_out_key(out, "seq_end");
+	json_out_null(out);
+	json_out_key(out, "new_root");
+	json_out_null(out);
+	json_out_key(out, "reasons");
+	json_out_array_begin(out);
+	json_out_object_begin(out);
+	put_u64(out, "idx", refusal->index);
+	put_text(out, "reason", reason_name(refusal->reason));
+	if (refusal->text.bytes_count > 0) {
+		put_slice(out, "details", refusal->text);
+	}
+	json_out_object_end(out);
+	json_out_array_end(out);
+}
+
+static void put_error(struct json_out *out, const struct refusal *refusal)
+{
+	const char *code = refusal->code == NULL ? replies_code(refusal->status) : refusal->code;
+
+	json_out_key(out, "error");
+	json_out_object_begin(out);
+	put_text(out, "code", code);
+	put_slice(out, "message", refusal->text);
+	put_slice(out, "corr_id", refusal->corr_id);
+	json_out_object_end(out);
+}
+
+static void put_problem(struct json_out *out, const struct refusal *refusal)
+{
+	const struct status_row *row = find_status(refusal->status);
+
+	put_text(out, "type", "about:blank");
+	put_text(out, "title", row == NULL ? "Error" : row->title);
+	put_u64(out, "status", refusal->status);
+	put_slice(out, "detail", refusal->text);
+	put_error(out, refusal);
+}
+
+size_t replies_refusal(uint8_t *bytes, enum reply_style style, const struct refusal *refusal)
+{
+	struct json_out out = begin_document(bytes);
+
+	switch (style) {
+	case REPLY_INGEST:
+		put_ingest_refusal(&out, refusal);
+		break;
+	case REPLY_ERROR:
+		put_error(&out, refusal);
+		break;
+	case REPLY_PROBLEM:
+		put_problem(&out, refusal);
+		break;
+	}
+	return end_document(&out);
+}
+
+const char *replies_content_type(enum reply_style style)
+{
+	return style == REPLY_PROBLEM ? "application/problem+json" : "application/json";
+}
+
+enum err replies_check_refused(const struct oap_refused *msg)
+{
+	if (find_status(msg->status) == NULL || msg->reason == REASON_NONE ||
+		msg->reason >= REASON_COUNT) {
+		return ERR_MALFORMED;
+	}
+	return ERR_OK;
+}

@@ -1,0 +1,93 @@
+#include "services/edge/route_table.h"
+
+#include <string.h>
+
+#define ON_NONE        0u
+#define ON_ADMIN       (1u << PLANE_ADMIN)
+#define ON_API         (1u << PLANE_API)
+#define ON_EVERY       (ON_ADMIN | ON_API)
+#define ON_PUBLIC_VERB 0u
+
+#define OWNER_EDGE      PROCESS_COUNT
+#define OWNER_SEQUENCER PROCESS_SEQUENCER
+#define OWNER_ARCHIVE   PROCESS_ARCHIVE
+
+static const struct row {
+	const char *method;
+	const char *template;
+	unsigned planes;
+	unsigned owner;
+} rows[ROUTE_COUNT] = {
+#define AS_ROW(NAME, method, template, plane, owner) \
+	{ method, template, ON_##plane, OWNER_##owner },
+	ROUTES(AS_ROW)
+#undef AS_ROW
+};
+
+/* {name} stands for the rest of the path: at least one byte, no slash. */
+static bool matches(const char *template, struct slice path, struct slice *ret_variable)
+{
+	size_t fixed_bytes = strcspn(template, "{");
+
+	if (path.bytes_count < fixed_bytes || memcmp(path.bytes, template, fixed_bytes) != 0) {
+		return false;
+	}
+	*ret_variable = (struct slice){ path.bytes + fixed_bytes, path.bytes_count - fixed_bytes };
+	if (template[fixed_bytes] == '\0') {
+		return ret_variable->bytes_count == 0;
+	}
+	return ret_variable->bytes_count > 0 &&
+	       memchr(ret_variable->bytes, '/', ret_variable->bytes_count) == NULL;
+}
+
+static uint32_t method_bit_of(const struct row *row)
+{
+	return HTTP_METHOD_BIT(http_method_parse(
+		(struct slice){ (const uint8_t *)row->method, strlen(row->method) }));
+}
+
+enum http_decision route_table_find(
+	enum plane plane, struct slice path, enum http_method method, struct route_match *ret_match)
+{
+	uint32_t wanted = HTTP_METHOD_BIT(method == HTTP_METHOD_HEAD ? HTTP_METHOD_GET : method);
+
+	*ret_match = (struct route_match){ .route = ROUTE_OTHER };
+	for (unsigned route = 0; route < ROUTE_COUNT; route++) {
+		struct slice variable;
+
+		if ((rows[route].planes & 1u << plane) == 0 ||
+			!matches(rows[route].template, path, &variable)) {
+			continue;
+		}
+		ret_match->allow |= method_bit_of(&rows[route]);
+		if ((method_bit_of(&rows[route]) & wanted) != 0) {
+			ret_match->route = (enum route)route;
+			ret_match->variable = variable;
+		}
+	}
+	if (ret_match->allow == 0) {
+		return HTTP_ROUTE_UNKNOWN;
+	}
+	if (ret_match->route == ROUTE_OTHER && method != HTTP_METHOD_OPTIONS) {
+		return HTTP_OTHER_METHODS;
+	}
+	return HTTP_OK;
+}
+
+uint32_t route_table_methods(enum plane plane)
+{
+	uint32_t methods = 0;
+
+	for (unsigned route = 0; route < ROUTE_COUNT; route++) {
+		if ((rows[route].planes & 1u << plane) != 0) {
+			methods |= method_bit_of(&rows[route]);
+		}
+	}
+	return methods;
+}
+
+unsigned route_table_owner(enum route route)
+{
+	assert((unsigned)route < ROUTE_COUNT);
+	return rows[route].owner;
+}
