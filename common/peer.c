@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "common/log.h"
+#include "common/peer_queue.h"
 #include "proto/frame.h"
 
 /* One read takes at most this much, and a turn at most four of them from one peer, so that a
@@ -15,13 +15,7 @@
 #define READ_BYTES          262144u
 #define READS_PER_TURN      4u
 #define IN_BYTES            (FRAME_BYTES_MAX + READ_BYTES)
-#define OUT_BYTES_FIRST     65536u
 #define FDS_PER_MESSAGE_MAX 4u
-
-struct waiting_fd {
-	uint64_t at; /* position in the stream of the first byte of its frame */
-	int fd;
-};
 
 struct peer {
 	struct mesh *mesh;
@@ -48,11 +42,7 @@ struct peer {
 	int fds_in[PEER_FDS_MAX]; /* owned, oldest first */
 	size_t fds_in_count;
 
-	uint8_t *out; /* owned */
-	size_t out_capacity, out_head, out_tail;
-	uint64_t out_position; /* stream position of out[out_head] */
-	struct waiting_fd fds_out[PEER_FDS_MAX];
-	size_t fds_out_count;
+	struct peer_queue out;
 };
 
 struct mesh_loop {
@@ -101,38 +91,6 @@ static void accuse(struct peer *peer, const struct oap_from *from, enum err err)
 
 /* --- writing --- */
 
-/* Room for one more frame, contiguous; NULL when the queue is at its end. What is waiting moves
- * to the front; the buffer doubles while more than half of it would be waiting, so that each
- * byte is moved at most once for each that left. */
-static uint8_t *out_reserve(struct peer *peer, size_t bytes_count)
-{
-	size_t waiting = peer->out_tail - peer->out_head;
-	size_t capacity = peer->out_capacity;
-	uint8_t *grown;
-
-	if (bytes_count <= peer->out_capacity - peer->out_tail) {
-		return peer->out + peer->out_tail;
-	}
-	if (waiting + bytes_count > PEER_QUEUE_BYTES_MAX) {
-		return NULL;
-	}
-	while (capacity / 2 < waiting + bytes_count && capacity < PEER_QUEUE_BYTES_MAX) {
-		capacity *= 2;
-	}
-	if (capacity != peer->out_capacity) {
-		grown = realloc(peer->out, capacity);
-		if (grown == NULL) {
-			return NULL;
-		}
-		peer->out = grown;
-		peer->out_capacity = capacity;
-	}
-	memmove(peer->out, peer->out + peer->out_head, waiting);
-	peer->out_head = 0;
-	peer->out_tail = waiting;
-	return peer->out + peer->out_tail;
-}
-
 /* A reader that takes nothing while what it asked for piles up: answers of three roles meet in
  * one edge, so its own windows don't bound that. It is told on at the end of the turn, not
  * here, where the caller still holds the peer. */
@@ -143,85 +101,21 @@ static void overrun(struct peer *peer)
 	mark_dirty(peer);
 }
 
-/* Attaches the fd whose frame starts at the head, if any; *ret_limit is how far this write may
- * go, because the kernel gives an fd to the whole of a write. */
-static int fd_for_head(struct peer *peer, size_t *ret_limit)
-{
-	size_t waiting = peer->out_tail - peer->out_head;
-	int fd = -1;
-	size_t next = 0;
-
-	if (peer->fds_out_count > 0 && peer->fds_out[0].at == peer->out_position) {
-		fd = peer->fds_out[0].fd;
-		next = 1;
-	}
-	*ret_limit = waiting;
-	if (next < peer->fds_out_count) {
-		uint64_t until = peer->fds_out[next].at - peer->out_position;
-		if (until < waiting) {
-			*ret_limit = (size_t)until;
-		}
-	}
-	return fd;
-}
-
-static ssize_t send_some(struct peer *peer, size_t bytes_count, int fd)
-{
-	struct iovec part = { .iov_base = peer->out + peer->out_head, .iov_len = bytes_count };
-	struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
-	union {
-		struct cmsghdr head;
-		uint8_t bytes[CMSG_SPACE(sizeof(int))];
-	} control;
-
-	if (fd >= 0) {
-		memset(&control, 0, sizeof control);
-		message.msg_control = &control;
-		message.msg_controllen = sizeof control.bytes;
-		control.head.cmsg_level = SOL_SOCKET;
-		control.head.cmsg_type = SCM_RIGHTS;
-		control.head.cmsg_len = CMSG_LEN(sizeof fd);
-		memcpy(CMSG_DATA(&control.head), &fd, sizeof fd);
-	}
-	return sendmsg(peer->fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-}
-
-static void fd_sent(struct peer *peer)
-{
-	close(peer->fds_out[0].fd);
-	peer->fds_out_count--;
-	memmove(&peer->fds_out[0], &peer->fds_out[1],
-		peer->fds_out_count * sizeof peer->fds_out[0]);
-}
-
 static void flush(struct peer *peer)
 {
-	while (peer->out_head < peer->out_tail && !peer->broken) {
-		size_t limit;
-		int fd = fd_for_head(peer, &limit);
-		ssize_t sent = send_some(peer, limit, fd);
-
-		if (sent < 0) {
-			if (errno == EINTR) {
-				continue;
-			}
-			if (errno == EAGAIN || errno == EWOULDBLOCK) {
-				ev_io_start(peer->mesh->loop, &peer->writable);
-				return;
-			}
+	if (!peer->broken) {
+		switch (peer_queue_write(&peer->out, peer->fd)) {
+		case PEER_QUEUE_EMPTY:
+			break;
+		case PEER_QUEUE_BLOCKED:
+			ev_io_start(peer->mesh->loop, &peer->writable);
+			return;
+		case PEER_QUEUE_BROKEN:
 			peer->broken = true; /* the read side will see the end and tell */
 			break;
 		}
-		if (fd >= 0) {
-			fd_sent(peer);
-		}
-		peer->out_head += (size_t)sent;
-		peer->out_position += (uint64_t)sent;
 	}
 	ev_io_stop(peer->mesh->loop, &peer->writable);
-	peer->out_position += peer->out_tail - peer->out_head;
-	peer->out_head = 0;
-	peer->out_tail = 0;
 }
 
 /* A client on the control socket needs none: the answer itself says that we are done. */
@@ -298,7 +192,7 @@ static enum err send_frame(struct peer *peer, unsigned verb, enum oap_kind kind,
 	if (kind == OAP_KIND_REQUEST && !peer_has_credit(peer, payload_bytes)) {
 		return ERR_BUSY;
 	}
-	frame = out_reserve(peer, FRAME_HEAD_BYTES + payload_bytes);
+	frame = peer_queue_reserve(&peer->out, FRAME_HEAD_BYTES + payload_bytes);
 	if (frame == NULL) {
 		overrun(peer);
 		return ERR_STALE;
@@ -311,7 +205,7 @@ static enum err send_frame(struct peer *peer, unsigned verb, enum oap_kind kind,
 	out = byte_writer_of(frame + FRAME_HEAD_BYTES, payload_bytes);
 	bool encoded = encode(&out, msg);
 	assert(encoded && out.left == 0);
-	peer->out_tail += FRAME_HEAD_BYTES + payload_bytes;
+	peer_queue_add(&peer->out, FRAME_HEAD_BYTES + payload_bytes);
 	mark_dirty(peer);
 	return ERR_OK;
 }
@@ -347,14 +241,10 @@ static bool attach_fd(struct peer *peer, int fd)
 		return false;
 	}
 	assert(peer->passes_fds);
-	if (peer->fds_out_count == PEER_FDS_MAX) {
+	if (!peer_queue_attach(&peer->out, fd)) {
 		overrun(peer);
 		return false;
 	}
-	peer->fds_out[peer->fds_out_count++] = (struct waiting_fd){
-		.at = peer->out_position + (peer->out_tail - peer->out_head),
-		.fd = fd,
-	};
 	return true;
 }
 
@@ -385,7 +275,7 @@ bool peer_has_credit(const struct peer *peer, size_t payload_bytes)
 
 bool peer_idle(const struct peer *peer)
 {
-	return peer->out_head == peer->out_tail && peer->credit.requests == peer->window.requests;
+	return peer_queue_is_empty(&peer->out) && peer->credit.requests == peer->window.requests;
 }
 
 void mesh_give_back(struct mesh *mesh, const struct oap_from *from)
@@ -744,9 +634,7 @@ struct peer *peer_create(struct mesh *mesh, const struct peer_plan *plan)
 	peer->credit = peer->window;
 	peer->in_window = links_window(plan->process, mesh->process);
 	peer->in = malloc(IN_BYTES);
-	peer->out = malloc(OUT_BYTES_FIRST);
-	peer->out_capacity = OUT_BYTES_FIRST;
-	if (peer->in == NULL || peer->out == NULL) {
+	if (peer->in == NULL || !peer_queue_init(&peer->out)) {
 		peer->fd = -1; /* stays the caller's */
 		peer_destroy(peer);
 		return NULL;
@@ -779,11 +667,8 @@ void peer_destroy(struct peer *peer)
 	for (size_t i = 0; i < peer->fds_in_count; i++) {
 		close(peer->fds_in[i]);
 	}
-	for (size_t i = 0; i < peer->fds_out_count; i++) {
-		close(peer->fds_out[i].fd);
-	}
+	peer_queue_finish(&peer->out);
 	free(peer->in);
-	free(peer->out);
 	free(peer);
 }
 
