@@ -35,7 +35,9 @@ struct hash grants_name(const struct grants *grants, const struct ask *ask)
 
 static struct cached_grant *set_of(struct grants *grants, const struct hash *name)
 {
-	return grants->cached[(name->bytes[0] | name->bytes[1] << 8) % GRANTS_SETS];
+	uint32_t bits = (uint32_t)name->bytes[0] | (uint32_t)name->bytes[1] << 8;
+
+	return grants->cached[bits % GRANTS_SETS];
 }
 
 static void drop(struct cached_grant *cached)
