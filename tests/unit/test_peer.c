@@ -315,6 +315,26 @@ static void a_request_over_the_window_is_accused_and_nothing_after_it_handled(vo
 	rig_end(&side);
 }
 
+/* Goal: finished is not given back: who did not wait for the credit went over the window. */
+static void a_request_before_its_credit_was_written_is_accused(void **state)
+{
+	struct rig_side side;
+	struct peer *peer;
+	int fd = rig_begin_alone(&side, PROCESS_COMMITTER, PROCESS_SEQUENCER, &peer);
+
+	(void)state;
+	side.gives_back = true;
+	for (uint64_t i = 0; i < 3; i++) {
+		rig_write_zero_frame(fd, OAP_BATCH, i);
+	}
+	rig_settle(&side);
+	assert_int_equal(side.seen_count, 2);
+	assert_int_equal(side.accused_count, 1);
+	assert_int_equal(side.accused_err, ERR_TOO_LARGE);
+	close(fd);
+	rig_end(&side);
+}
+
 static void more_credit_than_was_asked_for_is_accused(void **state)
 {
 	static const struct {
@@ -464,8 +484,8 @@ static void the_end_of_an_accused_is_still_told(void **state)
 	rig_write_zero_frame(fd, OAP_FETCH, 1);
 	rig_settle(&side);
 	assert_int_equal(side.accused_count, 1);
-	for (unsigned i = 0; i < 100; i++) {
-		rig_write(fd, large, 5000); /* whatever it still says */
+	for (unsigned i = 0; i < 500; i++) {
+		rig_write(fd, large, 5000); /* whatever it still says, beyond any buffer */
 		rig_turn(&side);
 	}
 	assert_int_equal(side.lost_count, 0);
@@ -588,6 +608,42 @@ static void a_peer_can_be_destroyed_by_its_own_handler(void **state)
 	assert_int_equal(side.lost_count + side.accused_count, 0);        /* who destroys knows */
 	assert_int_equal(recv(fd, large, 1, MSG_DONTWAIT | MSG_PEEK), 0); /* and it is closed */
 	close(fd);
+	rig_end(&side);
+}
+
+static enum err replace_itself(struct rig_side *side, const struct oap_from *from, const void *msg)
+{
+	int *new_fd = side->context;
+
+	(void)msg;
+	if (from->corr_id == 1) {
+		peer_destroy(mesh_peer(&side->mesh, from->process, 0));
+		(void)rig_join(side, *new_fd, from->process, RIG_GENERATION + 1);
+	}
+	return ERR_OK;
+}
+
+static void a_peer_destroyed_by_its_handler_leaves_its_successor_alone(void **state)
+{
+	struct rig_side side;
+	struct peer *older, *newer;
+	int fd = rig_begin_alone(&side, PROCESS_PREVALIDATOR, PROCESS_INGRESS, &older);
+	int fds[2];
+
+	(void)state;
+	rig_socketpair(fds);
+	side.handle = replace_itself;
+	side.context = &fds[0];
+	rig_write_zero_frame(fd, OAP_REQUEST, 1);
+	rig_settle(&side);
+	newer = mesh_peer(&side.mesh, PROCESS_INGRESS, 0);
+	assert_non_null(newer);
+	assert_int_equal(peer_generation(newer), RIG_GENERATION + 1);
+	rig_write_zero_frame(fds[1], OAP_REQUEST, 2);
+	rig_settle(&side);
+	assert_int_equal(side.seen_count, 2);
+	close(fd);
+	close(fds[1]);
 	rig_end(&side);
 }
 
@@ -727,6 +783,7 @@ int main(void)
 		cmocka_unit_test(replies_and_events_pass_without_any_credit),
 		cmocka_unit_test(a_blocked_reader_holds_no_more_than_credit_allows),
 		cmocka_unit_test(a_request_over_the_window_is_accused_and_nothing_after_it_handled),
+		cmocka_unit_test(a_request_before_its_credit_was_written_is_accused),
 		cmocka_unit_test(more_credit_than_was_asked_for_is_accused),
 		cmocka_unit_test(whatever_the_table_forbids_is_accused),
 		cmocka_unit_test(what_a_handler_says_about_its_sender_is_passed_on),
@@ -735,6 +792,7 @@ int main(void)
 		cmocka_unit_test(an_end_within_a_frame_is_a_loss_and_no_accusation),
 		cmocka_unit_test(requests_of_a_peer_that_is_gone_can_be_given_back),
 		cmocka_unit_test(a_peer_can_be_destroyed_by_its_own_handler),
+		cmocka_unit_test(a_peer_destroyed_by_its_handler_leaves_its_successor_alone),
 		cmocka_unit_test(a_peer_can_be_destroyed_when_it_is_accused),
 		cmocka_unit_test(a_newer_peer_takes_the_place_of_the_older_which_is_lost_first),
 		cmocka_unit_test(a_client_gets_answers_and_no_credit),
