@@ -1,40 +1,152 @@
 #ifndef CLI_COMMANDS_H
 #define CLI_COMMANDS_H
 
-/* Every command: a row here, a file cli/<name>.c with `cli_<name>`. Exit codes are those of
- * DESIGN.md section 10. Data goes to stdout, talk to stderr. */
+/* Every command of `macronode`: a row here, its options in commands.c, its code in cli_<name>.
+ * Usage, help and completion are made from the rows. Exit codes are those of DESIGN.md section
+ * 10. Data goes to stdout, talk to stderr; a secret is never an argument. */
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
 
 #include "common/config.h"
+#include "common/slice.h"
 
 enum cli_exit {
 	CLI_GOOD = 0,
-	CLI_BAD = 1,        /* checked, and it is bad */
-	CLI_USAGE = 2,      /* the command line is wrong */
-	CLI_CANNOT = 3,     /* could not check, or could not run */
+	CLI_BAD = 1,    /* checked, and it is bad */
+	CLI_USAGE = 2,  /* the command line is wrong */
+	CLI_CANNOT = 3, /* could not check, or could not run */
 	CLI_DEGRADED = 4,
 };
 
-/* What stands before the command's own words, already understood. */
-struct cli {
-	const char *config_path; /* NULL: the packaged one if it is there */
-	const char *libexec_dir; /* NULL: as built */
-	bool json;
-	bool report_syscalls;
-	int argc; /* words of the command, its name first */
-	char **argv;
-	char **flags; /* configuration flags in order, NULL-terminated: name, value, ... */
+/* name, words, its other words, how many at least and at most, what it does */
+#define CLI_COMMANDS(C)                                                                           \
+	C(run, "run", "", 0, 0, "run the node in the foreground")                                 \
+	C(check, "check", "", 0, 0, "check the configuration and this machine, start nothing")    \
+	C(status, "status", "", 0, 0, "show the processes, queues, height and root")              \
+	C(stop, "stop", "", 0, 0, "stop the node: finish what it accepted, then end")             \
+	C(verify, "verify", "", 0, 0, "read and compute the whole ledger again")                  \
+	C(config_print, "config print", "", 0, 0, "print the effective configuration")            \
+	C(config_validate, "config validate", "[FILE]", 0, 1,                                     \
+		"check a configuration file, start nothing")                                      \
+	C(cap_mint, "cap mint", "", 0, 0, "make a token")                                         \
+	C(cap_attenuate, "cap attenuate", "", 0, 0, "narrow a token; needs no node")              \
+	C(cap_inspect, "cap inspect", "", 0, 0, "show what a token says; needs no node")          \
+	C(cap_test, "cap test", "", 0, 0,                                                         \
+		"would the caveats of a token allow this? needs no node")                         \
+	C(cap_revoke, "cap revoke", "[CAPABILITY]", 0, 1, "take a token back, or a root key")     \
+	C(cap_list, "cap list", "", 0, 0, "list root keys and tokens, revoked ones too")          \
+	C(gov_freeze, "gov freeze", "", 0, 0, "stop what leaves accounts")                        \
+	C(gov_unfreeze, "gov unfreeze", "", 0, 0, "let it leave again")                           \
+	C(ledger_ingest, "ledger ingest", "", 0, 0, "send an IngestRequest")                      \
+	C(ledger_import, "ledger import", "FILE", 1, 1, "send the rows of a CSV file as entries") \
+	C(ledger_roots, "ledger roots", "", 0, 0, "list commits with their roots")                \
+	C(ledger_show, "ledger show", "SEQ", 1, 1, "show one entry, as it is stored")             \
+	C(version, "version", "", 0, 0, "print what this was built from")                         \
+	C(completion, "completion", "bash|zsh|fish", 1, 1, "print a completion script")           \
+	C(help, "help", "[COMMAND]", 0, 2, "explain a command")
+
+struct cli_option {
+	const char *name;  /* NULL ends a list */
+	const char *value; /* NULL: it takes none */
+	const char *text;
 };
 
-#define CLI_COMMANDS(C) \
-	C(run, "run", "run the node in the foreground")
+struct cli;
 
-#define AS_PROTOTYPE(name, word, summary) int cli_##name(struct cli *cli);
+struct cli_command {
+	const char *name; /* "cap mint" */
+	const char *words;
+	size_t words_min;
+	size_t words_max;
+	const char *summary;
+	const struct cli_option *options;
+	int (*run)(struct cli *cli);
+};
+
+enum cli_command_id {
+#define AS_ENUM(id, name, words, min, max, summary) CLI_##id,
+	CLI_COMMANDS(AS_ENUM)
+#undef AS_ENUM
+		CLI_COMMAND_COUNT
+};
+
+extern const struct cli_command cli_commands[CLI_COMMAND_COUNT];
+extern const struct cli_option cli_common_options[];
+
+#define AS_PROTOTYPE(id, name, words, min, max, summary) int cli_##id(struct cli *cli);
 CLI_COMMANDS(AS_PROTOTYPE)
 #undef AS_PROTOTYPE
 
-/* File, environment and flags, checked; false after the problems were printed to stderr. */
+/* ---- the command line, understood (options.c) ---- */
+
+#define CLI_WORDS_MAX   4u
+#define CLI_GIVEN_MAX   256u
+#define CLI_FLAGS_MAX   64u
+#define CLI_FLAG_BYTES  64u
+#define CLI_ERROR_BYTES 256u
+
+struct cli_given {
+	const struct cli_option *option;
+	const char *value; /* NULL when it takes none */
+};
+
+struct cli {
+	const struct cli_command *command; /* NULL: none was named */
+	const char *config_path;           /* NULL: the packaged one if it is there */
+	bool json;
+	bool help;
+	size_t word_count;
+	const char *words[CLI_WORDS_MAX];
+	size_t given_count;
+	struct cli_given given[CLI_GIVEN_MAX];
+	size_t flag_count; /* of the configuration, in order */
+	char flag_names[CLI_FLAGS_MAX][CLI_FLAG_BYTES];
+	const char *flag_values[CLI_FLAGS_MAX];
+	char error[CLI_ERROR_BYTES]; /* what is wrong with the command line */
+};
+
+/* False: ret_cli->error says why; the rest holds what was understood until then. */
+bool cli_parse(int argc, char *argv[], struct cli *ret_cli);
+
+/* The value given last; NULL: was not given. */
+const char *cli_option(const struct cli *cli, const char *name);
+bool cli_has(const struct cli *cli, const char *name);
+/* Each value of an option that may be repeated: *at is 0 first. NULL after the last. */
+const char *cli_next(const struct cli *cli, const char *name, size_t *at);
+
+/* ---- help.c ---- */
+
+void cli_print_usage(FILE *out);
+void cli_print_help(FILE *out, const struct cli_command *command);
+
+/* ---- config_load.c ---- */
+
+/* File, environment and flags, with what is wrong with them. NULL after a sentence on stderr:
+ * the file could not be read. */
+const struct config_load *cli_read_config(const struct cli *cli);
+
+/* The same, free of problems and resolved; false after they were printed to stderr. */
 bool cli_load_config(const struct cli *cli, struct config *ret_config);
+
+/* ---- say.c ---- */
+
+/* "macronode COMMAND: sentence" on stderr; the exit code is handed through. */
+__attribute__((format(printf, 3, 4))) int cli_fail(
+	const struct cli *cli, enum cli_exit exit, const char *format, ...);
+
+/* Text that others wrote: control characters are replaced, so that it cannot steer a terminal. */
+void cli_print_text(FILE *out, struct slice text);
+
+/* A file as a whole, "-" is stdin; the caller frees *ret_bytes. A zero follows the bytes.
+ * False: a sentence was said. */
+bool cli_read_file(
+	const struct cli *cli, const char *path, size_t bytes_max, struct slice *ret_bytes);
+
+/* The token from --token-file, or MACRONODE_TOKEN; for attenuate, inspect and test, else from
+ * stdin. White space around it is dropped. NULL: a sentence was said. */
+const char *cli_token(const struct cli *cli, bool may_be_stdin);
 
 #endif

@@ -1,4 +1,3 @@
-#include <stdio.h>
 #include <unistd.h>
 
 #include "cli/commands.h"
@@ -7,16 +6,13 @@
 int cli_run(struct cli *cli)
 {
 	static struct config config;
+	const char *libexec = cli_option(cli, "--libexec");
 	struct supervisor_options options = {
-		.libexec_dir = cli->libexec_dir != NULL ? cli->libexec_dir : MACRONODE_LIBEXEC,
-		.report_syscalls = cli->report_syscalls,
+		.libexec_dir = libexec != NULL ? libexec : MACRONODE_LIBEXEC,
+		.report_syscalls = cli_has(cli, "--report-syscalls"),
 		.log_colour = isatty(STDOUT_FILENO) == 1,
 	};
 
-	if (cli->argc > 1) {
-		fprintf(stderr, "macronode run: unexpected word '%s'\n", cli->argv[1]);
-		return CLI_USAGE;
-	}
 	if (!cli_load_config(cli, &config)) {
 		return CLI_CANNOT;
 	}

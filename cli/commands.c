@@ -1,0 +1,152 @@
+#include "cli/commands.h"
+
+/* Options of each command. A value's name is what help calls it. */
+
+#define TOKEN_OPTION                                                                      \
+	{                                                                                 \
+		"--token-file", "FILE", "read the token from FILE (else MACRONODE_TOKEN)" \
+	}
+#define TOKEN_OR_STDIN_OPTION                                   \
+	{                                                       \
+		"--token-file", "FILE",                         \
+			"read the token from FILE (else "       \
+			"MACRONODE_TOKEN, else standard input)" \
+	}
+
+/* The caveats that a token is made of; cli/caveats.c turns them into text. */
+#define CAVEAT_OPTIONS                                                                           \
+	{ "--action", "LIST", "allow these actions only, such as ledger.ingest or wallet.*" },   \
+		{ "--account", "LIST", "accounts whose balance falls, or beginnings with *" },   \
+		{ "--asset", "LIST", "assets" },                                                 \
+		{ "--kind", "LIST", "kinds of entries, such as Transfer" },                      \
+		{ "--amount", "N", "at most this much an entry, in minor units" },               \
+		{ "--daily", "N", "at most this much a UTC day and asset" },                     \
+		{ "--tenant", "LIST", "tenants" }, { "--method", "LIST", "HTTP methods" },       \
+		{ "--path", "LIST", "paths, compared byte for byte" },                           \
+		{ "--max-bytes", "N", "at most this long a body" },                              \
+		{ "--epoch", "LIST", "reward epochs" },                                          \
+		{ "--nbf", "TIME", "not before (seconds since 1970, or 2026-01-31T12:00:00Z)" }, \
+		{ "--exp", "TIME", "not at or after" },                                          \
+		{ "--ttl", "DURATION", "for so long from minting: 90s, 15m, 24h, 30d" },         \
+		{ "--peer-uid", "LIST", "user ids at the other end of a UNIX socket" },          \
+		{ "--node", "NAME", "origin name of the node" },                                 \
+	{                                                                                        \
+		"--caveat", "TEXT", "a caveat as text; all of these may be repeated"             \
+	}
+
+static const struct cli_option options_run[] = {
+	{ "--libexec", "DIR", "take the executables of the workers from DIR" },
+	{ "--report-syscalls", NULL, "name a forbidden system call before ending (test builds)" },
+	{ NULL, NULL, NULL },
+};
+static const struct cli_option options_check[] = {
+	{ "--libexec", "DIR", "take the executables of the workers from DIR" },
+	{ NULL, NULL, NULL },
+};
+static const struct cli_option options_none[] = { { NULL, NULL, NULL } };
+static const struct cli_option options_stop[] = {
+	{ "--reason", "TEXT", "why, for the log" },
+	{ NULL, NULL, NULL },
+};
+static const struct cli_option options_verify[] = {
+	{ "--offline", NULL, "read the store itself, even while a node runs on it" },
+	TOKEN_OPTION,
+	{ NULL, NULL, NULL },
+};
+static const struct cli_option options_mint[] = {
+	CAVEAT_OPTIONS,
+	{ NULL, NULL, NULL },
+};
+static const struct cli_option options_attenuate[] = {
+	CAVEAT_OPTIONS,
+	TOKEN_OR_STDIN_OPTION,
+	{ NULL, NULL, NULL },
+};
+static const struct cli_option options_inspect[] = {
+	TOKEN_OR_STDIN_OPTION,
+	{ NULL, NULL, NULL },
+};
+static const struct cli_option options_test[] = {
+	{ "--action", "LIST", "the actions that the request needs" },
+	{ "--account", "NAME", "the account whose balance falls, or that is read (repeatable)" },
+	{ "--asset", "NAME", "the asset" },
+	{ "--kind", "KIND", "the kind of entry" },
+	{ "--amount", "N", "the amount" },
+	{ "--tenant", "NAME", "the tenant" },
+	{ "--method", "NAME", "the HTTP method" },
+	{ "--path", "PATH", "the path, without its query" },
+	{ "--bytes", "N", "length of the body" },
+	{ "--epoch", "NAME", "the reward epoch" },
+	{ "--peer-uid", "N", "user id at the other end of a UNIX socket" },
+	{ "--node", "NAME", "origin name of the node (else the one of the token)" },
+	{ "--at", "TIME", "as of this time instead of now" },
+	TOKEN_OR_STDIN_OPTION,
+	{ NULL, NULL, NULL },
+};
+static const struct cli_option options_revoke[] = {
+	{ "--key", "N", "revoke root key N, and with it every token under it" },
+	{ NULL, NULL, NULL },
+};
+static const struct cli_option options_govern[] = {
+	{ "--global", NULL, "all accounts" },
+	{ "--asset", "NAME", "one asset" },
+	{ "--account", "NAME", "one account" },
+	{ "--reason", "TEXT", "why, for the audit log" },
+	{ NULL, NULL, NULL },
+};
+static const struct cli_option options_ingest[] = {
+	{ "-f", "FILE", "the request, JSON as for POST /ingest; - is standard input" },
+	TOKEN_OPTION,
+	{ NULL, NULL, NULL },
+};
+static const struct cli_option options_import[] = {
+	{ "--map", "FIELD=COLUMN,...", "what is taken from which column (repeatable)" },
+	{ "--set", "FIELD=VALUE", "what is the same in every row; kind is Transfer if not said" },
+	{ "--prefix", "FIELD=TEXT", "put TEXT before what the column holds" },
+	{ "--fund-by-mint", NULL, "first mint to each account what the rows take from it" },
+	{ "--fund-label", "TEXT", "name of this funding: another name mints again" },
+	{ "--dry-run", NULL, "read and check the whole file, send nothing" },
+	TOKEN_OPTION,
+	{ NULL, NULL, NULL },
+};
+static const struct cli_option options_roots[] = {
+	{ "--since", "SEQ", "only commits after this entry" },
+	{ NULL, NULL, NULL },
+};
+static const struct cli_option options_show[] = {
+	TOKEN_OPTION,
+	{ NULL, NULL, NULL },
+};
+
+#define options_status          options_none
+#define options_config_print    options_none
+#define options_config_validate options_none
+#define options_cap_mint        options_mint
+#define options_cap_attenuate   options_attenuate
+#define options_cap_inspect     options_inspect
+#define options_cap_test        options_test
+#define options_cap_revoke      options_revoke
+#define options_cap_list        options_none
+#define options_gov_freeze      options_govern
+#define options_gov_unfreeze    options_govern
+#define options_ledger_ingest   options_ingest
+#define options_ledger_import   options_import
+#define options_ledger_roots    options_roots
+#define options_ledger_show     options_show
+#define options_version         options_none
+#define options_completion      options_none
+#define options_help            options_none
+
+const struct cli_option cli_common_options[] = {
+	{ "--config", "FILE", "the configuration (else /etc/macronode/macronode.toml, if there)" },
+	{ "--json", NULL, "print JSON" },
+	{ "--help", NULL, "explain the command" },
+	{ NULL, NULL, NULL },
+};
+
+const struct cli_command cli_commands[CLI_COMMAND_COUNT] = {
+#define AS_ROW(id, name, words, min, max, summary) \
+	[CLI_##id] = { name, words, min, max, summary, options_##id, cli_##id },
+	CLI_COMMANDS(AS_ROW)
+#undef AS_ROW
+};

@@ -1,0 +1,73 @@
+#include <string.h>
+
+#include "cli/commands.h"
+
+static void print_options(FILE *out, const struct cli_option *options)
+{
+	for (; options->name != NULL; options++) {
+		char left[64];
+
+		(void)snprintf(left, sizeof left, "%s%s%s", options->name,
+			options->value != NULL ? " " : "",
+			options->value != NULL ? options->value : "");
+		(void)fprintf(out, "  %-24s %s\n", left, options->text);
+	}
+}
+
+void cli_print_usage(FILE *out)
+{
+	(void)fputs("usage: macronode COMMAND [words] [--option value ...]\n\n", out);
+	for (size_t i = 0; i < CLI_COMMAND_COUNT; i++) {
+		char left[64];
+
+		(void)snprintf(left, sizeof left, "%s%s%s", cli_commands[i].name,
+			cli_commands[i].words[0] != '\0' ? " " : "", cli_commands[i].words);
+		(void)fprintf(out, "  %-26s %s\n", left, cli_commands[i].summary);
+	}
+	(void)fputs("\nEvery command takes:\n", out);
+	print_options(out, cli_common_options);
+	(void)fputs("\nand the keys of the configuration, such as --bind ADDRESS; see "
+		    "macronode(1).\nExit: 0 good, 1 checked and bad, 2 usage, 3 could not check or "
+		    "run, 4 degraded.\n",
+		out);
+}
+
+void cli_print_help(FILE *out, const struct cli_command *command)
+{
+	if (command == NULL) {
+		cli_print_usage(out);
+		return;
+	}
+	(void)fprintf(out, "usage: macronode %s%s%s%s\n\n%s\n\n", command->name,
+		command->words[0] != '\0' ? " " : "", command->words,
+		command->options->name != NULL ? " [--option value ...]" : "", command->summary);
+	print_options(out, command->options);
+	print_options(out, cli_common_options);
+}
+
+int cli_help(struct cli *cli)
+{
+	char name[64];
+	bool found = false;
+
+	if (cli->word_count == 0) {
+		cli_print_usage(stdout);
+		return CLI_GOOD;
+	}
+	(void)snprintf(name, sizeof name, "%s%s%s", cli->words[0], cli->word_count > 1 ? " " : "",
+		cli->word_count > 1 ? cli->words[1] : "");
+	for (size_t i = 0; i < CLI_COMMAND_COUNT; i++) {
+		size_t bytes = strlen(name);
+		const char *has = cli_commands[i].name;
+
+		if (strncmp(has, name, bytes) == 0 && (has[bytes] == '\0' || has[bytes] == ' ')) {
+			(void)fputs(found ? "\n" : "", stdout);
+			cli_print_help(stdout, &cli_commands[i]);
+			found = true;
+		}
+	}
+	if (!found) {
+		return cli_fail(cli, CLI_USAGE, "there is no command '%s'", name);
+	}
+	return CLI_GOOD;
+}

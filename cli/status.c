@@ -1,0 +1,116 @@
+#include <inttypes.h>
+#include <string.h>
+
+#include "cli/node.h"
+
+static void print_head(const struct json_in *root)
+{
+	const struct json_in *ledger = json_in_member(root, "ledger");
+	const struct json_in *queues = json_in_member(root, "queues");
+	const char *state = json_in_true_of(root, "draining")   ? "draining"
+			    : !json_in_true_of(root, "ready")   ? "not ready"
+			    : json_in_true_of(root, "degraded") ? "degraded"
+								: "ready";
+	const char *reason = json_in_text_of(root, "reason");
+	char age[32];
+
+	node_format_age(json_in_u64_of(root, "uptime_s"), age, sizeof age);
+	(void)printf("macronode %s, %s, up %s\n", json_in_text_of(root, "version"), state, age);
+	if (reason[0] != '\0') {
+		(void)fputs("reason    ", stdout);
+		cli_print_text(stdout, (struct slice){ (const uint8_t *)reason, strlen(reason) });
+		(void)fputc('\n', stdout);
+	}
+	(void)printf("ledger    seq %" PRIu64 "%s, oldest unanswered batch %" PRIu64 " ms\n"
+		     "root      %s\n",
+		json_in_u64_of(ledger, "seq"),
+		json_in_true_of(ledger, "safe_mode") ? ", SAFE MODE: writes are refused" : "",
+		json_in_u64_of(ledger, "lag_ms"), json_in_text_of(ledger, "root"));
+	(void)printf("queues    ingress %" PRIu64 ", prevalidation %" PRIu64 ", commit %" PRIu64
+		     "\n\n",
+		json_in_u64_of(queues, "ingress"), json_in_u64_of(queues, "preval"),
+		json_in_u64_of(queues, "commit"));
+}
+
+static void print_processes(const struct json_in *root)
+{
+	const struct json_in *processes = json_in_member(root, "processes");
+	char age[32];
+
+	node_format_age(json_in_u64_of(root, "uptime_s"), age, sizeof age);
+	(void)printf("%-18s %-10s %8s %9s %9s  %s\n", "PROCESS", "STATE", "PID", "UP", "RESTARTS",
+		"NOTE");
+	(void)printf("%-18s %-10s %8" PRIu64 " %9s %9s\n", "supervisor", "serving",
+		json_in_u64_of(root, "supervisor_pid"), age, "-");
+	for (size_t i = 0; i < json_in_count(processes); i++) {
+		const struct json_in *one = json_in_item(processes, i);
+		const char *note = json_in_text_of(one, "note");
+		char name[64];
+
+		(void)snprintf(name, sizeof name, "  %s %" PRIu64, json_in_text_of(one, "role"),
+			json_in_u64_of(one, "instance"));
+		node_format_age(json_in_u64_of(one, "uptime_s"), age, sizeof age);
+		(void)printf("%-18s %-10s %8" PRIu64 " %9s %9" PRIu64 "  %s", name,
+			json_in_text_of(one, "state"), json_in_u64_of(one, "pid"), age,
+			json_in_u64_of(one, "restarts"),
+			json_in_true_of(one, "degraded") ? "degraded " : "");
+		cli_print_text(stdout, (struct slice){ (const uint8_t *)note, strlen(note) });
+		(void)fputc('\n', stdout);
+	}
+}
+
+static void print_deaths(const struct json_in *deaths)
+{
+	if (json_in_count(deaths) > 0) {
+		(void)fputs("\nLast deaths\n", stdout);
+	}
+	for (size_t i = 0; i < json_in_count(deaths); i++) {
+		const struct json_in *one = json_in_item(deaths, i);
+		const char *cause = json_in_text_of(one, "cause");
+		char when[64];
+
+		node_format_time(json_in_u64_of(one, "ts_ms"), when, sizeof when);
+		(void)printf("  %s  %s %" PRIu64 " (pid %" PRIu64 ")  ", when,
+			json_in_text_of(one, "role"), json_in_u64_of(one, "instance"),
+			json_in_u64_of(one, "pid"));
+		cli_print_text(stdout, (struct slice){ (const uint8_t *)cause, strlen(cause) });
+		(void)fputc('\n', stdout);
+	}
+}
+
+static int print_status(const struct cli *cli, struct slice text)
+{
+	struct json_in *root = node_parse(cli, text);
+	bool healthy = json_in_true_of(root, "ready") && !json_in_true_of(root, "degraded");
+
+	if (root == NULL) {
+		return CLI_CANNOT;
+	}
+	if (cli->json) {
+		node_print_line(text);
+	} else {
+		print_head(root);
+		print_processes(root);
+		print_deaths(json_in_member(root, "deaths"));
+	}
+	json_in_free(root);
+	return healthy ? CLI_GOOD : CLI_DEGRADED;
+}
+
+int cli_status(struct cli *cli)
+{
+	static struct config config;
+	struct control control;
+	struct control_answer answer;
+	int exit;
+
+	if (!cli_load_config(cli, &config) || !node_open_control(cli, &config, &control)) {
+		return CLI_CANNOT;
+	}
+	exit = node_control_exit(cli, &control, control_status(&control, &answer), &answer);
+	if (exit == CLI_GOOD) {
+		exit = print_status(cli, answer.text);
+	}
+	control_finish(&control);
+	return exit;
+}

@@ -1,0 +1,259 @@
+/* The questions of macronode.h: public verbs of OAP/1 (DESIGN-WALL.md section 7). */
+#include "client/macronode.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client/stream.h"
+#include "common/limits.h"
+#include "core/bytes.h"
+
+/* Public verbs are numbered by DESIGN-WALL.md section 7; proto/verbs.h has the inside ones. */
+enum public_verb {
+	VERB_HEALTH_PING = 0x0001,
+	VERB_HEALTH_PONG = 0x0002,
+	VERB_INGEST = 0x0010,
+	VERB_ROOTS = 0x0011,
+	VERB_ENTRY = 0x0012,
+	VERB_VERIFY = 0x0013,
+};
+
+/* No answer of a node comes near; one that does is not worth our memory. */
+#define ANSWER_BYTES_MAX (16u * 1024u * 1024u)
+
+/* An error is the only body that begins so: JSON of ours has no blanks. */
+#define ERROR_BEGIN "{\"error\":"
+
+struct mn_client {
+	struct stream stream;
+	uint64_t corr_id;
+	char *answer; /* owned */
+	size_t answer_bytes;
+	size_t answer_room;
+};
+
+struct mn_client *mn_open(const char *socket_path, int timeout_ms)
+{
+	struct mn_client *client = calloc(1, sizeof *client);
+
+	if (client == NULL) {
+		return NULL;
+	}
+	if (!stream_init(&client->stream, socket_path, timeout_ms)) {
+		free(client);
+		return NULL;
+	}
+	return client;
+}
+
+void mn_close(struct mn_client *client)
+{
+	if (client == NULL) {
+		return;
+	}
+	stream_finish(&client->stream);
+	free(client->answer);
+	free(client);
+}
+
+const char *mn_error_text(const struct mn_client *client)
+{
+	return client->stream.error;
+}
+
+static enum mn_result keep(struct mn_client *client, size_t bytes_count)
+{
+	size_t needed = client->answer_bytes + bytes_count + 1;
+
+	if (needed > ANSWER_BYTES_MAX) {
+		return stream_fail(&client->stream, MN_TOO_LARGE, "the answer has no end");
+	}
+	if (needed > client->answer_room) {
+		size_t room = needed * 2;
+		char *grown = realloc(client->answer, room);
+		if (grown == NULL) {
+			return stream_fail(
+				&client->stream, MN_NO_MEMORY, "no memory for the answer");
+		}
+		client->answer = grown;
+		client->answer_room = room;
+	}
+	memcpy(client->answer + client->answer_bytes, client->stream.payload, bytes_count);
+	client->answer_bytes += bytes_count;
+	client->answer[client->answer_bytes] = '\0';
+	return MN_OK;
+}
+
+static enum mn_result ask(
+	struct mn_client *client, uint16_t verb, const struct slice *parts, size_t part_count)
+{
+	struct frame_head head = { .flags = FRAME_REQ, .verb = verb, .corr_id = ++client->corr_id };
+	enum mn_result result;
+
+	client->answer_bytes = 0;
+	client->stream.error[0] = '\0';
+	result = stream_connect(&client->stream);
+	if (result != MN_OK) {
+		return result;
+	}
+	return stream_send(&client->stream, head, parts, part_count);
+}
+
+/* The next frame that belongs to our question. */
+static enum mn_result next_frame(
+	struct mn_client *client, uint16_t verb, struct frame_head *ret_head)
+{
+	uint16_t expected = verb == VERB_HEALTH_PING ? VERB_HEALTH_PONG : verb;
+	enum mn_result result = stream_receive(&client->stream, ret_head);
+
+	if (result != MN_OK) {
+		return result;
+	}
+	if ((ret_head->flags & (FRAME_RESP | FRAME_EVENT)) == 0 ||
+		ret_head->corr_id != client->corr_id ||
+		(ret_head->verb != expected && ret_head->verb != verb)) {
+		return stream_fail(&client->stream, MN_PROTOCOL,
+			"%s: a frame came that answers nothing that was asked",
+			client->stream.path);
+	}
+	return MN_OK;
+}
+
+static bool is_last(const struct frame_head *head)
+{
+	return (head->flags & FRAME_CONT) == 0 || (head->flags & FRAME_END) != 0;
+}
+
+/* The sentence of an error document stays JSON: whoever wants its parts reads the answer. */
+static enum mn_result judge(struct mn_client *client, struct mn_answer *ret_answer)
+{
+	*ret_answer = (struct mn_answer){ client->answer, client->answer_bytes };
+	if (strncmp(client->answer, ERROR_BEGIN, strlen(ERROR_BEGIN)) != 0) {
+		return MN_OK;
+	}
+	(void)snprintf(client->stream.error, sizeof client->stream.error, "the node refused: %s",
+		client->answer);
+	return MN_REFUSED;
+}
+
+static enum mn_result call(struct mn_client *client, uint16_t verb, const struct slice *parts,
+	size_t part_count, struct mn_answer *ret_answer)
+{
+	struct frame_head head = { 0 };
+	enum mn_result result = ask(client, verb, parts, part_count);
+
+	*ret_answer = (struct mn_answer){ "", 0 };
+	while (result == MN_OK) {
+		result = next_frame(client, verb, &head);
+		if (result == MN_OK && (head.flags & FRAME_RESP) == 0) {
+			continue; /* an event; none is asked for here */
+		}
+		if (result == MN_OK) {
+			result = keep(client, head.payload_bytes);
+		}
+		if (result == MN_OK && is_last(&head)) {
+			return judge(client, ret_answer);
+		}
+	}
+	return result;
+}
+
+/* u16 length, token, then what the route takes. False: no token of ours is that long. */
+static bool token_part(const char *token, uint8_t ret_length[2], struct slice ret_parts[2])
+{
+	size_t bytes_count = strlen(token);
+	struct byte_writer out = byte_writer_of(ret_length, 2);
+
+	if (bytes_count > TOKEN_BYTES_MAX) {
+		return false;
+	}
+	byte_put_u16(&out, (uint16_t)bytes_count);
+	ret_parts[0] = (struct slice){ ret_length, 2 };
+	ret_parts[1] = (struct slice){ (const uint8_t *)token, bytes_count };
+	return true;
+}
+
+static enum mn_result refuse_token(struct mn_client *client, struct mn_answer *ret_answer)
+{
+	*ret_answer = (struct mn_answer){ "", 0 };
+	(void)snprintf(client->stream.error, sizeof client->stream.error,
+		"the token is over %u bytes", TOKEN_BYTES_MAX);
+	return MN_TOO_LARGE;
+}
+
+enum mn_result mn_ping(struct mn_client *client, struct mn_answer *ret_answer)
+{
+	return call(client, VERB_HEALTH_PING, NULL, 0, ret_answer);
+}
+
+enum mn_result mn_ingest(struct mn_client *client, const char *token, const char *json,
+	size_t json_bytes, struct mn_answer *ret_answer)
+{
+	uint8_t length[2];
+	struct slice parts[3];
+
+	if (!token_part(token, length, parts)) {
+		return refuse_token(client, ret_answer);
+	}
+	parts[2] = (struct slice){ (const uint8_t *)json, json_bytes };
+	return call(client, VERB_INGEST, parts, 3, ret_answer);
+}
+
+enum mn_result mn_roots(struct mn_client *client, uint64_t since, struct mn_answer *ret_answer)
+{
+	char query[32];
+	int bytes = snprintf(query, sizeof query, "since=%" PRIu64, since);
+	struct slice part = { (const uint8_t *)query, (size_t)bytes };
+
+	return call(client, VERB_ROOTS, &part, 1, ret_answer);
+}
+
+enum mn_result mn_entry(
+	struct mn_client *client, const char *token, uint64_t seq, struct mn_answer *ret_answer)
+{
+	uint8_t length[2];
+	struct slice parts[3];
+	char digits[24];
+	int bytes = snprintf(digits, sizeof digits, "%" PRIu64, seq);
+
+	if (!token_part(token, length, parts)) {
+		return refuse_token(client, ret_answer);
+	}
+	parts[2] = (struct slice){ (const uint8_t *)digits, (size_t)bytes };
+	return call(client, VERB_ENTRY, parts, 3, ret_answer);
+}
+
+enum mn_result mn_verify(struct mn_client *client, const char *token, mn_progress *progress,
+	void *context, struct mn_answer *ret_answer)
+{
+	struct frame_head head = { 0 };
+	uint8_t length[2];
+	struct slice parts[2];
+	enum mn_result result;
+
+	if (!token_part(token, length, parts)) {
+		return refuse_token(client, ret_answer);
+	}
+	*ret_answer = (struct mn_answer){ "", 0 };
+	result = ask(client, VERB_VERIFY, parts, 2);
+	while (result == MN_OK) {
+		result = next_frame(client, VERB_VERIFY, &head);
+		if (result != MN_OK) {
+			break;
+		}
+		if ((head.flags & FRAME_RESP) != 0) {
+			result = keep(client, head.payload_bytes);
+			if (result == MN_OK && is_last(&head)) {
+				return judge(client, ret_answer);
+			}
+			continue;
+		}
+		if (progress != NULL && progress(context, (const char *)client->stream.payload,
+						head.payload_bytes) == 0) {
+			result = stream_fail(&client->stream, MN_CLOSED, "given up by the caller");
+		}
+	}
+	return result;
+}

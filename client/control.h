@@ -1,0 +1,51 @@
+#ifndef CLIENT_CONTROL_H
+#define CLIENT_CONTROL_H
+
+#include "client/stream.h"
+#include "common/errors.h"
+#include "common/types.h"
+
+/* The control socket, <node.run_dir>/control (DESIGN-WALL.md section 6): for root and the
+ * node's own user. Not part of the public library: it changes with the node. */
+
+struct control {
+	struct stream stream;
+	uint64_t corr_id;
+};
+
+/* status ERR_OK: text is what was asked for; else it is the sentence that says why not. It
+ * lives until the next question. */
+struct control_answer {
+	enum err status;
+	uint64_t next;
+	struct slice text;
+};
+
+struct control_order {
+	uint8_t act;   /* enum batch_control_kind */
+	uint8_t scope; /* enum batch_control_scope */
+	const char *name;
+	const char *reason;
+	const char *actor;
+};
+
+/* False: the path of the socket is too long. */
+MUST_CHECK bool control_init(struct control *control, const char *run_dir, int timeout_ms);
+void control_finish(struct control *control);
+const char *control_error_text(const struct control *control); /* when not MN_OK */
+
+MUST_CHECK enum mn_result control_status(
+	struct control *control, struct control_answer *ret_answer);
+MUST_CHECK enum mn_result control_stop(
+	struct control *control, const char *reason, struct control_answer *ret_answer);
+/* caveats: lines of text */
+MUST_CHECK enum mn_result control_mint(
+	struct control *control, struct slice caveats, struct control_answer *ret_answer);
+MUST_CHECK enum mn_result control_revoke(struct control *control, uint32_t kid,
+	const struct id128 *capability, struct control_answer *ret_answer);
+MUST_CHECK enum mn_result control_list(
+	struct control *control, uint64_t after, struct control_answer *ret_answer);
+MUST_CHECK enum mn_result control_govern(struct control *control, const struct control_order *order,
+	struct control_answer *ret_answer);
+
+#endif
