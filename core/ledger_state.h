@@ -3,14 +3,15 @@
 
 /* Inside of core/ledger: the state and how its files share it. Nobody else includes this.
  *
- *   ledger.c        life, admission of a request, verdict, questions
- *   ledger_state.c  accounts, assets, claims, counters, controls; the journal
- *   ledger_once.c   exactly once: look-ups by key and id, originals
- *   ledger_judge.c  may this entry be? form, authority, time, freezes, money
- *   ledger_group.c  legs that stand and fall together
- *   ledger_apply.c  what an entry does; the only file that changes a balance
- *   ledger_batch.c  begin, expiry, number, sweep, end
- *   ledger_load.c   rows and replay
+ *   ledger.c          life, admission of a request, verdict, questions
+ *   ledger_once.c      exactly once: look-ups by key and id, originals
+ *   ledger_judge.c     may this entry be? form, authority, time, freezes, money
+ *   ledger_group.c     legs that stand and fall together
+ *   ledger_apply.c     what an entry does; the only file that changes a balance
+ *   ledger_batch.c     begin, expiry, number, sweep, end, controls
+ *   ledger_load.c      rows and replay
+ *   ledger_accounts.c  _claims.c _heap.c _counters.c _rules.c _settle.c: a kind of state each
+ *   ledger_journal.c   taking back; ledger_room.c memory
  *
  * The journal: while it is on, whatever changes is noted first, so that a dry run, an atomic
  * request and a group can be taken back. Claims that are used up stay in place until the batch
@@ -256,7 +257,7 @@ static inline struct slice ledger_asset_name(const struct ledger *ledger, uint32
 	return (struct slice){ ledger->assets[asset].name, ledger->assets[asset].name_bytes };
 }
 
-/* ---- ledger_state.c ---- */
+/* ---- ledger_accounts.c ---- */
 
 uint64_t ledger_fingerprint(const struct ledger *ledger, const void *bytes, size_t bytes_count);
 uint64_t ledger_key_fingerprint(const struct ledger *ledger, enum entry_source source,
@@ -271,10 +272,14 @@ uint32_t ledger_account_find(struct ledger *ledger, struct slice name, struct sl
 uint64_t ledger_account_warm_slot(struct ledger *ledger, struct slice name, struct slice asset);
 void ledger_account_warm(struct ledger *ledger, uint64_t fingerprint, bool is_account_here);
 /* Found or made; memory was reserved. LEDGER_NONE: too many assets. */
+uint32_t ledger_asset_make(struct ledger *ledger, struct slice name);
 uint32_t ledger_account_make(struct ledger *ledger, struct slice name, struct slice asset);
 /* At the index that comes next; for ledger_load and ledger_account_make. */
 uint32_t ledger_account_append(struct ledger *ledger, struct slice name, uint32_t asset);
-uint32_t ledger_asset_make(struct ledger *ledger, struct slice name);
+void ledger_account_undo(struct ledger *ledger, uint32_t index);
+void ledger_asset_undo(struct ledger *ledger, uint32_t index);
+
+/* ---- ledger_claims.c ---- */
 
 struct ledger_claim *ledger_claim_find(const struct ledger *ledger, uint64_t original_seq);
 struct ledger_claim *ledger_claim_make(struct ledger *ledger, const struct batch_claim *record);
@@ -282,23 +287,36 @@ uint32_t ledger_claim_index(const struct ledger *ledger, const struct ledger_cla
 void ledger_claim_take(struct ledger *ledger, struct ledger_claim *claim, u128 amount);
 void ledger_claim_drop(struct ledger *ledger, struct ledger_claim *claim);
 
+/* ---- ledger_counters.c ---- */
+
 /* What was spent on this day; 0 when nothing. */
 u128 ledger_counter_spent(
 	const struct ledger *ledger, const struct id128 *id, uint32_t asset, uint32_t day);
 void ledger_counter_add(
 	struct ledger *ledger, const struct id128 *id, uint32_t asset, uint32_t day, u128 amount);
 void ledger_counter_load(struct ledger *ledger, const struct ledger_counter *counter);
+void ledger_counter_undo(struct ledger *ledger, uint32_t index);
+
+/* ---- ledger_rules.c ---- */
 
 bool ledger_rule_is_on(
 	const struct ledger *ledger, enum batch_control_scope scope, struct slice value);
 void ledger_rule_set(
 	struct ledger *ledger, enum batch_control_scope scope, struct slice value, bool is_on);
 
+/* ---- ledger_room.c ---- */
+
 /* Memory for so many entries more, with all that they may bring but names and notes; those are
  * reserved entry by entry. */
 MUST_CHECK bool ledger_reserve(struct ledger *ledger, uint64_t entry_count, size_t daily_count);
 MUST_CHECK bool ledger_reserve_entry(struct ledger *ledger);
-/* Before a change of a balance. */
+const uint8_t *ledger_name_copy(struct ledger *ledger, struct slice text);
+
+/* ---- ledger_journal.c ---- */
+
+/* Only while the journal is on; room was reserved. */
+struct ledger_note *ledger_note(struct ledger *ledger, enum ledger_note_kind kind, uint32_t index);
+/* Nothing while it is off. */
 void ledger_note_balance(struct ledger *ledger, uint32_t index);
 void ledger_note_pair(
 	struct ledger *ledger, enum ledger_note_kind kind, uint64_t key, uint64_t value);
