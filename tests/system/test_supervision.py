@@ -5,9 +5,8 @@ import signal
 import socket
 import subprocess
 
-import node as nodes
 import tap
-from harness import Node, entry, eventually
+from harness import Node, entry, eventually, nodes
 
 ROLES = ('admin', 'ingress', 'prevalidator', 'kms', 'sequencer', 'committer', 'archive')
 ORDINARY_UID = 65534
@@ -63,6 +62,7 @@ def test_workers_hold_no_file_that_is_not_theirs():
 def test_each_role_is_replaced_when_it_dies_and_the_ledger_goes_on():
 	with Node() as node:
 		token = node.mint()
+		node.environment['MACRONODE_TOKEN'] = token
 		for number, role in enumerate(ROLES, 1):
 			old = node.signal_worker(role)
 			eventually(lambda: node.workers(role) and node.worker(role) != old, f'a new {role}')
