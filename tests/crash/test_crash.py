@@ -1,0 +1,143 @@
+"""Kills under load: what was acknowledged is there, once, and provably nothing else.
+
+A node takes transfers from clients that repeat what was not answered. Each role is killed at
+random moments, and now and then the whole node, which is started again. Afterwards the store
+is read by `macronode verify`, by ledger_check.py, and appended anew in other batch sizes.
+MACRONODE_SEED chooses the moments, MACRONODE_KILLS how many.
+"""
+import os
+import pathlib
+import random
+import signal
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE.parent / 'system'), str(HERE.parent / 'load')]
+import harness  # noqa: E402
+import ledger_check  # noqa: E402
+import load_client  # noqa: E402
+import tap  # noqa: E402
+from harness import BUILD, nodes  # noqa: E402
+
+SEED = int(os.environ.get('MACRONODE_SEED', '1'))
+KILLS = int(os.environ.get('MACRONODE_KILLS', '18'))
+ROLES = ['admin', 'ingress', 'kms', 'prevalidator', 'sequencer', 'committer', 'archive']
+WHOLE = ['the supervisor', 'every process']
+ACCOUNTS = 4096
+SETTINGS = {'node': {'restart_min': '1ms', 'restart_max': '10ms', 'restart_cap': '50ms'}}
+
+
+def kill_every_process(node, rng):
+	tree = list(nodes.process_tree(node.child.pid).items())
+	rng.shuffle(tree)
+	for pid, start in tree:
+		nodes.signal_process(pid, start, signal.SIGKILL)
+	node.child.wait()
+	node.child = None
+	assert nodes.wait_gone(dict(tree), node.seconds), 'SIGKILL did not end them'
+
+
+def kill(node, what, rng):
+	"""Returns how long the node was not ready, in seconds."""
+	began = time.monotonic()
+	if what == 'every process':
+		kill_every_process(node, rng)
+		node.start()
+	elif what == 'the supervisor':
+		node.kill_all()
+		node.start()
+	else:
+		pid = harness.eventually(lambda: node.workers(what), f'a {what} to kill')
+		pid, start = rng.choice(sorted(pid.items()))
+		nodes.signal_process(pid, start, signal.SIGKILL)
+		assert nodes.wait_gone({pid: start}, node.seconds)
+		node.wait_ready()
+	return time.monotonic() - began
+
+
+def victims(rng, count):
+	"""Each role, each way to lose the node, and then any."""
+	chosen = ROLES + WHOLE
+	rng.shuffle(chosen)
+	while len(chosen) < count:
+		chosen.append(rng.choice(ROLES + WHOLE[:1]))
+	return chosen[:max(count, len(ROLES + WHOLE))]
+
+
+def fund(node, token, acks):
+	told = load_client.run(BUILD, 'mint', node.profile.api_address, token, entries=256,
+		total=ACCOUNTS, accounts=ACCOUNTS, connections=4, seed=1, acks=acks)
+	assert told['entries'] == ACCOUNTS and told['refused'] == told['abandoned'] == 0, told
+
+
+def kill_under_load(node, token, rng, kills, acks):
+	"""Returns what the load client says."""
+	options = {'entries': rng.choice([1, 5, 16, 100]), 'connections': rng.choice([1, 8, 32])}
+	to = rng.choice([node.profile.api_address, node.profile.uds])
+	print(f'load: {options} to {to}')
+	with load_client.Load(BUILD, 'ingest', to, token, seconds=100000, accounts=ACCOUNTS, seed=2,
+			acks=acks, backoff_ms=100, retry_ms=120000, **options) as load:
+		for what in victims(rng, kills):
+			time.sleep(rng.choice([0, rng.uniform(0, 0.05), rng.uniform(0, 0.6)]))
+			print(f'killed {what}: ready after {kill(node, what, rng):.3f} s')
+			assert load.child.poll() is None, 'the load client ended'
+		load.stop()
+		return load.finish(180)
+
+
+def reappend(store, directory, seed):
+	empty = directory / 'reappended'
+	empty.mkdir()
+	done = subprocess.run([BUILD / 'tests/crash/reappend', store, empty, str(seed)], text=True,
+		capture_output=True, timeout=600)
+	print(done.stdout + done.stderr)
+	assert done.returncode == 0, done
+
+
+def last_root(node):
+	"""(seq, root) of the last commit, page by page."""
+	last, since = None, 0
+	while True:
+		page = node.http('GET', f'/roots?since={since}').json()
+		if not page['roots']:
+			return last
+		last = page['roots'][-1]['seq'], page['roots'][-1]['root']
+		since = last[0]
+
+
+def crash(seed, kills):
+	rng = random.Random(seed)
+	print(f'seed {seed}, {kills} kills')
+	with harness.Node(SETTINGS) as node:
+		token = node.mint()
+		minted, sent = node.directory / 'minted', node.directory / 'sent'
+		fund(node, token, minted)
+		told = kill_under_load(node, token, rng, kills, sent)
+		print(told)
+		assert told['requests'] > 0
+		for bad in ('abandoned', 'refused', 'wrong', 'timeouts'):
+			assert told[bad] == 0, (bad, told)
+		if rng.random() < 0.5:
+			node.stop()
+		else:
+			kill_every_process(node, rng)
+		print(node.cli('verify').stdout)
+		store = node.profile.data / 'store'
+		entries, commits = ledger_check.check_store(store, [
+			('mint', 1, ACCOUNTS, minted), ('ingest', 2, ACCOUNTS, sent)])
+		print(f'{entries} entries in {commits} commits')
+		assert entries >= ACCOUNTS + told['entries']
+		before = ledger_check.last_root(store)
+		reappend(store, node.directory, seed)
+		node.start()
+		assert last_root(node) == before, 'another root after a start'
+
+
+def test_nothing_acknowledged_is_lost_and_nothing_is_there_twice():
+	crash(SEED, KILLS)
+
+
+if __name__ == '__main__':
+	tap.main(globals())
