@@ -17,6 +17,10 @@ def statuses(pid):
 	return dict(line.split(':\t', 1) for line in lines if ':\t' in line)
 
 
+def replaced(node, role, old):
+	return node.workers(role) and old not in node.workers(role)
+
+
 def needs_root():
 	if os.geteuid() != 0:
 		raise tap.Skip('needs root')
@@ -65,7 +69,7 @@ def test_each_role_is_replaced_when_it_dies_and_the_ledger_goes_on():
 		node.environment['MACRONODE_TOKEN'] = token
 		for number, role in enumerate(ROLES, 1):
 			old = node.signal_worker(role)
-			eventually(lambda: node.workers(role) and node.worker(role) != old, f'a new {role}')
+			eventually(lambda: replaced(node, role, old), f'a new {role}')
 			node.wait_ready()
 			one = entry('Mint', 'survivor', 1)
 			eventually(lambda: node.ingest([one], token).status == 200, f'a write after {role}')
@@ -77,7 +81,7 @@ def test_sequencer_and_committer_die_together():
 	with Node() as node:
 		before = node.worker('sequencer')
 		node.signal_worker('committer')
-		eventually(lambda: node.workers('sequencer') and node.worker('sequencer') != before,
+		eventually(lambda: replaced(node, 'sequencer', before),
 			'a new sequencer')
 		node.wait_ready()
 
@@ -94,8 +98,7 @@ def test_too_many_deaths_are_degraded_and_said():
 	with Node({'node': {'restart_min': '1ms', 'restart_max': '2ms', 'restart_cap': '5ms'}}) as node:
 		for _ in range(7):
 			old = node.signal_worker('prevalidator')
-			eventually(lambda: node.workers('prevalidator')
-				and node.worker('prevalidator') != old, 'a new one')
+			eventually(lambda: replaced(node, 'prevalidator', old), 'a new one')
 			node.wait_ready()
 		status = node.cli('status', '--json', check=False)
 		assert status.returncode == 4, status
