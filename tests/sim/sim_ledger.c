@@ -16,6 +16,7 @@ enum {
 	ASSETS = 2,
 	DRAFTS_MAX = 6,
 	ENTRIES_MAX = 1500,
+	SPREAD = 4,       /* chunks */
 	REQUESTS_MAX = 4, /* of a batch */
 	FLIGHT_MAX = 2,
 	RETRIES_MAX = 32,
@@ -601,15 +602,25 @@ static struct wish some_wish(struct sim *sim)
 	return wish;
 }
 
+/* One of the last ones, NULL if that is nobody's. */
+static const struct fact *some_fact(const struct sim *sim)
+{
+	uint32_t count = (uint32_t)sim->model.fact_count;
+	uint32_t back = chance(count < 200 ? count + 1 : 200);
+	const struct fact *fact = back == 0 ? NULL : &sim->model.facts[count - back];
+
+	return fact == NULL || fact->wish.account < 0 ? NULL : fact;
+}
+
 /* Refers to something that was done, mostly well. */
 static void refer(struct sim *sim, struct wish *wish)
 {
 	const struct fact *fact;
 
-	if (sim->model.fact_count == 0) {
+	fact = some_fact(sim);
+	if (fact == NULL) {
 		return;
 	}
-	fact = &sim->model.facts[chance((uint32_t)sim->model.fact_count)];
 	wish->original_id = fact->wish.id;
 	if (percent(90)) {
 		wish->account = fact->wish.account;
@@ -628,11 +639,8 @@ static void repeat(struct sim *sim, struct wish *wish)
 {
 	const struct fact *fact;
 
-	if (sim->model.fact_count == 0) {
-		return;
-	}
-	fact = &sim->model.facts[chance((uint32_t)sim->model.fact_count)];
-	if (fact->is_expiry) {
+	fact = some_fact(sim);
+	if (fact == NULL || fact->is_expiry) {
 		return;
 	}
 	*wish = fact->wish;
@@ -668,9 +676,9 @@ static void make_group(struct sim *sim, struct sim_request *request)
 
 static void make_reversed_group(struct sim *sim, struct sim_request *request)
 {
-	const struct fact *any = &sim->model.facts[chance((uint32_t)sim->model.fact_count)];
+	const struct fact *any = some_fact(sim);
 
-	if (any->group_count == 0 || any->group_count > DRAFTS_MAX ||
+	if (any == NULL || any->group_count == 0 || any->group_count > DRAFTS_MAX ||
 		any->wish.kind == ENTRY_REVERSE) {
 		return;
 	}
@@ -714,7 +722,7 @@ static struct sim_request some_request(struct sim *sim)
 	}
 	if (percent(15)) {
 		make_group(sim, &request);
-	} else if (percent(15) && sim->model.fact_count > 0) {
+	} else if (percent(15)) {
 		make_reversed_group(sim, &request);
 	}
 	return request;
@@ -916,6 +924,44 @@ static void crash(struct sim *sim, int done)
 	compare_balances(sim);
 }
 
+/* Accounts that nobody uses, so that those in use lie in chunks far apart, which are written at
+ * different times: only then has replay anything to tell apart. To the model they are facts
+ * without an account. */
+static void spread(struct sim *sim)
+{
+	struct draft drafts[BATCH_CHUNK_ACCOUNTS];
+	char names[BATCH_CHUNK_ACCOUNTS][16];
+	struct ledger_request request;
+
+	for (int place = 0; place < SPREAD; place++) {
+		struct sim_request mint = { .wish_count = 1 };
+		struct wish nobody = { .kind = ENTRY_MINT, .account = -1, .amount = 1 };
+
+		mint.wishes[0] = some_wish(sim);
+		mint.wishes[0].kind = ENTRY_MINT;
+		mint.wishes[0].account = place;
+		mint.wishes[0].counter = -1;
+		mint.wishes[0].expires = 0;
+		world_begin(&sim->world);
+		WORLD_REQUIRE(run_request(sim, &mint));
+		for (size_t i = 0; i < COUNT_OF(drafts); i++) {
+			(void)snprintf(names[i], sizeof names[i], "%d-%d", place, (int)i);
+			drafts[i] = world_draft(&sim->world, ENTRY_MINT, names[i], 1);
+			drafts[i].entry.asset = world_text("dust");
+			memset(&drafts[i].entry.id, 0xff, sizeof drafts[i].entry.id);
+			nobody.id = UINT32_MAX - (uint32_t)sim->model.fact_count;
+			memcpy(&drafts[i].entry.id, &nobody.id, sizeof nobody.id);
+			(void)add_fact(&sim->model, &nobody, -1);
+		}
+		request = world_request(&sim->world, drafts, COUNT_OF(drafts));
+		world_admit(&sim->world, &request);
+		WORLD_REQUIRE(sim->world.verdict.new_count == COUNT_OF(drafts));
+		(void)world_end(&sim->world, 0);
+	}
+	memcpy(&sim->committed, &sim->model, sizeof sim->committed);
+	ledger_digest(sim->world.ledger, &sim->committed_digest);
+}
+
 static void run_night(uint64_t seed)
 {
 	static struct sim sim;
@@ -924,6 +970,9 @@ static void run_night(uint64_t seed)
 	memset(&sim, 0, sizeof sim);
 	world_create(&sim.world, percent(50) ? 0xff : UINT64_MAX);
 	ledger_digest(sim.world.ledger, &sim.committed_digest);
+	if (percent(50)) {
+		spread(&sim);
+	}
 	for (int batch = 0; batch < 60; batch++) {
 		run_batch(&sim);
 		if (percent(10)) {
