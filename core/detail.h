@@ -71,7 +71,8 @@
 	D(STARTING, "starting", INTERNAL)                          \
 	D(SAFE_MODE, "safe_mode", INTERNAL)                        \
 	D(DISK_FULL, "disk_full", INTERNAL)                        \
-	D(GRANT_STALE, "grant_stale", BUSY)
+	D(GRANT_STALE, "grant_stale", BUSY)                        \
+	D(DRAINING, "draining", INTERNAL)
 
 enum detail {
 	DETAIL_NONE = 0,

@@ -288,7 +288,7 @@ enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
 #define PAYLOAD_FETCH(FIXED, SIZED) SIZED(seqs, VERB_SEQS_BYTES_MAX)
 /* rows: {u64 seq, u64 last seq of its commit, hash root of it, u8 has salt, salt 16, u16 leaf
  * bytes, leaf} each, in the order asked; fewer than asked when they do not fit: ask again for
- * the rest. A seq that is not there is a row with an empty leaf. */
+ * the rest, of none at all somewhat later. A seq that is not there is a row with an empty leaf. */
 #define PAYLOAD_ROWS(FIXED, SIZED) SIZED(rows, VERB_ROWS_BYTES_MAX)
 #define PAYLOAD_READ_ROOTS(FIXED, SIZED) \
 	ROUTE_FIELDS(FIXED)              \

@@ -93,11 +93,19 @@ static bool goes_on(const struct verify *verify)
 	return verify->err == ERR_OK && verify->result->bad == VERIFY_NONE;
 }
 
-static void pause_between_pages(const struct verify *verify)
+/* Where the caller gets to do other work, and may have changed its mind. */
+static void pause_between_pages(struct verify *verify)
 {
 	static const struct timespec pause = { .tv_nsec = PAUSE_NS };
+	const struct verify_config *config = verify->config;
 
-	if (verify->config->live) {
+	if (config->progress != NULL) {
+		config->progress(config->context, verify->seq, verify->head.size);
+	}
+	if (config->stop != NULL && *config->stop && goes_on(verify)) {
+		verify->err = ERR_STALE;
+	}
+	if (config->live) {
 		(void)nanosleep(&pause, NULL);
 	}
 }
@@ -395,7 +403,6 @@ static bool on_entry(void *context, const struct reader_entry *row)
 
 static void entries_check(struct verify *verify)
 {
-	const struct verify_config *config = verify->config;
 	uint64_t key = 1;
 	bool done = !chunks_at(verify, 0);
 
@@ -405,9 +412,6 @@ static void entries_check(struct verify *verify)
 
 		if (err != ERR_OK && goes_on(verify)) {
 			(void)judge(verify, err, VERIFY_ENTRY, key, "the row is damaged");
-		}
-		if (config->progress != NULL) {
-			config->progress(config->context, verify->seq, verify->head.size);
 		}
 		pause_between_pages(verify);
 	}

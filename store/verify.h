@@ -54,9 +54,11 @@ struct verify_result {
 
 struct verify_config {
 	struct reader *reader;
-	void (*progress)(void *context, uint64_t done, uint64_t total); /* or NULL */
+	/* Or NULL. After each page of rows of any kind; done and total count entries. */
+	void (*progress)(void *context, uint64_t done, uint64_t total);
 	void *context;
-	bool live; /* a node is running on the store: pause between pages */
+	const bool *stop; /* or NULL; once true, the check ends with ERR_STALE */
+	bool live;        /* a node is running on the store: pause between pages */
 };
 
 /* ERR_OK: the check was made, see ret_result->good. Anything else: it could not be made. */

@@ -25,9 +25,10 @@ struct grant_key {
 	struct hash key;
 };
 
-/* Who waits for a verify. One runs at a time; another waits for its turn. */
+/* Who waits for a verify. One runs at a time; another is refused meanwhile. */
 struct check {
 	bool wanted, running;
+	bool stop; /* its store is to be let go */
 	struct oap_from from;
 	uint8_t edge_process, edge_instance;
 	uint32_t edge_generation;
@@ -54,8 +55,12 @@ void archive_open(void *self, struct worker *worker);
 void archive_ready(void *self, struct worker *worker);
 void archive_link_lost(void *self, const struct oap_from *whom);
 
-/* handlers.c: may the grant read this account's entry (empty: the whole store)? */
-bool archive_may_read(struct archive *self, struct slice sealed, struct slice account);
+/* handlers.c: ERR_OK, *ret_grant is good. ERR_STALE: of a kms that we don't know. Anything else
+ * accuses whoever sent it, because kms seals no such grant. */
+MUST_CHECK enum err archive_open_grant(
+	const struct archive *self, struct slice sealed, struct grant *ret_grant);
+/* May it read this account's entry (empty: the whole store)? */
+bool archive_may_read(const struct archive *self, const struct grant *grant, struct slice account);
 struct peer *archive_edge(
 	struct archive *self, unsigned process, unsigned instance, uint32_t generation);
 

@@ -71,7 +71,12 @@ static void run(struct archive *self)
 	static uint8_t text[VERB_REPLY_BYTES_MAX];
 	static struct verify_result result;
 	struct reader_config config = { .dir = self->dir, .shm_readonly = true };
-	struct verify_config plan = { .progress = on_progress, .context = self, .live = true };
+	struct verify_config plan = {
+		.progress = on_progress,
+		.context = self,
+		.stop = &self->check.stop,
+		.live = true,
+	};
 	struct why why = { "" };
 	enum err err;
 
@@ -95,6 +100,7 @@ void check_on_start(struct ev_loop *loop, ev_timer *watcher, int events)
 		return;
 	}
 	self->check.running = true;
+	self->check.stop = self->reader == NULL; /* it was let go since the check was asked */
 	self->check.told_at = clock_now();
 	run(self);
 	mesh_give_back(&self->worker->mesh, &self->check.from);
@@ -123,14 +129,23 @@ enum err check_accept(
 	struct archive *self, const struct oap_from *from, const struct oap_read_verify *msg)
 {
 	struct check *check = &self->check;
+	struct grant grant;
+	enum err err = archive_open_grant(self, msg->grant, &grant);
 
+	if (err != ERR_OK && err != ERR_STALE) {
+		return err;
+	}
 	if (self->reader == NULL) {
 		return refuse(self, from, msg, "the store is not open");
 	}
 	if (check->wanted) {
 		return refuse(self, from, msg, "a verify is running already");
 	}
-	if (!archive_may_read(self, msg->grant, (struct slice){ NULL, 0 })) {
+	if (err == ERR_STALE) {
+		return refuse(
+			self, from, msg, "the token was verified by a kms of before; try again");
+	}
+	if (!archive_may_read(self, &grant, (struct slice){ NULL, 0 })) {
 		return refuse(self, from, msg, "the token does not allow audit.read");
 	}
 	check->wanted = true;

@@ -25,6 +25,7 @@ struct peer *archive_edge(
 
 static void close_store(struct archive *self)
 {
+	self->check.stop = true; /* it reads over a connection of its own */
 	reader_close(self->reader);
 	self->reader = NULL;
 	worker_report(self->worker, PHASE_LOADING, 0, 0, NULL, "waiting for the committer");
@@ -57,7 +58,10 @@ static enum err on_tree(void *self, const struct oap_from *from, const struct oa
 	struct archive *archive = self;
 
 	(void)from;
-	if (msg->open == 0) {
+	if (msg->open == 0) { /* the log has grown too long under what we read */
+		if (archive->reader != NULL) {
+			close_store(archive);
+		}
 		return ERR_OK;
 	}
 	if (archive->reader == NULL) {
@@ -94,6 +98,9 @@ static enum err on_grant_key(
 	struct archive *archive = self;
 
 	(void)from;
+	if (msg->kms_generation == 0) {
+		return ERR_MALFORMED;
+	}
 	if (archive->keys[0].generation != msg->kms_generation) {
 		archive->keys[1] = archive->keys[0];
 	}
@@ -101,22 +108,24 @@ static enum err on_grant_key(
 	return ERR_OK;
 }
 
-static bool open_grant(const struct archive *self, struct slice sealed, struct grant *ret_grant)
+enum err archive_open_grant(
+	const struct archive *self, struct slice sealed, struct grant *ret_grant)
 {
 	uint32_t generation;
+	enum err err = grant_generation(sealed, &generation);
 
-	if (grant_generation(sealed, &generation) != ERR_OK) {
-		return false;
+	if (err != ERR_OK) {
+		return err;
 	}
 	for (size_t i = 0; i < COUNT_OF(self->keys); i++) {
 		if (generation != 0 && self->keys[i].generation == generation) {
-			return grant_open(sealed, &self->keys[i].key, ret_grant) == ERR_OK;
+			return grant_open(sealed, &self->keys[i].key, ret_grant);
 		}
 	}
-	return false;
+	return ERR_STALE;
 }
 
-bool archive_may_read(struct archive *self, struct slice sealed, struct slice account)
+bool archive_may_read(const struct archive *self, const struct grant *grant, struct slice account)
 {
 	uint64_t now_unix_ms = (uint64_t)clock_unix_ms();
 	struct caveat_request request = {
@@ -128,14 +137,14 @@ bool archive_may_read(struct archive *self, struct slice sealed, struct slice ac
 		.accounts = &account,
 		.account_count = account.bytes_count > 0 ? 1 : 0,
 	};
-	struct grant grant;
 
-	if (!open_grant(self, sealed, &grant) || grant_is_expired(&grant, now_unix_ms)) {
+	if (grant_is_expired(grant, now_unix_ms)) {
 		return false;
 	}
-	return caveat_set_check_request(&grant.caveats, caveat_kinds(CAVEAT_WHERE_LEDGER), &request)
+	return caveat_set_check_request(
+		       &grant->caveats, caveat_kinds(CAVEAT_WHERE_LEDGER), &request)
 			       .result == CAVEAT_HOLDS &&
-	       caveat_set_check_entry(&grant.caveats, &entry).result == CAVEAT_HOLDS;
+	       caveat_set_check_entry(&grant->caveats, &entry).result == CAVEAT_HOLDS;
 }
 
 /* --- reads --- */
@@ -179,28 +188,28 @@ static enum err on_read_roots(
 
 /* 404 for what is not there and for what the token may not see: neither tells the other. */
 static uint16_t find_entry(
-	struct archive *self, const struct oap_read_entry *msg, struct oap_entry *ret_entry)
+	struct archive *self, uint64_t seq, const struct grant *grant, struct oap_entry *ret_entry)
 {
 	struct reader_entry row;
 	struct schema_root commit;
 	struct entry entry;
+	enum err err;
 
 	if (self->reader == NULL) {
 		return 503;
 	}
-	if (!archive_may_read(self, msg->grant, (struct slice){ NULL, 0 })) {
-		struct grant grant;
-		if (!open_grant(self, msg->grant, &grant)) {
-			return 403;
-		}
-	}
-	if (msg->seq == 0 || msg->seq > self->size ||
-		reader_root_at(self->reader, msg->seq, &commit) != ERR_OK ||
-		reader_entry(self->reader, msg->seq, &row) != ERR_OK ||
-		entry_decode(row.leaf, &entry) != ERR_OK) {
+	if (seq == 0 || seq > self->size) {
 		return 404;
 	}
-	if (!archive_may_read(self, msg->grant, entry.account)) {
+	err = reader_root_at(self->reader, seq, &commit);
+	if (err == ERR_OK) {
+		err = reader_entry(self->reader, seq, &row);
+	}
+	if (err != ERR_OK || entry_decode(row.leaf, &entry) != ERR_OK) {
+		log_event(LOG_STORE_FAILED, &(struct log_fields){ .fault = err, .seq = seq });
+		return 503; /* it was committed */
+	}
+	if (!archive_may_read(self, grant, entry.account)) {
 		return 404;
 	}
 	ret_entry->batch_ts_unix_ms = (uint64_t)commit.batch_ts_unix_ms;
@@ -215,9 +224,16 @@ static enum err on_read_entry(
 	void *self, const struct oap_from *from, const struct oap_read_entry *msg)
 {
 	struct archive *archive = self;
-	struct oap_entry reply = { 0 };
+	struct oap_entry reply = { .status = 503 }; /* of a kms of before: the client tries again */
+	struct grant grant;
+	enum err err = archive_open_grant(archive, msg->grant, &grant);
 
-	reply.status = find_entry(archive, msg, &reply);
+	if (err != ERR_OK && err != ERR_STALE) {
+		return err;
+	}
+	if (err == ERR_OK) {
+		reply.status = find_entry(archive, msg->seq, &grant, &reply);
+	}
 	mesh_give_back(&archive->worker->mesh, from);
 	(void)!oap_send_entry(
 		archive_edge(archive, msg->edge_process, msg->edge_instance, msg->edge_generation),
@@ -233,22 +249,31 @@ static enum err on_read_verify(
 
 /* --- rows for the sequencer --- */
 
-static void put_row(struct archive *self, uint64_t seq, struct byte_writer *out)
+/* What the sequencer asks for was committed, whether the committer told us yet or not. False:
+ * the store cannot be read right now, which is no word about the row. */
+static bool put_row(struct archive *self, uint64_t seq, struct byte_writer *out)
 {
 	static const uint8_t no_salt[ENTRY_SALT_BYTES];
 	struct schema_root commit = { 0 };
 	struct reader_entry row = { 0 };
-	bool is_there = self->reader != NULL && seq <= self->size &&
-			reader_root_at(self->reader, seq, &commit) == ERR_OK &&
-			reader_entry(self->reader, seq, &row) == ERR_OK;
-	bool has_salt = is_there && row.salt.bytes_count == ENTRY_SALT_BYTES;
+	enum err err = reader_root_at(self->reader, seq, &commit);
+	bool is_there, has_salt;
 
+	if (err == ERR_OK) {
+		err = reader_entry(self->reader, seq, &row);
+	}
+	is_there = err == ERR_OK;
+	if (!is_there && err != ERR_NOT_FOUND && err != ERR_CORRUPT) {
+		return false;
+	}
+	has_salt = is_there && row.salt.bytes_count == ENTRY_SALT_BYTES;
 	byte_put_u64(out, seq);
 	byte_put_u64(out, commit.last_seq);
 	byte_put_hash(out, &commit.root);
 	byte_put_u8(out, has_salt);
 	byte_put_bytes(out, has_salt ? row.salt.bytes : no_salt, ENTRY_SALT_BYTES);
 	byte_put_slice16(out, is_there ? row.leaf : (struct slice){ NULL, 0 });
+	return true;
 }
 
 static enum err on_fetch(void *self, const struct oap_from *from, const struct oap_fetch *msg)
@@ -257,13 +282,14 @@ static enum err on_fetch(void *self, const struct oap_from *from, const struct o
 	struct archive *archive = self;
 	struct byte_writer out = byte_writer_of(rows, sizeof rows);
 	struct byte_reader in = byte_reader_of(msg->seqs);
+	bool is_readable = archive->reader != NULL;
 	struct oap_rows reply;
 
 	if (msg->seqs.bytes_count % 8 != 0) {
 		return ERR_MALFORMED;
 	}
-	while (in.left > 0 && out.left >= ROW_HEAD_BYTES + ENTRY_LEAF_BYTES_MAX) {
-		put_row(archive, byte_get_u64(&in), &out);
+	while (is_readable && in.left > 0 && out.left >= ROW_HEAD_BYTES + ENTRY_LEAF_BYTES_MAX) {
+		is_readable = put_row(archive, byte_get_u64(&in), &out);
 	}
 	reply.rows = (struct slice){ rows, out.used };
 	mesh_give_back(&archive->worker->mesh, from);

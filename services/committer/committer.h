@@ -16,8 +16,13 @@
 #include "common/worker.h"
 #include "store/store.h"
 
-/* While the disk is full its space is looked at so often. */
-#define SPACE_CHECK_S 1.0
+/* How often space is looked at while the disk is full, and our size is told. */
+#define TICK_S 1.0
+
+/* The log cannot begin anew under a reader that never lets go: from here on archive is asked to
+ * close and reopen, and from there on it is accused (DESIGN-LEDGER.md section 5). */
+#define WAL_BYTES_HIGH (UINT64_C(256) * 1024 * 1024)
+#define WAL_BYTES_MAX  (UINT64_C(1024) * 1024 * 1024)
 
 enum stream_stage {
 	STREAM_IDLE,
@@ -52,8 +57,10 @@ struct committer {
 	int lock_fd;
 	enum worker_phase phase;
 	bool disk_full;
+	uint64_t told_size;     /* of the last REPORT */
+	uint64_t wal_bytes_due; /* from so many on archive is asked (again) */
 	struct stream stream;
-	ev_timer space;
+	ev_timer tick;
 };
 
 extern const struct oap_handlers committer_handlers;

@@ -8,7 +8,6 @@
 #include "common/metrics.h"
 #include "common/random.h"
 #include "core/conserve.h"
-#include "core/macaroon.h"
 #include "store/lock.h"
 
 void committer_report(struct committer *self, enum worker_phase phase, const char *text)
@@ -22,6 +21,7 @@ void committer_report(struct committer *self, enum worker_phase phase, const cha
 		log_event(LOG_SAFE_MODE_LEFT, NULL);
 	}
 	self->phase = phase;
+	self->told_size = head->size;
 	worker_report(self->worker, phase, head->size, 0, &head->root, text);
 }
 
@@ -42,6 +42,14 @@ static void tell_archive(struct committer *self)
 
 /* --- opening --- */
 
+static void enter_disk_full(struct committer *self, const char *why)
+{
+	self->disk_full = true;
+	metrics_set(METRIC_DISK_PRESSURE, METRIC_PLAIN, 1);
+	log_event(LOG_DISK_PRESSURE, &(struct log_fields){ .text = why });
+	committer_report(self, PHASE_SAFE_MODE, "disk_full");
+}
+
 static void open_store(struct committer *self)
 {
 	const struct config *config = &self->worker->config;
@@ -58,8 +66,7 @@ static void open_store(struct committer *self)
 	random_fill(wanted.random, sizeof wanted.random);
 	err = store_open(&wanted, &self->store, &self->state, &why);
 	if (err == ERR_NO_SPACE) {
-		self->disk_full = true;
-		committer_report(self, PHASE_SAFE_MODE, "disk_full");
+		enter_disk_full(self, why.text);
 		return;
 	}
 	if (err != ERR_OK) {
@@ -92,7 +99,7 @@ static void stream_if_possible(struct committer *self)
 {
 	struct peer *sequencer = mesh_peer(&self->worker->mesh, PROCESS_SEQUENCER, 0);
 
-	if (self->store != NULL && sequencer != NULL && is_whole(self)) {
+	if (self->store != NULL && !self->disk_full && sequencer != NULL && is_whole(self)) {
 		stream_begin(self);
 	}
 }
@@ -119,6 +126,7 @@ static enum err on_origin(void *self, const struct oap_from *from, const struct 
 
 /* --- appending --- */
 
+/* Also one that was on its way when the state was begun to be streamed anew. */
 static void refuse_batch(struct committer *self, const struct oap_from *from, uint64_t batch_no)
 {
 	struct oap_not_committed msg = { .batch_no = batch_no, .err = ERR_NO_SPACE };
@@ -126,15 +134,6 @@ static void refuse_batch(struct committer *self, const struct oap_from *from, ui
 	mesh_give_back(&self->worker->mesh, from);
 	(void)!oap_send_not_committed(
 		mesh_peer(&self->worker->mesh, PROCESS_SEQUENCER, 0), batch_no, &msg);
-}
-
-static void enter_disk_full(struct committer *self, const char *why)
-{
-	self->disk_full = true;
-	metrics_set(METRIC_DISK_PRESSURE, METRIC_PLAIN, 1);
-	log_event(LOG_DISK_PRESSURE, &(struct log_fields){ .text = why });
-	committer_report(self, PHASE_SAFE_MODE, "disk_full");
-	ev_timer_again(self->worker->loop, &self->space);
 }
 
 /* COMMITTED is on its way before the log is folded: nobody waits for a checkpoint. */
@@ -166,6 +165,34 @@ static void count_commit(const struct store_commit *commit, struct instant start
 		(uint64_t)instant_since(started, clock_now()).us);
 }
 
+/* A reader that reads without end keeps the log from beginning anew. */
+static void keep_log_short(struct committer *self)
+{
+	struct mesh *mesh = &self->worker->mesh;
+	struct peer *archive = mesh_peer(mesh, PROCESS_ARCHIVE, 0);
+	uint64_t wal_bytes = store_wal_bytes(self->store);
+	struct oap_tree let_go = { .open = 0 };
+
+	if (wal_bytes < WAL_BYTES_HIGH) {
+		self->wal_bytes_due = WAL_BYTES_HIGH;
+		return;
+	}
+	if (wal_bytes < self->wal_bytes_due || archive == NULL) {
+		return;
+	}
+	self->wal_bytes_due = wal_bytes + WAL_BYTES_HIGH;
+	if (wal_bytes >= WAL_BYTES_MAX) {
+		struct oap_from whom = {
+			.process = PROCESS_ARCHIVE,
+			.generation = peer_generation(archive),
+		};
+		mesh->hooks.accuse(mesh->self, &whom, ERR_TOO_LARGE);
+		return;
+	}
+	(void)!oap_send_tree(archive, 0, &let_go);
+	tell_archive(self);
+}
+
 /* Our second opinion on the sequencer's arithmetic, then the disk. */
 static enum err on_batch(void *self, const struct oap_from *from, const struct oap_batch *msg)
 {
@@ -186,7 +213,7 @@ static enum err on_batch(void *self, const struct oap_from *from, const struct o
 	if (committer->store == NULL || msg->sequencer_generation != from->generation) {
 		return ERR_CONFLICT;
 	}
-	if (committer->disk_full) {
+	if (committer->disk_full || committer->stream.stage != STREAM_DONE) {
 		refuse_batch(committer, from, msg->batch_no);
 		return ERR_OK;
 	}
@@ -212,6 +239,7 @@ static enum err on_batch(void *self, const struct oap_from *from, const struct o
 	if (store_maintain(committer->store, &why) != ERR_OK) {
 		worker_fail(committer->worker, "the log cannot be folded: %s", why.text);
 	}
+	keep_log_short(committer);
 	return ERR_OK;
 }
 
@@ -259,6 +287,8 @@ void committer_drain(void *self, uint64_t deadline_mono_ms)
 	struct committer *committer = self;
 
 	(void)deadline_mono_ms;
+	committer->stream.stage = STREAM_IDLE;
+	ev_timer_stop(committer->worker->loop, &committer->tick);
 	store_close(committer->store);
 	committer->reader = NULL;
 	committer->store = NULL;
@@ -267,26 +297,33 @@ void committer_drain(void *self, uint64_t deadline_mono_ms)
 
 /* There is room again: what the sequencer has in memory is ahead of the disk, so it gets the
  * state anew and goes on from there. */
-static void on_space(struct ev_loop *loop, ev_timer *watcher, int events)
+static void look_at_space(struct committer *self)
 {
-	struct committer *self = watcher->data;
-
-	(void)events;
-	if (!self->disk_full) {
-		ev_timer_stop(loop, watcher);
-		return;
-	}
 	if (self->store == NULL) {
 		open_store(self);
 	}
 	if (self->store == NULL || !store_has_space(self->store, clock_now())) {
 		return;
 	}
-	ev_timer_stop(loop, watcher);
 	self->disk_full = false;
 	metrics_set(METRIC_DISK_PRESSURE, METRIC_PLAIN, 0);
 	log_event(LOG_DISK_RELIEVED, NULL);
+	tell_archive(self);
 	stream_if_possible(self);
+}
+
+static void on_tick(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+	struct committer *self = watcher->data;
+
+	(void)loop;
+	(void)events;
+	if (self->disk_full) {
+		look_at_space(self);
+	}
+	if (self->phase == PHASE_SERVING && self->told_size != self->state.head.size) {
+		committer_report(self, PHASE_SERVING, "");
+	}
 }
 
 /* --- birth --- */
@@ -326,7 +363,8 @@ void committer_ready(void *self, struct worker *worker)
 	struct committer *committer = self;
 
 	committer->phase = PHASE_LOADING;
-	ev_timer_init(&committer->space, on_space, SPACE_CHECK_S, SPACE_CHECK_S);
-	committer->space.data = committer;
-	(void)worker;
+	committer->wal_bytes_due = WAL_BYTES_HIGH;
+	ev_timer_init(&committer->tick, on_tick, TICK_S, TICK_S);
+	committer->tick.data = committer;
+	ev_timer_start(worker->loop, &committer->tick);
 }

@@ -6,13 +6,15 @@
 
 #include "common/log.h"
 #include "core/batch.h"
+#include "core/macaroon.h"
 #include "services/committer/committer.h"
 #include "store/fingerprint.h"
 
 /* A piece is sent when another record may not fit. */
-#define RECORD_BYTES_MAX (BATCH_ENTRY_BYTES_MAX + 8u)
+#define RECORD_BYTES_MAX 8192u
 
-_Static_assert(BATCH_CHUNK_BYTES_MAX <= RECORD_BYTES_MAX || BATCH_CHUNK_BYTES_MAX < 8192, "fits");
+_Static_assert(BATCH_ENTRY_BYTES_MAX + 8u <= RECORD_BYTES_MAX, "an entry and its time fit");
+_Static_assert(BATCH_HEAD_BYTES + BATCH_CHUNK_BYTES_MAX <= RECORD_BYTES_MAX, "a chunk fits");
 
 static struct peer *sequencer_of(struct committer *self)
 {
@@ -38,7 +40,7 @@ static void send_piece(struct committer *self, enum state_piece piece)
 
 static bool has_room(const struct stream *stream)
 {
-	return stream->out.left > 16384;
+	return stream->out.left >= RECORD_BYTES_MAX;
 }
 
 /* --- what goes into pieces --- */
@@ -270,6 +272,8 @@ void stream_begin(struct committer *self)
 		.root = stream->head.root,
 		.batch_ts_unix_ms = (uint64_t)stream->head.batch_ts_unix_ms,
 		.low_water = stream->head.low_water,
+		.node_hash = macaroon_node_hash(
+			(struct slice){ (const uint8_t *)self->origin, strlen(self->origin) }),
 	};
 	memcpy(begin.fingerprint_key.bytes, stream->head.meta.fingerprint_key, ID_BYTES);
 	(void)!oap_send_state_begin(sequencer_of(self), 0, &begin);

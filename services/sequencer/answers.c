@@ -77,7 +77,7 @@ struct answer *answers_create(const struct request *request, const struct ledger
 	answer->root_seq = verdict->root_seq;
 	answer->root_source = verdict->root_seq == 0 ? ROOT_NEWEST : ROOT_OF_SEQ;
 	if (verdict->root_seq != 0 &&
-		requests_root_of(request, verdict->root_seq, &answer->verdict.root)) {
+		rows_root_of(request, verdict->root_seq, &answer->verdict.root)) {
 		answer->root_source = ROOT_KNOWN;
 	}
 	return answer;

@@ -17,6 +17,9 @@
  * end of the batch. */
 #define GATHERED_BYTES_MAX BATCH_FILL_BYTES
 
+/* All of a BATCH's payload: its fixed fields and its records. */
+#define BATCH_FRAME_BYTES_MAX (BATCH_BYTES_MAX + 64u)
+
 struct gathered {
 	size_t count;
 	size_t entry_count;
@@ -36,9 +39,17 @@ static struct batch *slot_in(struct sequencer *self, enum batch_state state)
 	return NULL;
 }
 
-bool batches_due(const struct sequencer *self)
+/* Two batches in flight are the window, too, but the committer gives credit back, not we. */
+bool batches_may_send(struct sequencer *self)
 {
-	if (self->phase != PHASE_SERVING || self->in_flight == BATCHES_IN_FLIGHT_MAX) {
+	return self->phase == PHASE_SERVING && self->in_flight < BATCHES_IN_FLIGHT_MAX &&
+	       peer_has_credit(
+		       mesh_peer(&self->worker->mesh, PROCESS_COMMITTER, 0), BATCH_FRAME_BYTES_MAX);
+}
+
+bool batches_due(struct sequencer *self)
+{
+	if (!batches_may_send(self)) {
 		return false;
 	}
 	if (self->in_flight == 0) {
@@ -137,7 +148,7 @@ static bool judge(struct sequencer *self, struct batch *batch, struct request *r
 		.dry_run = request->dry_run,
 		.idem_id = request->idem_id,
 		.grant = &request->grant,
-		.row = requests_row,
+		.row = rows_find,
 		.row_owner = request,
 	};
 	struct ledger_verdict verdict;
@@ -145,7 +156,7 @@ static bool judge(struct sequencer *self, struct batch *batch, struct request *r
 	ledger_admit(self->ledger, &question, self->results, &verdict);
 	switch (verdict.outcome) {
 	case LEDGER_PARKED:
-		requests_park(self, request);
+		rows_park(self, request);
 		return true;
 	case LEDGER_FULL:
 		return false;
@@ -194,6 +205,16 @@ static void send_answers(struct sequencer *self, struct batch *batch)
 	batch->answers_last = &batch->answers;
 }
 
+/* All that waited for the batch is answered. */
+static void finish_batch(struct sequencer *self, struct batch *batch)
+{
+	struct control_ask *controls = batch->controls;
+
+	batch->controls = NULL;
+	send_answers(self, batch);
+	controls_answer(self, controls, ERR_OK);
+}
+
 static struct batch *newest_in_flight(struct sequencer *self)
 {
 	struct batch *newest = NULL;
@@ -207,19 +228,51 @@ static struct batch *newest_in_flight(struct sequencer *self)
 	return newest;
 }
 
+static void hand_over(struct batch *from, struct batch *to)
+{
+	struct control_ask **last = &to->controls;
+
+	if (from->answers != NULL) {
+		*to->answers_last = from->answers;
+		to->answers_last = from->answers_last;
+		from->answers = NULL;
+		from->answers_last = &from->answers;
+	}
+	while (*last != NULL) {
+		last = &(*last)->next;
+	}
+	*last = from->controls;
+	from->controls = NULL;
+}
+
 /* Nothing to commit: the answers wait for what was numbered before they were judged. */
 static void close_empty(struct sequencer *self, struct batch *batch)
 {
 	struct batch *newest = newest_in_flight(self);
 
-	if (newest != NULL && batch->answers != NULL) {
-		*newest->answers_last = batch->answers;
-		newest->answers_last = batch->answers_last;
-		batch->answers = NULL;
-		batch->answers_last = &batch->answers;
+	if (newest != NULL) {
+		hand_over(batch, newest);
 	}
-	send_answers(self, batch);
 	batch->state = BATCH_FREE;
+	finish_batch(self, batch);
+}
+
+/* So that a repeat of an entry in flight is found without a walk over the batch. */
+static void note_offsets(struct batch *batch)
+{
+	struct byte_reader in =
+		byte_reader_of((struct slice){ batch->records, batch->records_bytes });
+	struct batch_record record;
+	size_t offset = 0, count = 0;
+
+	while (batch_next(&in, &record)) {
+		if (record.type == BATCH_ENTRY) {
+			assert(count < BATCH_ENTRIES_MAX);
+			batch->offsets[count++] = (uint32_t)offset;
+		}
+		offset = batch->records_bytes - in.left;
+	}
+	assert(count == batch->entry_count);
 }
 
 static void send_batch(
@@ -241,11 +294,12 @@ static void send_batch(
 	batch->no = msg.batch_no;
 	batch->first_seq = closed->first_seq;
 	batch->entry_count = closed->entry_count;
+	note_offsets(batch);
 	batch->sent_at = clock_now();
 	batch->state = BATCH_IN_FLIGHT;
 	self->in_flight++;
-	/* two batches are the window; without a committer we are about to end with it */
-	assert(err == ERR_OK || err == ERR_STALE);
+	assert(err == ERR_OK ||
+		err == ERR_STALE); /* batches_may_send() looked; its loss will be told */
 	metrics_observe(METRIC_SEQUENCER_BATCH_SIZE, METRIC_PLAIN, closed->entry_count);
 	metrics_set(METRIC_QUEUE_DEPTH, METRIC_QUEUE_COMMIT, self->in_flight);
 }
@@ -281,7 +335,7 @@ bool batches_form(struct sequencer *self, uint32_t chunks_min)
 /* Expired holds and stale chunks, when nobody else gives reason for a batch. */
 void batches_idle(struct sequencer *self)
 {
-	if (self->phase == PHASE_SERVING && self->in_flight == 0 && self->waiting.count == 0) {
+	if (batches_may_send(self) && self->in_flight == 0 && self->waiting.count == 0) {
 		(void)batches_form(self, IDLE_CHUNKS);
 	}
 }
@@ -301,11 +355,24 @@ static struct batch *oldest_in_flight(struct sequencer *self)
 	return oldest;
 }
 
+bool batches_is_in_flight(const struct sequencer *self, uint64_t batch_no)
+{
+	for (size_t i = 0; i < BATCH_SLOTS; i++) {
+		if (self->batches[i].state == BATCH_IN_FLIGHT && self->batches[i].no == batch_no) {
+			return true;
+		}
+	}
+	return false;
+}
+
 enum err batches_on_committed(struct sequencer *self, const struct oap_committed *msg)
 {
 	struct batch *batch = oldest_in_flight(self);
 	struct commit *commit = &self->recent[self->recent_next];
 
+	if (msg->batch_no <= self->batch_no_last && !batches_is_in_flight(self, msg->batch_no)) {
+		return ERR_OK; /* of a stream before this one; its clients were told "unknown" */
+	}
 	if (batch == NULL || batch->no != msg->batch_no ||
 		msg->last_seq != batch->first_seq + batch->entry_count - 1) {
 		return ERR_CONFLICT;
@@ -321,9 +388,7 @@ enum err batches_on_committed(struct sequencer *self, const struct oap_committed
 	batch->state = BATCH_FREE;
 	self->in_flight--;
 	metrics_set(METRIC_QUEUE_DEPTH, METRIC_QUEUE_COMMIT, self->in_flight);
-	send_answers(self, batch);
-	controls_answer(self, batch->controls, ERR_OK);
-	batch->controls = NULL;
+	finish_batch(self, batch);
 	return ERR_OK;
 }
 

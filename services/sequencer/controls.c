@@ -6,6 +6,7 @@
 
 #include "common/log.h"
 #include "core/json_out.h"
+#include "core/utf8.h"
 #include "services/sequencer/sequencer.h"
 
 /* Kinds of audit records; append only, they are in the store for ever. */
@@ -54,6 +55,11 @@ enum err controls_govern(
 	copy_text(ask->value, sizeof ask->value, msg->name);
 	copy_text(ask->reason, sizeof ask->reason, msg->reason);
 	copy_text(ask->actor, sizeof ask->actor, msg->actor);
+	if ((msg->act != CONTROL_FREEZE && msg->act != CONTROL_UNFREEZE) ||
+		!utf8_valid(msg->reason.bytes, msg->reason.bytes_count) ||
+		!utf8_valid(msg->actor.bytes, msg->actor.bytes_count)) {
+		ask->status = ERR_MALFORMED;
+	}
 	return ERR_OK;
 }
 
@@ -82,14 +88,13 @@ static struct slice view(const char *text)
 	return (struct slice){ (const uint8_t *)text, strlen(text) };
 }
 
-static void put_audit(const struct control_ask *ask, uint64_t ts_unix_ms, struct byte_writer *out)
+/* ERR_TOO_LARGE: escaped, its texts fit no record. */
+static enum err write_audit(
+	const struct control_ask *ask, uint8_t json[BATCH_AUDIT_BYTES_MAX], size_t *ret_bytes)
 {
-	uint8_t json[BATCH_AUDIT_BYTES_MAX];
 	struct json_out writer;
-	struct batch_audit audit = { .ts_unix_ms = ts_unix_ms };
-	size_t bytes = 0;
 
-	json_out_init(&writer, json, sizeof json);
+	json_out_init(&writer, json, BATCH_AUDIT_BYTES_MAX);
 	json_out_object_begin(&writer); /* members in the order of their names */
 	json_out_key(&writer, "act");
 	json_out_text(&writer, batch_control_kind_name(ask->kind));
@@ -109,30 +114,51 @@ static void put_audit(const struct control_ask *ask, uint64_t ts_unix_ms, struct
 	json_out_key(&writer, "scope");
 	json_out_text(&writer, batch_control_scope_name(ask->scope));
 	json_out_object_end(&writer);
-	if (json_out_finish(&writer, &bytes) != ERR_OK) {
-		return; /* its bounds are above those of its parts */
+	return json_out_finish(&writer, ret_bytes);
+}
+
+/* The control and its audit record, or neither. */
+static enum err record(
+	struct sequencer *self, const struct control_ask *ask, struct byte_writer *out)
+{
+	uint8_t json[BATCH_AUDIT_BYTES_MAX];
+	struct batch_control control = {
+		.kind = ask->kind,
+		.scope = ask->scope,
+		.ts_unix_ms = ledger_batch_ts(self->ledger),
+		.value = { (const uint8_t *)ask->value, ask->value_bytes },
+		.actor = view(ask->actor),
+		.reason = view(ask->reason),
+	};
+	struct batch_audit audit = {
+		.ts_unix_ms = control.ts_unix_ms,
+		.kind = ask->kind == CONTROL_REVOKE ? AUDIT_REVOCATION : AUDIT_GOVERNANCE,
+	};
+	size_t bytes = 0;
+	enum err err;
+
+	/* kms tells all of them after each link up: those that are in force need no record more */
+	if (ask->kind == CONTROL_REVOKE &&
+		ledger_is_frozen(self->ledger, control.scope, control.value)) {
+		return ERR_OK;
 	}
-	audit.kind = ask->kind == CONTROL_REVOKE ? AUDIT_REVOCATION : AUDIT_GOVERNANCE;
-	audit.bytes = (struct slice){ json, bytes };
-	batch_put_audit(out, &audit);
+	err = write_audit(ask, json, &bytes);
+	if (err == ERR_OK) {
+		err = ledger_control(self->ledger, &control);
+	}
+	if (err == ERR_OK) {
+		audit.bytes = (struct slice){ json, bytes };
+		batch_put_audit(out, &audit);
+	}
+	return err;
 }
 
 void controls_apply(struct sequencer *self, struct batch *batch, struct byte_writer *out)
 {
 	for (struct control_ask *ask = self->controls; ask != NULL; ask = ask->next) {
-		struct batch_control control = {
-			.kind = ask->kind,
-			.scope = ask->scope,
-			.ts_unix_ms = ledger_batch_ts(self->ledger),
-			.value = { (const uint8_t *)ask->value, ask->value_bytes },
-			.actor = view(ask->actor),
-			.reason = view(ask->reason),
-		};
-
 		ask->after_seq = ledger_next_seq(self->ledger) - 1;
-		ask->status = ledger_control(self->ledger, &control);
 		if (ask->status == ERR_OK) {
-			put_audit(ask, control.ts_unix_ms, out);
+			ask->status = record(self, ask, out);
 		}
 	}
 	batch->controls = self->controls;
@@ -148,6 +174,9 @@ static const char *sentence_of(enum err status)
 	if (status == ERR_MALFORMED) {
 		return "the act, its scope and its name do not fit together";
 	}
+	if (status == ERR_TOO_LARGE) {
+		return "the reason does not fit the audit record";
+	}
 	return "nothing was recorded; try again";
 }
 
@@ -156,14 +185,11 @@ static void answer(struct sequencer *self, const struct control_ask *ask, enum e
 	struct mesh *mesh = &self->worker->mesh;
 
 	mesh_give_back(mesh, &ask->from);
-	if (ask->kind == CONTROL_REVOKE) {
+	if (ask->from.process == PROCESS_KMS) {
 		struct oap_revoked_done done = { .after_seq = ask->after_seq };
-		if (status == ERR_OK) {
-			(void)!oap_send_revoked_done(
-				mesh_peer_of(mesh, ask->from.process, ask->from.instance,
-					ask->from.generation),
-				ask->from.corr_id, &done);
-		}
+		(void)!oap_send_revoked_done(mesh_peer_of(mesh, ask->from.process,
+						     ask->from.instance, ask->from.generation),
+			ask->from.corr_id, &done);
 		return;
 	}
 	struct oap_govern_answer msg = {
@@ -175,13 +201,28 @@ static void answer(struct sequencer *self, const struct control_ask *ask, enum e
 		mesh_peer(mesh, PROCESS_SUPERVISOR, 0), ask->from.corr_id, &msg);
 }
 
+/* A revocation is never given up: what could not be recorded goes into a later batch. */
+static void keep(struct sequencer *self, struct control_ask *ask)
+{
+	ask->status = ERR_OK;
+	ask->next = NULL;
+	*self->controls_last = ask;
+	self->controls_last = &ask->next;
+}
+
 void controls_answer(struct sequencer *self, struct control_ask *asks, enum err status)
 {
 	struct control_ask *next;
 
 	for (struct control_ask *ask = asks; ask != NULL; ask = next) {
+		enum err outcome = status != ERR_OK ? status : ask->status;
+
 		next = ask->next;
-		answer(self, ask, status != ERR_OK ? status : ask->status);
+		if (outcome != ERR_OK && ask->from.process == PROCESS_KMS) {
+			keep(self, ask);
+			continue;
+		}
+		answer(self, ask, outcome);
 		free(ask);
 	}
 }

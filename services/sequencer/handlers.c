@@ -58,13 +58,8 @@ static enum err on_govern(void *self, const struct oap_from *from, const struct 
 static enum err on_committed(
 	void *self, const struct oap_from *from, const struct oap_committed *msg)
 {
-	struct sequencer *sequencer = self;
-
 	(void)from;
-	if (sequencer->phase != PHASE_SERVING) {
-		return ERR_OK; /* of a stream before this one */
-	}
-	return batches_on_committed(sequencer, msg);
+	return batches_on_committed(self, msg);
 }
 
 /* Nothing of the batch is on disk; our state is ahead of it. The committer streams anew once
@@ -75,12 +70,14 @@ static enum err on_not_committed(
 	struct sequencer *sequencer = self;
 
 	(void)from;
-	(void)msg;
+	if (!batches_is_in_flight(sequencer, msg->batch_no)) {
+		return ERR_OK; /* it was failed with the one before it */
+	}
+	batches_fail_all(sequencer, DETAIL_DISK_FULL);
 	if (sequencer->phase == PHASE_SAFE_MODE) {
-		return ERR_OK;
+		return ERR_OK; /* for a graver reason */
 	}
 	sequencer->disk_pressure = true;
-	batches_fail_all(sequencer, DETAIL_DISK_FULL);
 	requests_refuse_all(sequencer, DETAIL_DISK_FULL);
 	ledger_destroy(sequencer->ledger);
 	sequencer->ledger = NULL;
@@ -123,7 +120,7 @@ static enum err on_state_end(
 
 static enum err on_rows(void *self, const struct oap_from *from, const struct oap_rows *msg)
 {
-	return requests_on_rows(self, from, msg);
+	return rows_take(self, from, msg);
 }
 
 const struct oap_handlers sequencer_handlers = {
@@ -148,8 +145,7 @@ void sequencer_link_up(void *self, const struct oap_from *whom)
 	struct sequencer *sequencer = self;
 
 	if (whom->process == PROCESS_ARCHIVE) {
-		requests_archive_lost(
-			sequencer); /* whatever was asked of the old one is asked again */
+		rows_archive_lost(sequencer); /* what the old one was asked is asked again */
 	}
 }
 
@@ -160,7 +156,7 @@ void sequencer_link_lost(void *self, const struct oap_from *whom)
 	struct sequencer *sequencer = self;
 
 	if (whom->process == PROCESS_ARCHIVE) {
-		requests_archive_lost(sequencer);
+		rows_archive_lost(sequencer);
 	}
 	if (whom->process == PROCESS_COMMITTER) {
 		state_report(sequencer, PHASE_LOADING, "the committer is gone");
@@ -171,19 +167,21 @@ void sequencer_link_lost(void *self, const struct oap_from *whom)
 
 static void finish_draining(struct sequencer *self)
 {
-	bool idle = self->waiting.count == 0 && self->parked.count == 0 && self->in_flight == 0 &&
-		    self->controls == NULL;
+	bool is_idle = self->waiting.count == 0 && self->parked.count == 0 && self->in_flight == 0;
+	/* revocations that cannot be recorded now are told again by kms after the next start */
+	bool is_governed = self->controls == NULL || self->phase != PHASE_SERVING;
 
-	if (!self->draining || !idle) {
+	if (!self->draining || self->drained || !is_idle || !is_governed) {
 		return;
 	}
 	if (self->phase == PHASE_SERVING && ledger_dirty_chunks(self->ledger) > 0) {
 		/* the next start is clean */
-		if (batches_form(self, ledger_dirty_chunks(self->ledger))) {
+		if (!batches_may_send(self) ||
+			batches_form(self, ledger_dirty_chunks(self->ledger))) {
 			return;
 		}
 	}
-	self->draining = false;
+	self->drained = true;
 	worker_drained(self->worker, 0);
 }
 
@@ -191,27 +189,29 @@ void sequencer_turn(void *self)
 {
 	struct sequencer *sequencer = self;
 
-	if (sequencer->parked.count > 0) {
-		requests_fetch_due(sequencer);
-	}
-	while (batches_due(sequencer) && batches_form(sequencer, 0)) {
-		/* a second batch may be due at once */
-	}
+	/* A second batch may be due at once; one that came to nothing took requests away. What
+	 * was parked is asked for in the same turn, or it would wait for the next event. */
+	do {
+		while (batches_due(sequencer) &&
+			(batches_form(sequencer, 0) || sequencer->waiting.count > 0)) {
+		}
+	} while (rows_fetch_due(sequencer));
 	finish_draining(sequencer);
 }
 
 static void on_tick(struct ev_loop *loop, ev_timer *watcher, int events)
 {
 	struct sequencer *self = watcher->data;
-	uint64_t lag_ms = batches_oldest_ms(self);
-	static bool was_lagging;
+	bool is_lagging = batches_oldest_ms(self) >
+			  (uint64_t)self->worker->config.readiness_committer_lag_ms_max;
 
 	(void)loop;
 	(void)events;
 	requests_drop_late(self);
-	if (lag_ms > 1000 || was_lagging) {
-		was_lagging = lag_ms > 1000;
-		state_report(self, self->phase, "");
+	rows_ask_again(self);
+	if (self->phase == PHASE_SERVING && (is_lagging || self->lagging)) {
+		self->lagging = is_lagging;
+		state_report(self, PHASE_SERVING, "");
 	}
 	if (!self->draining) {
 		batches_idle(self);
@@ -268,9 +268,12 @@ void sequencer_open(void *self, struct worker *worker)
 		worker_fail(worker, "no memory for a batch of engine.batch_max_entries");
 	}
 	for (size_t i = 0; i < BATCH_SLOTS; i++) {
-		sequencer->batches[i].records = malloc(BATCH_BYTES_MAX);
-		sequencer->batches[i].answers_last = &sequencer->batches[i].answers;
-		if (sequencer->batches[i].records == NULL) {
+		struct batch *batch = &sequencer->batches[i];
+
+		batch->records = malloc(BATCH_BYTES_MAX);
+		batch->offsets = calloc(BATCH_ENTRIES_MAX, sizeof *batch->offsets);
+		batch->answers_last = &batch->answers;
+		if (batch->records == NULL || batch->offsets == NULL) {
 			worker_fail(worker, "no memory for batches");
 		}
 	}

@@ -53,7 +53,7 @@ void requests_destroy(struct request *request)
 	if (request == NULL) {
 		return;
 	}
-	free(request->rows);
+	rows_forget(request);
 	free(request);
 }
 
@@ -125,6 +125,8 @@ enum err requests_accept(
 	}
 	if (!request->grant_good) {
 		answers_refuse(self, request, DETAIL_GRANT_STALE);
+	} else if (self->draining) {
+		answers_refuse(self, request, DETAIL_DRAINING);
 	} else if (self->phase == PHASE_SAFE_MODE) {
 		answers_refuse(
 			self, request, self->disk_pressure ? DETAIL_DISK_FULL : DETAIL_SAFE_MODE);
@@ -134,207 +136,6 @@ enum err requests_accept(
 		requests_append(&self->waiting, request);
 	}
 	return ERR_OK;
-}
-
-/* --- rows of the store --- */
-
-void requests_park(struct sequencer *self, struct request *request)
-{
-	request->fetch_due = true;
-	requests_append(&self->parked, request);
-}
-
-static void ask_archive(struct sequencer *self, struct request *request, struct peer *archive)
-{
-	uint64_t seqs[VERB_SEQS_BYTES_MAX / sizeof(uint64_t)];
-	uint8_t bytes[VERB_SEQS_BYTES_MAX];
-	struct byte_writer out = byte_writer_of(bytes, sizeof bytes);
-	struct byte_reader in = byte_reader_of(request->drafts);
-	struct ledger_request question = {
-		.drafts = self->drafts,
-		.draft_count = request->draft_count,
-		.source = SOURCE_INGEST,
-		.row = requests_row,
-		.row_owner = request,
-	};
-	struct oap_fetch fetch;
-	size_t count;
-
-	for (size_t i = 0; i < request->draft_count; i++) {
-		enum err err = draft_decode(&in, SOURCE_INGEST, &self->drafts[i]);
-		assert(err == ERR_OK); /* it was decoded when the request was first judged */
-	}
-	count = ledger_lookups(self->ledger, &question, seqs, COUNT_OF(seqs));
-	for (size_t i = 0; i < count; i++) {
-		byte_put_u64(&out, seqs[i]);
-	}
-	if (count == 0) { /* what it waited for was committed or came in meanwhile */
-		request->fetch_due = false;
-		request->fetch_id = FETCHED;
-		return;
-	}
-	fetch.seqs = (struct slice){ bytes, out.used };
-	if (oap_send_fetch(archive, self->fetch_last + 1, &fetch) == ERR_OK) {
-		request->fetch_id = ++self->fetch_last;
-		request->fetch_due = false;
-	}
-}
-
-/* Those that need nothing more go back to the front of the queue. */
-static void release_fetched(struct sequencer *self)
-{
-	struct request_list still;
-
-	requests_init(&still);
-	for (struct request *request = requests_take(&self->parked); request != NULL;
-		request = requests_take(&self->parked)) {
-		if (request->fetch_id == FETCHED) {
-			request->fetch_id = 0;
-			requests_prepend(&self->waiting, request);
-		} else {
-			requests_append(&still, request);
-		}
-	}
-	requests_init(&self->parked);
-	for (struct request *request = requests_take(&still); request != NULL;
-		request = requests_take(&still)) {
-		requests_append(&self->parked, request);
-	}
-}
-
-void requests_fetch_due(struct sequencer *self)
-{
-	struct peer *archive = mesh_peer(&self->worker->mesh, PROCESS_ARCHIVE, 0);
-	bool any_released = false;
-
-	if (self->phase != PHASE_SERVING) {
-		return;
-	}
-	for (struct request *request = self->parked.first; request != NULL;
-		request = request->next) {
-		if (request->fetch_due) {
-			ask_archive(self, request, archive);
-			any_released |= request->fetch_id == FETCHED;
-		}
-	}
-	if (any_released) {
-		release_fetched(self);
-	}
-}
-
-enum err requests_on_rows(
-	struct sequencer *self, const struct oap_from *from, const struct oap_rows *msg)
-{
-	for (struct request *request = self->parked.first; request != NULL;
-		request = request->next) {
-		if (request->fetch_id != from->corr_id) {
-			continue;
-		}
-		uint8_t *rows = realloc(request->rows, request->rows_bytes + msg->rows.bytes_count);
-		assert(rows != NULL || request->rows_bytes + msg->rows.bytes_count == 0);
-		if (msg->rows.bytes_count > 0) {
-			memcpy(rows + request->rows_bytes, msg->rows.bytes, msg->rows.bytes_count);
-		}
-		request->rows = rows;
-		request->rows_bytes += msg->rows.bytes_count;
-		request->fetch_id = FETCHED;
-		release_fetched(self);
-		return ERR_OK;
-	}
-	return ERR_OK; /* its request was dropped meanwhile */
-}
-
-void requests_archive_lost(struct sequencer *self)
-{
-	for (struct request *request = self->parked.first; request != NULL;
-		request = request->next) {
-		request->fetch_due = true;
-		request->fetch_id = 0;
-	}
-}
-
-struct row {
-	uint64_t seq, commit_last_seq;
-	struct hash root;
-	struct ledger_row row;
-};
-
-static bool next_row(struct byte_reader *in, struct row *ret_row)
-{
-	struct slice salt;
-
-	ret_row->seq = byte_get_u64(in);
-	ret_row->commit_last_seq = byte_get_u64(in);
-	ret_row->root = byte_get_hash(in);
-	ret_row->row.has_salt = byte_get_u8(in) != 0;
-	salt = byte_get_view(in, ENTRY_SALT_BYTES);
-	ret_row->row.leaf = byte_get_slice16(in, ENTRY_LEAF_BYTES_MAX);
-	if (in->failed) {
-		return false;
-	}
-	memcpy(ret_row->row.salt, salt.bytes, ENTRY_SALT_BYTES);
-	return true;
-}
-
-static bool find_row(const struct request *request, uint64_t seq, struct row *ret_row)
-{
-	struct byte_reader in =
-		byte_reader_of((struct slice){ request->rows, request->rows_bytes });
-
-	while (in.left > 0 && next_row(&in, ret_row)) {
-		if (ret_row->seq == seq && ret_row->row.leaf.bytes_count > 0) {
-			return true;
-		}
-	}
-	return false;
-}
-
-bool requests_root_of(const struct request *request, uint64_t seq, struct hash *ret_root)
-{
-	struct row row;
-
-	if (!find_row(request, seq, &row)) {
-		return false;
-	}
-	*ret_root = row.root;
-	return true;
-}
-
-static bool find_in_flight(const struct sequencer *self, uint64_t seq, struct ledger_row *ret_row)
-{
-	for (size_t i = 0; i < BATCH_SLOTS; i++) {
-		const struct batch *batch = &self->batches[i];
-		struct batch_entry entry;
-
-		if (batch->state != BATCH_IN_FLIGHT || seq < batch->first_seq ||
-			seq - batch->first_seq >= batch->entry_count) {
-			continue;
-		}
-		if (batch_find_entry((struct slice){ batch->records, batch->records_bytes }, seq,
-			    &entry) != ERR_OK) {
-			return false;
-		}
-		ret_row->leaf = entry.leaf;
-		ret_row->has_salt = entry.has_memo;
-		memcpy(ret_row->salt, entry.salt, ENTRY_SALT_BYTES);
-		return true;
-	}
-	return false;
-}
-
-bool requests_row(void *owner, uint64_t seq, struct ledger_row *ret_row)
-{
-	const struct request *request = owner;
-	struct row row;
-
-	if (find_in_flight(request->sequencer, seq, ret_row)) {
-		return true;
-	}
-	if (!find_row(request, seq, &row)) {
-		return false;
-	}
-	*ret_row = row.row;
-	return true;
 }
 
 /* --- ending --- */

@@ -8,6 +8,7 @@
  *
  *   handlers.c  what others say
  *   requests.c  requests from their frame to their judgement
+ *   rows.c      rows of the store that exactly-once wants to see
  *   batches.c   when a batch is formed, of what, and what COMMITTED means
  *   answers.c   verdicts on their way out
  *   controls.c  freezes and revocations
@@ -34,10 +35,16 @@
 
 #define TICK_MS 250
 
-#define FETCHED UINT64_MAX
+/* request.fetch_id: nothing is being fetched; it may be judged again. */
+#define FETCH_NONE UINT64_C(0)
+#define FETCH_DONE UINT64_MAX
 
-/* An idle node writes so many stale chunks a second, so that the next start is quick. */
+/* An idle node writes so many stale chunks a tick, so that the next start is quick. */
 #define IDLE_CHUNKS 64u
+
+/* More entries than this fit no batch: records without a single string. */
+#define BATCH_ENTRIES_MAX \
+	(BATCH_BYTES_MAX / (BATCH_HEAD_BYTES + 33u + 2u + ENTRY_LEAF_FIXED_BYTES) + 1u)
 
 struct reply_route {
 	uint8_t process, instance;
@@ -46,6 +53,7 @@ struct reply_route {
 };
 
 struct sequencer;
+struct fetched; /* rows.c */
 
 struct request {
 	struct request *next;
@@ -55,11 +63,10 @@ struct request {
 	uint64_t deadline_mono_ms;
 	bool atomic, dry_run, fetch_due, grant_good;
 	uint16_t draft_count;
-	uint64_t fetch_id; /* 0: nothing is being fetched; FETCHED: it may be judged again */
+	uint64_t fetch_id;
 	struct grant grant;
 	struct slice idem_id, drafts;
-	uint8_t *rows; /* owned: what archive sent */
-	size_t rows_bytes;
+	struct fetched *fetched; /* owned: what archive sent, newest first */
 	size_t bytes_count;
 	uint8_t bytes[]; /* what the views above borrow */
 };
@@ -106,6 +113,7 @@ struct batch {
 	struct control_ask *controls;
 	uint8_t *records; /* owned, BATCH_BYTES_MAX */
 	size_t records_bytes;
+	uint32_t *offsets; /* owned, BATCH_ENTRIES_MAX: where each entry's record begins */
 };
 
 struct commit {
@@ -125,8 +133,9 @@ struct sequencer {
 	struct ledger_limits limits;
 	enum worker_phase phase;
 	bool state_loaded; /* rows are in, entries are being replayed */
-	bool draining;
+	bool draining, drained;
 	bool disk_pressure;
+	bool lagging; /* the supervisor was told that a batch is old */
 
 	uint64_t fence, size, low_water, batch_ts_unix_ms;
 	uint64_t replayed;
@@ -168,24 +177,31 @@ void requests_prepend(struct request_list *list, struct request *request);
 struct request *requests_take(struct request_list *list);
 MUST_CHECK enum err requests_accept(
 	struct sequencer *self, const struct oap_from *from, const struct oap_submit *msg);
-void requests_park(struct sequencer *self, struct request *request);
-void requests_fetch_due(struct sequencer *self); /* asks archive for what is not yet asked */
-MUST_CHECK enum err requests_on_rows(
-	struct sequencer *self, const struct oap_from *from, const struct oap_rows *msg);
-void requests_archive_lost(struct sequencer *self);
 void requests_drop_late(struct sequencer *self);
 void requests_refuse_all(struct sequencer *self, enum detail detail);
 void requests_destroy(struct request *request);
+
+/* rows.c */
+void rows_park(struct sequencer *self, struct request *request);
+/* Asks archive for what is not yet asked; true when some of it is needed no more, and waits. */
+bool rows_fetch_due(struct sequencer *self);
+MUST_CHECK enum err rows_take(
+	struct sequencer *self, const struct oap_from *from, const struct oap_rows *msg);
+void rows_archive_lost(struct sequencer *self);
+void rows_ask_again(struct sequencer *self); /* what archive did not have at hand */
+void rows_forget(struct request *request);
 /* The row of that seq, from batches in flight or from what was fetched; false: not at hand. */
-bool requests_row(void *owner, uint64_t seq, struct ledger_row *ret_row);
+bool rows_find(void *owner, uint64_t seq, struct ledger_row *ret_row);
 /* The root of the commit that carried a fetched row. */
-bool requests_root_of(const struct request *request, uint64_t seq, struct hash *ret_root);
+bool rows_root_of(const struct request *request, uint64_t seq, struct hash *ret_root);
 
 /* batches.c */
-bool batches_due(const struct sequencer *self);
+bool batches_may_send(struct sequencer *self);
+bool batches_due(struct sequencer *self);
 bool batches_form(struct sequencer *self, uint32_t chunks_min); /* false: nothing to send */
 void batches_idle(struct sequencer *self);
 MUST_CHECK enum err batches_on_committed(struct sequencer *self, const struct oap_committed *msg);
+bool batches_is_in_flight(const struct sequencer *self, uint64_t batch_no);
 void batches_fail_all(struct sequencer *self, enum detail detail);
 uint64_t batches_oldest_ms(const struct sequencer *self);
 
@@ -201,6 +217,7 @@ MUST_CHECK enum err controls_govern(
 MUST_CHECK enum err controls_revoke(
 	struct sequencer *self, const struct oap_from *from, const struct oap_revoked *msg);
 void controls_apply(struct sequencer *self, struct batch *batch, struct byte_writer *out);
+/* status: what became of their batch; ERR_OK: each has its own. */
 void controls_answer(struct sequencer *self, struct control_ask *asks, enum err status);
 
 /* state.c */
@@ -208,5 +225,7 @@ MUST_CHECK enum err state_begin(struct sequencer *self, const struct oap_state_b
 MUST_CHECK enum err state_piece(struct sequencer *self, const struct oap_state_piece *msg);
 MUST_CHECK enum err state_end(struct sequencer *self, const struct oap_state_end *msg);
 void state_report(struct sequencer *self, enum worker_phase phase, const char *text);
+/* What was committed is not there: no more writes; what is in flight is still answered. */
+void state_contradicted(struct sequencer *self, uint64_t seq, const char *what);
 
 #endif

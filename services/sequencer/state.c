@@ -14,6 +14,16 @@ void state_report(struct sequencer *self, enum worker_phase phase, const char *t
 	worker_report(self->worker, phase, self->size, batches_oldest_ms(self), &self->root, text);
 }
 
+void state_contradicted(struct sequencer *self, uint64_t seq, const char *what)
+{
+	char text[VERB_TEXT_BYTES_MAX];
+
+	snprintf(text, sizeof text, "store_corrupt at seq %llu: %s", (unsigned long long)seq, what);
+	log_event(LOG_SAFE_MODE_ENTERED, &(struct log_fields){ .seq = seq, .text = text });
+	state_report(self, PHASE_SAFE_MODE, text);
+	requests_refuse_all(self, DETAIL_SAFE_MODE);
+}
+
 /* What the store says cannot be: nothing is repaired in silence. Reads go on. */
 static enum err bad(struct sequencer *self, uint64_t seq, const char *what)
 {
@@ -48,8 +58,7 @@ enum err state_begin(struct sequencer *self, const struct oap_state_begin *msg)
 	self->low_water = msg->low_water;
 	self->batch_ts_unix_ms = msg->batch_ts_unix_ms;
 	self->node_hash = msg->node_hash;
-	self->replayed = msg->low_water;
-	self->batch_no_last = 0;
+	self->replayed = msg->low_water; /* numbers of batches go on: none is used twice */
 	memset(self->recent, 0, sizeof self->recent);
 	self->recent[0] = (struct commit){ UINT64_MAX, 0, { { 0 } } };
 	log_event(LOG_REPLAY_STARTED,
@@ -130,6 +139,9 @@ enum err state_piece(struct sequencer *self, const struct oap_state_piece *msg)
 	}
 	if (self->ledger == NULL || self->phase != PHASE_LOADING) {
 		return ERR_CONFLICT;
+	}
+	if (self->state_loaded && msg->piece != STATE_ENTRIES) {
+		return ERR_CONFLICT; /* entries are replayed on top of all that was loaded */
 	}
 	switch (msg->piece) {
 	case STATE_ROWS:
