@@ -49,20 +49,34 @@ def kill(node, what, rng):
 		node.kill_all()
 		node.start()
 	else:
-		pid = harness.eventually(lambda: node.workers(what), f'a {what} to kill')
-		pid, start = rng.choice(sorted(pid.items()))
-		nodes.signal_process(pid, start, signal.SIGKILL)
-		assert nodes.wait_gone({pid: start}, node.seconds)
+		kill_workers(node, what.split(' and '), rng)
 		node.wait_ready()
 	return time.monotonic() - began
 
 
+def kill_workers(node, roles, rng):
+	"""One of each role; half of the time some are stopped for a moment first."""
+	doomed = {}
+	for role in roles:
+		found = harness.eventually(lambda: node.workers(role), f'a {role} to kill')
+		pid, start = rng.choice(sorted(found.items()))
+		doomed[pid] = start
+	if rng.random() < 0.5:
+		pid, start = rng.choice(sorted(doomed.items()))
+		nodes.signal_process(pid, start, signal.SIGSTOP)
+		time.sleep(rng.uniform(0, 0.05))
+	for pid, start in doomed.items():
+		nodes.signal_process(pid, start, signal.SIGKILL)
+	assert nodes.wait_gone(doomed, node.seconds)
+
+
 def victims(rng, count):
-	"""Each role, each way to lose the node, and then any."""
+	"""Each role and each way to lose the node; then any, also two at once."""
 	chosen = ROLES + WHOLE
 	rng.shuffle(chosen)
 	while len(chosen) < count:
-		chosen.append(rng.choice(ROLES + WHOLE[:1]))
+		pair = ' and '.join(rng.sample(ROLES, 2))
+		chosen.append(rng.choice([pair, 'sequencer', 'committer', *ROLES, WHOLE[0]]))
 	return chosen[:max(count, len(ROLES + WHOLE))]
 
 
