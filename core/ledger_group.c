@@ -70,25 +70,39 @@ static uint64_t group_key(struct ledger *ledger, const struct ledger_request *re
 	return original.group_first;
 }
 
-/* A leg that was refused before it came here spoils the group that it would belong to; of one
- * whose asset nobody could read, every group may be that one. */
+/* A leg that was refused before it came here spoils the group that it would belong to. */
 static void poison(struct ledger *ledger, const struct ledger_request *request, uint32_t refused,
 	uint32_t mask)
 {
-	const struct draft *draft = &request->drafts[refused];
 	uint32_t *head;
 
-	if (draft->entry.asset.bytes_count == 0) {
-		for (uint32_t i = 0; i < request->draft_count; i++) {
-			ledger->work[i].is_poisoned =
-				ledger->work[i].is_poisoned || is_sided(&request->drafts[i]);
-		}
-		return;
-	}
 	ledger->work[refused].group_key = group_key(ledger, request, refused);
 	head = head_place(ledger, request, refused, mask);
 	if (*head != LEDGER_NONE) {
 		ledger->work[*head].is_poisoned = true;
+	}
+}
+
+/* Of a leg whose asset nobody could read, every group may be the one. */
+static void poison_refused(
+	struct ledger *ledger, const struct ledger_request *request, uint32_t mask)
+{
+	bool is_any = false;
+
+	for (uint32_t i = 0; i < request->draft_count; i++) {
+		const struct draft *draft = &request->drafts[i];
+
+		if (!ledger->work[i].is_judged || !is_sided(draft)) {
+			continue;
+		}
+		if (draft->entry.asset.bytes_count == 0) {
+			is_any = true;
+		} else {
+			poison(ledger, request, i, mask);
+		}
+	}
+	for (uint32_t i = 0; i < request->draft_count && is_any; i++) {
+		ledger->work[i].is_poisoned |= is_sided(&request->drafts[i]);
 	}
 }
 
@@ -121,11 +135,7 @@ void ledger_group_link(
 			join(ledger, head_place(ledger, request, leg, mask), leg);
 		}
 	}
-	for (uint32_t i = 0; i < request->draft_count; i++) {
-		if (ledger->work[i].is_judged && is_sided(&request->drafts[i])) {
-			poison(ledger, request, i, mask);
-		}
-	}
+	poison_refused(ledger, request, mask);
 }
 
 /* ---- judging a group ---- */
