@@ -123,7 +123,6 @@ static void *arena_take(void *context, size_t bytes)
 	block = json->arena + json->arena_used + BLOCK_HEAD_BYTES;
 	memcpy(block - BLOCK_HEAD_BYTES, &bytes, sizeof bytes);
 	json->arena_used += bytes + BLOCK_HEAD_BYTES;
-	json->newest = block;
 	return block;
 }
 
@@ -139,10 +138,6 @@ static void *arena_grow(void *context, void *old, size_t bytes)
 	memcpy(&old_bytes, (uint8_t *)old - BLOCK_HEAD_BYTES, sizeof old_bytes);
 	if (bytes <= old_bytes) {
 		return old;
-	}
-	if (old == json->newest) {
-		json->arena_used -= old_bytes + BLOCK_HEAD_BYTES;
-		return arena_take(json, bytes); /* the same place, and longer */
 	}
 	block = arena_take(json, bytes);
 	memcpy(block, old, old_bytes);
@@ -247,7 +242,6 @@ bool json_parse(
 	json->self = self;
 	json->depth = 0;
 	json->arena_used = 0;
-	json->newest = NULL;
 	handle = yajl_alloc(&callbacks, &memory, json);
 	/* the scan saw to it */
 	yajl_config(handle, yajl_dont_validate_strings, 1);

@@ -25,9 +25,9 @@
 /* A batch needs three levels; a document with more than this is refused. */
 #define JSON_DEPTH_MAX 8u
 
-/* A string with escapes is decoded in a buffer that doubles, from 2 KiB to twice the longest
- * body; as much again if each doubling must move, and half of that again for the last token of
- * a body that ends inside a string. So 8 times is more than yajl can ever ask for. */
+/* A string with escapes is decoded in a buffer that doubles, from 2 KiB to at most twice the
+ * longest body, in a new place each time: 4 bodies. A body that ends inside a token is kept in
+ * another one of at most 2. So 8 are more than yajl can ever ask for. */
 #define JSON_ARENA_BYTES (8u * BODY_BYTES_MAX)
 
 enum json_type { JSON_NULL, JSON_BOOLEAN, JSON_NUMBER, JSON_STRING, JSON_ARRAY, JSON_OBJECT };
@@ -46,7 +46,6 @@ struct json {
 	void *self;
 	unsigned depth;
 	size_t arena_used;
-	uint8_t *newest; /* block of the arena: can grow in place */
 	alignas(16) uint8_t arena[JSON_ARENA_BYTES];
 };
 

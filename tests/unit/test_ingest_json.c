@@ -135,7 +135,17 @@ static void the_options_of_a_request_are_read(void **state)
 	accept("{\"batch\":[{" GOOD "}],\"dry_run\":false,\"mode\":\"partial\"}", 1);
 	assert_false(request.atomic);
 	assert_false(request.dry_run);
-	assert_int_equal(request.idem_id.bytes_count, 0); /* that was the last one's */
+}
+
+static void a_request_inherits_nothing_of_the_one_before(void **state)
+{
+	(void)state;
+	accept("{\"dry_run\":true,\"mode\":\"atomic\",\"idem_id\":\"x1\",\"batch\":[{" GOOD "}]}",
+		1);
+	accept(BATCH("{" GOOD "}"), 1);
+	assert_false(request.atomic);
+	assert_false(request.dry_run);
+	assert_int_equal(request.idem_id.bytes_count, 0);
 }
 
 static void optional_members_are_read(void **state)
@@ -495,6 +505,18 @@ static void caveats_about_entries_are_judged_early(void **state)
 	}
 }
 
+/* It is as good as minting rewards. */
+static void filling_a_reward_pool_needs_gov_mint(void **state)
+{
+	static const char pool[] = "\"sys:reward_pool:acme:ron\"";
+
+	(void)state;
+	add_caveat("action=ledger.ingest,gov.mint");
+	assert_int_equal(detail_with("counter_account", pool), DETAIL_NONE);
+	add_caveat("action=ledger.ingest");
+	assert_int_equal(detail_with("counter_account", pool), DETAIL_CAVEAT);
+}
+
 /* --- what is wrong with the whole --- */
 
 #define E "{" GOOD "}"
@@ -700,6 +722,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(an_entry_becomes_a_draft_with_the_grants_names, setup),
 		cmocka_unit_test_setup(the_options_of_a_request_are_read, setup),
+		cmocka_unit_test_setup(a_request_inherits_nothing_of_the_one_before, setup),
 		cmocka_unit_test_setup(optional_members_are_read, setup),
 		cmocka_unit_test_setup(a_memo_is_hashed_with_a_salt_of_its_own, setup),
 		cmocka_unit_test_setup(more_memos_than_salts_in_stock_all_get_one, setup),
@@ -715,6 +738,7 @@ int main(void)
 		cmocka_unit_test_setup(a_refused_entry_keeps_kind_and_asset_for_its_group, setup),
 		cmocka_unit_test_setup(one_bad_entry_leaves_the_others_alone, setup),
 		cmocka_unit_test_setup(caveats_about_entries_are_judged_early, setup),
+		cmocka_unit_test_setup(filling_a_reward_pool_needs_gov_mint, setup),
 		cmocka_unit_test_setup(every_bad_whole_has_its_name, setup),
 		cmocka_unit_test_setup(a_nul_byte_is_no_json, setup),
 		cmocka_unit_test_setup(every_cut_of_a_body_is_malformed, setup),

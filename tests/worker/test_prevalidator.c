@@ -226,6 +226,9 @@ static void losing_kms_empties_the_cache_and_ends_the_waiting(void **state)
 	ask_ingest(4, "token");
 	grant("token", "");
 	(void)expect_submit(4);
+	ask_ingest(5, "other"); /* and does not wait for what the old one was asked */
+	grant("other", "");
+	(void)expect_submit(5);
 	assert_all_is_done();
 }
 

@@ -197,6 +197,22 @@ static void a_token_must_be_good_when_the_body_is_there(void **state)
 	assert_all_is_done();
 }
 
+static void a_body_on_its_way_outlives_kms(void **state)
+{
+	(void)state;
+	start_with_all();
+	ask_large(1, "token", 20000);
+	grant("token", "");
+	expect_proceed(1, 20000);
+	harness_link_down(kms);
+	kms = harness_link_up(&h, PROCESS_KMS, 0);
+	harness_settle(&h);
+	send_pieces(1, body_of(20000), 0, 20000);
+	grant("token", "");
+	(void)expect_submit(1);
+	assert_all_is_done();
+}
+
 static void a_body_over_the_limit_is_refused_before_it_is_read(void **state)
 {
 	(void)state;
@@ -513,6 +529,7 @@ int main(void)
 		TEST(without_credit_at_the_sequencer_it_is_busy_at_once),
 		TEST(a_large_body_comes_in_pieces_after_proceed),
 		TEST(a_token_must_be_good_when_the_body_is_there),
+		TEST(a_body_on_its_way_outlives_kms),
 		TEST(a_body_over_the_limit_is_refused_before_it_is_read),
 		TEST(bodies_share_one_budget),
 		TEST(an_abandoned_request_is_forgotten),
