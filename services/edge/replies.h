@@ -17,8 +17,8 @@
  * the rows of ROOTS, of 48 bytes each. The buffer is the caller's, and this large. */
 #define REPLIES_BYTES_MAX (512u * 1024u)
 
-/* A row of ROOTS in JSON has at most 125 bytes; so this is above what one answer can be. */
-#define REPLIES_ROOTS_BYTES_MAX (VERB_REPLY_BYTES_MAX / 48u * 128u + 256u)
+/* A row of ROOTS in JSON has at most 129 bytes; this is above what one answer can be. */
+#define REPLIES_ROOTS_BYTES_MAX (VERB_REPLY_BYTES_MAX / 48u * 132u + 256u)
 
 #define REPLIES_ROOT_ROW_BYTES 48u /* u64 last_seq, hash root, u64 ts */
 #define REPLIES_REASON_BYTES   5u  /* u32 index, u8 enum detail */

@@ -1,0 +1,174 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "services/edge/oap_request.h"
+
+static uint8_t bytes[FRAME_BYTES_MAX + 16];
+
+/* A frame, and something of the next behind it. */
+static struct slice frame_of(uint16_t verb, const void *payload, size_t payload_bytes)
+{
+	struct frame_head head = {
+		.flags = FRAME_REQ,
+		.verb = verb,
+		.corr_id = 42,
+		.payload_bytes = (uint32_t)payload_bytes,
+	};
+
+	frame_encode(&head, bytes);
+	memcpy(bytes + FRAME_HEAD_BYTES, payload, payload_bytes);
+	memset(bytes + FRAME_HEAD_BYTES + payload_bytes, 'n', 16);
+	return (struct slice){ bytes, FRAME_HEAD_BYTES + payload_bytes };
+}
+
+static const struct row {
+	uint16_t verb;
+	const char *payload;
+	size_t payload_bytes;
+	enum route route;
+	const char *token, *query;
+	uint32_t body_bytes;
+} rows[] = {
+	{ 0x0001, "", 0, ROUTE_PROBE, "", "", 0 },
+	{ 0x0001, "{\"a\":1}", 7, ROUTE_PROBE, "", "", 0 },
+	{ 0x0010, "\x02\0tk{}", 6, ROUTE_INGEST, "tk", "", 2 },
+	{ 0x0010, "\0\0", 2, ROUTE_INGEST, "", "", 0 },
+	{ 0x0011, "", 0, ROUTE_ROOTS, "", "", 0 },
+	{ 0x0011, "since=17", 8, ROUTE_ROOTS, "", "since=17", 0 },
+	{ 0x0012, "\x02\0tk17", 6, ROUTE_ENTRY, "tk", "17", 0 },
+	{ 0x0013, "\x02\0tk", 4, ROUTE_VERIFY, "tk", "", 0 },
+};
+
+static void expect_slice(struct slice got, const char *text)
+{
+	assert_int_equal(got.bytes_count, strlen(text));
+	assert_memory_equal(
+		got.bytes_count == 0 ? text : (const char *)got.bytes, text, strlen(text));
+}
+
+/* Goal: no cut of a good frame is a request, but for the body of INGEST, which may follow. */
+static void each_verb_is_read_when_it_is_whole(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct slice whole = frame_of(rows[i].verb, rows[i].payload, rows[i].payload_bytes);
+		size_t needed = whole.bytes_count - rows[i].body_bytes;
+
+		for (size_t cut = 0; cut <= whole.bytes_count + 16; cut++) {
+			struct oap_request_head head;
+			enum oap_request_verdict verdict =
+				oap_request_decode((struct slice){ bytes, cut }, &head);
+
+			assert_int_equal(verdict, cut < needed ? OAP_REQUEST_MORE : OAP_REQUEST_OK);
+			if (verdict != OAP_REQUEST_OK) {
+				continue;
+			}
+			assert_int_equal(head.route, rows[i].route);
+			assert_int_equal(head.corr_id, 42);
+			assert_int_equal(head.head_bytes, needed);
+			assert_int_equal(head.body_bytes, rows[i].body_bytes);
+			expect_slice(head.token, rows[i].token);
+			expect_slice(head.query, rows[i].query);
+		}
+	}
+}
+
+static void the_largest_of_each_part_is_taken_and_one_more_is_not(void **state)
+{
+	static uint8_t payload[FRAME_PAYLOAD_BYTES_MAX];
+	struct oap_request_head head;
+
+	(void)state;
+	payload[0] = (uint8_t)VERB_TOKEN_BYTES_MAX;
+	payload[1] = (uint8_t)(VERB_TOKEN_BYTES_MAX >> 8);
+	assert_int_equal(oap_request_decode(frame_of(0x0010, payload, sizeof payload), &head),
+		OAP_REQUEST_OK);
+	assert_int_equal(head.body_bytes, sizeof payload - 2 - VERB_TOKEN_BYTES_MAX);
+	assert_int_equal(
+		oap_request_decode(frame_of(0x0012, payload, OAP_REQUEST_SMALL_BYTES_MAX), &head),
+		OAP_REQUEST_OK);
+	assert_int_equal(oap_request_decode(
+				 frame_of(0x0012, payload, OAP_REQUEST_SMALL_BYTES_MAX + 1), &head),
+		OAP_REQUEST_PAYLOAD);
+	payload[0]++;
+	assert_int_equal(oap_request_decode(frame_of(0x0010, payload, sizeof payload), &head),
+		OAP_REQUEST_TOKEN);
+	assert_int_equal(oap_request_decode(frame_of(0x0011, payload, VERB_QUERY_BYTES_MAX), &head),
+		OAP_REQUEST_OK);
+	assert_int_equal(
+		oap_request_decode(frame_of(0x0011, payload, VERB_QUERY_BYTES_MAX + 1), &head),
+		OAP_REQUEST_PAYLOAD);
+}
+
+static void a_token_may_not_reach_over_its_frame(void **state)
+{
+	struct oap_request_head head;
+
+	(void)state;
+	assert_int_equal(oap_request_decode(frame_of(0x0010, "\x01", 1), &head), OAP_REQUEST_TOKEN);
+	assert_int_equal(
+		oap_request_decode(frame_of(0x0010, "\x02\0t", 3), &head), OAP_REQUEST_TOKEN);
+	assert_int_equal(
+		oap_request_decode(frame_of(0x0013, "\x01\0tx", 4), &head), OAP_REQUEST_PAYLOAD);
+}
+
+static void every_other_verb_is_not_for_clients(void **state)
+{
+	struct oap_request_head head;
+
+	(void)state;
+	for (uint32_t verb = 0; verb <= UINT16_MAX; verb++) {
+		bool is_public = verb == 1 || (verb >= 0x10 && verb <= 0x13);
+		enum oap_request_verdict verdict =
+			oap_request_decode(frame_of((uint16_t)verb, "\0\0", 2), &head);
+
+		assert_int_equal(verdict == OAP_REQUEST_VERB, !is_public);
+		assert_int_equal(head.verb, verb);
+	}
+}
+
+static void flags_and_tenant_are_judged_before_the_payload(void **state)
+{
+	struct frame_head head = { .flags = FRAME_REQ | FRAME_END, .verb = 0x0011 };
+	struct oap_request_head got;
+	struct slice one = { bytes, FRAME_HEAD_BYTES };
+
+	(void)state;
+	frame_encode(&head, bytes);
+	assert_int_equal(oap_request_decode(one, &got), OAP_REQUEST_OK);
+	for (unsigned flags = 0; flags < 64; flags++) {
+		head.flags = (uint16_t)flags;
+		frame_encode(&head, bytes);
+		bool good = (flags & ~(unsigned)FRAME_END) == FRAME_REQ;
+		enum oap_request_verdict wanted = good ? OAP_REQUEST_OK
+						  : (flags & FRAME_COMP) != 0
+							  ? OAP_REQUEST_COMPRESSED
+							  : OAP_REQUEST_FLAGS;
+		assert_int_equal(oap_request_decode(one, &got), wanted);
+	}
+	head = (struct frame_head){ .flags = 64, .verb = 0x0011, .payload_bytes = 9 };
+	frame_encode(&head, bytes);
+	assert_int_equal(oap_request_decode(one, &got), OAP_REQUEST_SKIP);
+	assert_int_equal(got.head_bytes + got.body_bytes, FRAME_HEAD_BYTES + 9);
+	head = (struct frame_head){ .flags = FRAME_REQ, .verb = 0x0011, .tenant_id = 1 };
+	frame_encode(&head, bytes);
+	assert_int_equal(oap_request_decode(one, &got), OAP_REQUEST_TENANT);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_verb_is_read_when_it_is_whole),
+		cmocka_unit_test(the_largest_of_each_part_is_taken_and_one_more_is_not),
+		cmocka_unit_test(a_token_may_not_reach_over_its_frame),
+		cmocka_unit_test(every_other_verb_is_not_for_clients),
+		cmocka_unit_test(flags_and_tenant_are_judged_before_the_payload),
+	};
+
+	return cmocka_run_group_tests_name("edge oap request", tests, NULL, NULL);
+}
