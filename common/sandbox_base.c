@@ -52,6 +52,8 @@ static const struct sandbox_rule base[] = {
 	{ .syscall = SCMP_SYS(munmap), .reason = "free" },
 	{ .syscall = SCMP_SYS(madvise), .reason = "free gives pages back" },
 
+	{ .syscall = SCMP_SYS(sysinfo), .reason = "qsort of over 1 KiB asks how much there is" },
+
 	/* Time and chance. */
 	{ .syscall = SCMP_SYS(clock_gettime), .reason = "where the vDSO has no clock" },
 	{ .syscall = SCMP_SYS(gettimeofday), .reason = "the same, for ev_time and libraries" },

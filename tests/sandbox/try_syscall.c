@@ -162,6 +162,7 @@ extern const struct sandbox_policy ROLE_SANDBOX;
 			-1, 0))                                                                    \
 	A(mprotect, syscall(SYS_mprotect, NULL, 0, PROT_READ))                                     \
 	A(malloc_big, use_memory())                                                                \
+	A(qsort_big, sort_much())                                                                  \
 	A(clock_gettime, syscall(SYS_clock_gettime, 1, scratch))                                   \
 	A(getrandom, syscall(SYS_getrandom, scratch, 1, 0))                                        \
 	A(getpid, syscall(SYS_getpid))                                                             \
@@ -187,6 +188,23 @@ static long use_memory(void)
 	}
 	free(grown);
 	return 0;
+}
+
+static int compare_bytes(const void *a, const void *b)
+{
+	return *(const unsigned char *)a - *(const unsigned char *)b;
+}
+
+/* From 1 KiB on glibc asks how much memory there is, once. */
+static long sort_much(void)
+{
+	unsigned char bytes[4096];
+
+	for (size_t i = 0; i < sizeof bytes; i++) {
+		bytes[i] = (unsigned char)(i * 7);
+	}
+	qsort(bytes, sizeof bytes, 1, compare_bytes);
+	return bytes[0] == 0 ? 0 : 1;
 }
 
 static long clone3_is_enosys(void)
