@@ -9,11 +9,21 @@
 
 #define GROUPS_MAX 32
 
+/* Who started us may have given less than we want, and then no user can take more: less is
+ * no danger, and what needs more says so when it meets the limit. */
 static bool limit(__rlimit_resource_t resource, uint64_t value)
 {
 	const struct rlimit wanted = { value, value };
+	struct rlimit now;
 
-	return value == IDENTITY_UNLIMITED || setrlimit(resource, &wanted) == 0;
+	if (value == IDENTITY_UNLIMITED || setrlimit(resource, &wanted) == 0) {
+		return true;
+	}
+	if (errno != EPERM || getrlimit(resource, &now) != 0 || now.rlim_max > value) {
+		return false;
+	}
+	now.rlim_cur = now.rlim_max;
+	return setrlimit(resource, &now) == 0;
 }
 
 static bool set_limits(const struct identity_limits *limits)

@@ -114,6 +114,13 @@ def test_an_unprivileged_start_gives_up_the_rest():
 		expect(run('try_identity', 'keep'), 0)
 
 
+def test_a_hard_limit_below_ours_is_kept_instead_of_failing():
+	if os.geteuid() == 0:
+		expect(run('try_identity', 'poor', user=47002, group=47002, extra_groups=[]), 0)
+	else:
+		expect(run('try_identity', 'poor'), 0)
+
+
 def test_root_without_another_user_is_refused():
 	if os.geteuid() != 0:
 		raise tap.Skip('needs root')
