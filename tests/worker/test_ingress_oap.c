@@ -253,7 +253,6 @@ static void a_long_answer_comes_in_chunks(void **state)
 {
 	static uint8_t rows[1365 * 48];
 	struct conn *conn;
-	size_t bytes_count = 0;
 	const struct reply *reply;
 
 	(void)state;
@@ -265,7 +264,6 @@ static void a_long_answer_comes_in_chunks(void **state)
 	reply = hear_frame(conn, 0x0011, FRAME_RESP | FRAME_CONT);
 	assert_int_equal(reply->head.payload_bytes, FRAME_CHUNK_BYTES_MAX);
 	assert_memory_equal(reply->payload, "{\"roots\":[{\"seq\":0,", 19);
-	bytes_count += reply->head.payload_bytes;
 	reply = hear_frame(conn, 0x0011, FRAME_RESP | FRAME_END);
 	assert_memory_equal(reply->payload + reply->head.payload_bytes - 11, "],\"next\":1}", 11);
 }
