@@ -117,7 +117,9 @@ void grants_forget(struct grants *grants)
 {
 	for (size_t set = 0; set < GRANTS_SETS; set++) {
 		for (size_t way = 0; way < GRANTS_WAYS; way++) {
-			drop(&grants->cached[set][way]);
+			if (grants->cached[set][way].sealed != NULL) { /* leave clean pages clean */
+				drop(&grants->cached[set][way]);
+			}
 		}
 	}
 }

@@ -708,6 +708,36 @@ static void the_longest_strings_fit_the_arena(void **state)
 	assert_int_equal(read_bytes(body, BODY_BYTES_MAX), INGEST_MALFORMED);
 }
 
+static size_t heard_bytes;
+
+static void hear_scalar(void *self, enum json_type type, struct slice text)
+{
+	(void)self;
+	assert_int_equal(type, JSON_STRING);
+	heard_bytes = text.bytes_count;
+	for (size_t i = 0; i < text.bytes_count; i++) {
+		assert_int_equal(text.bytes[i], i % 2 == 0 ? '\n' : 'a' + i / 2 % 26);
+	}
+}
+
+static void a_long_string_is_decoded_whole(void **state)
+{
+	static const struct json_listener hearing = { .scalar = hear_scalar };
+	size_t used = 1;
+
+	(void)state;
+	body[0] = '"';
+	for (size_t i = 0; i < 20000; i++) {
+		body[used++] = '\\';
+		body[used++] = 'n';
+		body[used++] = (char)('a' + i % 26);
+	}
+	body[used++] = '"';
+	assert_true(json_parse(
+		&ingest.json, (struct slice){ (const uint8_t *)body, used }, &hearing, NULL));
+	assert_int_equal(heard_bytes, 40000);
+}
+
 static void a_fault_has_a_reason_and_none_has_none(void **state)
 {
 	(void)state;
@@ -746,6 +776,7 @@ int main(void)
 		cmocka_unit_test_setup(a_batch_is_held_to_its_count, setup),
 		cmocka_unit_test_setup(nesting_is_bounded, setup),
 		cmocka_unit_test_setup(the_longest_strings_fit_the_arena, setup),
+		cmocka_unit_test_setup(a_long_string_is_decoded_whole, setup),
 		cmocka_unit_test_setup(a_fault_has_a_reason_and_none_has_none, setup),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
