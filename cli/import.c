@@ -220,7 +220,10 @@ int cli_ledger_import(struct cli *cli)
 	}
 	if (check_file(&import)) {
 		if (cli_has(cli, "--dry-run")) {
-			print_summary(&import);
+			(void)fprintf(stderr,
+				"%s: %" PRIu64 " rows are good; %" PRIu64
+				" accounts would be funded\n",
+				cli->words[0], import.row_count, import.funds.count);
 		} else {
 			send_file(&import);
 		}

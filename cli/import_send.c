@@ -127,11 +127,15 @@ static void say_refusal(struct import_send *send, const struct json_in *reason)
 		stderr);
 }
 
+static const char *first_reason(const struct json_in *root)
+{
+	return json_in_text_of(json_in_item(json_in_member(root, "reasons"), 0), "reason");
+}
+
 /* Nothing was accepted, for a reason that passes. */
 static bool is_passing(const struct json_in *root)
 {
-	const struct json_in *first = json_in_item(json_in_member(root, "reasons"), 0);
-	const char *reason = json_in_text_of(first, "reason");
+	const char *reason = first_reason(root);
 
 	return json_in_u64_of(root, "seq_start") == 0 &&
 	       (strcmp(reason, "busy") == 0 || strcmp(reason, "timeout") == 0 ||
@@ -191,10 +195,16 @@ static bool attempt(struct import_send *send, size_t json_bytes, bool is_last, i
 	root = node_parse(
 		send->cli, (struct slice){ (const uint8_t *)answer.json, answer.json_bytes });
 	*ret_exit = root == NULL ? CLI_CANNOT : CLI_GOOD;
-	if (root != NULL && is_passing(root) && !is_last) {
+	if (root != NULL && !is_passing(root)) {
+		count(send, root);
+	} else if (root != NULL && !is_last) {
 		known = false;
 	} else if (root != NULL) {
-		count(send, root);
+		import_send_end_line(send);
+		*ret_exit = cli_fail(send->cli, CLI_CANNOT,
+			"the node takes no writes (%s); the import can be repeated from its "
+			"beginning at any time",
+			first_reason(root));
 	}
 	json_in_free(root);
 	return known;

@@ -98,6 +98,12 @@ static bool keep_common(struct cli *cli, const struct flag *flag)
 	return true;
 }
 
+/* `--limits.rps 500`: any key of the configuration, by its name. */
+static bool is_key(const char *name)
+{
+	return strncmp(name, "--", 2) == 0 && strchr(name, '.') != NULL;
+}
+
 static bool parse_flag(struct cli *cli, int argc, char *argv[], int *at)
 {
 	const struct cli_option *option;
@@ -127,6 +133,11 @@ static bool parse_flag(struct cli *cli, int argc, char *argv[], int *at)
 
 		return (told || take_value(cli, argc, argv, at, wants_value, &flag)) &&
 		       keep_flag(cli, &flag);
+	}
+	if (is_key(flag.name)) {
+		/* Which keys there are, and what they take, the configuration says best. */
+		memmove(flag.name, flag.name + 2, strlen(flag.name + 2) + 1);
+		return take_value(cli, argc, argv, at, true, &flag) && keep_flag(cli, &flag);
 	}
 	return refuse(cli, "%s%sthere is no option '%s'",
 		cli->command != NULL ? cli->command->name : "", cli->command != NULL ? ": " : "",

@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/commands.h"
 #include "common/check.h"
+#include "common/config_print.h"
 #include "common/errors.h"
 #include "common/reasons.h"
 #include "core/caveat.h"
@@ -14,6 +16,16 @@
 #include "proto/links.h"
 #include "proto/verbs.h"
 #include "services/edge/oap_request.h"
+
+/* The table of commands names their functions, of which none runs here. */
+#define AS_STUB(id, name, words, min, max, summary) \
+	int cli_##id(struct cli *cli)               \
+	{                                           \
+		(void)cli;                          \
+		return 0;                           \
+	}
+CLI_COMMANDS(AS_STUB)
+#undef AS_STUB
 
 static void print_set(uint32_t set)
 {
@@ -222,6 +234,43 @@ static void print_faults(void)
 	printf(".El\n");
 }
 
+static void print_config_keys(void)
+{
+	config_print_man(stdout);
+}
+
+static void print_options(const struct cli_option *options)
+{
+	if (options->name == NULL) {
+		return;
+	}
+	printf(".Bl -tag -width Ds -compact\n");
+	for (; options->name != NULL; options++) {
+		printf(".It Fl %s%s%s\n", options->name + 1, options->value != NULL ? " Ar " : "",
+			options->value != NULL ? options->value : "");
+		printf("%s\n", options->text);
+	}
+	printf(".El\n");
+}
+
+static void print_commands(void)
+{
+	printf(".Bl -tag -width Ds\n");
+	for (size_t i = 0; i < CLI_COMMAND_COUNT; i++) {
+		const struct cli_command *command = &cli_commands[i];
+
+		printf(".It Ic %s%s%s\n%s\n", command->name,
+			command->words[0] != '\0' ? " Ar " : "", command->words, command->summary);
+		print_options(command->options);
+	}
+	printf(".El\n");
+}
+
+static void print_common_options(void)
+{
+	print_options(cli_common_options);
+}
+
 int main(int argc, char *argv[])
 {
 	static const struct {
@@ -230,6 +279,9 @@ int main(int argc, char *argv[])
 	} sections[] = {
 		{ "actions", print_actions },
 		{ "caveats", print_caveats },
+		{ "commands", print_commands },
+		{ "common_options", print_common_options },
+		{ "config_keys", print_config_keys },
 		{ "errors", print_errors },
 		{ "faults", print_faults },
 		{ "kinds", print_kinds },

@@ -121,6 +121,10 @@ static void flags_of_the_configuration_are_kept_in_order(void **state)
 	assert_string_equal(cli.flag_names[1], "--uds");
 	assert_string_equal(cli.flag_values[1], "/x");
 	assert_string_equal(cli.flag_values[2], "127.0.0.1:2");
+	assert_true(parse("run --limits.rps 500 --node.uid_base=47000"));
+	assert_string_equal(cli.flag_names[0], "limits.rps");
+	assert_string_equal(cli.flag_values[0], "500");
+	assert_string_equal(cli.flag_names[1], "node.uid_base");
 }
 
 static void flags_alone_are_left_for_run(void **state)
