@@ -10,8 +10,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -23,6 +26,7 @@ struct wanted_dir {
 	mode_t mode;
 	uid_t uid;
 	gid_t gid;
+	bool may_be_link;
 };
 
 static bool refuse(const char *path, const char *what)
@@ -32,61 +36,125 @@ static bool refuse(const char *path, const char *what)
 	return false;
 }
 
-/* Made if it is not there. One that is there must already be owned as it should. */
-static bool prepare_dir(const struct supervisor *self, const struct wanted_dir *wanted)
+/* By descriptor, so that what is looked at is what is changed. */
+static bool own_dir(
+	const struct supervisor *self, const struct wanted_dir *wanted, int fd, bool made)
 {
 	struct stat found;
 
-	if (mkdir(wanted->path, 0700) == 0) {
-		if (self->privileged && chown(wanted->path, wanted->uid, wanted->gid) == -1) {
-			return refuse(wanted->path, "cannot give the directory to its worker");
-		}
-		if (chmod(wanted->path, wanted->mode) == -1) {
-			return refuse(wanted->path, "cannot set the mode of the directory");
-		}
-		return true;
-	}
-	if (errno != EEXIST) {
-		return refuse(wanted->path, "cannot make the directory");
-	}
-	if (stat(wanted->path, &found) == -1 || !S_ISDIR(found.st_mode)) {
-		return refuse(wanted->path, "expected a directory");
+	if (fstat(fd, &found) == -1) {
+		return refuse(wanted->path, "cannot look at the directory");
 	}
 	errno = 0;
-	if (self->privileged && found.st_uid != wanted->uid) {
+	if (!made && self->privileged && found.st_uid != wanted->uid) {
 		return refuse(wanted->path, "the directory belongs to another user than the role");
 	}
-	if (!self->privileged && access(wanted->path, R_OK | W_OK | X_OK) == -1) {
+	if (!self->privileged && faccessat(fd, ".", R_OK | W_OK | X_OK, 0) == -1) {
 		return refuse(wanted->path, "the directory is not writable");
 	}
-	if (self->privileged && chown(wanted->path, wanted->uid, wanted->gid) == -1) {
+	if ((self->privileged || found.st_uid == wanted->uid) && found.st_gid != wanted->gid &&
+		fchown(fd, self->privileged ? wanted->uid : (uid_t)-1, wanted->gid) == -1) {
 		return refuse(wanted->path, "cannot give the directory to its group");
 	}
-	if (found.st_uid == geteuid() || self->privileged) {
-		(void)chmod(wanted->path, wanted->mode); /* uds.group may have changed */
+	if (self->privileged && made && fchown(fd, wanted->uid, wanted->gid) == -1) {
+		return refuse(wanted->path, "cannot give the directory to its worker");
+	}
+	if ((self->privileged || found.st_uid == wanted->uid) && fchmod(fd, wanted->mode) == -1) {
+		return refuse(wanted->path, "cannot set the mode of the directory");
 	}
 	return true;
+}
+
+/* Made if it is not there. One that is there must already be owned as it should. An operator may
+ * put a link in place of data and run; below them there are none. */
+static bool prepare_dir(const struct supervisor *self, const struct wanted_dir *wanted)
+{
+	bool made = mkdir(wanted->path, 0700) == 0;
+	bool done;
+	int fd;
+
+	if (!made && errno != EEXIST) {
+		return refuse(wanted->path, "cannot make the directory");
+	}
+	fd = open(wanted->path,
+		O_RDONLY | O_DIRECTORY | O_CLOEXEC | (wanted->may_be_link ? 0 : O_NOFOLLOW));
+	if (fd < 0) {
+		return refuse(wanted->path, errno == ENOTDIR || errno == ELOOP
+						    ? "expected a directory"
+						    : "cannot open the directory");
+	}
+	done = own_dir(self, wanted, fd, made);
+	close(fd);
+	return done;
 }
 
 static bool prepare_below(
 	const struct supervisor *self, const char *name, mode_t mode, enum process owner, gid_t gid)
 {
 	char path[CONFIG_TEXT_BYTES_MAX + 32];
-	struct wanted_dir wanted = { path, self->privileged ? mode : 0700, self->uids[owner], gid };
+	struct wanted_dir wanted = { path, self->privileged ? mode : 0700, self->uids[owner], gid,
+		false };
 
 	snprintf(path, sizeof path, "%s/%s", self->config.node_data_dir, name);
 	return prepare_dir(self, &wanted);
 }
 
+static bool may_search(uid_t uid, gid_t gid, const char *dir)
+{
+	char inside[PATH_MAX + 4];
+	int fd;
+
+	snprintf(inside, sizeof inside, "%s/.", dir);
+	(void)setfsgid(gid);
+	(void)setfsuid(uid); /* and the capabilities that see everything sleep meanwhile */
+	fd = open(inside, O_PATH | O_CLOEXEC);
+	(void)setfsuid(geteuid());
+	(void)setfsgid(getegid());
+	if (fd >= 0) {
+		close(fd);
+	}
+	return fd >= 0;
+}
+
+/* SQLite opens by path, as another user than we are: below a directory that this user may not
+ * search the store "cannot be opened", which tells nobody where to look. */
+static bool can_be_reached(const struct supervisor *self)
+{
+	static const enum process openers[] = { PROCESS_KMS, PROCESS_COMMITTER, PROCESS_ARCHIVE };
+	char path[PATH_MAX];
+
+	if (!self->privileged) {
+		return true;
+	}
+	if (realpath(self->config.node_data_dir, path) == NULL) {
+		return refuse(self->config.node_data_dir, "cannot follow the path");
+	}
+	for (char *slash = path; slash != NULL; slash = strchr(slash + 1, '/')) {
+		char kept = *slash;
+		*slash = '\0';
+		for (size_t i = 0; i < COUNT_OF(openers); i++) {
+			if (!may_search(self->uids[openers[i]], self->gids[openers[i]], path)) {
+				return refuse(path[0] == '\0' ? "/" : path,
+					"node.data_dir is below this directory, which the users of "
+					"the workers may not search: chmod o+x it, or choose "
+					"another data directory");
+			}
+		}
+		*slash = kept;
+	}
+	return true;
+}
+
 bool dirs_prepare(struct supervisor *self)
 {
 	mode_t data_mode = self->privileged ? 0711 : 0700;
-	struct wanted_dir data = { self->config.node_data_dir, data_mode, geteuid(), getegid() };
+	struct wanted_dir data = { self->config.node_data_dir, data_mode, geteuid(), getegid(),
+		true };
 	bool shared = self->config.uds_group[0] != '\0';
 	struct wanted_dir run = { self->config.node_run_dir, shared ? 0750 : 0700, geteuid(),
-		shared ? self->uds_gid : getegid() };
+		shared ? self->uds_gid : getegid(), true };
 
-	return prepare_dir(self, &data) && prepare_dir(self, &run) &&
+	return prepare_dir(self, &data) && can_be_reached(self) && prepare_dir(self, &run) &&
 	       prepare_below(self, "store", 02750, PROCESS_COMMITTER, self->store_gid) &&
 	       prepare_below(self, "keys", 0700, PROCESS_KMS, self->gids[PROCESS_KMS]);
 }

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "common/log.h"
@@ -90,6 +91,29 @@ int listen_tcp(const struct config_address *address, const char *what)
 	return fd;
 }
 
+/* Does somebody answer there? Waits a moment for one that is just ending. */
+static bool is_taken(const char *path)
+{
+	const struct timespec moment = { .tv_nsec = 50000000 };
+	struct sockaddr_un sockaddr = { .sun_family = AF_UNIX };
+
+	memcpy(sockaddr.sun_path, path, strlen(path) + 1); /* listen_unix saw that it fits */
+	for (int i = 0; i < 20; i++) {
+		int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+		if (fd < 0) {
+			return false;
+		}
+		int connected = connect(fd, (struct sockaddr *)&sockaddr, sizeof sockaddr);
+		bool answers = connected == 0 || errno == EAGAIN;
+		close(fd);
+		if (!answers) {
+			return false;
+		}
+		(void)nanosleep(&moment, NULL);
+	}
+	return true;
+}
+
 /* Bound to a name beside it and renamed: nobody ever meets a socket that does not answer, and
  * one that a dead node left behind is replaced. */
 int listen_unix(const char *path, unsigned mode, gid_t gid)
@@ -105,6 +129,10 @@ int listen_unix(const char *path, unsigned mode, gid_t gid)
 	if (length < 0 || (size_t)length >= sizeof sockaddr.sun_path) {
 		errno = ENAMETOOLONG;
 		return refuse(fd, path, "the path of the socket is too long");
+	}
+	if (is_taken(path)) {
+		errno = EADDRINUSE;
+		return refuse(fd, path, "somebody answers on this socket; does another node run?");
 	}
 	(void)unlink(sockaddr.sun_path);
 	mode_t old_mask = umask(0177);
