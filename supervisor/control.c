@@ -13,6 +13,15 @@
 #include "common/log.h"
 #include "common/random.h"
 
+static void note_question(struct supervisor *self, const struct oap_from *from)
+{
+	struct control_client *client = &self->clients[from->instance];
+
+	if (from->process == PROCESS_CLIENT && client->generation == from->generation) {
+		client->asked_at = clock_now();
+	}
+}
+
 static enum err answer(struct supervisor *self, const struct oap_from *from, enum err status,
 	uint64_t next, struct slice text)
 {
@@ -20,6 +29,7 @@ static enum err answer(struct supervisor *self, const struct oap_from *from, enu
 		mesh_peer_of(&self->mesh, from->process, from->instance, from->generation);
 	struct oap_ctl_answer msg = { .status = (uint8_t)status, .next = next, .text = text };
 
+	note_question(self, from);
 	mesh_give_back(&self->mesh, from);
 	if (peer != NULL) {
 		(void)!oap_send_ctl_answer(peer, from->corr_id, &msg);
@@ -35,22 +45,26 @@ static enum err answer_text(
 
 /* --- questions for a worker --- */
 
-static uint64_t remember(struct supervisor *self, const struct oap_from *from)
+static uint64_t remember(struct supervisor *self, const struct oap_from *from, unsigned process)
 {
 	for (size_t i = 0; i < COUNT_OF(self->asked); i++) {
 		if (self->asked[i].id == 0) {
 			self->asked[i].id = ++self->asked_last;
+			self->asked[i].process = (uint8_t)process;
 			self->asked[i].whom = *from;
+			note_question(self, from);
 			return self->asked_last;
 		}
 	}
 	return 0;
 }
 
-static bool recall(struct supervisor *self, uint64_t id, struct oap_from *ret_whom)
+/* Ids are easy to guess: the sequencer cannot answer what kms was asked. */
+static bool recall(
+	struct supervisor *self, uint64_t id, unsigned process, struct oap_from *ret_whom)
 {
 	for (size_t i = 0; i < COUNT_OF(self->asked); i++) {
-		if (id != 0 && self->asked[i].id == id) {
+		if (id != 0 && self->asked[i].id == id && self->asked[i].process == process) {
 			*ret_whom = self->asked[i].whom;
 			self->asked[i].id = 0;
 			return true;
@@ -70,23 +84,25 @@ static struct peer *worker_peer(struct supervisor *self, unsigned process)
 }
 
 static enum err not_there(
-	struct supervisor *self, const struct oap_from *from, uint64_t id, const char *text)
+	struct supervisor *self, const struct oap_from *from, uint64_t id, unsigned process)
 {
 	struct oap_from whom;
+	char text[64];
 
-	(void)!recall(self, id, &whom);
+	(void)!recall(self, id, process, &whom);
+	snprintf(text, sizeof text, "%s is not there right now; try again", process_name(process));
 	return answer_text(self, from, ERR_BUSY, text);
 }
 
 static enum err on_mint(void *self, const struct oap_from *from, const struct oap_ctl_mint *msg)
 {
 	struct supervisor *supervisor = self;
-	uint64_t id = remember(supervisor, from);
+	uint64_t id = remember(supervisor, from, PROCESS_KMS);
 	struct oap_cap_mint ask = { .caveats = msg->caveats };
 
 	if (id == 0 ||
 		oap_send_cap_mint(worker_peer(supervisor, PROCESS_KMS), id, &ask) != ERR_OK) {
-		return not_there(supervisor, from, id, "kms is not there right now; try again");
+		return not_there(supervisor, from, id, PROCESS_KMS);
 	}
 	return ERR_OK;
 }
@@ -94,12 +110,12 @@ static enum err on_mint(void *self, const struct oap_from *from, const struct oa
 static enum err on_revoke(void *self, const struct oap_from *from, const struct oap_ctl_revoke *msg)
 {
 	struct supervisor *supervisor = self;
-	uint64_t id = remember(supervisor, from);
+	uint64_t id = remember(supervisor, from, PROCESS_KMS);
 	struct oap_cap_revoke ask = { .kid = msg->kid, .capability = msg->capability };
 
 	if (id == 0 ||
 		oap_send_cap_revoke(worker_peer(supervisor, PROCESS_KMS), id, &ask) != ERR_OK) {
-		return not_there(supervisor, from, id, "kms is not there right now; try again");
+		return not_there(supervisor, from, id, PROCESS_KMS);
 	}
 	return ERR_OK;
 }
@@ -107,12 +123,12 @@ static enum err on_revoke(void *self, const struct oap_from *from, const struct 
 static enum err on_list(void *self, const struct oap_from *from, const struct oap_ctl_list *msg)
 {
 	struct supervisor *supervisor = self;
-	uint64_t id = remember(supervisor, from);
+	uint64_t id = remember(supervisor, from, PROCESS_KMS);
 	struct oap_cap_list ask = { .after = msg->after };
 
 	if (id == 0 ||
 		oap_send_cap_list(worker_peer(supervisor, PROCESS_KMS), id, &ask) != ERR_OK) {
-		return not_there(supervisor, from, id, "kms is not there right now; try again");
+		return not_there(supervisor, from, id, PROCESS_KMS);
 	}
 	return ERR_OK;
 }
@@ -120,12 +136,12 @@ static enum err on_list(void *self, const struct oap_from *from, const struct oa
 static enum err on_rotate(void *self, const struct oap_from *from, const struct oap_ctl_rotate *msg)
 {
 	struct supervisor *supervisor = self;
-	uint64_t id = remember(supervisor, from);
+	uint64_t id = remember(supervisor, from, PROCESS_KMS);
 	struct oap_cap_rotate ask = { .active_kid = msg->active_kid };
 
 	if (id == 0 ||
 		oap_send_cap_rotate(worker_peer(supervisor, PROCESS_KMS), id, &ask) != ERR_OK) {
-		return not_there(supervisor, from, id, "kms is not there right now; try again");
+		return not_there(supervisor, from, id, PROCESS_KMS);
 	}
 	return ERR_OK;
 }
@@ -133,7 +149,7 @@ static enum err on_rotate(void *self, const struct oap_from *from, const struct 
 static enum err on_govern(void *self, const struct oap_from *from, const struct oap_ctl_govern *msg)
 {
 	struct supervisor *supervisor = self;
-	uint64_t id = remember(supervisor, from);
+	uint64_t id = remember(supervisor, from, PROCESS_SEQUENCER);
 	struct oap_govern ask = {
 		.act = msg->act,
 		.scope = msg->scope,
@@ -144,8 +160,7 @@ static enum err on_govern(void *self, const struct oap_from *from, const struct 
 
 	if (id == 0 ||
 		oap_send_govern(worker_peer(supervisor, PROCESS_SEQUENCER), id, &ask) != ERR_OK) {
-		return not_there(
-			supervisor, from, id, "the sequencer is not there right now; try again");
+		return not_there(supervisor, from, id, PROCESS_SEQUENCER);
 	}
 	return ERR_OK;
 }
@@ -156,7 +171,7 @@ static enum err on_cap_answer(
 	struct supervisor *supervisor = self;
 	struct oap_from whom;
 
-	if (!recall(supervisor, from->corr_id, &whom)) {
+	if (!recall(supervisor, from->corr_id, from->process, &whom)) {
 		return ERR_OK; /* who asked has left */
 	}
 	return answer(supervisor, &whom, (enum err)msg->status, msg->next, msg->text);
@@ -168,7 +183,7 @@ static enum err on_govern_answer(
 	struct supervisor *supervisor = self;
 	struct oap_from whom;
 
-	if (!recall(supervisor, from->corr_id, &whom)) {
+	if (!recall(supervisor, from->corr_id, from->process, &whom)) {
 		return ERR_OK;
 	}
 	return answer(supervisor, &whom, (enum err)msg->status, msg->after_seq, msg->text);
@@ -222,19 +237,36 @@ static bool is_allowed(int fd, uid_t *ret_uid)
 	return peer.uid == 0 || peer.uid == geteuid();
 }
 
+static void drop_client(struct supervisor *self, struct control_client *client)
+{
+	unsigned slot = (unsigned)(client - self->clients);
+
+	client->used = false;
+	peer_destroy(mesh_peer_of(&self->mesh, PROCESS_CLIENT, slot, client->generation));
+}
+
+/* When all slots are taken, whoever has been silent longest leaves: 17 connections that were
+ * opened and forgotten must not lock the operator out. */
 static struct control_client *free_client(struct supervisor *self)
 {
+	struct control_client *oldest = &self->clients[0];
+
 	for (size_t i = 0; i < COUNT_OF(self->clients); i++) {
-		if (!self->clients[i].used) {
-			return &self->clients[i];
+		struct control_client *client = &self->clients[i];
+		if (!client->used) {
+			return client;
+		}
+		if (client->asked_at.monotonic_us < oldest->asked_at.monotonic_us) {
+			oldest = client;
 		}
 	}
-	return NULL;
+	drop_client(self, oldest);
+	return oldest;
 }
 
 static void greet(struct supervisor *self, int fd)
 {
-	struct control_client *client = free_client(self);
+	struct control_client *client;
 	struct peer_plan plan = { .fd = fd, .process = PROCESS_CLIENT };
 	uid_t uid = 0;
 
@@ -243,14 +275,12 @@ static void greet(struct supervisor *self, int fd)
 		close(fd);
 		return;
 	}
-	if (client == NULL) {
-		close(fd); /* as many operators at once as there are slots */
-		return;
-	}
+	client = free_client(self);
 	*client = (struct control_client){
 		.used = true,
 		.generation = ++self->generation_last,
 		.uid = uid,
+		.asked_at = clock_now(),
 	};
 	plan.instance = (unsigned)(client - self->clients);
 	plan.generation = client->generation;
@@ -268,13 +298,23 @@ static void on_readable(struct ev_loop *loop, ev_io *watcher, int events)
 
 	(void)loop;
 	(void)events;
-	for (;;) {
+	for (size_t i = 0; i < COUNT_OF(self->clients); i++) {
 		int fd = accept4(self->control_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd < 0) {
-			return; /* none left, or no fds: the next one tries again */
+		if (fd >= 0) {
+			greet(self, fd);
+			continue;
 		}
-		greet(self, fd);
+		if (errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
+			/* no fds: it stays readable, and the loop would never sleep */
+			ev_io_stop(self->loop, &self->control_readable);
+		}
+		return;
 	}
+}
+
+void control_tick(struct supervisor *self)
+{
+	ev_io_start(self->loop, &self->control_readable);
 }
 
 bool control_open(struct supervisor *self)
@@ -318,12 +358,9 @@ void control_lost(struct supervisor *self, const struct oap_from *whom)
 /* Questions that a dead worker will never answer. */
 void control_worker_lost(struct supervisor *self, unsigned process)
 {
-	if (process != PROCESS_KMS && process != PROCESS_SEQUENCER) {
-		return;
-	}
 	for (size_t i = 0; i < COUNT_OF(self->asked); i++) {
 		struct oap_from whom;
-		if (self->asked[i].id != 0 && recall(self, self->asked[i].id, &whom)) {
+		if (self->asked[i].id != 0 && recall(self, self->asked[i].id, process, &whom)) {
 			(void)answer_text(self, &whom, ERR_UNKNOWN,
 				"the worker died over the question; look before trying again");
 		}

@@ -3,9 +3,6 @@
  * its workers said DRAINED and is reaped, or died. */
 #include "supervisor/supervisor.h"
 
-#include <signal.h>
-#include <unistd.h>
-
 #include "common/log.h"
 
 static bool in_stage(const struct child *child, unsigned stage)
@@ -13,14 +10,53 @@ static bool in_stage(const struct child *child, unsigned stage)
 	return process_plan(child->process)->drain_stage == stage;
 }
 
+/* Those before the ledger wait for clients, and clients may wait for ever: each of these stages
+ * has a quarter of node.drain_timeout, so that the ledger always keeps half of it to seal and
+ * to close the store in order. */
+#define STAGE_OF_THE_LEDGER 3u
+#define SHARE_OF_A_STAGE    4
+
+static int64_t stage_limit_ms(const struct supervisor *self)
+{
+	int64_t left_ms = (self->drain_until.monotonic_us - clock_now().monotonic_us) / 1000;
+	int64_t share_ms = self->config.node_drain_timeout_ms / SHARE_OF_A_STAGE;
+
+	if (left_ms < 0) {
+		left_ms = 0;
+	}
+	return self->drain_stage < STAGE_OF_THE_LEDGER && share_ms < left_ms ? share_ms : left_ms;
+}
+
+/* 4 in 5 for the worker, the rest for its last words. */
 static uint64_t deadline_mono_ms(const struct supervisor *self)
 {
-	return (uint64_t)(clock_now().monotonic_us / 1000 + self->config.node_drain_timeout_ms);
+	return (uint64_t)(clock_now().monotonic_us / 1000 + stage_limit_ms(self) * 4 / 5);
+}
+
+static void on_stage_limit(struct ev_loop *loop, ev_timer *watcher, int events)
+{
+	struct supervisor *self = watcher->data;
+
+	(void)loop;
+	(void)events;
+	for (size_t i = 0; i < self->child_count; i++) {
+		struct child *child = &self->children[i];
+		if (child->pid > 0 && in_stage(child, self->drain_stage)) {
+			life_kill(child, "its requests did not end in time");
+			life_signal_kill(child); /* one that was dismissed and stays, too */
+		}
+	}
 }
 
 static void tell_stage(struct supervisor *self)
 {
 	struct oap_drain drain = { deadline_mono_ms(self) };
+
+	ev_timer_stop(self->loop, &self->stage_limit);
+	if (self->drain_stage < STAGE_OF_THE_LEDGER) {
+		ev_timer_set(&self->stage_limit, (double)stage_limit_ms(self) / 1000.0, 0.0);
+		ev_timer_start(self->loop, &self->stage_limit);
+	}
 
 	for (size_t i = 0; i < self->child_count; i++) {
 		struct child *child = &self->children[i];
@@ -84,9 +120,8 @@ static void on_limit(struct ev_loop *loop, ev_timer *watcher, int events)
 	(void)events;
 	self->drain_forced = true;
 	for (size_t i = 0; i < self->child_count; i++) {
-		if (self->children[i].pid > 0) {
-			(void)kill(self->children[i].pid, SIGKILL);
-		}
+		life_kill(&self->children[i], "the node did not stop in time");
+		life_signal_kill(&self->children[i]);
 	}
 }
 
@@ -104,6 +139,10 @@ void drain_begin(struct supervisor *self, const char *why)
 			child->state = CHILD_GONE;
 		}
 	}
+	self->drain_until =
+		instant_after(clock_now(), duration_ms(self->config.node_drain_timeout_ms));
+	ev_timer_init(&self->stage_limit, on_stage_limit, 0.0, 0.0);
+	self->stage_limit.data = self;
 	ev_timer_init(&self->drain_limit, on_limit,
 		(double)self->config.node_drain_timeout_ms / 1000.0, 0.0);
 	self->drain_limit.data = self;

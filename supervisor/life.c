@@ -4,27 +4,29 @@
  *   STARTING, UP --killed or told to leave--> ENDING
  *   STARTING, UP, ENDING --reaped--> WAITING --timer--> STARTING   (or GONE when draining)
  *
- * No replacement is forked before the old pid is reaped: WAITING is entered by reaping only.
- * Roles that die together (sequencer and committer) wait for each other there. */
+ * No replacement is forked before the old pid is reaped: WAITING is entered by reaping only
+ * (restart.c), or by a fork that failed. Signals go through the pidfd, so that none ever meets
+ * a process that was given the pid of a dead one. */
 #include "supervisor/supervisor.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/log.h"
-#include "common/random.h"
 
 #define SOCKET_BUFFER_BYTES (1024 * 1024)
 
 /* Pings within one node.ping_timeout; one of them may get lost in a late loop. */
 #define PINGS_PER_TIMEOUT 5
 
-/* DESIGN-WALL.md section 2: when our own loop was this late, a silence proves nothing. */
+/* DESIGN-WALL.md section 2: when our own loop was this late, a silence proves nothing; with a
+ * short node.ping_timeout, one interval is already too much. */
 #define OWN_LATENESS_MS_MAX 1000
 
 struct child *supervisor_child(struct supervisor *self, unsigned process, unsigned instance)
@@ -74,19 +76,6 @@ static bool has_been_ready(struct supervisor *self, unsigned roles)
 	return true;
 }
 
-static bool partners_are_reaped(struct supervisor *self, const struct child *child)
-{
-	unsigned partners = process_plan(child->process)->dies_with;
-
-	for (size_t i = 0; i < self->child_count; i++) {
-		const struct child *other = &self->children[i];
-		if ((partners >> other->process & 1u) != 0 && other->state == CHILD_ENDING) {
-			return false;
-		}
-	}
-	return true;
-}
-
 void life_start_due(struct supervisor *self)
 {
 	if (self->drain_stage > 0) {
@@ -99,28 +88,6 @@ void life_start_due(struct supervisor *self)
 			spawn_child(child);
 		}
 	}
-}
-
-void life_on_restart(struct ev_loop *loop, ev_timer *watcher, int events)
-{
-	struct child *child = watcher->data;
-	struct supervisor *self = child->supervisor;
-
-	(void)loop;
-	(void)events;
-	if (self->drain_stage > 0 || child->state != CHILD_WAITING) {
-		return;
-	}
-	if (!partners_are_reaped(self, child)) {
-		/* looked at again when the partner is reaped */
-		return;
-	}
-	child->restarts++;
-	metrics_inc(METRIC_SERVICE_RESTARTS, child->process);
-	spawn_child(child);
-	struct log_fields fields = about(child);
-	fields.count = child->restarts;
-	log_event(LOG_WORKER_RESTARTED, &fields);
 }
 
 /* --- linking --- */
@@ -167,10 +134,15 @@ static enum err on_ready(void *self, const struct oap_from *from, const struct o
 	struct supervisor *supervisor = self;
 	struct child *child = sender_of(supervisor, from);
 
-	if (child == NULL || child->state != CHILD_STARTING) {
+	if (child == NULL || child->state == CHILD_ENDING) {
+		return ERR_OK; /* said before we killed it, or before it died */
+	}
+	if (child->state != CHILD_STARTING) {
 		return ERR_CONFLICT;
 	}
 	if (msg->tables_hash != worker_tables_hash()) {
+		struct log_fields fields = about(child);
+		log_event(LOG_WORKER_MISMATCH, &fields);
 		life_kill(child, "it is of another build: verb, config or metric tables differ");
 		return ERR_OK;
 	}
@@ -228,12 +200,32 @@ static void copy_text(char *to, size_t to_bytes, struct slice text)
 	to[count] = '\0';
 }
 
+/* READY and DRAINED are verbs of their own, and only the two who hold the ledger can put it into
+ * safe mode: or whoever is captured could stop all writes with one word. */
+static bool may_report(const struct child *child, unsigned phase)
+{
+	switch ((enum worker_phase)phase) {
+	case PHASE_LOADING:
+	case PHASE_SERVING:
+		return true;
+	case PHASE_SAFE_MODE:
+		return child->process == PROCESS_COMMITTER || child->process == PROCESS_SEQUENCER;
+	case PHASE_STARTING:
+	case PHASE_DRAINED:
+		break;
+	}
+	return false;
+}
+
 static enum err on_report(void *self, const struct oap_from *from, const struct oap_report *msg)
 {
 	struct child *child = sender_of(self, from);
 
 	if (child == NULL) {
 		return ERR_OK;
+	}
+	if (!may_report(child, msg->phase)) {
+		return ERR_MALFORMED;
 	}
 	heard(child);
 	child->phase = msg->phase;
@@ -260,15 +252,25 @@ static enum err on_drained(void *self, const struct oap_from *from, const struct
 	struct child *child = sender_of(self, from);
 
 	(void)msg;
-	if (child != NULL) {
-		child->drained = true;
-		child->phase = PHASE_DRAINED;
+	if (child == NULL) {
+		return ERR_OK;
 	}
+	if (child->supervisor->drain_stage != process_plan(child->process)->drain_stage) {
+		return ERR_CONFLICT; /* nobody asked it to */
+	}
+	child->drained = true;
+	child->phase = PHASE_DRAINED;
 	drain_step(self);
 	return ERR_OK;
 }
 
-/* Equal or lower rank of the accused: the accused ends; higher: the accuser does. */
+static bool runs(const struct child *child)
+{
+	return child != NULL && child->pid > 0 && child->state != CHILD_ENDING;
+}
+
+/* Equal or lower rank of the accused: the accused ends; higher: the accuser does. So does who
+ * accuses somebody from whom it cannot have heard: a captured ingress would keep admin down. */
 static enum err on_accuse(void *self, const struct oap_from *from, const struct oap_accuse *msg)
 {
 	struct supervisor *supervisor = self;
@@ -283,7 +285,10 @@ static enum err on_accuse(void *self, const struct oap_from *from, const struct 
 		.fault = (enum err)msg->err,
 	};
 
-	if (accuser == NULL || accused == NULL) {
+	if (accuser != NULL && !links_exist(accuser->process, msg->process)) {
+		return ERR_NOT_ROUTED;
+	}
+	if (accuser == NULL || !runs(accused)) {
 		log_event(LOG_ACCUSATION_DROPPED, &fields);
 		return ERR_OK;
 	}
@@ -311,6 +316,13 @@ const struct oap_handlers life_handlers = {
 
 /* --- ending --- */
 
+void life_signal_kill(const struct child *child)
+{
+	if (child->pidfd >= 0) {
+		(void)pidfd_send_signal(child->pidfd, SIGKILL, NULL, 0);
+	}
+}
+
 void life_kill(struct child *child, const char *why)
 {
 	if (child->state != CHILD_STARTING && child->state != CHILD_UP) {
@@ -320,7 +332,7 @@ void life_kill(struct child *child, const char *why)
 		snprintf(child->last_words, sizeof child->last_words, "%s", why);
 	}
 	child->state = CHILD_ENDING;
-	(void)kill(child->pid, SIGKILL); /* not reaped yet, so the pid is still its own */
+	life_signal_kill(child);
 }
 
 void life_on_ready_limit(struct ev_loop *loop, ev_timer *watcher, int events)
@@ -346,88 +358,6 @@ static void remember_death(struct child *child, const char *how)
 	};
 	snprintf(death->cause, sizeof death->cause, "%s%s%s", how,
 		child->last_words[0] != '\0' ? ": " : "", child->last_words);
-	memmove(&child->deaths[1], &child->deaths[0],
-		(COUNT_OF(child->deaths) - 1) * sizeof child->deaths[0]);
-	child->deaths[0] = clock_now();
-	if (child->death_count < COUNT_OF(child->deaths)) {
-		child->death_count++;
-	}
-}
-
-static size_t recent_deaths(const struct child *child)
-{
-	struct instant now = clock_now();
-	size_t count = 0;
-
-	while (count < child->death_count &&
-		!instant_reached(
-			instant_after(child->deaths[count], duration_ms(DEATHS_WINDOW_MS)), now)) {
-		count++;
-	}
-	return count;
-}
-
-/* The first death in a minute restarts at once; then a drawn wait that doubles up to the cap,
- * where it stays when there were too many. */
-static double restart_wait_s(const struct child *child)
-{
-	const struct config *config = &child->supervisor->config;
-	size_t deaths = recent_deaths(child);
-	int64_t span = config->node_restart_max_ms - config->node_restart_min_ms;
-	int64_t wait_ms;
-
-	if (deaths <= 1) {
-		return 0.0;
-	}
-	wait_ms = config->node_restart_min_ms;
-	wait_ms += span > 0 ? (int64_t)(random_u64() % ((uint64_t)span + 1)) : 0;
-	wait_ms <<= deaths - 2;
-	if (wait_ms > config->node_restart_cap_ms || deaths > DEATHS_A_MINUTE_MAX) {
-		wait_ms = config->node_restart_cap_ms;
-	}
-	return (double)wait_ms / 1000.0;
-}
-
-static void end_partners(struct child *child)
-{
-	struct supervisor *self = child->supervisor;
-	unsigned partners = process_plan(child->process)->dies_with;
-
-	if (self->drain_stage > 0) {
-		return;
-	}
-	for (size_t i = 0; i < self->child_count; i++) {
-		if ((partners >> self->children[i].process & 1u) != 0) {
-			life_kill(&self->children[i], "its partner died");
-		}
-	}
-}
-
-/* A partner that waited for this one to be reaped may be started now. */
-static void wake_partners(struct child *child)
-{
-	struct supervisor *self = child->supervisor;
-	unsigned partners = process_plan(child->process)->dies_with;
-
-	for (size_t i = 0; i < self->child_count; i++) {
-		struct child *other = &self->children[i];
-		if ((partners >> other->process & 1u) != 0 && other->state == CHILD_WAITING &&
-			!ev_is_active(&other->restart)) {
-			life_on_restart(self->loop, &other->restart, 0);
-		}
-	}
-}
-
-static void describe_exit(int status, char *text, size_t text_bytes)
-{
-	if (WIFSIGNALED(status)) {
-		snprintf(text, text_bytes, "signal %d (%s)%s", WTERMSIG(status),
-			sigabbrev_np(WTERMSIG(status)) != NULL ? sigabbrev_np(WTERMSIG(status))
-							       : "?",
-			WTERMSIG(status) == SIGSYS ? ", a forbidden syscall" : "");
-		return;
-	}
-	snprintf(text, text_bytes, "exit %d", WEXITSTATUS(status));
 }
 
 /* What it said before it died is still in the socket. */
@@ -441,13 +371,44 @@ static void hear_last_words(struct child *child)
 	}
 }
 
-/* Only now is the old pid gone, and only now may another be forked. */
+static void tell_death(struct child *child, const char *how)
+{
+	struct log_fields fields = about(child);
+
+	remember_death(child, how);
+	fields.text = child->last_words;
+	fields.outcome = how;
+	fields.ticket = child->ticket_in_hand;
+	log_event(LOG_WORKER_DIED, &fields);
+}
+
+static void after_death(struct child *child)
+{
+	struct supervisor *self = child->supervisor;
+
+	child->pid = 0;
+	child->phase = PHASE_STARTING;
+	child->lag_ms = 0;
+	if (self->drain_stage > 0) {
+		child->state = CHILD_GONE;
+		restart_end_partners(child);
+		readiness_update(self);
+		drain_step(self);
+		return;
+	}
+	restart_after_death(child);
+	restart_judge(child);
+	readiness_update(self);
+}
+
+/* Only now is the old pid gone, and only now may another be forked. Its last words are heard
+ * as those of a dead one: whatever they are, it is not linked, counted ready or killed again. */
 static void on_reaped(struct child *child, int status)
 {
 	struct supervisor *self = child->supervisor;
-	bool expected = self->drain_stage > 0 && child->drained;
 	char how[96];
 
+	child->state = CHILD_ENDING;
 	ev_io_stop(self->loop, &child->exited);
 	ev_timer_stop(self->loop, &child->ready_limit);
 	close(child->pidfd);
@@ -455,32 +416,20 @@ static void on_reaped(struct child *child, int status)
 	logs_detach(child);
 	hear_last_words(child);
 	control_worker_lost(self, child->process);
-	describe_exit(status, how, sizeof how);
-	if (!expected) {
-		struct log_fields fields = about(child);
-		remember_death(child, how);
-		fields.text = child->last_words;
-		fields.outcome = how;
-		fields.ticket = child->ticket_in_hand;
-		log_event(LOG_WORKER_DIED, &fields);
+	deaths_describe(status, how, sizeof how);
+	if (self->drain_stage == 0 || !child->drained || status != 0) {
+		tell_death(child, how);
 	}
-	child->pid = 0;
-	child->phase = PHASE_STARTING;
-	child->lag_ms = 0;
-	child->degraded = recent_deaths(child) > DEATHS_A_MINUTE_MAX;
-	if (self->drain_stage > 0) {
-		child->state = CHILD_GONE;
-		readiness_update(self);
-		drain_step(self);
-		return;
-	}
-	child->state = CHILD_WAITING;
-	end_partners(child);
-	wake_partners(child);
-	ev_timer_stop(self->loop, &child->restart);
-	ev_timer_set(&child->restart, restart_wait_s(child), 0.0);
-	ev_timer_start(self->loop, &child->restart);
-	readiness_update(self);
+	after_death(child);
+}
+
+/* The world had no process, fd or memory for another one: it is tried again like after a death,
+ * because a node that gave up would not be there when the world has. */
+void life_stillborn(struct child *child, const char *what)
+{
+	snprintf(child->last_words, sizeof child->last_words, "%s", strerror(errno));
+	tell_death(child, what);
+	after_death(child);
 }
 
 void life_on_exit(struct ev_loop *loop, ev_io *watcher, int events)
@@ -502,9 +451,9 @@ void life_lost(struct supervisor *self, const struct oap_from *whom)
 
 	/* EOF of fd 3 comes a moment before the pidfd says so; a worker that closed it but
 	 * lives on is of no use. */
-	if (child != NULL && child->state == CHILD_UP) {
+	if (child != NULL && (child->state == CHILD_UP || child->state == CHILD_STARTING)) {
 		child->state = CHILD_ENDING;
-		(void)kill(child->pid, SIGKILL);
+		life_signal_kill(child);
 		readiness_update(self);
 	}
 }
@@ -544,15 +493,15 @@ void life_tick(struct supervisor *self)
 {
 	struct instant now = clock_now();
 	int64_t expected_us = self->config.node_ping_timeout_ms * 1000 / PINGS_PER_TIMEOUT;
-	bool we_were_late =
-		instant_since(self->tick_at, now).us > expected_us + OWN_LATENESS_MS_MAX * 1000;
+	int64_t late_us = instant_since(self->tick_at, now).us - expected_us;
+	bool we_were_late = late_us > OWN_LATENESS_MS_MAX * 1000 || late_us > expected_us;
 
 	self->tick_at = now;
 	for (size_t i = 0; i < self->child_count; i++) {
 		struct child *child = &self->children[i];
 		struct oap_ping ping = { (uint64_t)now.monotonic_us };
 
-		child->degraded = recent_deaths(child) > DEATHS_A_MINUTE_MAX;
+		restart_judge(child);
 		if (child->state != CHILD_UP) {
 			continue;
 		}

@@ -8,46 +8,46 @@
  * replay answers pings between its pieces (DESIGN-LEDGER.md section 5). */
 #define SILENT_MS_OF_A_SLOW_DISK 60000u
 
-/* One client connection is one fd; 64 are for links, pages, pipes and the loop itself. */
-#define FILES_OF_AN_EDGE 4160u
-#define FILES_OF_OTHERS  128u
+/* Links to 17 prevalidators and to everybody else, pages of all, listeners, files, the loop. The
+ * connections of an edge come on top, one fd each (api.max_conns, admin.max_conns). */
+#define FILES_MAX 128u
 
 static const struct process_plan plans[PROCESS_COUNT] = {
 	[PROCESS_ADMIN] = {
-		.user = "mn-admin", .memory_mib_max = 512, .open_files_max = FILES_OF_AN_EDGE,
+		.user = "mn-admin", .memory_mib_max = 512, .open_files_max = FILES_MAX,
 		.listener = LISTENER_ADMIN, .drain_stage = 7,
 		.purpose = "health, readiness, metrics; stays up when everything else is stuck",
 	},
 	[PROCESS_INGRESS] = {
-		.user = "mn-ingress", .memory_mib_max = 1024, .open_files_max = FILES_OF_AN_EDGE,
+		.user = "mn-ingress", .memory_mib_max = 1024, .open_files_max = FILES_MAX,
 		.listener = LISTENER_API, .drain_stage = 1,
 		.purpose = "speaks HTTP and OAP/1 to clients; holds no key, no file, no JSON parser",
 	},
 	[PROCESS_KMS] = {
-		.user = "mn-kms", .memory_mib_max = 256, .open_files_max = FILES_OF_OTHERS,
+		.user = "mn-kms", .memory_mib_max = 256, .open_files_max = FILES_MAX,
 		.locked_kib_max = 8192, .may_write_files = true, .drain_stage = 6,
 		.purpose = "every secret key; verifies tokens; no network, no JSON",
 	},
 	[PROCESS_COMMITTER] = {
-		.user = "mn-commit", .memory_mib_max = 2048, .open_files_max = FILES_OF_OTHERS,
+		.user = "mn-commit", .memory_mib_max = 2048, .open_files_max = FILES_MAX,
 		.may_write_files = true, .in_store_group = true,
 		.after = ROLE(KMS), .dies_with = ROLE(SEQUENCER),
 		.silent_ms_max = SILENT_MS_OF_A_SLOW_DISK, .drain_stage = 5,
 		.purpose = "the only writer of the store",
 	},
 	[PROCESS_SEQUENCER] = {
-		.user = "mn-order", .open_files_max = FILES_OF_OTHERS,
+		.user = "mn-order", .open_files_max = FILES_MAX,
 		.after = ROLE(COMMITTER), .dies_with = ROLE(COMMITTER),
 		.silent_ms_max = SILENT_MS_OF_A_SLOW_DISK, .drain_stage = 3,
 		.purpose = "the authoritative state, in memory; admits and numbers; opens nothing",
 	},
 	[PROCESS_ARCHIVE] = {
-		.user = "mn-archive", .memory_mib_max = 1024, .open_files_max = FILES_OF_OTHERS,
+		.user = "mn-archive", .memory_mib_max = 1024, .open_files_max = FILES_MAX,
 		.in_store_group = true, .after = ROLE(SEQUENCER), .drain_stage = 4,
 		.purpose = "reads the store for everybody else; cannot write it",
 	},
 	[PROCESS_PREVALIDATOR] = {
-		.user = "mn-check", .memory_mib_max = 512, .open_files_max = FILES_OF_OTHERS,
+		.user = "mn-check", .memory_mib_max = 512, .open_files_max = FILES_MAX,
 		.after = ROLE(ARCHIVE) | ROLE(SEQUENCER) | ROLE(KMS), .drain_stage = 2,
 		.purpose = "JSON, tokens, policy; nobody takes its word",
 	},

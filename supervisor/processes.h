@@ -12,17 +12,17 @@
 enum process_listener { LISTENER_NONE, LISTENER_ADMIN, LISTENER_API };
 
 struct process_plan {
-	const char *user;         /* of sysusers; or node.uid_base + the role's id */
-	uint32_t memory_mib_max;  /* RLIMIT_DATA; 0 = as large as the ledger grows */
-	uint32_t open_files_max;
+	const char *user;        /* of sysusers; or node.uid_base + the role's id */
+	uint32_t memory_mib_max; /* RLIMIT_DATA; 0 = as large as the ledger grows */
+	uint32_t open_files_max; /* besides client connections */
 	uint32_t locked_kib_max;
-	bool may_write_files;     /* else RLIMIT_FSIZE 0 */
+	bool may_write_files; /* else RLIMIT_FSIZE 0 */
 	bool in_store_group;
 	enum process_listener listener;
-	unsigned after;           /* roles that must have been ready once before its first start */
-	unsigned dies_with;       /* roles that end when it ends */
-	uint32_t silent_ms_max;   /* without a pong; 0 = node.ping_timeout */
-	unsigned drain_stage;     /* 1 first; the last to leave has the highest */
+	unsigned after;         /* roles that must have been ready once before its first start */
+	unsigned dies_with;     /* roles that end when it ends */
+	uint32_t silent_ms_max; /* without a pong; 0 = node.ping_timeout */
+	unsigned drain_stage;   /* 1 first; the last to leave has the highest */
 	const char *purpose;
 };
 

@@ -102,6 +102,7 @@ static void compute(struct supervisor *self, struct oap_readiness *ret, struct r
 	ret->sequencer_ready = serves(self, PROCESS_SEQUENCER, reasons);
 	ret->archive_ready = serves(self, PROCESS_ARCHIVE, reasons);
 	ret->prevalidator_ready = serves(self, PROCESS_PREVALIDATOR, reasons);
+	bool open = serves(self, PROCESS_INGRESS, reasons);
 	ret->safe_mode = in_safe_mode(self);
 	ret->lag_ms = lag_ms_of(self);
 	bool lagging = ret->lag_ms > self->config.readiness_committer_lag_ms_max;
@@ -109,7 +110,7 @@ static void compute(struct supervisor *self, struct oap_readiness *ret, struct r
 		add_reason(reasons, "committer_lag");
 	}
 	bool crashing = any_degraded(self, reasons);
-	ret->ready = !ret->draining && ret->kms_ready && ret->committer_ready &&
+	ret->ready = !ret->draining && open && ret->kms_ready && ret->committer_ready &&
 		     ret->sequencer_ready && ret->archive_ready && ret->prevalidator_ready &&
 		     !ret->safe_mode && !lagging;
 	ret->degraded = !ret->ready || crashing;

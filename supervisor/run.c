@@ -2,7 +2,10 @@
  * directories, the lock, listeners, executables, identities. */
 #include "supervisor/supervisor.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -12,6 +15,10 @@
 #include "common/log.h"
 #include "common/version.h"
 #include "supervisor/process_stat.h"
+
+/* Seven fds a worker, two for each link on its way, control clients: a soft limit of 1024, as it
+ * is on most systems, is enough for a usual table, and not for the largest. */
+#define FILES_WANTED 4096u
 
 /* Pings within one node.ping_timeout: life.c counts on it. */
 #define TICKS_PER_TIMEOUT 5.0
@@ -69,6 +76,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *watcher, int events)
 	(void)loop;
 	(void)events;
 	life_tick(self);
+	control_tick(self);
 	process_stat_publish(getpid(), (struct process_id){ PROCESS_SUPERVISOR, 0 });
 	for (size_t i = 0; i < self->child_count; i++) {
 		const struct child *child = &self->children[i];
@@ -89,13 +97,13 @@ static void watch_all(struct supervisor *self)
 {
 	double interval_s = (double)self->config.node_ping_timeout_ms / 1000.0 / TICKS_PER_TIMEOUT;
 
-	signal(SIGPIPE, SIG_IGN);
 	watch_signal(self, &self->on_term, SIGTERM, on_stop);
 	watch_signal(self, &self->on_int, SIGINT, on_stop);
 	watch_signal(self, &self->on_hup, SIGHUP, on_hup);
 	watch_signal(self, &self->on_usr1, SIGUSR1, on_usr1);
 	ev_timer_init(&self->tick, on_tick, interval_s, interval_s);
 	self->tick.data = self;
+	ev_set_priority(&self->tick, EV_MINPRI); /* pongs that are there are heard before */
 	ev_timer_start(self->loop, &self->tick);
 }
 
@@ -117,14 +125,50 @@ static bool open_listeners(struct supervisor *self)
 	return self->api_uds_fd >= 0;
 }
 
+/* What we may have inherited: no standard fds (the first socket would become stdout), blocked
+ * signals, SIGCHLD ignored (the kernel would reap workers before we see them), a soft limit of
+ * fds below what a table full of workers needs. */
+static bool take_over_process(void)
+{
+	struct rlimit files;
+	sigset_t none;
+	int null;
+
+	do {
+		null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	} while (null >= 0 && null <= STDERR_FILENO && fcntl(null, F_SETFD, 0) == 0);
+	if (null < 0) {
+		return false;
+	}
+	close(null);
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)signal(SIGCHLD, SIG_DFL);
+	(void)signal(SIGPIPE, SIG_IGN);
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < FILES_WANTED) {
+		files.rlim_cur = files.rlim_max < FILES_WANTED ? files.rlim_max : FILES_WANTED;
+		(void)setrlimit(RLIMIT_NOFILE, &files);
+	}
+	umask(022);
+	return true;
+}
+
 static bool start(struct supervisor *self)
 {
 	struct mesh_hooks hooks = { .lost = on_lost, .accuse = on_accuse };
 
+	if (!take_over_process()) {
+		return false;
+	}
 	self->loop = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
 	if (self->loop == NULL ||
-		!mesh_init(&self->mesh, self->loop, PROCESS_SUPERVISOR, self, hooks) ||
-		!logs_open(self)) {
+		!mesh_init(&self->mesh, self->loop, PROCESS_SUPERVISOR, self, hooks)) {
+		fprintf(stderr, "macronode: no event loop: %s\n", strerror(errno));
+		return false;
+	}
+	if (!logs_open(self)) {
+		fprintf(stderr, "macronode: log.file: %s: %s\n", self->config.log_file,
+			strerror(errno));
 		return false;
 	}
 	log_event(LOG_STARTED, &(struct log_fields){ .text = version_semver });
@@ -152,6 +196,9 @@ static void close_fd(int *fd)
 
 static void finish(struct supervisor *self)
 {
+	if (self->mesh.watch != NULL) {
+		mesh_flush(&self->mesh); /* "stopping", to whoever asked for it */
+	}
 	control_close(self);
 	if (self->api_uds_fd >= 0) {
 		(void)unlink(self->config.uds_path);
@@ -182,7 +229,6 @@ int supervisor_run(const struct config *config, const struct supervisor_options 
 	self.privileged = geteuid() == 0;
 	self.admin_fd = self.api_tcp_fd = self.api_uds_fd = self.control_fd = self.lock_fd = -1;
 	self.started_at = self.tick_at = clock_now();
-	umask(022);
 	if (start(&self)) {
 		life_start_due(&self);
 		readiness_update(&self);

@@ -7,14 +7,16 @@
 #include <grp.h>
 #include <limits.h>
 #include <pwd.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/pidfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/identity.h"
@@ -109,6 +111,21 @@ static bool uds_group(struct supervisor *self)
 	return true;
 }
 
+/* Asked once, aloud, of a process that has nothing to lose. */
+static bool namespaces_can_be_left(void)
+{
+	int status = 1;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		_exit(unshare(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWNS) == 0 &&
+					mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) == 0
+				? 0
+				: 1);
+	}
+	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
+}
+
 bool spawn_identities(struct supervisor *self)
 {
 	uint64_t base = self->config.node_uid_base;
@@ -133,6 +150,12 @@ bool spawn_identities(struct supervisor *self)
 	}
 	if (!self->privileged) {
 		return true;
+	}
+	self->own_namespaces = namespaces_can_be_left();
+	if (!self->own_namespaces) {
+		log_event(LOG_SANDBOX_WEAKER,
+			&(struct log_fields){ .text = "workers share our namespaces: this root "
+						      "may not make others" });
 	}
 	self->store_gid = (gid_t)(base + STORE_GROUP_OFFSET);
 	return base != 0 || store_group_by_name(self);
@@ -162,8 +185,10 @@ static bool init_child(
 	child->state = CHILD_ABSENT;
 	child->pidfd = child->log_fd = child->stderr_fd = -1;
 	ev_init(&child->exited, life_on_exit);
-	ev_init(&child->restart, life_on_restart);
+	ev_init(&child->restart, restart_on_timer);
 	ev_init(&child->ready_limit, life_on_ready_limit);
+	/* what it said in time is heard before it is judged late */
+	ev_set_priority(&child->ready_limit, EV_MINPRI);
 	child->exited.data = child->restart.data = child->ready_limit.data = child;
 	return metrics_create(id, &child->page_fd, &child->page_reader_fd, &child->page) == ERR_OK;
 }
@@ -204,6 +229,22 @@ static void say_and_exit(const char *step)
 	_exit(127);
 }
 
+/* Of an edge; what else it holds is in its plan. */
+static uint64_t connections_of(const struct child *child)
+{
+	const struct config *config = &child->supervisor->config;
+
+	switch (process_plan(child->process)->listener) {
+	case LISTENER_ADMIN:
+		return (uint64_t)config->admin_max_conns;
+	case LISTENER_API:
+		return (uint64_t)config->api_max_conns;
+	case LISTENER_NONE:
+		break;
+	}
+	return 0;
+}
+
 static struct identity_plan identity_of(const struct child *child, gid_t *store_gid)
 {
 	const struct supervisor *self = child->supervisor;
@@ -217,7 +258,7 @@ static struct identity_plan identity_of(const struct child *child, gid_t *store_
 		.groups = store_gid,
 		.group_count = plan->in_store_group ? 1 : 0,
 		.limits = {
-			.files = plan->open_files_max,
+			.files = plan->open_files_max + connections_of(child),
 			.file_bytes = plan->may_write_files ? IDENTITY_UNLIMITED : 0,
 			.data_bytes = plan->memory_mib_max == 0 ?
 				IDENTITY_UNLIMITED :
@@ -244,6 +285,36 @@ static void arrange_fds(struct birth_fds fds, int executable)
 	}
 }
 
+/* A network, System V queues and mounts of its own, all of them empty or nobody else's: what a
+ * worker holds came to it as an fd and goes on working. Who may not (no root, or a container
+ * without CAP_SYS_ADMIN) does without; `spawn_identities` said so at the start. */
+static bool leave_namespaces(const struct child *child)
+{
+	if (!child->supervisor->own_namespaces) {
+		return true;
+	}
+	return unshare(CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWNS) == 0 &&
+	       mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL) == 0;
+}
+
+/* Until execve the child has the supervisor's handlers, which would wake the supervisor's loop:
+ * so signals were blocked before the fork. Those that a terminal or a service manager sends to
+ * the whole group stay ignored across it; the supervisor tells a worker what they mean. */
+static void reset_signals(void)
+{
+	static const int ignored[] = { SIGHUP, SIGINT, SIGTERM, SIGPIPE, SIGUSR1, SIGUSR2 };
+	sigset_t none;
+
+	for (int number = 1; number < NSIG; number++) {
+		(void)signal(number, SIG_DFL);
+	}
+	for (size_t i = 0; i < COUNT_OF(ignored); i++) {
+		(void)signal(ignored[i], SIG_IGN);
+	}
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
 static void become_worker(const struct child *child, struct birth_fds fds, pid_t supervisor_pid)
 {
 	char name[64], pid_text[32];
@@ -254,11 +325,9 @@ static void become_worker(const struct child *child, struct birth_fds fds, pid_t
 	struct identity_plan plan = identity_of(child, &store_gid);
 	const char *failed = "";
 	int executable = child->supervisor->executables[child->process];
-	sigset_t none;
 
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	umask(027);
+	reset_signals();
+	umask(plan.group_count > 0 ? 027 : 077); /* the group of the store reads it */
 	snprintf(name, sizeof name, "mn-%s", process_name(child->process));
 	snprintf(pid_text, sizeof pid_text, "%ld", (long)supervisor_pid);
 	/* duplicates above the ones that are about to be overwritten */
@@ -266,6 +335,9 @@ static void become_worker(const struct child *child, struct birth_fds fds, pid_t
 	fds.err = fcntl(fds.err, F_DUPFD_CLOEXEC, 10);
 	executable = fcntl(executable, F_DUPFD_CLOEXEC, 10);
 	arrange_fds(fds, executable);
+	if (!leave_namespaces(child)) {
+		say_and_exit("namespaces of its own");
+	}
 	if (identity_drop(&plan, &failed) != ERR_OK) {
 		say_and_exit(failed);
 	}
@@ -369,42 +441,106 @@ static void watch(struct child *child, int control_fd, int log_write_fd)
 	assert(peer != NULL); /* a supervisor without memory for a socket cannot go on */
 	ev_io_set(&child->exited, child->pidfd, EV_READ);
 	ev_io_start(self->loop, &child->exited);
-	ev_timer_set(&child->ready_limit, (double)limit_ms / 1000.0, 0.0);
-	ev_timer_start(self->loop, &child->ready_limit);
+	/* repeating, so that PROGRESS can push it away from now */
+	ev_timer_set(&child->ready_limit, 0.0, (double)limit_ms / 1000.0);
+	ev_timer_again(self->loop, &child->ready_limit);
 	send_setup(child, peer, log_write_fd);
+}
+
+struct birth_pipes {
+	int control[2], log[2], err[2];
+};
+
+static void close_pair(int fds[2])
+{
+	for (int i = 0; i < 2; i++) {
+		if (fds[i] >= 0) {
+			close(fds[i]);
+		}
+	}
+}
+
+static void close_pipes(struct birth_pipes *pipes)
+{
+	int saved_errno = errno;
+
+	close_pair(pipes->control);
+	close_pair(pipes->log);
+	close_pair(pipes->err);
+	errno = saved_errno;
+}
+
+static bool make_pipes(struct birth_pipes *pipes)
+{
+	*pipes = (struct birth_pipes){ { -1, -1 }, { -1, -1 }, { -1, -1 } };
+	if (make_control_pair(pipes->control) && pipe2(pipes->log, O_CLOEXEC | O_NONBLOCK) == 0 &&
+		pipe2(pipes->err, O_CLOEXEC | O_NONBLOCK) == 0) {
+		return true;
+	}
+	close_pipes(pipes);
+	return false;
+}
+
+/* -1 when there is no worker now. One that has no pidfd is ended and reaped here: without it
+ * the end of a worker would never be seen. */
+static pid_t fork_worker(const struct child *child, const struct birth_pipes *pipes, int *ret_pidfd)
+{
+	pid_t supervisor_pid = getpid(), pid;
+	sigset_t all, before;
+	int saved_errno;
+
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
+	pid = fork();
+	if (pid == 0) {
+		become_worker(child,
+			(struct birth_fds){ pipes->control[1], pipes->log[1], pipes->err[1] },
+			supervisor_pid);
+	}
+	saved_errno = errno;
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	errno = saved_errno;
+	if (pid < 0) {
+		return -1;
+	}
+	*ret_pidfd = pidfd_open(pid, 0);
+	if (*ret_pidfd < 0) {
+		saved_errno = errno;
+		(void)kill(pid, SIGKILL); /* not reaped yet, so the pid is its own */
+		(void)waitpid(pid, NULL, 0);
+		errno = saved_errno;
+		return -1;
+	}
+	return pid;
 }
 
 void spawn_child(struct child *child)
 {
 	struct supervisor *self = child->supervisor;
-	int control[2] = { -1, -1 }, log_pipe[2] = { -1, -1 }, err_pipe[2] = { -1, -1 };
-	pid_t supervisor_pid = getpid();
+	struct birth_pipes pipes;
 
-	if (!make_control_pair(control) || pipe2(log_pipe, O_CLOEXEC | O_NONBLOCK) == -1 ||
-		pipe2(err_pipe, O_CLOEXEC | O_NONBLOCK) == -1) {
-		(void)refuse("", "no pipes for a worker");
-		abort(); /* nothing of the node can be trusted to restart any more */
-	}
 	child->generation = ++self->generation_last;
-	child->pid = fork();
-	if (child->pid == 0) {
-		become_worker(child, (struct birth_fds){ control[1], log_pipe[1], err_pipe[1] },
-			supervisor_pid);
-	}
-	close(control[1]);
-	close(err_pipe[1]);
-	assert(child->pid > 0); /* without fork there is no node */
-	child->pidfd = pidfd_open(child->pid, 0);
-	assert(child->pidfd >= 0); /* it is not reaped yet */
-	child->state = CHILD_STARTING;
-	child->phase = PHASE_STARTING;
 	child->drained = false;
-	child->started_at = child->heard_at = clock_now();
 	child->last_words[0] = child->text[0] = '\0';
 	child->ticket_in_hand = 0;
+	if (!make_pipes(&pipes)) {
+		life_stillborn(child, "no pipes for it");
+		return;
+	}
+	child->pid = fork_worker(child, &pipes, &child->pidfd);
+	if (child->pid < 0) {
+		close_pipes(&pipes);
+		life_stillborn(child, "cannot be forked");
+		return;
+	}
+	close(pipes.control[1]);
+	close(pipes.err[1]);
+	child->state = CHILD_STARTING;
+	child->phase = PHASE_STARTING;
+	child->started_at = child->heard_at = clock_now();
 	metrics_begin(child->page, (uint32_t)child->pid, child->started_at);
-	logs_attach(child, log_pipe[0], err_pipe[0]);
-	watch(child, control[0], log_pipe[1]);
+	logs_attach(child, pipes.log[0], pipes.err[0]);
+	watch(child, pipes.control[0], pipes.log[1]);
 	log_event(LOG_WORKER_STARTED, &(struct log_fields){ .about = child->process,
 					      .instance_of = child->instance,
 					      .pid_of = (uint64_t)child->pid,

@@ -6,7 +6,9 @@
  *
  *   run.c       start to end of the node; signals
  *   spawn.c     from a plan to a running process: pipes, fork, identity, execveat, set-up
- *   life.c      READY, death, restart with back-off, ping, accusation
+ *   life.c      READY, death, ping, accusation
+ *   restart.c   who is started again, when, and together with whom
+ *   deaths.c    how often a worker died; back-off
  *   drain.c     the end, in order
  *   readiness.c what /readyz and status say, and who is told
  *   control.c   the control socket: status, stop, cap, gov
@@ -26,6 +28,7 @@
 #include "common/metrics.h"
 #include "common/peer.h"
 #include "common/worker.h"
+#include "supervisor/deaths.h"
 #include "supervisor/log_sink.h"
 #include "supervisor/log_source.h"
 #include "supervisor/processes.h"
@@ -33,17 +36,13 @@
 /* The last deaths, for `status`. A page of them; older ones are in the log. */
 #define DEATHS_KEPT 16u
 
-/* DESIGN.md section 10: more deaths than this in a minute, and the node is degraded. */
-#define DEATHS_A_MINUTE_MAX 5u
-#define DEATHS_WINDOW_MS    60000
-
 enum child_state {
 	CHILD_ABSENT,   /* not wanted, or not yet */
 	CHILD_STARTING, /* forked, no READY */
 	CHILD_UP,
-	CHILD_ENDING,   /* killed or told to leave; its pid is not reaped */
-	CHILD_WAITING,  /* reaped; a timer will fork the next one */
-	CHILD_GONE,     /* drained and reaped */
+	CHILD_ENDING,  /* killed or told to leave; its pid is not reaped */
+	CHILD_WAITING, /* reaped; a timer will fork the next one */
+	CHILD_GONE,    /* drained and reaped */
 };
 
 struct supervisor;
@@ -63,8 +62,8 @@ struct child {
 	struct instant started_at;
 	struct instant heard_at; /* last pong, progress or report */
 	uint64_t restarts;
-	struct instant deaths[DEATHS_A_MINUTE_MAX + 1]; /* newest first */
-	size_t death_count;
+	struct deaths deaths;
+	bool ended_with_partner;                  /* not a death of its own making */
 	char last_words[VERB_TEXT_BYTES_MAX + 1]; /* FAILED, or why we killed it */
 	uint64_t ticket_in_hand;
 
@@ -96,12 +95,13 @@ struct control_client {
 	bool used;
 	uint32_t generation;
 	uid_t uid;
+	struct instant asked_at; /* or came in */
 };
 
 struct supervisor_options {
-	const char *libexec_dir;  /* where mn-<role> are */
-	bool report_syscalls;     /* -Dsandbox_report builds only */
-	const char *log_path;     /* NULL: stdout */
+	const char *libexec_dir; /* where mn-<role> are */
+	bool report_syscalls;    /* -Dsandbox_report builds only */
+	const char *log_path;    /* NULL: stdout */
 	bool log_colour;
 };
 
@@ -109,13 +109,15 @@ struct supervisor {
 	struct config config;
 	struct supervisor_options options;
 	struct ev_loop *loop;
-	struct mesh mesh; /* its peers: fd 3 of each worker, and control clients */
-	bool privileged;  /* started as root */
-	bool booted;      /* every wanted role was ready once */
+	struct mesh mesh;     /* its peers: fd 3 of each worker, and control clients */
+	bool privileged;      /* started as root */
+	bool own_namespaces;  /* each worker leaves ours */
+	bool booted;          /* every wanted role was ready once */
 	unsigned drain_stage; /* 0: not draining */
 	bool drain_forced;
+	struct instant drain_until;
 	uint32_t generation_last;
-	int executables[PROCESS_COUNT]; /* owned */
+	int executables[PROCESS_COUNT];                            /* owned */
 	int lock_fd, admin_fd, api_tcp_fd, api_uds_fd, control_fd; /* owned; -1 */
 	uid_t uids[PROCESS_COUNT];
 	gid_t gids[PROCESS_COUNT];
@@ -136,6 +138,7 @@ struct supervisor {
 	uint64_t asked_last; /* ids of questions to workers */
 	struct {
 		uint64_t id;
+		uint8_t process; /* of the one worker that may answer it */
 		struct oap_from whom;
 	} asked[32];
 
@@ -144,8 +147,8 @@ struct supervisor {
 	char readiness_reason[VERB_TEXT_BYTES_MAX + 1];
 	struct instant started_at;
 	struct instant tick_at;
-	ev_signal on_term, on_int, on_hup, on_usr1, on_chld;
-	ev_timer tick, drain_limit;
+	ev_signal on_term, on_int, on_hup, on_usr1;
+	ev_timer tick, stage_limit, drain_limit;
 	ev_io control_readable, sink_writable;
 };
 
@@ -171,10 +174,17 @@ void life_start_due(struct supervisor *self); /* whoever is wanted, absent and m
 void life_kill(struct child *child, const char *why);
 void life_on_exit(struct ev_loop *loop, ev_io *watcher, int events);
 void life_on_ready_limit(struct ev_loop *loop, ev_timer *watcher, int events);
-void life_on_restart(struct ev_loop *loop, ev_timer *watcher, int events);
+void life_signal_kill(const struct child *child);
+void life_stillborn(struct child *child, const char *what); /* it could not be forked: errno */
 void life_tick(struct supervisor *self); /* pings, once a fraction of node.ping_timeout */
 void life_lost(struct supervisor *self, const struct oap_from *whom);
 void life_accuse(struct supervisor *self, const struct oap_from *from, enum err err);
+
+/* restart.c */
+void restart_after_death(struct child *child);
+void restart_end_partners(struct child *child);
+void restart_judge(struct child *child); /* degraded, or no longer */
+void restart_on_timer(struct ev_loop *loop, ev_timer *watcher, int events);
 
 /* drain.c */
 void drain_begin(struct supervisor *self, const char *why);
@@ -188,6 +198,7 @@ void readiness_tell(struct supervisor *self, struct child *edge);
 extern const struct oap_handlers control_handlers;
 MUST_CHECK bool control_open(struct supervisor *self);
 void control_close(struct supervisor *self);
+void control_tick(struct supervisor *self);
 void control_lost(struct supervisor *self, const struct oap_from *whom);
 void control_worker_lost(struct supervisor *self, unsigned process);
 
