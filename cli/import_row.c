@@ -1,8 +1,6 @@
 #include "cli/import_row.h"
 
 #include <assert.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "common/check.h"
@@ -15,178 +13,10 @@
 static const char nonce_domain[] = "macronode import nonce v1";
 static const char id_domain[] = "macronode import id v1";
 
-static const char *const names[IMPORT_FIELD_COUNT] = {
-#define AS_NAME(NAME, name) [IMPORT_##NAME] = name,
-	IMPORT_FIELDS(AS_NAME)
-#undef AS_NAME
-};
-
-__attribute__((format(printf, 2, 3))) static bool refuse(
-	struct import_map *map, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	(void)vsnprintf(map->error, sizeof map->error, format, args);
-	va_end(args);
-	return false;
-}
-
 static struct slice slice_of(const char *text)
 {
 	return (struct slice){ (const uint8_t *)text, strlen(text) };
 }
-
-/* ---- the map ---- */
-
-void import_map_init(struct import_map *map)
-{
-	memset(map, 0, sizeof *map);
-	map->sources[IMPORT_KIND].constant = "Transfer";
-}
-
-/* The source of the field before `=`; NULL after a refusal. *ret_value is what follows. */
-static struct import_source *find_source(
-	struct import_map *map, const char *text, size_t bytes, const char **ret_value)
-{
-	const char *equals = memchr(text, '=', bytes);
-
-	if (equals == NULL || equals + 1 == text + bytes) {
-		(void)refuse(map, "'%.*s': expected FIELD=...", (int)bytes, text);
-		return NULL;
-	}
-	*ret_value = equals + 1;
-	for (size_t i = 0; i < IMPORT_FIELD_COUNT; i++) {
-		if (strlen(names[i]) == (size_t)(equals - text) &&
-			memcmp(names[i], text, strlen(names[i])) == 0) {
-			return &map->sources[i];
-		}
-	}
-	(void)refuse(map,
-		"'%.*s' is no field; there are kind, account, counter_account, amount, asset, "
-		"nonce, memo (FIELD=COLUMN, the field first)",
-		(int)(equals - text), text);
-	return NULL;
-}
-
-static bool add_column(struct import_map *map, const char *text, size_t bytes)
-{
-	const char *name = NULL;
-	struct import_source *source = find_source(map, text, bytes, &name);
-	size_t name_bytes;
-
-	if (source == NULL) {
-		return false;
-	}
-	name_bytes = bytes - (size_t)(name - text);
-	if (source->column != NULL) {
-		return refuse(map, "'%.*s': the field has a column already", (int)bytes, text);
-	}
-	if (name_bytes + 1 > sizeof map->columns - map->columns_used) {
-		return refuse(map, "the names of the columns are too long");
-	}
-	char *kept = map->columns + map->columns_used;
-	memcpy(kept, name, name_bytes);
-	kept[name_bytes] = '\0';
-	map->columns_used += name_bytes + 1;
-	source->column = kept;
-	source->constant = NULL;
-	return true;
-}
-
-bool import_map_add(struct import_map *map, const char *text)
-{
-	while (*text != '\0') {
-		size_t bytes = strcspn(text, ",");
-
-		if (!add_column(map, text, bytes)) {
-			return false;
-		}
-		text += bytes;
-		text += *text == ',';
-	}
-	return true;
-}
-
-bool import_map_set(struct import_map *map, const char *text)
-{
-	const char *value = NULL;
-	struct import_source *source = find_source(map, text, strlen(text), &value);
-
-	if (source == NULL) {
-		return false;
-	}
-	if (source == &map->sources[IMPORT_NONCE]) {
-		return refuse(map, "--set nonce: each row needs its own, or it is the same entry");
-	}
-	if (source->column != NULL) {
-		return refuse(map, "--set %s: the field has a column already", text);
-	}
-	source->constant = value;
-	return true;
-}
-
-bool import_map_prefix(struct import_map *map, const char *text)
-{
-	const char *value = NULL;
-	struct import_source *source = find_source(map, text, strlen(text), &value);
-
-	if (source == NULL) {
-		return false;
-	}
-	source->prefix = value;
-	return true;
-}
-
-static bool has(const struct import_map *map, enum import_field field)
-{
-	return map->sources[field].column != NULL || map->sources[field].constant != NULL;
-}
-
-static bool check_complete(struct import_map *map)
-{
-	static const enum import_field needed[] = { IMPORT_ACCOUNT, IMPORT_AMOUNT };
-
-	for (size_t i = 0; i < COUNT_OF(needed); i++) {
-		if (!has(map, needed[i])) {
-			return refuse(map, "nothing says what %s is: --map %s=COLUMN, or --set",
-				names[needed[i]], names[needed[i]]);
-		}
-	}
-	if (map->sources[IMPORT_NONCE].column == NULL) {
-		return refuse(map,
-			"--map nonce=COLUMN is needed: a column whose value names the row "
-			"for ever, such as an order's number");
-	}
-	for (size_t i = 0; i < IMPORT_FIELD_COUNT; i++) {
-		if (map->sources[i].prefix != NULL && map->sources[i].column == NULL) {
-			return refuse(map, "--prefix %s: the field has no column", names[i]);
-		}
-	}
-	return true;
-}
-
-bool import_map_bind(struct import_map *map, const struct slice *column_names, size_t name_count)
-{
-	for (size_t i = 0; i < IMPORT_FIELD_COUNT; i++) {
-		struct import_source *source = &map->sources[i];
-		size_t found = 0;
-
-		for (size_t c = 0; source->column != NULL && c < name_count; c++) {
-			if (entry_views_equal(column_names[c], slice_of(source->column))) {
-				source->column_index = c;
-				found++;
-			}
-		}
-		if (source->column != NULL && found != 1) {
-			return refuse(map, "the first line has %s column '%s'",
-				found == 0 ? "no" : "more than one", source->column);
-		}
-	}
-	return check_complete(map);
-}
-
-/* ---- a row ---- */
 
 static bool take_value(struct import_map *map, enum import_field field, const struct slice *fields,
 	struct import_row *row)
@@ -206,7 +36,8 @@ static bool take_value(struct import_map *map, enum import_field field, const st
 		return true; /* an empty column has no prefix either */
 	}
 	if (prefix.bytes_count + value.bytes_count > IMPORT_VALUE_BYTES_MAX) {
-		return refuse(map, "%s is over %u bytes", names[field], IMPORT_VALUE_BYTES_MAX);
+		return import_map_refuse(
+			map, "%s is over %u bytes", import_map_name(field), IMPORT_VALUE_BYTES_MAX);
 	}
 	memcpy(room, prefix.bytes, prefix.bytes_count);
 	memcpy(room + prefix.bytes_count, value.bytes, value.bytes_count);
@@ -222,7 +53,8 @@ static bool check_account(
 	if (entry_account_is_valid(account)) {
 		return true;
 	}
-	return refuse(map, "%s '%.*s': expected 1 to 128 of A-Z a-z 0-9 _ . : -", names[field],
+	return import_map_refuse(map, "%s '%.*s': expected 1 to 128 of A-Z a-z 0-9 _ . : -",
+		import_map_name(field),
 		(int)(account.bytes_count < 140 ? account.bytes_count : 140),
 		(const char *)account.bytes);
 }
@@ -236,7 +68,7 @@ static bool check_amount(struct import_map *map, struct import_row *row)
 	if (error == AMOUNT_OK && row->amount > 0) {
 		return true;
 	}
-	return refuse(map,
+	return import_map_refuse(map,
 		"amount '%.*s': expected minor units, a whole number from 1 without "
 		"sign, point or leading zero",
 		(int)(text.bytes_count < 60 ? text.bytes_count : 60), (const char *)text.bytes);
@@ -249,7 +81,7 @@ static bool check_row(struct import_map *map, struct import_row *row)
 
 	if (kind != ENTRY_TRANSFER && kind != ENTRY_MINT && kind != ENTRY_BURN &&
 		kind != ENTRY_HOLD) {
-		return refuse(map, "kind: expected Transfer, Mint, Burn or Hold");
+		return import_map_refuse(map, "kind: expected Transfer, Mint, Burn or Hold");
 	}
 	if (!check_account(map, row, IMPORT_ACCOUNT) || !check_amount(map, row)) {
 		return false;
@@ -258,16 +90,16 @@ static bool check_row(struct import_map *map, struct import_row *row)
 		return false;
 	}
 	if (kind != ENTRY_TRANSFER && row->fields[IMPORT_COUNTER].bytes_count > 0) {
-		return refuse(map, "counter_account: only a Transfer has one");
+		return import_map_refuse(map, "counter_account: only a Transfer has one");
 	}
 	if (asset.bytes_count > 0 && !entry_asset_is_valid(asset)) {
-		return refuse(map, "asset: expected 1 to 32 of a-z 0-9 . _ -");
+		return import_map_refuse(map, "asset: expected 1 to 32 of a-z 0-9 . _ -");
 	}
 	if (row->fields[IMPORT_NONCE].bytes_count == 0) {
-		return refuse(map, "nonce: the column is empty");
+		return import_map_refuse(map, "nonce: the column is empty");
 	}
 	if (row->fields[IMPORT_MEMO].bytes_count > MEMO_BYTES_MAX) {
-		return refuse(map, "memo is over %u bytes", MEMO_BYTES_MAX);
+		return import_map_refuse(map, "memo is over %u bytes", MEMO_BYTES_MAX);
 	}
 	return true;
 }
@@ -343,7 +175,7 @@ static void put_optional(
 	const struct import_row *row, enum import_field field, struct json_out *out)
 {
 	if (row->fields[field].bytes_count > 0) {
-		json_out_key(out, names[field]);
+		json_out_key(out, import_map_name(field));
 		json_out_string(out, row->fields[field]);
 	}
 }

@@ -19,7 +19,7 @@ int cli_fail(const struct cli *cli, enum cli_exit exit, const char *format, ...)
 	(void)vfprintf(stderr, format, args);
 	va_end(args);
 	(void)fputc('\n', stderr);
-	return exit;
+	return (int)exit;
 }
 
 void cli_print_text(FILE *out, struct slice text)
