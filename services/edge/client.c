@@ -73,9 +73,10 @@ void client_pull(struct client *client, size_t from)
 
 /* --- the turn --- */
 
+/* One whose turn it is goes on until nothing more can be done: marking it would say nothing. */
 void client_mark(struct client *client)
 {
-	if (!client->is_marked) {
+	if (!client->is_marked && client != client->edge->turning) {
 		client->is_marked = true;
 		client->marked_next = client->edge->marked;
 		client->edge->marked = client;
@@ -309,6 +310,8 @@ static void refuse_late(struct client *client)
 	if (exchange == NULL) {
 		exchange = exchange_begin(client, ROUTE_OTHER, HTTP_METHOD_UNKNOWN);
 		intake_next(client, true);
+	} else {
+		dispatch_abandon(exchange);
 	}
 	exchange->close = true;
 	exchange_refuse(exchange, 408, REASON_NONE, http_answer(HTTP_HEAD_LATE)->text);

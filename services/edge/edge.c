@@ -171,16 +171,15 @@ void edge_turn(void *self)
 {
 	struct edge *edge = self;
 
-	if (edge->worker == NULL || edge->start_us == 0) {
-		return; /* not born yet */
-	}
 	while (edge->marked != NULL) {
 		struct client *client = edge->marked;
 
 		edge->marked = client->marked_next;
 		client->is_marked = false;
+		edge->turning = client;
 		client_turn(client);
 	}
+	edge->turning = NULL;
 	tell_drained(edge);
 	keep_tick(edge);
 }

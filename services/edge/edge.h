@@ -167,7 +167,7 @@ struct edge {
 	bool listening;
 
 	struct client *clients, *free_clients;
-	struct client *marked;
+	struct client *marked, *turning;
 	uint32_t client_count;
 	uint32_t in_flight[ROUTE_COUNT];
 	uint32_t exchange_count;

@@ -65,8 +65,6 @@ static bool may_say_401(struct exchange *exchange)
 {
 	struct client *client = exchange->client;
 
-	metrics_inc(METRIC_AUTH_FAILURES,
-		client->peer == GRANT_PEER_UNIX ? METRIC_PEER_UDS : METRIC_PEER_HTTP);
 	return client->peer == GRANT_PEER_UNIX ||
 	       limiter_network_take(&client->edge->networks, client->network, edge_now_us());
 }

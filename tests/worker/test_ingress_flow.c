@@ -1,4 +1,4 @@
-/* Requests on their way through ingress: order, bodies, credit, losses, time. */
+/* Requests on their way through ingress: order, credit, losses, time. */
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -247,6 +247,33 @@ static void a_client_that_says_close_is_answered_and_left(void **state)
 	expect_end(conn);
 }
 
+static void reset(struct conn *conn)
+{
+	struct linger now = { .l_onoff = 1 };
+
+	assert_int_equal(setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now), 0);
+	hang_up(conn);
+}
+
+/* Goal: whatever the moment of the reset, it is that client's alone. */
+static void who_resets_amid_its_answers_harms_nobody(void **state)
+{
+	struct conn *conn;
+
+	(void)state;
+	start();
+	for (unsigned i = 0; i < 200; i++) {
+		conn = connect_tcp();
+		for (unsigned said = 0; said <= i % 8; said++) {
+			say(conn, GET("/version") GET("/nowhere"));
+		}
+		reset(conn);
+	}
+	conn = connect_tcp();
+	say(conn, GET("/healthz"));
+	(void)expect(conn, 200);
+}
+
 static void who_shuts_its_side_still_gets_its_answers(void **state)
 {
 	struct conn *conn;
@@ -260,203 +287,6 @@ static void who_shuts_its_side_still_gets_its_answers(void **state)
 	(void)expect(conn, 404);
 	(void)expect(conn, 200);
 	expect_end(conn);
-}
-
-/* --- bodies --- */
-
-#define LARGE 200000u
-
-static char *large_body(void)
-{
-	static char body[LARGE];
-
-	for (unsigned i = 0; i < LARGE; i++) {
-		body[i] = (char)('a' + i % 26);
-	}
-	return body;
-}
-
-static uint64_t take_large(struct conn *conn, bool expects)
-{
-	struct oap_request request;
-	char head[512];
-	uint64_t ticket;
-
-	(void)snprintf(head, sizeof head, INGEST_HEAD "Content-Length: %u\r\n%s\r\n", LARGE,
-		expects ? "Expect: 100-continue\r\n" : "");
-	say(conn, head);
-	ticket = take_request(ROUTE_INGEST, &request);
-	assert_int_equal(request.body_bytes, LARGE);
-	assert_int_equal(request.body.bytes_count, 0);
-	return ticket;
-}
-
-static void expect_whole_body(uint64_t ticket)
-{
-	uint32_t done = 0;
-
-	while (done < LARGE) {
-		struct oap_body body;
-
-		assert_int_equal(harness_expect_body(checker, &body), ticket);
-		assert_int_equal(body.offset, done);
-		assert_in_range(body.bytes.bytes_count, 1, VERB_BODY_CHUNK_BYTES_MAX);
-		assert_memory_equal(body.bytes.bytes, large_body() + done, body.bytes.bytes_count);
-		done += (uint32_t)body.bytes.bytes_count;
-	}
-	assert_int_equal(done, LARGE);
-}
-
-static void a_large_body_is_read_when_the_head_was_accepted(void **state)
-{
-	struct conn *conn;
-	uint64_t ticket;
-
-	(void)state;
-	start();
-	conn = connect_tcp();
-	ticket = take_large(conn, true);
-	expect_silence(conn);
-	harness_send_proceed(checker, ticket, &(struct oap_proceed){ LARGE });
-	assert_memory_equal(hear_bytes(conn, 25), "HTTP/1.1 100 Continue\r\n\r\n", 25);
-	forget(conn, 25);
-	say_bytes(conn, large_body(), LARGE);
-	expect_whole_body(ticket);
-	admit(ticket, 1);
-	(void)expect(conn, 200);
-	say(conn, GET("/healthz"));
-	(void)expect(conn, 200);
-}
-
-static void a_large_body_of_a_refused_head_is_never_handed_on(void **state)
-{
-	struct conn *conn;
-	struct response response;
-
-	(void)state;
-	start();
-	conn = connect_tcp();
-	refuse(take_large(conn, true), 401, REASON_UNAUTH, "");
-	response = expect(conn, 401);
-	assert_string_equal(field(&response, "Connection"), "close");
-	expect_end(conn);
-	harness_expect_nothing(checker);
-}
-
-static void a_small_rest_of_a_refused_body_is_drained(void **state)
-{
-	static char text[65536];
-	struct conn *conn;
-
-	(void)state;
-	h.config.limits_max_body_bytes = 1024;
-	start();
-	conn = connect_tcp();
-	memset(text, 'x', sizeof text - 1);
-	say(conn, INGEST_HEAD "Content-Length: 65535\r\n\r\n");
-	(void)expect(conn, 413);
-	say(conn, text);
-	say(conn, GET("/healthz"));
-	(void)expect(conn, 200);
-	say(conn, INGEST_HEAD "Content-Length: 65537\r\n\r\n");
-	(void)expect(conn, 413);
-	expect_end(conn);
-}
-
-static void chunks_arrive_as_one_body(void **state)
-{
-	struct oap_request request;
-	struct conn *conn;
-	uint64_t ticket;
-
-	(void)state;
-	start();
-	conn = connect_tcp();
-	say(conn, INGEST_HEAD "Transfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n");
-	assert_memory_equal(hear_bytes(conn, 25), "HTTP/1.1 100 Continue\r\n\r\n", 25);
-	forget(conn, 25);
-	say(conn, "3\r\nabc\r\n2\r\nde\r\n0\r\nX-Trailer: y\r\n\r\n");
-	ticket = take_request(ROUTE_INGEST, &request);
-	expect_slice(request.token, "token");
-	expect_slice(request.body, "abcde");
-	admit(ticket, 1);
-	(void)expect(conn, 200);
-}
-
-static void many_chunks_wait_for_proceed_too(void **state)
-{
-	struct oap_request request;
-	struct conn *conn;
-	uint64_t ticket;
-	char size[16];
-
-	(void)state;
-	start();
-	conn = connect_tcp();
-	say(conn, INGEST_HEAD "Transfer-Encoding: chunked\r\n\r\n");
-	for (uint32_t done = 0; done < LARGE; done += LARGE / 8) {
-		(void)snprintf(size, sizeof size, "%x\r\n", LARGE / 8);
-		say(conn, size);
-		say_bytes(conn, large_body() + done, LARGE / 8);
-		say(conn, "\r\n");
-	}
-	say(conn, "0\r\n\r\n");
-	ticket = take_request(ROUTE_INGEST, &request);
-	assert_int_equal(request.body_bytes, LARGE);
-	expect_slice(request.token, "token");
-	harness_expect_nothing(checker);
-	harness_send_proceed(checker, ticket, &(struct oap_proceed){ LARGE });
-	expect_whole_body(ticket);
-	admit(ticket, 1);
-	(void)expect(conn, 200);
-}
-
-static void a_body_that_breaks_off_is_abandoned(void **state)
-{
-	struct oap_body body;
-	struct oap_abandon abandon;
-	struct conn *conn;
-	uint64_t ticket;
-
-	(void)state;
-	start();
-	conn = connect_tcp();
-	ticket = take_large(conn, false);
-	harness_send_proceed(checker, ticket, &(struct oap_proceed){ LARGE });
-	say_bytes(conn, large_body(), 1000);
-	(void)harness_expect_body(checker, &body);
-	hang_up(conn);
-	assert_int_equal(harness_expect_abandon(checker, &abandon), ticket);
-}
-
-/* Goal: with the budget of bodies taken, the next large one is refused unread. */
-static void bodies_have_a_budget(void **state)
-{
-	struct conn *conn;
-	struct response response;
-	uint64_t last = 0;
-	unsigned begun = 0;
-
-	(void)state;
-	start();
-	for (;;) {
-		struct oap_request request;
-
-		conn = connect_tcp();
-		say(conn, INGEST_HEAD "Content-Length: 1048576\r\n\r\n");
-		harness_settle(&h);
-		if (begun == 40) { /* EDGE_BODIES_BYTES_MAX */
-			break;
-		}
-		last = take_request(ROUTE_INGEST, &request);
-		begun++;
-	}
-	response = expect(conn, 429);
-	assert_non_null(strstr(response.body, "\"reason\":\"busy\""));
-	refuse(last, 403, REASON_CAP_INVALID, "caveat"); /* gives its share back */
-	conn = connect_tcp();
-	say(conn, INGEST_HEAD "Content-Length: 1048576\r\n\r\n");
-	(void)take(ROUTE_INGEST);
 }
 
 /* --- credit and losses --- */
@@ -563,9 +393,7 @@ static void the_reply_to_a_client_that_is_gone_is_dropped_and_counted(void **sta
 	conn = connect_tcp();
 	say_ingest(conn, "{}");
 	ticket = take(ROUTE_INGEST);
-	struct linger now = { .l_onoff = 1 };
-	assert_int_equal(setsockopt(conn->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now), 0);
-	hang_up(conn);
+	reset(conn);
 	while (counted(METRIC_CONNECTIONS, METRIC_PLAIN) > 0) {
 		harness_settle(&h);
 	}
@@ -611,7 +439,6 @@ static void unauthorised_answers_are_rationed_for_each_network(void **state)
 	}
 	assert_int_equal(refused + busy, 21);
 	assert_in_range(refused, 20, 21);
-	assert_int_equal(counted(METRIC_AUTH_FAILURES, METRIC_PEER_HTTP), 21);
 }
 
 /* --- siblings that lie --- */
@@ -639,18 +466,6 @@ static void a_verdict_that_makes_no_sense_accuses_its_sender(void **state)
 	harness_send_verdict(sequencer, take(ROUTE_INGEST),
 		&(struct oap_verdict){ .status = 207, .accepted = 1 });
 	harness_expect_accusation(sequencer, OAP_VERDICT, ERR_MALFORMED);
-}
-
-static void proceed_for_a_small_body_accuses_its_sender(void **state)
-{
-	struct conn *conn;
-
-	(void)state;
-	start();
-	conn = connect_tcp();
-	say_ingest(conn, "{}");
-	harness_send_proceed(checker, take(ROUTE_INGEST), &(struct oap_proceed){ 2 });
-	harness_expect_accusation(checker, OAP_PROCEED, ERR_CONFLICT);
 }
 
 /* --- the end --- */
@@ -697,14 +512,8 @@ int main(void)
 		TEST(what_is_answered_here_waits_for_its_elders),
 		TEST(a_thousand_pipelined_requests_are_answered),
 		TEST(a_client_that_says_close_is_answered_and_left),
+		TEST(who_resets_amid_its_answers_harms_nobody),
 		TEST(who_shuts_its_side_still_gets_its_answers),
-		TEST(a_large_body_is_read_when_the_head_was_accepted),
-		TEST(a_large_body_of_a_refused_head_is_never_handed_on),
-		TEST(a_small_rest_of_a_refused_body_is_drained),
-		TEST(chunks_arrive_as_one_body),
-		TEST(many_chunks_wait_for_proceed_too),
-		TEST(a_body_that_breaks_off_is_abandoned),
-		TEST(bodies_have_a_budget),
 		TEST(without_credit_anywhere_it_is_busy_at_once),
 		TEST(the_least_busy_prevalidator_is_asked),
 		TEST(the_loss_of_whoever_has_it_in_hand_is_told_at_once),
@@ -714,7 +523,6 @@ int main(void)
 		TEST(unauthorised_answers_are_rationed_for_each_network),
 		TEST(an_answer_of_the_wrong_kind_accuses_its_sender),
 		TEST(a_verdict_that_makes_no_sense_accuses_its_sender),
-		TEST(proceed_for_a_small_body_accuses_its_sender),
 		TEST(a_drain_finishes_what_is_in_flight_and_takes_nothing_new),
 	};
 #undef TEST
