@@ -39,7 +39,6 @@ struct archive {
 	struct worker *worker;
 	struct reader *reader; /* owned; NULL while the committer has no store open */
 	char dir[CONFIG_TEXT_BYTES_MAX + 32];
-	char origin[SCHEMA_ORIGIN_BYTES_MAX + 1];
 	uint64_t size;
 	struct hash root;
 	struct grant_key keys[2]; /* the newest, and the one before */
@@ -60,7 +59,7 @@ void archive_link_lost(void *self, const struct oap_from *whom);
 MUST_CHECK enum err archive_open_grant(
 	const struct archive *self, struct slice sealed, struct grant *ret_grant);
 /* May it read this account's entry (empty: the whole store)? */
-bool archive_may_read(const struct archive *self, const struct grant *grant, struct slice account);
+bool archive_may_read(const struct grant *grant, struct slice account);
 struct peer *archive_edge(
 	struct archive *self, unsigned process, unsigned instance, uint32_t generation);
 

@@ -145,7 +145,7 @@ enum err check_accept(
 		return refuse(
 			self, from, msg, "the token was verified by a kms of before; try again");
 	}
-	if (!archive_may_read(self, &grant, (struct slice){ NULL, 0 })) {
+	if (!archive_may_read(&grant, (struct slice){ NULL, 0 })) {
 		return refuse(self, from, msg, "the token does not allow audit.read");
 	}
 	check->wanted = true;

@@ -37,19 +37,12 @@ static bool open_store(struct archive *self)
 		.dir = self->dir,
 		.shm_readonly = true,
 	};
-	struct reader_head head;
 	struct why why = { "" };
 
 	if (reader_open(&config, &self->reader, &why) != ERR_OK) {
 		log_event(LOG_STORE_FAILED, &(struct log_fields){ .text = why.text });
 		return false;
 	}
-	if (reader_head(self->reader, &head) != ERR_OK) {
-		reader_close(self->reader);
-		self->reader = NULL;
-		return false;
-	}
-	memcpy(self->origin, head.meta.origin, sizeof self->origin);
 	return true;
 }
 
@@ -125,12 +118,11 @@ enum err archive_open_grant(
 	return ERR_STALE;
 }
 
-bool archive_may_read(const struct archive *self, const struct grant *grant, struct slice account)
+bool archive_may_read(const struct grant *grant, struct slice account)
 {
 	uint64_t now_unix_ms = (uint64_t)clock_unix_ms();
 	struct caveat_request request = {
 		.now_unix_s = now_unix_ms / 1000,
-		.node = { (const uint8_t *)self->origin, strlen(self->origin) },
 	};
 	struct caveat_entry entry = {
 		.actions = CAVEAT_ACTION_BIT(CAVEAT_ACTION_AUDIT_READ),
@@ -209,7 +201,7 @@ static uint16_t find_entry(
 		log_event(LOG_STORE_FAILED, &(struct log_fields){ .fault = err, .seq = seq });
 		return 503; /* it was committed */
 	}
-	if (!archive_may_read(self, grant, entry.account)) {
+	if (!archive_may_read(grant, entry.account)) {
 		return 404;
 	}
 	ret_entry->batch_ts_unix_ms = (uint64_t)commit.batch_ts_unix_ms;

@@ -1,5 +1,6 @@
 #include "services/archive/archive.h"
 
+#include <fcntl.h>
 #include <seccomp.h>
 
 #define FILES "the store is opened anew whenever the committer has opened it"
@@ -17,7 +18,12 @@ static const struct sandbox_rule rules[] = {
 	{ .syscall = SCMP_SYS(getcwd), .reason = FILES },
 	{ .syscall = SCMP_SYS(readlink), .reason = "SQLite resolves links in the path" },
 	{ .syscall = SCMP_SYS(geteuid), .reason = "SQLite" },
-	{ .syscall = SCMP_SYS(fcntl), .reason = "locks of SQLite" },
+	{ .syscall = SCMP_SYS(fcntl),
+		.when = { { SANDBOX_EQUALS, .argument = 1, .value = F_SETLK } },
+		.reason = "locks of SQLite" },
+	{ .syscall = SCMP_SYS(fcntl),
+		.when = { { SANDBOX_EQUALS, .argument = 1, .value = F_GETLK } },
+		.reason = "SQLite looks whether its index is in use" },
 	{ .syscall = SCMP_SYS(lseek), .reason = "SQLite" },
 	{ .syscall = SCMP_SYS(pread64), .reason = "pages" },
 	{ .syscall = SCMP_SYS(statfs), .reason = "SQLite asks for the file system" },

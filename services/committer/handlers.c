@@ -217,8 +217,9 @@ static enum err on_batch(void *self, const struct oap_from *from, const struct o
 		refuse_batch(committer, from, msg->batch_no);
 		return ERR_OK;
 	}
-	if (conserve_batch(msg->first_seq, msg->records) != ERR_OK) {
-		return ERR_CORRUPT; /* value from nowhere: the sequencer is wrong or owned */
+	err = conserve_batch(msg->first_seq, msg->records);
+	if (err != ERR_OK) {
+		return err; /* value from nowhere: the sequencer is wrong or owned */
 	}
 	err = store_append(committer->store, &batch, started, &commit, &why);
 	if (err == ERR_NO_SPACE) {

@@ -1,5 +1,6 @@
 #include "services/committer/committer.h"
 
+#include <fcntl.h>
 #include <seccomp.h>
 
 #define FILES "the store's files are opened behind the filter, once kms has named the ledger"
@@ -23,7 +24,12 @@ static const struct sandbox_rule rules[] = {
 	{ .syscall = SCMP_SYS(fchown), .reason = "the log gets the owner of the database" },
 	{ .syscall = SCMP_SYS(geteuid), .reason = "SQLite asks before it calls fchown" },
 	{ .syscall = SCMP_SYS(getuid), .reason = "the store must be ours" },
-	{ .syscall = SCMP_SYS(fcntl), .reason = "locks of SQLite" },
+	{ .syscall = SCMP_SYS(fcntl),
+		.when = { { SANDBOX_EQUALS, .argument = 1, .value = F_SETLK } },
+		.reason = "locks of SQLite" },
+	{ .syscall = SCMP_SYS(fcntl),
+		.when = { { SANDBOX_EQUALS, .argument = 1, .value = F_GETLK } },
+		.reason = "SQLite looks whether its index is in use" },
 	{ .syscall = SCMP_SYS(flock), .reason = "the lock of the data directory is ours, too" },
 	{ .syscall = SCMP_SYS(lseek), .reason = "SQLite" },
 	{ .syscall = SCMP_SYS(pread64), .reason = "pages" },
