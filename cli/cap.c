@@ -1,4 +1,4 @@
-/* macronode cap mint, revoke, list: questions for kms, through the control socket. */
+/* macronode cap mint, revoke, rotate, list: questions for kms, through the control socket. */
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -179,25 +179,32 @@ static bool match(void *context, struct slice line, const struct json_in *item)
 	return false;
 }
 
+static int read_key(const struct cli *cli, const char *text, uint32_t *ret_kid)
+{
+	char *end = NULL;
+	unsigned long kid = strtoul(text, &end, 10);
+
+	if (text[0] < '0' || text[0] > '9' || *end != '\0' || kid == 0 || kid > UINT32_MAX) {
+		return cli_fail(cli, CLI_USAGE,
+			"%s: not the number of a root key, as `cap list` shows it", text);
+	}
+	*ret_kid = (uint32_t)kid;
+	return CLI_GOOD;
+}
+
 /* What is to be revoked: a capability, whose key the list tells, or with id zero a key. */
 static int find_revoked(const struct cli *cli, struct control *control, uint32_t *ret_kid,
 	struct id128 *ret_capability)
 {
 	const char *key = cli_option(cli, "--key");
 	struct wanted wanted = { .capability = cli->words[0] };
-	char *end = NULL;
 
 	if ((key != NULL) == (cli->word_count > 0)) {
 		return cli_fail(cli, CLI_USAGE, "needs a capability id, or --key N");
 	}
 	*ret_capability = (struct id128){ { 0 } };
 	if (key != NULL) {
-		unsigned long kid = strtoul(key, &end, 10);
-		if (key[0] < '0' || key[0] > '9' || *end != '\0' || kid == 0 || kid > UINT32_MAX) {
-			return cli_fail(cli, CLI_USAGE, "--key %s: not a key's number", key);
-		}
-		*ret_kid = (uint32_t)kid;
-		return CLI_GOOD;
+		return read_key(cli, key, ret_kid);
 	}
 	if (hex_decode(wanted.capability, strlen(wanted.capability), ret_capability->bytes,
 		    ID_BYTES) != ERR_OK) {
@@ -232,6 +239,34 @@ int cli_cap_revoke(struct cli *cli)
 		(void)printf("{\"revoked\":true,\"after_seq\":%" PRIu64 "}\n", answer.next);
 	} else if (exit == CLI_GOOD) {
 		(void)printf("revoked: writes after seq %" PRIu64 " are refused\n", answer.next);
+	}
+	control_finish(&control);
+	return exit;
+}
+
+/* ---- rotate ---- */
+
+/* The active key is named, so that a command that is repeated by mistake makes no second one. */
+int cli_cap_rotate(struct cli *cli)
+{
+	struct control control;
+	struct control_answer answer;
+	uint32_t kid = 0;
+	int exit = read_key(cli, cli->words[0], &kid);
+
+	if (exit != CLI_GOOD) {
+		return exit;
+	}
+	if (connect_node(cli, &control) != CLI_GOOD) {
+		return CLI_CANNOT;
+	}
+	exit = node_control_exit(cli, &control, control_rotate(&control, kid, &answer), &answer);
+	if (exit == CLI_GOOD && cli->json) {
+		(void)printf("{\"active_key\":%" PRIu64 "}\n", answer.next);
+	} else if (exit == CLI_GOOD) {
+		(void)printf("root key %" PRIu64 " is active; key %" PRIu32
+			     " verifies for 30 days more\n",
+			answer.next, kid);
 	}
 	control_finish(&control);
 	return exit;

@@ -126,6 +126,7 @@ static const struct cli_option options_show[] = {
 #define options_cap_inspect     options_inspect
 #define options_cap_test        options_test
 #define options_cap_revoke      options_revoke
+#define options_cap_rotate      options_none
 #define options_cap_list        options_none
 #define options_gov_freeze      options_govern
 #define options_gov_unfreeze    options_govern

@@ -143,6 +143,17 @@ enum mn_result control_revoke(struct control *control, uint32_t kid, const struc
 	return ask(control, OAP_CTL_REVOKE, &out, payload, ret_answer);
 }
 
+enum mn_result control_rotate(
+	struct control *control, uint32_t active_kid, struct control_answer *ret_answer)
+{
+	uint8_t payload[4];
+	struct byte_writer out = byte_writer_of(payload, sizeof payload);
+	struct oap_ctl_rotate msg = { .active_kid = active_kid };
+
+	(void)!oap_encode_ctl_rotate(&out, &msg);
+	return ask(control, OAP_CTL_ROTATE, &out, payload, ret_answer);
+}
+
 enum mn_result control_list(
 	struct control *control, uint64_t after, struct control_answer *ret_answer)
 {

@@ -43,6 +43,9 @@ MUST_CHECK enum mn_result control_mint(
 	struct control *control, struct slice caveats, struct control_answer *ret_answer);
 MUST_CHECK enum mn_result control_revoke(struct control *control, uint32_t kid,
 	const struct id128 *capability, struct control_answer *ret_answer);
+/* active_kid: the root key that a new one is to follow; refused when it no longer is. */
+MUST_CHECK enum mn_result control_rotate(
+	struct control *control, uint32_t active_kid, struct control_answer *ret_answer);
 MUST_CHECK enum mn_result control_list(
 	struct control *control, uint64_t after, struct control_answer *ret_answer);
 MUST_CHECK enum mn_result control_govern(struct control *control, const struct control_order *order,

@@ -84,6 +84,20 @@ def test_status_shows_every_process_and_says_when_it_is_not_ready():
 			'it is ready again')
 
 
+def test_a_new_root_key_follows_the_active_one_and_older_tokens_stay_good():
+	with Cli() as cli:
+		older = cli.node.mint()
+		assert cli.json('cap', 'rotate', '1') == {'active_key': 2}
+		cli('cap', 'rotate', '1', status=1)  # a command repeated by mistake makes no third
+		cli('cap', 'rotate', 'x', status=2)
+		for token in (older, cli.node.mint()):
+			response = cli.node.ingest([harness.entry('Mint', 'alice', 1)], token)
+			assert response.status == 200, response
+		first, second = (cli.node.http('GET', f'/entries/{seq}', token=older).json()['kid']
+			for seq in (1, 2))
+		assert (first, second) == (1, 2)
+
+
 def test_a_token_is_minted_listed_and_revoked():
 	with Cli() as cli:
 		minted = cli.json('cap', 'mint', '--action', 'ledger.ingest,gov.mint', '--ttl', '1h',
