@@ -27,9 +27,18 @@ static void begin_request(struct import_send *send)
 	send->count = 0;
 }
 
+static void pause_before(unsigned attempt)
+{
+	long ms = attempt < 6 ? 50l << attempt : 2000;
+	struct timespec wait = { ms / 1000, ms % 1000 * 1000000 };
+
+	(void)nanosleep(&wait, NULL);
+}
+
 /* ---- the height, by which repeats are told from new entries ---- */
 
-/* The last seq of the page after `since`; `since` itself if there is none. */
+/* The last seq of the page after `since`; `since` itself if there is none. While a worker is
+ * being replaced nobody can tell. */
 static int last_after(struct import_send *send, uint64_t since, uint64_t *ret_seq)
 {
 	struct mn_answer answer;
@@ -37,6 +46,10 @@ static int last_after(struct import_send *send, uint64_t since, uint64_t *ret_se
 	struct json_in *root;
 	const struct json_in *rows;
 
+	for (unsigned i = 1; result != MN_OK && result != MN_NO_NODE && i < ATTEMPTS_MAX; i++) {
+		pause_before(i);
+		result = mn_roots(send->client, since, &answer);
+	}
 	if (result != MN_OK) {
 		return node_fail(send->cli, send->client, result, &answer);
 	}
@@ -164,14 +177,6 @@ static void count(struct import_send *send, const struct json_in *root)
 	}
 	send->added += added;
 	send->repeated += accepted > added ? accepted - added : 0;
-}
-
-static void pause_before(unsigned attempt)
-{
-	long ms = attempt < 6 ? 50l << attempt : 2000;
-	struct timespec wait = { ms / 1000, ms % 1000 * 1000000 };
-
-	(void)nanosleep(&wait, NULL);
 }
 
 /* True: the outcome is known, and *ret_exit says what it means for the import. */

@@ -294,7 +294,8 @@ enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
 	ROUTE_FIELDS(FIXED)              \
 	FIXED(u64, since)                \
 	FIXED(u32, limit)
-/* rows: {u64 last_seq, hash root, u64 ts} each */
+/* rows: {u64 last_seq, hash root, u64 ts} each; next: the seq after them, 0 if they cannot be
+ * read now */
 #define PAYLOAD_ROOTS(FIXED, SIZED) \
 	FIXED(u64, next)            \
 	SIZED(rows, VERB_REPLY_BYTES_MAX)

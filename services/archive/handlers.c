@@ -148,11 +148,13 @@ static void put_roots(struct archive *self, const struct oap_read_roots *msg,
 	size_t limit = msg->limit > 0 && msg->limit < ROOTS_PAGE ? msg->limit : ROOTS_PAGE;
 	size_t count = 0;
 
-	*ret_next = msg->since + 1;
+	/* No roots would be a lie while no store is open: 0 says that they cannot be read now. */
+	*ret_next = 0;
 	if (self->reader == NULL ||
 		reader_roots_since(self->reader, msg->since, roots, limit, &count) != ERR_OK) {
 		return;
 	}
+	*ret_next = msg->since + 1;
 	for (size_t i = 0; i < count && roots[i].last_seq <= self->size; i++) {
 		byte_put_u64(out, roots[i].last_seq);
 		byte_put_hash(out, &roots[i].root);

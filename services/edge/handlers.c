@@ -130,6 +130,18 @@ static enum err on_verdict(void *self, const struct oap_from *from, const struct
 	return ERR_OK;
 }
 
+static void refuse_read(struct exchange *exchange, uint16_t status)
+{
+	const char *text = status == 404 ? "there is no such entry, or none that you may see"
+					 : "the store cannot be read now";
+	struct refusal refusal = {
+		.status = status,
+		.text = { (const uint8_t *)text, strlen(text) },
+	};
+
+	exchange_refuse_as(exchange, &refusal, (struct answer){ .status = status });
+}
+
 static enum err on_roots(void *self, const struct oap_from *from, const struct oap_roots *msg)
 {
 	struct edge *edge = self;
@@ -142,22 +154,12 @@ static enum err on_roots(void *self, const struct oap_from *from, const struct o
 	if (replies_roots(edge->scratch, msg, &bytes_count) != ERR_OK) {
 		return ERR_MALFORMED;
 	}
-	if (exchange != NULL) {
+	if (exchange != NULL && msg->next != 0) {
 		answer_body(exchange, 200, bytes_count);
+	} else if (exchange != NULL) {
+		refuse_read(exchange, 503);
 	}
 	return ERR_OK;
-}
-
-static void refuse_entry(struct exchange *exchange, uint16_t status)
-{
-	const char *text = status == 404 ? "there is no such entry, or none that you may see"
-					 : "the entry cannot be read now";
-	struct refusal refusal = {
-		.status = status,
-		.text = { (const uint8_t *)text, strlen(text) },
-	};
-
-	exchange_refuse_as(exchange, &refusal, (struct answer){ .status = status });
 }
 
 static enum err on_entry(void *self, const struct oap_from *from, const struct oap_entry *msg)
@@ -176,7 +178,7 @@ static enum err on_entry(void *self, const struct oap_from *from, const struct o
 	if (exchange != NULL && msg->status == 200) {
 		answer_body(exchange, 200, bytes_count);
 	} else if (exchange != NULL) {
-		refuse_entry(exchange, msg->status);
+		refuse_read(exchange, msg->status);
 	}
 	return ERR_OK;
 }

@@ -65,6 +65,9 @@ static void a_read_carries_its_query_or_its_seq(void **state)
 	expect_slice(request.token, "");
 	send_empty_roots(ticket);
 	(void)expect(conn, 200);
+	say(conn, GET("/roots"));
+	harness_send_roots(archive, take(ROUTE_ROOTS), &(struct oap_roots){ .next = 0 });
+	(void)expect(conn, 503); /* no store is open there */
 	say(conn, "GET /entries/17 HTTP/1.1\r\n" HOST BEARER "\r\n");
 	ticket = take_request(ROUTE_ENTRY, &request);
 	expect_slice(request.query, "17");
