@@ -409,15 +409,12 @@ def what_to_try(profile):
 The node is ready. In another terminal:
 
   . {shlex.quote(str(profile.env))}
+  export MACRONODE_TOKEN=$TOKEN
   curl $BASE_URL/healthz
-  sed "s/CAPABILITY_REF/$CAPABILITY_REF/; s/\\"ts\\": 0/\\"ts\\": $(date +%s%3N)/" etc/examples/ingest.json |
-    curl -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\
-         --data-binary @- $BASE_URL/ingest
-  curl "$BASE_URL/roots?since=0"
-  curl --unix-socket $UDS_PATH http://localhost/readyz
   $MACRONODE status
   $MACRONODE verify
 
+README.md, "Five minutes", goes on from here.
 Ctrl-C stops it; the next `scripts/dev run` starts from nothing (--keep: from here).
 """
 

@@ -1,0 +1,113 @@
+"""The README's tour, typed as it stands there, on a node of `scripts/dev`."""
+import json
+import pathlib
+import re
+import subprocess
+import tempfile
+
+import tap
+from harness import BUILD, GENEROUS_SECONDS, Node, clean_environment, nodes
+
+README = nodes.CHECKOUT / 'README.md'
+FAILED = '[failed]'
+NEXT = '[next]'
+
+
+def shell_block(section):
+	"""The one block of shell below a heading."""
+	text = README.read_text().split(f'\n## {section}\n')[1].split('\n## ')[0]
+	blocks = re.findall(r'^```sh\n(.*?)^```$', text, re.DOTALL | re.MULTILINE)
+	assert len(blocks) == 1, (section, len(blocks))
+	return blocks[0]
+
+
+def script_of(steps):
+	"""One bash for all steps, so that variables and functions last; says which command failed."""
+	lines = [f"trap 'echo \"{FAILED} $BASH_COMMAND\"' ERR"]
+	for step in steps:
+		lines += [step, f'echo "{NEXT}"']
+	return '\n'.join(lines)
+
+
+def tour(directory):
+	"""What each step printed."""
+	steps = shell_block('Five minutes').rstrip().split('\n\n')
+	done = subprocess.run(['bash', '-c', script_of(steps)], cwd=directory, text=True,
+		env=clean_environment(), stdin=subprocess.DEVNULL, capture_output=True,
+		timeout=GENEROUS_SECONDS * 4)
+	assert done.returncode == 0, done
+	outputs = done.stdout.split(f'{NEXT}\n')
+	assert len(outputs) == len(steps) + 1 and outputs[-1] == '', outputs
+	return dict(zip(('look', 'ingest', 'read', 'tokens', 'pay', 'freeze', 'kill', 'stop'),
+		outputs[:-1], strict=True)), done.stderr
+
+
+def check_requests(said):
+	health, ready = map(json.loads, said['look'].splitlines())
+	assert health['ok'] and ready['ready'], said['look']
+	first, again = map(json.loads, said['ingest'].splitlines())
+	assert first['accepted'] and (first['seq_start'], first['seq_end']) == (1, 4), first
+	assert again == first
+	roots, shown = said['read'].split('\n', 1)
+	assert [(one['seq'], one['root']) for one in json.loads(roots)['roots']] == [
+		(4, first['new_root'])], roots
+	assert re.search(r'^memo +rent, first half$', shown, re.MULTILINE), shown
+	assert shown.count('serving') == 8, shown
+
+
+def check_payments(said):
+	assert re.search(r'caveat +account=alice\n', said['tokens']), said['tokens']
+	assert said['pay'].splitlines()[:3] == [
+		'12 rows, 4 accounts funded: 16 new, 0 repeated, 0 refused',
+		'12 rows, 4 accounts funded: 0 new, 16 repeated, 0 refused',
+		'good: 20 entries'], said['pay']
+	assert [line for line in said['freeze'].splitlines() if line.startswith('12 rows')] == [
+		'12 rows, 4 accounts funded: 13 new, 0 repeated, 3 refused',
+		'12 rows, 4 accounts funded: 3 new, 13 repeated, 0 refused'], said['freeze']
+	assert said['freeze'].startswith('froze bob: in force after seq 20\n'), said['freeze']
+	assert 'released bob: in force after seq 33' in said['freeze'], said['freeze']
+	lines = said['kill'].splitlines()
+	assert lines[0] == '12 rows, 4 accounts funded: 0 new, 16 repeated, 0 refused', lines
+	assert lines[1].startswith('macronode ') and ', ready,' in lines[1], lines
+	assert any('sequencer' in line and 'signal 9 (KILL)' in line for line in lines), lines
+	assert 'good: 36 entries' in lines, lines
+
+
+def test_the_tour_does_what_it_says():
+	with tempfile.TemporaryDirectory(prefix='macronode-tour-') as name:
+		directory = pathlib.Path(name)
+		directory.chmod(0o755)
+		(directory / 'etc').symlink_to(nodes.CHECKOUT / 'etc')
+		nodes.up(BUILD, directory / '.dev')
+		pid, start = nodes.Profile(directory / '.dev').recorded()
+		try:
+			said, errors = tour(directory)
+			check_requests(said)
+			check_payments(said)
+			failed = [line for text in said.values() for line in text.splitlines()
+				if line.startswith(FAILED)]
+			assert len(failed) == 1 and 'ledger import' in failed[0], failed
+			assert errors.count('policy_denied, frozen') == 3, errors
+			assert 'stopped' in errors and nodes.wait_gone({pid: start}, GENEROUS_SECONDS)
+		finally:
+			nodes.down(directory / '.dev', quiet=True)
+
+
+def test_setting_up_is_two_commands():
+	commands = [line.split('#')[0].strip() for line in shell_block('Set up').splitlines()]
+	assert commands == ['scripts/dev run', 'scripts/dev test'], commands
+
+
+def test_what_run_suggests_is_shell_that_works():
+	with Node() as node:
+		node.profile.write_env(node.child.pid, node.mint(),
+			nodes.command(node.build, node.profile))
+		text = nodes.what_to_try(node.profile)
+		commands = [line for line in text.splitlines() if line.startswith('  ')]
+		done = subprocess.run(['bash', '-ec', '\n'.join(commands)], text=True,
+			env=node.environment, capture_output=True, timeout=GENEROUS_SECONDS)
+		assert done.returncode == 0 and 'good: 0 entries' in done.stdout, done
+
+
+if __name__ == '__main__':
+	tap.main(globals())
