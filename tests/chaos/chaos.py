@@ -21,8 +21,9 @@ SETTINGS = {'node': {'restart_min': '1ms', 'restart_max': '10ms', 'restart_cap':
 
 
 class Chaos:
-	def __init__(self, node, seed):
+	def __init__(self, node, seed, pause_seconds_mean=PAUSE_SECONDS_MEAN):
 		self.node = node
+		self.pause_seconds_mean = pause_seconds_mean
 		self.rng = random.Random(seed)
 		self.to_continue = []  # (when, pid, start)
 		self.killed = 0
@@ -32,7 +33,7 @@ class Chaos:
 	def run(self, events, spared=()):
 		for number in range(1, events + 1):
 			self.disturb(spared)
-			self.pause(self.rng.expovariate(1 / PAUSE_SECONDS_MEAN))
+			self.pause(self.rng.expovariate(1 / self.pause_seconds_mean))
 			if number % READY_EACH_EVENTS == 0:
 				self.settle()
 		self.settle()

@@ -3,7 +3,7 @@
 A node takes transfers from clients that repeat what was not answered. Each role is killed at
 random moments, and now and then the whole node, which is started again. Afterwards the store
 is read by `macronode verify`, by ledger_check.py, and appended anew in other batch sizes.
-MACRONODE_SEED chooses the moments, MACRONODE_KILLS how many.
+MACRONODE_SEED chooses the moments, MACRONODE_ROUNDS how many seeds from it on.
 """
 import os
 import pathlib
@@ -14,7 +14,8 @@ import sys
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-sys.path[:0] = [str(HERE.parent / 'system'), str(HERE.parent / 'load')]
+sys.path[:0] = [str(HERE.parent / name) for name in ('system', 'load', 'chaos')]
+import chaos  # noqa: E402
 import harness  # noqa: E402
 import ledger_check  # noqa: E402
 import load_client  # noqa: E402
@@ -22,11 +23,12 @@ import tap  # noqa: E402
 from harness import BUILD, nodes  # noqa: E402
 
 SEED = int(os.environ.get('MACRONODE_SEED', '1'))
-KILLS = int(os.environ.get('MACRONODE_KILLS', '18'))
+ROUNDS = int(os.environ.get('MACRONODE_ROUNDS', '1'))
+KILLS = 18
+STORM_EVENTS = 90
 ROLES = ['admin', 'ingress', 'kms', 'prevalidator', 'sequencer', 'committer', 'archive']
 WHOLE = ['the supervisor', 'every process']
 ACCOUNTS = 4096
-SETTINGS = {'node': {'restart_min': '1ms', 'restart_max': '10ms', 'restart_cap': '50ms'}}
 
 
 def kill_every_process(node, rng):
@@ -86,17 +88,26 @@ def fund(node, token, acks):
 	assert told['entries'] == ACCOUNTS and told['refused'] == told['abandoned'] == 0, told
 
 
-def kill_under_load(node, token, rng, kills, acks):
-	"""Returns what the load client says."""
+def kill_one_by_one(node, rng):
+	for what in victims(rng, KILLS):
+		time.sleep(rng.choice([0, rng.uniform(0, 0.05), rng.uniform(0, 0.6)]))
+		print(f'killed {what}: ready after {kill(node, what, rng):.3f} s')
+
+
+def storm(node, rng):
+	"""No time to recover between two deaths, and who starts dies as well."""
+	chaos.Chaos(node, rng.random(), pause_seconds_mean=0.05).run(STORM_EVENTS)
+
+
+def under_load(node, token, rng, disturb, acks):
+	"""Runs disturb(node, rng) under load; what the load client says."""
 	options = {'entries': rng.choice([1, 5, 16, 100]), 'connections': rng.choice([1, 8, 32])}
 	to = rng.choice([node.profile.api_address, node.profile.uds])
 	print(f'load: {options} to {to}')
 	with load_client.Load(BUILD, 'ingest', to, token, seconds=100000, accounts=ACCOUNTS, seed=2,
 			acks=acks, backoff_ms=100, retry_ms=120000, **options) as load:
-		for what in victims(rng, kills):
-			time.sleep(rng.choice([0, rng.uniform(0, 0.05), rng.uniform(0, 0.6)]))
-			print(f'killed {what}: ready after {kill(node, what, rng):.3f} s')
-			assert load.child.poll() is None, 'the load client ended'
+		disturb(node, rng)
+		assert load.child.poll() is None, 'the load client ended'
 		load.stop()
 		return load.finish(180)
 
@@ -121,14 +132,14 @@ def last_root(node):
 		since = last[0]
 
 
-def crash(seed, kills):
+def crash(seed, disturb):
 	rng = random.Random(seed)
-	print(f'seed {seed}, {kills} kills')
-	with harness.Node(SETTINGS) as node:
+	print(f'seed {seed}')
+	with harness.Node(chaos.SETTINGS) as node:
 		token = node.mint()
 		minted, sent = node.directory / 'minted', node.directory / 'sent'
 		fund(node, token, minted)
-		told = kill_under_load(node, token, rng, kills, sent)
+		told = under_load(node, token, rng, disturb, sent)
 		print(told)
 		assert told['requests'] > 0
 		for bad in ('abandoned', 'refused', 'wrong', 'timeouts'):
@@ -150,7 +161,13 @@ def crash(seed, kills):
 
 
 def test_nothing_acknowledged_is_lost_and_nothing_is_there_twice():
-	crash(SEED, KILLS)
+	for seed in range(SEED, SEED + ROUNDS):
+		crash(seed, kill_one_by_one)
+
+
+def test_a_storm_of_deaths_loses_and_doubles_nothing():
+	for seed in range(SEED, SEED + ROUNDS):
+		crash(seed, storm)
 
 
 if __name__ == '__main__':
