@@ -102,7 +102,8 @@ enum log_level {
 	E(130, LOG_SUPPRESSED, log_suppressed, WARN, "too many records a second, some left out")  \
 	E(131, LOG_MALFORMED, log_malformed, ERROR, "a log record does not parse")                \
 	E(132, LOG_LINES_DROPPED, log_lines_dropped, WARN, "the log's reader was too slow")       \
-	E(133, LOG_REOPENED, log_reopened, INFO, "log file reopened")
+	E(133, LOG_REOPENED, log_reopened, INFO, "log file reopened")                             \
+	E(134, LOG_REOPEN_FAILED, log_reopen_failed, ERROR, "the old log file stays")
 
 enum log_event {
 #define AS_ENUM(id, NAME, name, level, sentence) LOG_##NAME = (id),

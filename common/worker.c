@@ -180,7 +180,8 @@ static void on_accuse(void *self, const struct oap_from *from, enum err err)
 				       .verb = from->verb,
 				       .fault = err });
 	if (from->process == PROCESS_SUPERVISOR) {
-		_exit(EXIT_FAILURE); /* we don't understand our own supervisor */
+		worker_fail(worker, "the supervisor's %s is %s; is it of another build?",
+			oap_verb_name(from->verb), err_name(err));
 	}
 	enum err sent = oap_send_accuse(supervisor_of(worker), 0, &accuse);
 	(void)sent; /* without a supervisor there is nobody to tell, and we are about to end */

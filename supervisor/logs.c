@@ -75,6 +75,8 @@ void logs_reopen(struct supervisor *self)
 	ev_io_stop(self->loop, &self->sink_writable);
 	if (log_sink_reopen(self->sink) == ERR_OK) {
 		log_event(LOG_LOG_REOPENED, NULL);
+	} else {
+		log_event(LOG_LOG_REOPEN_FAILED, &(struct log_fields){ .os_error = errno });
 	}
 	sink_flush(self);
 }

@@ -1,11 +1,18 @@
 """Processes: who runs, as whom, and what happens when one dies."""
+import json
 import os
 import pathlib
+import resource
+import shutil
 import signal
 import socket
+import struct
 import subprocess
+import time
 
+import fd3
 import tap
+import wire
 from harness import Node, entry, eventually, nodes
 
 ROLES = ('admin', 'ingress', 'prevalidator', 'kms', 'sequencer', 'committer', 'archive')
@@ -163,6 +170,462 @@ def test_no_secret_is_in_argv_or_environment_of_a_worker():
 			if os.geteuid() == 0:
 				environment = pathlib.Path(f'/proc/{pid}/environ').read_bytes()
 				assert set(environment.split(b'\0')) <= {b'TZ=UTC0', b'LC_ALL=C', b''}, environment
+
+
+def events(node, *names):
+	"""[(event, role)] of the supervisor's log, in order."""
+	return [(record['event'], record.get('about')) for record in node.log()
+		if record['event'] in names]
+
+
+def deaths(node):
+	return json.loads(node.cli('status', '--json', check=False).stdout)['deaths']
+
+
+def await_new(node, role, old):
+	eventually(lambda: replaced(node, role, old), f'a new {role}')
+	node.wait_ready()
+
+
+def process_state(pid):
+	return nodes.process_stat(pid)[0]
+
+
+def serving(node):
+	status = json.loads(node.cli('status', '--json', check=False).stdout)
+	return {one['role'] for one in status['processes'] if one['state'] == 'serving'}
+
+
+def stop_process(pid):
+	os.kill(pid, signal.SIGSTOP)
+	eventually(lambda: process_state(pid) == 'T', f'{pid} is stopped')
+
+
+def with_worker(node, role, executable):
+	"""Lets another executable stand in for one role."""
+	libexec = node.directory / 'libexec'
+	libexec.mkdir()
+	for path in nodes.libexec(node.build).iterdir():
+		(libexec / path.name).symlink_to(path.resolve())
+	(libexec / f'mn-{role}').unlink()
+	(libexec / f'mn-{role}').symlink_to(executable)
+	node.extra = ('--libexec', str(libexec))
+
+
+# --- the pair ------------------------------------------------------------------------------
+
+
+def pair_case(first, second):
+	with Node() as node:
+		seen = len(events(node, 'worker_died', 'worker_started'))
+		pids = {role: node.worker(role) for role in (first, second)}
+		node.signal_worker(first)
+		for role, old in pids.items():
+			await_new(node, role, old)
+		new = events(node, 'worker_died', 'worker_started')[seen:]
+		assert new == [('worker_died', first), ('worker_died', second),
+			('worker_started', 'committer'), ('worker_started', 'sequencer')], new
+		assert [one['cause'] for one in deaths(node)] == [
+			'signal 9 (KILL): its partner died', 'signal 9 (KILL)']
+
+
+def test_both_of_the_pair_are_reaped_before_the_committer_starts_and_then_the_sequencer():
+	pair_case('committer', 'sequencer')
+
+
+def test_the_committer_starts_first_when_the_sequencer_died_too():
+	pair_case('sequencer', 'committer')
+
+
+def test_a_partner_that_was_ended_waits_for_the_back_off_of_the_one_that_died():
+	keys = {'restart_min': '700ms', 'restart_max': '700ms', 'restart_cap': '5s'}
+	with Node({'node': keys}) as node:
+		for _ in range(2):
+			pids = {role: node.worker(role) for role in ('sequencer', 'committer')}
+			node.signal_worker('sequencer')
+			for role, old in pids.items():
+				await_new(node, role, old)
+		started = [record['mono_us'] for record in node.log()
+			if record['event'] == 'worker_started' and record['about'] == 'committer']
+		died = [record['mono_us'] for record in node.log()
+			if record['event'] == 'worker_died' and record['about'] == 'sequencer']
+		assert started[-1] - died[-1] >= 690000, (started, died)
+		status = json.loads(node.cli('status', '--json', check=False).stdout)
+		assert not status['degraded'], status
+
+
+def test_deaths_of_a_partner_degrade_only_the_one_that_dies():
+	keys = {'restart_min': '1ms', 'restart_max': '2ms', 'restart_cap': '5ms'}
+	with Node({'node': keys}) as node:
+		for _ in range(6):
+			pids = {role: node.worker(role) for role in ('sequencer', 'committer')}
+			node.signal_worker('sequencer')
+			for role, old in pids.items():
+				await_new(node, role, old)
+		degraded = {one['role'] for one in json.loads(
+			node.cli('status', '--json', check=False).stdout)['processes'] if one['degraded']}
+		assert degraded == {'sequencer'}, degraded
+		assert ('degraded', 'sequencer') in events(node, 'degraded')
+
+
+# --- silence -------------------------------------------------------------------------------
+
+
+def test_a_supervisor_that_was_late_kills_nobody():
+	with Node({'node': {'ping_timeout': '500ms'}}) as node:
+		before = node.workers()
+		stop_process(node.child.pid)
+		until = time.monotonic() + 1.5
+		eventually(lambda: time.monotonic() > until, 'three ping time-outs passed')
+		os.kill(node.child.pid, signal.SIGCONT)
+		node.wait_ready()
+		asked = time.monotonic() + 1
+		eventually(lambda: time.monotonic() > asked, 'two more')
+		assert node.workers() == before
+		assert 'worker_hung' not in node.log_text()
+
+
+def test_a_terminal_that_stops_and_continues_the_whole_node_harms_nobody():
+	with Node({'node': {'ping_timeout': '500ms'}}) as node:
+		before = node.workers()
+		os.killpg(node.child.pid, signal.SIGSTOP)
+		for pid in (node.child.pid, *before):
+			eventually(lambda: process_state(pid) == 'T', f'{pid} is stopped')
+		until = time.monotonic() + 1.5
+		eventually(lambda: time.monotonic() > until, 'three ping time-outs passed')
+		os.killpg(node.child.pid, signal.SIGCONT)
+		node.wait_ready()
+		assert node.cli('status').returncode == 0
+		assert node.workers() == before and 'worker_hung' not in node.log_text()
+
+
+def test_a_worker_that_never_becomes_ready_is_killed_and_tried_again():
+	node = Node({'node': {'ready_timeout': '200ms'}})
+	with_worker(node, 'prevalidator', shutil.which('sleep'))
+	try:
+		node.start(wait=False)
+		eventually(lambda: 'not ready in time' in node.log_text(), 'its end')
+		eventually(lambda: node.log_text().count('not ready in time') > 1, 'another try')
+		status = json.loads(node.cli('status', '--json', check=False).stdout)
+		assert not status['ready'] and 'prevalidator' in status['reason'], status
+		assert node.stop() == 0
+	finally:
+		node.stop()
+		node.remove()
+
+
+def test_a_worker_of_another_build_is_refused_by_name():
+	node = Node()
+	other = node.directory / 'other'
+	built = (nodes.libexec(node.build) / 'mn-prevalidator').resolve().read_bytes()
+	assert b'node.ping_timeout\0' in built
+	other.write_bytes(built.replace(b'node.ping_timeout\0', b'node.pong_timeout\0'))
+	other.chmod(0o755)
+	with_worker(node, 'prevalidator', other)
+	try:
+		node.start(wait=False)
+		eventually(lambda: 'another build' in node.log_text(), 'the refusal')
+		eventually(lambda: any('another build' in one['cause'] for one in deaths(node)), 'the cause')
+		assert node.stop() == 0
+	finally:
+		node.stop()
+		node.remove()
+
+
+def test_a_worker_that_cannot_start_does_not_keep_the_others_from_it():
+	node = Node({'node': {'restart_min': '1ms', 'restart_max': '1ms', 'restart_cap': '2ms'}})
+	with_worker(node, 'ingress', shutil.which('false'))
+	try:
+		node.start(wait=False)
+		eventually(lambda: 'crashing:ingress' in node.cli('status', '--json', check=False).stdout,
+			'it is degraded and tried again')
+		eventually(lambda: serving(node) == set(ROLES) - {'ingress'}, 'the others serve')
+		status = json.loads(node.cli('status', '--json', check=False).stdout)
+		assert not status['ready'] and 'ingress' in status['reason'], status
+		assert node.http('GET', '/readyz', plane='admin').status == 503
+		assert node.stop() == 0
+	finally:
+		node.stop()
+		node.remove()
+
+
+# --- the world runs out --------------------------------------------------------------------
+
+
+def test_a_supervisor_without_descriptors_waits_for_better_times():
+	with Node({'node': {'restart_min': '1ms', 'restart_max': '2ms', 'restart_cap': '50ms'}}) as node:
+		usual = resource.prlimit(node.child.pid, resource.RLIMIT_NOFILE)
+		resource.prlimit(node.child.pid, resource.RLIMIT_NOFILE, (20, usual[1]))
+		old = node.signal_worker('prevalidator')
+		eventually(lambda: node.log_text().count('no pipes for it') > 2, 'it is tried again')
+		assert node.child.poll() is None
+		resource.prlimit(node.child.pid, resource.RLIMIT_NOFILE, usual)
+		assert 'no pipes for it: Too many open files' in str(deaths(node))
+		await_new(node, 'prevalidator', old)
+
+
+def test_a_supervisor_that_cannot_fork_waits_for_better_times():
+	needs_root()
+	with Node({'node': {'restart_min': '1ms', 'restart_max': '2ms', 'restart_cap': '50ms'}},
+			user=ORDINARY_UID + 7) as node:
+		usual = resource.prlimit(0, resource.RLIMIT_NPROC)[0]
+		limit = [shutil.which('prlimit'), f'--pid={node.child.pid}']
+		subprocess.run([*limit, '--nproc=1:'], user=node.user, group=node.user, check=True)
+		old = node.signal_worker('committer')
+		eventually(lambda: node.log_text().count('cannot be forked') > 2, 'it is tried again')
+		assert node.child.poll() is None
+		subprocess.run([*limit, f'--nproc={usual}:'], user=node.user, group=node.user,
+			check=True)
+		await_new(node, 'committer', old)
+
+
+def test_a_control_socket_without_descriptors_does_not_spin():
+	with Node() as node:
+		usual = resource.prlimit(node.child.pid, resource.RLIMIT_NOFILE)
+		resource.prlimit(node.child.pid, resource.RLIMIT_NOFILE, (20, usual[1]))
+		waiting = wire.connect_unix(node.profile.run / 'control')
+		before = cpu_seconds(node.child.pid)
+		until = time.monotonic() + 1
+		eventually(lambda: time.monotonic() > until, 'a second passed')
+		assert cpu_seconds(node.child.pid) - before < 0.3
+		resource.prlimit(node.child.pid, resource.RLIMIT_NOFILE, usual)
+		assert node.cli('status').returncode == 0
+		waiting.close()
+
+
+def cpu_seconds(pid):
+	fields = pathlib.Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
+	return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+
+
+# --- a captured worker ---------------------------------------------------------------------
+
+
+def captured_case(role, speak, cause):
+	"""Speaks as `role`; that worker ends for `cause`, and nobody else does."""
+	with Node() as node:
+		before = node.workers()
+		old = node.worker(role)
+		with fd3.Fd3(old) as captured:
+			speak(node, captured, old)
+			await_new(node, role, old)
+		assert [(one['role'], one['pid']) for one in deaths(node)] == [(role, old)], deaths(node)
+		assert cause in deaths(node)[0]['cause'], deaths(node)
+		assert set(before) - {old} <= set(node.workers())
+
+
+def test_who_says_ready_twice_ends():
+	captured_case('ingress', lambda node, fd, pid: fd.say(fd3.READY, bytes(8)), 'CONFLICT')
+
+
+def test_who_says_drained_unasked_ends():
+	captured_case('prevalidator', lambda node, fd, pid: fd.say(fd3.DRAINED, bytes(8)), 'CONFLICT')
+
+
+def test_who_has_no_ledger_cannot_put_it_into_safe_mode():
+	captured_case('prevalidator', lambda node, fd, pid: fd.report('safe_mode', b'give up'),
+		'MALFORMED')
+
+
+def test_who_reports_a_phase_that_there_is_not_ends():
+	for phase in ('starting', 'drained', 5, 255):
+		captured_case('archive', lambda node, fd, pid: fd.report(phase), 'MALFORMED')
+
+
+def test_who_sends_a_verb_of_somebody_else_ends():
+	captured_case('prevalidator', lambda node, fd, pid: fd.say(fd3.CAP_ANSWER, bytes(13),
+		flags=wire.RESP), 'NOT_ROUTED')
+
+
+def test_who_sends_no_frame_ends():
+	captured_case('ingress', lambda node, fd, pid: fd.raw(b'\xff' * 64), 'MALFORMED')
+
+
+def test_who_accuses_somebody_it_never_heard_from_ends_instead():
+	def speak(node, captured, pid):
+		captured.accuse('admin', fd3.generation(node, 'admin', node.worker('admin')))
+	captured_case('ingress', speak, 'NOT_ROUTED')
+
+
+def test_who_accuses_the_supervisor_ends():
+	captured_case('ingress', lambda node, fd, pid: fd.accuse('supervisor', 1), 'NOT_ROUTED')
+
+
+def test_who_accuses_a_higher_one_ends():
+	def speak(node, captured, pid):
+		captured.accuse('sequencer', fd3.generation(node, 'sequencer', node.worker('sequencer')))
+	captured_case('ingress', speak, 'accused one above it: sequencer')
+
+
+def test_a_lower_one_ends_when_a_higher_one_accuses_it():
+	with Node() as node:
+		old = node.worker('ingress')
+		with fd3.Fd3(node.worker('sequencer')) as captured:
+			captured.accuse('ingress', fd3.generation(node, 'ingress', old))
+			await_new(node, 'ingress', old)
+		assert [one['role'] for one in deaths(node)] == ['ingress']
+		assert 'accused by sequencer' in deaths(node)[0]['cause']
+
+
+def test_an_accusation_of_a_generation_that_is_gone_is_dropped():
+	with Node() as node:
+		old = node.worker('ingress')
+		gone = fd3.generation(node, 'ingress', old)
+		node.signal_worker('ingress')
+		await_new(node, 'ingress', old)
+		before = node.workers()
+		with fd3.Fd3(node.worker('sequencer')) as captured:
+			captured.accuse('ingress', gone)
+			captured.accuse('ingress', 0xFFFFFFFF)
+			eventually(lambda: node.log_text().count('accusation_dropped') == 2, 'both are dropped')
+		assert node.workers() == before
+
+
+def test_half_a_frame_is_no_accusation():
+	with Node() as node:
+		old = node.worker('ingress')
+		frame = wire.encode_frame(wire.Frame(wire.EVENT, 0, 0, fd3.READY, bytes(8)))
+		with fd3.Fd3(old) as captured:
+			captured.raw(frame[:-1])
+			node.signal_worker('ingress')
+		await_new(node, 'ingress', old)
+		assert [one['cause'] for one in deaths(node)] == ['signal 9 (KILL)']
+		assert node.metric('accusations_total') == 0
+
+
+def test_the_sequencer_cannot_answer_what_kms_was_asked():
+	with Node() as node:
+		kms = node.worker('kms')
+		stop_process(kms)
+		words = [*nodes.command(node.build, node.profile), 'cap', 'list']
+		asking = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+		with fd3.Fd3(node.worker('sequencer')) as captured:
+			for number in range(1, 5):
+				captured.say(fd3.GOVERN_ANSWER, struct.pack('<BQI', 0, 0, 6) + b'forged',
+					flags=wire.RESP, corr_id=number)
+			os.kill(kms, signal.SIGCONT)
+			out, err = asking.communicate(timeout=60)
+		assert 'forged' not in out + err
+
+
+# --- the end -------------------------------------------------------------------------------
+
+
+def ended(node, code=0):
+	"""Waits for the end of a node that was told to stop."""
+	tree = nodes.process_tree(node.child.pid)
+	assert node.child.wait(60) == code, node.child.returncode
+	assert nodes.wait_gone(tree, 30)
+
+
+def test_term_twice_is_term_once():
+	with Node() as node:
+		node.child.terminate()
+		node.child.terminate()
+		ended(node)
+
+
+def test_term_at_any_moment_of_the_start_ends_it_in_order():
+	for delay_ms in range(0, 60, 4):
+		node = Node()
+		try:
+			node.start(wait=False)
+			eventually(lambda: 'listener_opened' in node.log_text(), 'it has begun')
+			until = time.monotonic() + delay_ms / 1000
+			while time.monotonic() < until:
+				pass
+			tree = nodes.process_tree(node.child.pid)
+			node.child.terminate()
+			assert node.child.wait(60) in (0, -signal.SIGTERM), node.child.returncode
+			assert nodes.wait_gone(tree, 30)
+		finally:
+			node.stop()
+			node.remove()
+
+
+def test_a_worker_in_back_off_does_not_hold_up_the_end():
+	keys = {'restart_min': '30s', 'restart_max': '30s', 'restart_cap': '30s'}
+	with Node({'node': keys}) as node:
+		await_new(node, 'prevalidator', node.signal_worker('prevalidator'))
+		node.signal_worker('prevalidator')
+		eventually(lambda: len(deaths(node)) == 2, 'its second death')
+		node.child.terminate()
+		ended(node)
+
+
+def test_a_stuck_edge_does_not_take_the_time_of_the_ledger():
+	with Node({'node': {'drain_timeout': '2s'}}) as node:
+		stop_process(node.worker('ingress'))
+		node.child.terminate()
+		ended(node)
+		died = [record['about'] for record in node.log() if record['event'] == 'worker_died']
+		assert died == ['ingress'], died
+
+
+def test_a_stuck_committer_forces_the_end_and_says_so():
+	with Node({'node': {'drain_timeout': '1s'}}) as node:
+		stop_process(node.worker('committer'))
+		node.child.terminate()
+		ended(node, code=3)
+		assert 'the node did not stop in time' in node.log_text()
+
+
+def test_a_worker_that_dies_while_the_node_stops_is_not_replaced():
+	for role in ROLES:
+		with Node({'node': {'drain_timeout': '4s'}}) as node:
+			stuck = node.worker('prevalidator' if role == 'ingress' else 'ingress')
+			stop_process(stuck)
+			victim = node.worker(role)
+			node.child.terminate()
+			eventually(lambda: 'stopping' in node.log_text(), 'it stops')
+			if victim != stuck:
+				try:
+					os.kill(victim, signal.SIGKILL)
+				except ProcessLookupError:
+					pass
+			os.kill(stuck, signal.SIGCONT)
+			ended(node)
+			assert 'worker_restarted' not in node.log_text()
+
+
+def test_who_asks_for_the_end_is_answered():
+	with Node() as node:
+		assert node.cli('stop').returncode == 0
+		ended(node)
+
+
+# --- the log -------------------------------------------------------------------------------
+
+
+def test_the_log_file_is_opened_again_on_usr1():
+	node = Node()
+	log = node.directory / 'node2.log'
+	node.profile.write_config({'log': {'file': str(log)}})
+	with node:
+		old = log.with_name('old.log')
+		log.rename(old)
+		os.kill(node.child.pid, signal.SIGUSR1)
+		eventually(lambda: log.exists() and 'log_reopened' in log.read_text(), 'the new file')
+		node.signal_worker('prevalidator')
+		eventually(lambda: 'worker_died' in log.read_text(), 'what comes later goes there')
+		assert 'worker_died' not in old.read_text()
+
+
+def test_a_log_file_that_cannot_be_opened_again_keeps_the_old_one():
+	node = Node()
+	directory = node.directory / 'logs'
+	directory.mkdir()
+	log = directory / 'node.log'
+	node.profile.write_config({'log': {'file': str(log)}})
+	with node:
+		held = log.open()
+		directory.rename(node.directory / 'moved')
+		os.kill(node.child.pid, signal.SIGUSR1)
+		eventually(lambda: 'log_reopen_failed' in (node.directory / 'moved/node.log').read_text(),
+			'it is said')
+		node.signal_worker('prevalidator')
+		eventually(lambda: 'worker_died' in held.read(), 'the old file goes on')
+		held.close()
 
 
 if __name__ == '__main__':
