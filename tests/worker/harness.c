@@ -552,6 +552,17 @@ void harness_expect_nothing(struct harness_link *link)
 	}
 }
 
+bool harness_is_silent(struct harness_link *link)
+{
+	struct frame_head head;
+	struct slice payload;
+
+	while (receive(link, "anything")) {
+	}
+	forget_last(link);
+	return !peek_frame(link, &head, &payload);
+}
+
 void harness_expect_accusation(struct harness_link *link, unsigned verb, enum err err)
 {
 	struct oap_accuse accuse;

@@ -96,6 +96,9 @@ void harness_settle(struct harness *harness);
 /* That, and it has sent nothing on this link but credit. */
 void harness_expect_nothing(struct harness_link *link);
 
+/* Nothing has come on this link that was not expected yet. */
+bool harness_is_silent(struct harness_link *link);
+
 /* The worker accuses whom we play on this link, of this verb. */
 void harness_expect_accusation(struct harness_link *link, unsigned verb, enum err err);
 
