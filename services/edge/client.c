@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "common/log.h"
 #include "services/edge/edge.h"
 
 #define BUFFER_BYTES_FIRST 4096u
@@ -302,8 +303,14 @@ static void refuse_late(struct client *client)
 {
 	struct exchange *exchange = client->current;
 
-	if (client->input == INPUT_DRAIN || client->input == INPUT_DISCARD ||
-		client->wire != WIRE_HTTP) {
+	if (client->input == INPUT_DRAIN || client->input == INPUT_DISCARD) {
+		client->is_broken = true;
+		return;
+	}
+	if (client->wire != WIRE_HTTP) {
+		metrics_inc(METRIC_REJECTED, metrics_label_reason(REASON_TIMEOUT));
+		log_event(LOG_REQUEST_REFUSED,
+			&(struct log_fields){ .text = "half a frame, then nothing" });
 		client->is_broken = true;
 		return;
 	}

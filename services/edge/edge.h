@@ -257,6 +257,9 @@ bool exchange_may_begin(struct client *client, enum route route, bool is_write);
 struct exchange *exchange_begin(struct client *client, enum route route, enum http_method method);
 void exchange_answer(struct exchange *exchange, const struct answer *answer);
 /* reason: REASON_NONE: that of the status. text: "" or a sentence. */
+/* Counts and logs what is refused here; text is ours, never the client's. */
+void exchange_note_refusal(
+	const struct exchange *exchange, uint16_t status, enum reason reason, const char *text);
 void exchange_refuse(
 	struct exchange *exchange, uint16_t status, enum reason reason, const char *text);
 void exchange_refuse_as(

@@ -269,6 +269,21 @@ void exchange_refuse_as(
 	exchange_answer(exchange, &answer);
 }
 
+/* An overloaded node must not also log: what is busy, or ours to mend, is only counted. */
+void exchange_note_refusal(
+	const struct exchange *exchange, uint16_t status, enum reason reason, const char *text)
+{
+	metrics_inc(METRIC_REJECTED, metrics_label_reason(reason));
+	if (reason == REASON_BUSY || status == 503) {
+		return;
+	}
+	log_event(LOG_REQUEST_REFUSED, &(struct log_fields){ .corr_id = exchange->corr_id,
+					       .route = routes_template(exchange->route),
+					       .status = status,
+					       .reason = reason_name(reason),
+					       .text = text });
+}
+
 void exchange_refuse(
 	struct exchange *exchange, uint16_t status, enum reason reason, const char *text)
 {
@@ -279,7 +294,7 @@ void exchange_refuse(
 		.text = { (const uint8_t *)text, strlen(text) },
 	};
 
-	metrics_inc(METRIC_REJECTED, metrics_label_reason(refusal.reason));
+	exchange_note_refusal(exchange, status, refusal.reason, text);
 	exchange_refuse_as(exchange, &refusal, (struct answer){ .status = status });
 }
 

@@ -10,9 +10,9 @@ static void refuse(struct exchange *exchange, const struct http_answer *answer, 
 		.status = answer->status,
 		.text = { (const uint8_t *)answer->text, strlen(answer->text) },
 	};
-	enum reason reason = replies_reason(answer->status);
 
-	metrics_inc(METRIC_REJECTED, metrics_label_reason(reason));
+	exchange_note_refusal(
+		exchange, answer->status, replies_reason(answer->status), answer->text);
 	exchange_refuse_as(exchange, &refusal, (struct answer){ .allow = allow });
 }
 

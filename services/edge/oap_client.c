@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/log.h"
+
 /* --- answers --- */
 
 static void put_frame(struct client *client, struct buffer *to, const struct frame_head *head,
@@ -88,7 +90,7 @@ static void refuse(struct client *client, const struct oap_request_head *head,
 
 	exchange->close = true;
 	intake_next(client, true);
-	metrics_inc(METRIC_REJECTED, metrics_label_reason(REASON_UNKNOWN_KIND));
+	exchange_note_refusal(exchange, refusal.status, REASON_UNKNOWN_KIND, text);
 	exchange_refuse_as(exchange, &refusal, (struct answer){ .status = 400 });
 }
 
@@ -141,6 +143,8 @@ static void take(struct client *client, const struct oap_request_head *head)
 static void skip(struct client *client, const struct oap_request_head *head)
 {
 	metrics_inc(METRIC_REJECTED, metrics_label_reason(REASON_UNKNOWN_KIND));
+	log_event(LOG_REQUEST_REFUSED,
+		&(struct log_fields){ .verb = head->verb, .text = "a frame with unknown flags" });
 	client->in_head += head->head_bytes;
 	intake_next(client, false);
 	if (head->body_bytes > 0) {

@@ -350,6 +350,9 @@ static void end_entry(struct ingest *ingest)
 		draft->entry.asset = DEFAULT_ASSET;
 	}
 	draft->refused = judge(ingest);
+	if (draft->refused != DETAIL_NONE && ingest->refused_count++ == 0) {
+		ingest->refused_first = (enum detail)draft->refused;
+	}
 	if (draft->refused == DETAIL_NONE && draft->has_memo) {
 		salt_memo(ingest);
 	}
@@ -518,6 +521,7 @@ static void begin(struct ingest *ingest, const struct grant *grant, size_t entri
 	ingest->dry_run = false;
 	ingest->idem_id_bytes = 0;
 	ingest->entry_count = 0;
+	ingest->refused_count = 0;
 	ingest->out = byte_writer_of(ingest->drafts, sizeof ingest->drafts);
 }
 
@@ -556,6 +560,8 @@ enum ingest_fault ingest_read(struct ingest *ingest, struct slice body, const st
 		.atomic = ingest->atomic,
 		.dry_run = ingest->dry_run,
 		.draft_count = (uint16_t)ingest->entry_count,
+		.refused_count = (uint16_t)ingest->refused_count,
+		.refused_first = ingest->refused_first,
 		.idem_id = { ingest->idem_id, ingest->idem_id_bytes },
 		.drafts = { ingest->drafts, ingest->out.used },
 	};

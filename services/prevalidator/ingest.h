@@ -22,6 +22,7 @@
 #include "common/reasons.h"
 #include "common/slice.h"
 #include "core/bytes.h"
+#include "core/detail.h"
 #include "core/draft.h"
 #include "core/grant.h"
 #include "core/hex.h"
@@ -91,6 +92,8 @@ enum ingest_entry_member {
 struct ingest_request {
 	bool atomic, dry_run;
 	uint16_t draft_count;
+	uint16_t refused_count;    /* of the drafts */
+	enum detail refused_first; /* for the log; nothing if there is none */
 	struct slice idem_id;
 	struct slice drafts; /* core/draft.h, one after another */
 };
@@ -114,6 +117,8 @@ struct ingest {
 	uint8_t idem_id[IDEM_ID_BYTES_MAX];
 	size_t idem_id_bytes;
 	size_t entry_count;
+	size_t refused_count;
+	enum detail refused_first;
 
 	struct draft draft;          /* the entry that is being read */
 	uint32_t entry_members_seen; /* bits of enum ingest_entry_member */

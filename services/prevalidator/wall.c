@@ -107,6 +107,19 @@ static struct peer *archive_of(struct prevalidator *self)
 	return mesh_peer(&self->worker->mesh, PROCESS_ARCHIVE, 0);
 }
 
+/* The sequencer tells the client, and counts; here it is known what the bytes were. */
+static void note_bad_entries(const struct ask *ask, const struct ingest_request *request)
+{
+	if (request->refused_count > 0) {
+		log_event(LOG_REQUEST_REFUSED,
+			&(struct log_fields){ .ticket = ask->from.corr_id,
+				.count = request->refused_count,
+				.route = routes_template(ask->route),
+				.reason = reason_name(detail_reason(request->refused_first)),
+				.text = detail_text(request->refused_first) });
+	}
+}
+
 static void ingest(
 	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached)
 {
@@ -118,6 +131,7 @@ static void ingest(
 		wall_refuse(self, ask, ingest_fault_reason(fault), ingest_fault_text(fault));
 		return;
 	}
+	note_bad_entries(ask, &request);
 	struct oap_submit submit = {
 		.edge_process = ask->from.process,
 		.edge_instance = ask->from.instance,
