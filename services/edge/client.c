@@ -39,8 +39,13 @@ static bool grow(struct buffer *buffer, size_t bytes_count)
 	return true;
 }
 
+/* The clock of a slow reader starts with the first byte that there is for it. */
 uint8_t *client_reserve(struct client *client, struct buffer *buffer, size_t bytes_count)
 {
+	if (buffer == &client->out && client_unsent(client) == 0) {
+		client->out_moved_us = client->out_window_us = edge_now_us();
+		client->out_window_bytes = 0;
+	}
 	if (buffer->head > 0) {
 		memmove(buffer->bytes, buffer->bytes + buffer->head, buffer->tail - buffer->head);
 		buffer->tail -= buffer->head;
@@ -207,7 +212,7 @@ static void watch(struct client *client)
 /* Takes it as far as its bytes and its answers go; true when what was sent made room for more. */
 static bool advance(struct client *client)
 {
-	size_t unsent = client_unsent(client);
+	size_t unsent;
 
 	client->is_blocked = false;
 	while (!client->is_broken && step(client)) {
@@ -215,10 +220,6 @@ static bool advance(struct client *client)
 	if (client->at_end && !client->is_blocked && client->input != INPUT_DISCARD &&
 		client->input != INPUT_PROCEED) {
 		end_of_input(client);
-	}
-	if (unsent == 0) { /* the clock of a slow reader starts with the first byte */
-		client->out_moved_us = client->out_window_us = edge_now_us();
-		client->out_window_bytes = 0;
 	}
 	unsent = client_unsent(client);
 	if (!client->is_broken) {

@@ -405,6 +405,23 @@ static void the_reply_to_a_client_that_is_gone_is_dropped_and_counted(void **sta
 	assert_int_equal(counted(METRIC_LATE_REPLIES, METRIC_PLAIN), 1);
 }
 
+/* The client did not read slowly: there was nothing to read. */
+static void a_deadline_longer_than_the_write_timeout_is_answered_all_the_same(void **state)
+{
+	struct conn *conn;
+	struct response response;
+
+	(void)state;
+	h.config.limits_req_timeout_ms = 10;
+	h.config.api_write_timeout_ms = 10;
+	start();
+	conn = connect_tcp();
+	say_ingest(conn, "{}");
+	(void)take(ROUTE_INGEST);
+	response = expect(conn, 503);
+	assert_non_null(strstr(response.body, "outcome_unknown"));
+}
+
 static void a_deadline_that_passes_leaves_the_outcome_open(void **state)
 {
 	struct conn *conn;
@@ -522,6 +539,7 @@ int main(void)
 		TEST(the_loss_of_whoever_has_it_in_hand_is_told_at_once),
 		TEST(a_reply_of_an_earlier_life_reaches_nobody),
 		TEST(the_reply_to_a_client_that_is_gone_is_dropped_and_counted),
+		TEST(a_deadline_longer_than_the_write_timeout_is_answered_all_the_same),
 		TEST(a_deadline_that_passes_leaves_the_outcome_open),
 		TEST(unauthorised_answers_are_rationed_for_each_network),
 		TEST(an_answer_of_the_wrong_kind_accuses_its_sender),
