@@ -33,10 +33,10 @@ void restart_end_partners(struct child *child)
 
 static bool partners_hold_it_back(const struct child *child)
 {
-	const struct supervisor *self = child->supervisor;
+	struct supervisor *self = child->supervisor;
 
 	for (size_t i = 0; i < self->child_count; i++) {
-		const struct child *other = &self->children[i];
+		struct child *other = &self->children[i];
 		if (dies_with(child, other) &&
 			(other->state == CHILD_ENDING ||
 				(other->state == CHILD_WAITING && ev_is_active(&other->restart)))) {
