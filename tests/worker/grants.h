@@ -3,8 +3,12 @@
 
 /* A kms for tests of those who check grants themselves: one key, one token. */
 
+#include <setjmp.h>
+#include <stdarg.h>
 #include <string.h>
 #include <time.h>
+
+#include <cmocka.h>
 
 #include "core/grant.h"
 #include "core/hex.h"
