@@ -382,7 +382,8 @@ static void send_fds(struct child *child, struct peer *peer, int log_fd)
 		send_fd(peer, SETUP_FD_PAGE, PROCESS_SUPERVISOR << 8, self->own_page_reader_fd);
 		for (size_t i = 0; i < self->child_count; i++) {
 			const struct child *other = &self->children[i];
-			send_fd(peer, SETUP_FD_PAGE, other->process << 8u | other->instance,
+			send_fd(peer, SETUP_FD_PAGE,
+				(unsigned)other->process << 8 | other->instance,
 				other->page_reader_fd);
 		}
 	}
