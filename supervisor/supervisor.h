@@ -101,7 +101,6 @@ struct control_client {
 struct supervisor_options {
 	const char *libexec_dir; /* where mn-<role> are */
 	bool report_syscalls;    /* -Dsandbox_report builds only */
-	const char *log_path;    /* NULL: stdout */
 	bool log_colour;
 };
 
@@ -112,7 +111,6 @@ struct supervisor {
 	struct mesh mesh;     /* its peers: fd 3 of each worker, and control clients */
 	bool privileged;      /* started as root */
 	bool own_namespaces;  /* each worker leaves ours */
-	bool booted;          /* every wanted role was ready once */
 	unsigned drain_stage; /* 0: not draining */
 	bool drain_forced;
 	struct instant drain_until;
