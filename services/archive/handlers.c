@@ -141,6 +141,17 @@ bool archive_may_read(const struct grant *grant, struct slice account)
 
 /* --- reads --- */
 
+/* Who was told COMMITTED may ask for it at once. The committer told us before it told anybody
+ * (it flushes TREE first), so that what we don't know yet waits in its socket. */
+static void catch_up(struct archive *self)
+{
+	struct peer *committer = mesh_peer(&self->worker->mesh, PROCESS_COMMITTER, 0);
+
+	if (committer != NULL) {
+		(void)peer_read(committer); /* without it the store is closed, and that is told */
+	}
+}
+
 static void put_roots(struct archive *self, const struct oap_read_roots *msg,
 	struct byte_writer *out, uint64_t *ret_next)
 {
@@ -171,6 +182,7 @@ static enum err on_read_roots(
 	struct byte_writer out = byte_writer_of(rows, sizeof rows);
 	struct oap_roots reply;
 
+	catch_up(archive);
 	put_roots(archive, msg, &out, &reply.next);
 	reply.rows = (struct slice){ rows, out.used };
 	mesh_give_back(&archive->worker->mesh, from);
@@ -226,6 +238,7 @@ static enum err on_read_entry(
 		return err;
 	}
 	if (err == ERR_OK) {
+		catch_up(archive);
 		reply.status = find_entry(archive, msg->seq, &grant, &reply);
 	}
 	mesh_give_back(&archive->worker->mesh, from);

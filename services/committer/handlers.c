@@ -136,7 +136,8 @@ static void refuse_batch(struct committer *self, const struct oap_from *from, ui
 		mesh_peer(&self->worker->mesh, PROCESS_SEQUENCER, 0), batch_no, &msg);
 }
 
-/* COMMITTED is on its way before the log is folded: nobody waits for a checkpoint. */
+/* Archive first, so that a read that follows an answer finds what was answered. COMMITTED is
+ * on its way before the log is folded: nobody waits for a checkpoint. */
 static void acknowledge(struct committer *self, const struct oap_from *from,
 	const struct oap_batch *msg, const struct store_commit *commit)
 {
@@ -150,9 +151,10 @@ static void acknowledge(struct committer *self, const struct oap_from *from,
 	self->state.head.size = commit->size;
 	self->state.head.root = commit->root;
 	self->state.head.batch_ts_unix_ms = (int64_t)msg->batch_ts_unix_ms;
+	tell_archive(self);
+	mesh_flush(mesh);
 	mesh_give_back(mesh, from);
 	(void)!oap_send_committed(mesh_peer(mesh, PROCESS_SEQUENCER, 0), msg->batch_no, &committed);
-	tell_archive(self);
 	mesh_flush(mesh);
 }
 

@@ -2,6 +2,7 @@
  * test is the committer that writes the store under it. */
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -223,6 +224,36 @@ static struct slice seal(const char *caveat)
 	const char *const caveats[] = { caveat, NULL };
 
 	return grants_seal_for(GRANTS_GENERATION, caveats);
+}
+
+static void send_read_entry(uint64_t ticket, uint64_t seq)
+{
+	harness_send_read_entry(prevalidator, ticket,
+		&(struct oap_read_entry){ .edge_process = PROCESS_INGRESS,
+			.edge_generation = edge->generation,
+			.seq = seq,
+			.grant = grants_seal() });
+}
+
+/* Goal: whoever was told COMMITTED finds it. While archive stands still a read of something
+ * older makes the prevalidator's socket the first to be looked at, then comes TREE, then the
+ * read of what TREE announces: without a look at the committer's socket it would be 404. */
+static void what_was_announced_before_a_read_is_there_for_it(void **state)
+{
+	struct oap_entry entry;
+
+	(void)state;
+	start();
+	tell_tree(200);
+	expect_phase(PHASE_SERVING);
+	assert_int_equal(kill(h.pid, SIGSTOP), 0);
+	send_read_entry(1, 1);
+	tell_tree(300);
+	send_read_entry(2, 300);
+	assert_int_equal(kill(h.pid, SIGCONT), 0);
+	assert_int_equal(harness_expect_entry(edge, &entry), 1);
+	assert_int_equal(harness_expect_entry(edge, &entry), 2);
+	assert_int_equal(entry.status, 200);
 }
 
 static void an_entry_comes_with_the_roots_of_its_commit(void **state)
@@ -526,6 +557,7 @@ int main(void)
 		CASE(it_serves_once_the_committer_has_opened_the_store),
 		CASE(roots_come_in_pages_and_since_is_exclusive),
 		CASE(nothing_beyond_the_announced_size_is_shown),
+		CASE(what_was_announced_before_a_read_is_there_for_it),
 		CASE(an_entry_comes_with_the_roots_of_its_commit),
 		CASE(what_is_not_there_and_what_may_not_be_seen_look_alike),
 		CASE(a_grant_of_an_unknown_kms_is_asked_for_again),
