@@ -211,8 +211,10 @@
 #define PAYLOAD_REVOKED_DONE(FIXED, SIZED) FIXED(u64, after_seq)
 /* The name of the ledger, made at genesis and kept with the keys, because kms judges node= and
  * signs by it. Sent at link up: the committer opens the store only when it has it, and refuses
- * one whose meta.origin is another. */
-#define PAYLOAD_ORIGIN(FIXED, SIZED) SIZED(origin, ORIGIN_BYTES_MAX)
+ * one whose meta.origin is another. in_use: tokens were minted for it, so there must be a store. */
+#define PAYLOAD_ORIGIN(FIXED, SIZED) \
+	FIXED(u8, in_use)            \
+	SIZED(origin, ORIGIN_BYTES_MAX)
 
 /* --- prevalidator and sequencer, sequencer and edge --- */
 

@@ -221,6 +221,13 @@ static enum err schema_settle(
 	bool born = false;
 	enum err err = schema_read(store->db, store->dir, meta, why);
 
+	if (err == ERR_NOT_FOUND && config->in_use) {
+		why_say(why,
+			"%s: there is no ledger in it, but tokens were minted for one: mount its "
+			"disk or restore it; for a new ledger move the key directory away",
+			store->dir);
+		return err;
+	}
 	if (err == ERR_NOT_FOUND) {
 		born = true;
 		err = genesis(store, config, why);

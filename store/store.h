@@ -35,6 +35,7 @@ struct store_config {
 	enum merkle_hash hash;       /* genesis: engine.hash; afterwards compared */
 	uint8_t random[24];          /* genesis: 16 for the fingerprint key, 8 for the origin */
 	int64_t now_unix_ms;         /* genesis: when */
+	bool in_use; /* no genesis: there was a ledger, and a disk that is not mounted is none */
 };
 
 /* What a start knows before it has read a single entry. */
@@ -45,9 +46,10 @@ struct store_state {
 	bool born;             /* this call was the genesis */
 };
 
-/* ERR_NOT_FOUND no such directory; ERR_DENIED not ours; ERR_STALE made by a newer version;
- * ERR_CORRUPT not a ledger, or one that contradicts itself; ERR_CONFLICT another engine.hash
- * or origin than configured; ERR_BUSY somebody reads it; ERR_NO_SPACE; ERR_IO.
+/* ERR_NOT_FOUND no such directory, or no ledger where one is in use; ERR_DENIED not ours;
+ * ERR_STALE made by a newer version; ERR_CORRUPT not a ledger, or one that contradicts itself;
+ * ERR_CONFLICT another engine.hash or origin than configured; ERR_BUSY somebody reads it;
+ * ERR_NO_SPACE; ERR_IO.
  * On ERR_OK the log was folded into the database with a successful sync, the fence is one
  * higher and on disk. With tail_missing set, appends are refused until store_acknowledge. */
 MUST_CHECK enum err store_open(const struct store_config *config, struct store **ret_store,

@@ -53,6 +53,7 @@ struct committer {
 	struct reader *reader; /* the store's */
 	struct store_state state;
 	char origin[SCHEMA_ORIGIN_BYTES_MAX + 1];
+	bool in_use; /* tokens were minted for it */
 	char dir[CONFIG_TEXT_BYTES_MAX + 32];
 	int lock_fd;
 	enum worker_phase phase;

@@ -59,6 +59,7 @@ static void open_store(struct committer *self)
 		.origin = self->origin,
 		.hash = config->engine_hash == CONFIG_HASH_BLAKE3 ? MERKLE_BLAKE3 : MERKLE_SHA256,
 		.now_unix_ms = clock_unix_ms(),
+		.in_use = self->in_use,
 	};
 	struct why why = { "" };
 	enum err err;
@@ -109,7 +110,8 @@ static enum err on_origin(void *self, const struct oap_from *from, const struct 
 	struct committer *committer = self;
 
 	(void)from;
-	if (msg->origin.bytes_count == 0 || msg->origin.bytes_count > SCHEMA_ORIGIN_BYTES_MAX) {
+	if (msg->in_use > 1 || msg->origin.bytes_count == 0 ||
+		msg->origin.bytes_count > SCHEMA_ORIGIN_BYTES_MAX) {
 		return ERR_MALFORMED;
 	}
 	if (committer->store != NULL) {
@@ -118,6 +120,7 @@ static enum err on_origin(void *self, const struct oap_from *from, const struct 
 	}
 	memcpy(committer->origin, msg->origin.bytes, msg->origin.bytes_count);
 	committer->origin[msg->origin.bytes_count] = '\0';
+	committer->in_use = msg->in_use == 1;
 	open_store(committer);
 	tell_archive(committer);
 	stream_if_possible(committer);

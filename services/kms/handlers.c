@@ -87,7 +87,10 @@ void kms_link_up(void *self, const struct oap_from *whom)
 		tell_grant_key(kms, peer);
 		break;
 	case PROCESS_COMMITTER: {
-		struct oap_origin origin = { .origin = keys_origin(&kms->keys) };
+		struct oap_origin origin = {
+			.in_use = keys_in_use(&kms->keys),
+			.origin = keys_origin(&kms->keys),
+		};
 		(void)!oap_send_origin(peer, 0, &origin);
 		break;
 	}

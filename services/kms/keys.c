@@ -39,6 +39,11 @@ struct slice keys_origin(const struct keys *keys)
 	return (struct slice){ (const uint8_t *)keys->origin, strlen(keys->origin) };
 }
 
+bool keys_in_use(const struct keys *keys)
+{
+	return keys->item_count > keys->root_count; /* a root key is an item, too */
+}
+
 /* --- looking up --- */
 
 static uint32_t slot_of(const struct id128 *capability)

@@ -71,6 +71,9 @@ void keys_open(struct keys *keys, struct worker *worker, const char *dir, const 
 
 struct slice keys_origin(const struct keys *keys);
 
+/* A capability was minted, ever. */
+bool keys_in_use(const struct keys *keys);
+
 /* NULL: was never issued here. A zero capability is the root key itself. */
 const struct keys_item *keys_find(
 	const struct keys *keys, uint32_t kid, const struct id128 *capability);

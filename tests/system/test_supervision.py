@@ -594,6 +594,27 @@ def test_who_asks_for_the_end_is_answered():
 		ended(node)
 
 
+# --- a disk that is not there --------------------------------------------------------------
+
+
+def test_a_store_that_vanished_is_not_begun_anew():
+	with Node() as node:
+		token = node.mint()
+		one = entry('Mint', 'a', 5)
+		assert node.ingest([one], token).status == 200
+		node.stop()
+		store = node.profile.data / 'store'
+		store.rename(node.profile.data / 'away')
+		node.start(wait=False)
+		eventually(lambda: 'there is no ledger in it' in node.log_text(), 'it is said')
+		assert node.ingest([one], token).status == 503
+		node.stop()
+		shutil.rmtree(store)
+		(node.profile.data / 'away').rename(store)
+		node.start()
+		assert node.ingest([one], token).json()['seq_start'] == 1
+
+
 # --- the log -------------------------------------------------------------------------------
 
 

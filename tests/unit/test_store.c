@@ -54,6 +54,9 @@ static void a_start_refuses_what_is_not_its_ledger_and_says_which_path(void **st
 
 	config.dir = "/tmp/mn-test-store-nowhere";
 	expect_refusal(dir, config, ERR_NOT_FOUND, "cannot open the store directory");
+	config = store_dir_config(dir);
+	config.in_use = true;
+	expect_refusal(dir, config, ERR_NOT_FOUND, "there is no ledger in it");
 
 	store_dir_open(dir);
 	store_dir_close(dir);

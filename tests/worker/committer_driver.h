@@ -83,8 +83,8 @@ static inline void send_origin(void)
 	static const char origin[] = "ledger.example";
 
 	kms = harness_link_up(&h, PROCESS_KMS, 0);
-	harness_send_origin(
-		kms, 0, &(struct oap_origin){ { (const uint8_t *)origin, sizeof origin - 1 } });
+	harness_send_origin(kms, 0,
+		&(struct oap_origin){ .origin = { (const uint8_t *)origin, sizeof origin - 1 } });
 }
 
 static inline void link_sequencer(void)

@@ -58,9 +58,22 @@ static void another_name_than_the_stores_is_refused(void **state)
 	harness_stop(&h);
 	start();
 	kms = harness_link_up(&h, PROCESS_KMS, 0);
-	harness_send_origin(
-		kms, 0, &(struct oap_origin){ { (const uint8_t *)other, sizeof other - 1 } });
+	harness_send_origin(kms, 0,
+		&(struct oap_origin){ .origin = { (const uint8_t *)other, sizeof other - 1 } });
 	harness_expect_refusal(&h, "is the ledger of ledger.example");
+}
+
+static void a_ledger_in_use_that_is_not_there_is_not_begun_anew(void **state)
+{
+	static const char origin[] = "ledger.example";
+
+	(void)state;
+	start();
+	kms = harness_link_up(&h, PROCESS_KMS, 0);
+	harness_send_origin(kms, 0,
+		&(struct oap_origin){
+			.in_use = 1, .origin = { (const uint8_t *)origin, sizeof origin - 1 } });
+	harness_expect_refusal(&h, "there is no ledger in it");
 }
 
 static void archive_is_told_of_the_tree(void **state)
@@ -522,6 +535,7 @@ int main(void)
 		CASE(a_lock_that_somebody_else_holds_is_no_lock),
 		CASE(it_waits_for_the_name_of_the_ledger),
 		CASE(another_name_than_the_stores_is_refused),
+		CASE(a_ledger_in_use_that_is_not_there_is_not_begun_anew),
 		CASE(archive_is_told_of_the_tree),
 		CASE(roots_are_those_of_rfc_6962),
 		CASE(two_batches_may_come_at_once),

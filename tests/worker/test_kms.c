@@ -53,10 +53,25 @@ static void the_origin_is_chosen_at_genesis_and_kept(void **state)
 	(void)harness_expect_origin(harness_link_up(&h, PROCESS_COMMITTER, 0), &origin);
 	assert_int_equal(origin.origin.bytes_count, strlen("macronode.local/0123456789abcdef"));
 	assert_memory_equal(origin.origin.bytes, "macronode.local/", 16);
+	assert_int_equal(origin.in_use, 0);
 	memcpy(first, origin.origin.bytes, origin.origin.bytes_count);
 	restart();
 	(void)harness_expect_origin(harness_link_up(&h, PROCESS_COMMITTER, 0), &origin);
 	assert_memory_equal(origin.origin.bytes, first, 32);
+}
+
+/* The committer makes no new ledger for tokens that had one. */
+static void with_the_first_token_the_ledger_is_in_use(void **state)
+{
+	char token[TOKEN_ROOM];
+	struct oap_origin origin;
+
+	(void)state;
+	start();
+	mint(ordinary, token);
+	restart();
+	(void)harness_expect_origin(harness_link_up(&h, PROCESS_COMMITTER, 0), &origin);
+	assert_int_equal(origin.in_use, 1);
 }
 
 static void a_configured_name_is_the_origin_and_cannot_change(void **state)
@@ -778,6 +793,7 @@ int main(void)
 		CASE(genesis_makes_one_file_that_nobody_else_can_read),
 		CASE(an_unfinished_genesis_is_begun_again),
 		CASE(the_origin_is_chosen_at_genesis_and_kept),
+		CASE(with_the_first_token_the_ledger_is_in_use),
 		CASE(a_configured_name_is_the_origin_and_cannot_change),
 		CASE(a_token_verifies_after_a_restart_and_a_kill),
 		CASE(the_grant_key_is_new_at_each_start_and_the_log_key_is_not),
