@@ -96,19 +96,6 @@ static void print_comment(FILE *out, const char *text)
 	(void)fputc('\n', out);
 }
 
-static const char *reload_text(enum config_reload reload)
-{
-	switch (reload) {
-	case CONFIG_HOT:
-		return "A reload applies it.";
-	case CONFIG_REBIND:
-		return "A reload opens the socket anew; connections stay.";
-	case CONFIG_RESTART:
-		return "Needs a restart.";
-	}
-	return "";
-}
-
 /* ---- for people ---- */
 
 void config_print_problems(FILE *out, const struct config_load *load)
@@ -228,7 +215,7 @@ static void print_man_key(FILE *out, size_t id)
 	} else {
 		(void)fprintf(out, "The default is\n.Ql %s .\n", key->preset);
 	}
-	(void)fprintf(out, "%s\nAlso\n.Ev %s", reload_text(key->reload), env_name);
+	(void)fprintf(out, "Also\n.Ev %s", env_name);
 	print_man_names(out, "Ev", key->env_names);
 	print_man_names(out, "Fl", key->flags);
 	(void)fputs(" .\n", out);

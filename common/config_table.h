@@ -9,13 +9,15 @@
  * what are expanded from it.
  *
  * Columns: member of struct config | type | key in the file | default, as it would be
- * written | min | max | who is told | what a reload does | environment names besides the
+ * written | min | max | who is told | what a reload will do | environment names besides the
  * canonical one | flags | sentence for the manual.
  *
  * - min and max: the value (NUMBER, DURATION in ms, SIZE in bytes, each of NUMBERS), bytes of
  *   text (TEXT, PATH), elements (TEXTS). A 0 as min of a text means that it may be empty.
  *   A CHOICE has its words instead of them, in the order of its enum.
  * - The canonical environment name is derived: MACRO_<SECTION>_<KEY>.
+ * - Reloads are not built yet: HUP is answered with config_needs_restart, and every key takes
+ *   a restart.
  * - A key that no process obeys has no row: it is listed below the table, with the reason. */
 
 #define CONFIG_FOR(NAME) (1u << PROCESS_##NAME)
@@ -50,9 +52,9 @@
 /* clang-format off */
 #define CONFIG_KEYS(K, CHOICE) \
 	K(node_name, TEXT, "node.name", "", 0, 64, \
-		CONFIG_FOR(SUPERVISOR) | CONFIG_FOR(KMS) | CONFIG_FOR(COMMITTER), RESTART, "", "", \
-		"Origin of the ledger: the first line of every checkpoint. Fixed when the ledger " \
-		"is made; empty chooses macronode.local/ and 16 random hexadecimal digits then.") \
+		CONFIG_FOR(KMS), RESTART, "", "", \
+		"Name of the ledger, to which its tokens are bound. Fixed when the ledger is " \
+		"made; empty chooses macronode.local/ and 16 random hexadecimal digits then.") \
 	K(node_data_dir, PATH, "node.data_dir", "/var/lib/macronode", 1, CONFIG_TEXT_BYTES_MAX, \
 		CONFIG_FOR(SUPERVISOR) | CONFIG_FOR(KMS) | CONFIG_FOR(COMMITTER) | \
 		CONFIG_FOR(ARCHIVE), RESTART, \
@@ -85,7 +87,7 @@
 		"instead.") \
 	K(node_drain_timeout_ms, DURATION, "node.drain_timeout", "20s", 100, 10u * \
 		CONFIG_MINUTE_MS, \
-		CONFIG_FOR(SUPERVISOR) | CONFIG_FOR_EDGE, HOT, "", "--graceful-timeout", \
+		CONFIG_FOR(SUPERVISOR), HOT, "", "--graceful-timeout", \
 		"Time for requests in flight to finish when the node is stopped.") \
 	\
 	K(admin_bind_addr, ADDRESS, "admin.bind_addr", "127.0.0.1:8080", 0, 65535, \
@@ -130,7 +132,7 @@
 		"MACRO_MAX_BODY_BYTES MACRO_MAX_BODY " CONFIG_ENV_API("MAX_BODY_BYTES"), "", \
 		"Largest request body.") \
 	K(limits_req_timeout_ms, DURATION, "limits.req_timeout", "5s", 10, CONFIG_MINUTE_MS, \
-		CONFIG_FOR_EDGE | CONFIG_FOR(PREVALIDATOR) | CONFIG_FOR(KMS), HOT, \
+		CONFIG_FOR_EDGE | CONFIG_FOR(KMS), HOT, \
 		"SVC_WALLET_REQ_TIMEOUT", "", \
 		"Deadline that a request carries through the node; an entry past it is refused " \
 		"before admission, never after.") \
@@ -158,7 +160,7 @@
 		"Ingress workers; 0 is one for each four processors.") \
 	K(concurrency_prevalidators, NUMBER, "concurrency.prevalidators", "0", 0, \
 		PREVALIDATORS_MAX, \
-		CONFIG_FOR(SUPERVISOR) | CONFIG_FOR(PREVALIDATOR), RESTART, "", "", \
+		CONFIG_FOR(SUPERVISOR), RESTART, "", "", \
 		"Prevalidators, besides the one of admin; 0 is one, and two from four processors " \
 		"on.") \
 	\
@@ -166,25 +168,17 @@
 		CONFIG_FOR(SUPERVISOR), RESTART, "RON_LEDGER_ENGINE", "--engine", \
 		"Where the ledger lives: persistent is on disk.") \
 	CHOICE(engine_hash, "engine.hash", "sha256", "sha256|blake3", \
-		CONFIG_FOR(PREVALIDATOR) | CONFIG_FOR(KMS) | CONFIG_FOR(SEQUENCER) | \
-		CONFIG_FOR(COMMITTER) | CONFIG_FOR(ARCHIVE), \
-		RESTART, "", "", \
+		CONFIG_FOR(COMMITTER), RESTART, "", "", \
 		"Hash of the tree, fixed when the ledger is made. With sha256 the tools of " \
 		"others can check it.") \
 	K(engine_batch_max_entries, NUMBER, "engine.batch_max_entries", "1024", 1, \
 		REQUEST_ENTRIES_MAX, \
-		CONFIG_FOR(PREVALIDATOR) | CONFIG_FOR(SEQUENCER) | CONFIG_FOR(COMMITTER), RESTART, \
+		CONFIG_FOR(PREVALIDATOR) | CONFIG_FOR(SEQUENCER), RESTART, \
 		"RON_LEDGER_BATCH_MAX", "--batch-max", \
 		"Entries in one request, and in one commit, at most.") \
-	K(engine_checkpoint_interval, NUMBER, "engine.checkpoint_interval", "10000", 1, \
-		1000000000, \
-		CONFIG_FOR(SEQUENCER) | CONFIG_FOR(COMMITTER), RESTART, \
-		"RON_LEDGER_CHECKPOINT_INTERVAL", "--checkpoint-interval", \
-		"Entries that the stored state may lag behind the ledger: what a start after a " \
-		"crash replays.") \
 	K(engine_disk_reserve_bytes, SIZE, "engine.disk_reserve", "256MiB", CONFIG_MIB, \
 		CONFIG_TIB, \
-		CONFIG_FOR(COMMITTER) | CONFIG_FOR(ARCHIVE), HOT, "", "", \
+		CONFIG_FOR(COMMITTER), HOT, "", "", \
 		"Free space below which nothing is appended; reads go on.") \
 	\
 	K(ledger_dedupe_ram_entries, NUMBER, "ledger.dedupe_ram_entries", "16777216", 1024, \
@@ -211,11 +205,6 @@
 		CONFIG_FOR(PREVALIDATOR), HOT, "RON_LEDGER_KMS_TIMEOUT", "--kms-timeout", \
 		"Time for kms to judge a token; past it the request is refused.") \
 	\
-	K(audit_root_emit_interval_ms, DURATION, "audit.root_emit_interval", "5s", 10, \
-		CONFIG_HOUR_MS, \
-		CONFIG_FOR(COMMITTER), HOT, "RON_LEDGER_ROOT_INTERVAL", "--root-interval", \
-		"A grown tree is signed at most this often.") \
-	\
 	CHOICE(log_level, "log.level", "info", "error|warn|info|debug", \
 		CONFIG_FOR_ALL, HOT, "RON_LOG " CONFIG_ENV_API("LOG_LEVEL"), "--log-level", \
 		"What is logged: this level and those before it.") \
@@ -233,7 +222,7 @@
 	\
 	K(readiness_committer_lag_ms_max, NUMBER, "readiness.committer_lag_ms_max", "1000", 188, \
 		60000, \
-		CONFIG_FOR(SUPERVISOR) | CONFIG_FOR(ADMIN) | CONFIG_FOR(SEQUENCER), HOT, "", "", \
+		CONFIG_FOR(SUPERVISOR) | CONFIG_FOR(SEQUENCER), HOT, "", "", \
 		"The node is not ready while its oldest batch waits longer than this for the disk.")
 
 /* What the packaged file sets otherwise than the table. */
@@ -305,6 +294,8 @@
 	D("engine.data_dir", "", "", "one directory holds everything: node.data_dir") \
 	D("engine.wal_dir", "RON_LEDGER_WAL_DIR", "--wal-dir", "the log of the store lies beside " \
 		"it") \
+	D("engine.checkpoint_interval", "RON_LEDGER_CHECKPOINT_INTERVAL", \
+		"--checkpoint-interval", "a piece of the state is stored with every batch") \
 	D("engine.retention_checkpoints", "RON_LEDGER_RETENTION_CHECKPOINTS", \
 		"--retention-checkpoints", "there is one state, kept up to date in pieces") \
 	D("engine.accumulator", "RON_LEDGER_ACCUMULATOR", "--accumulator", "the accumulator is " \
@@ -333,6 +324,8 @@
 		"key, and the kid of an entry must always be that one") \
 	D("policy.*", "", "", "policy documents are not built yet") \
 	D("governance.*", "RON_LEDGER_REVERSIBLE", "--reversible", CONFIG_NO_GOV) \
+	D("audit.*", "RON_LEDGER_ROOT_INTERVAL", "--root-interval", "signed checkpoints are not " \
+		"built yet") \
 	D("rotation.*", "", "", "keys are rotated by command: macronode cap rotate") \
 	D("amnesia.*", CONFIG_ENV_API("AMNESIA") " MACRO_AMNESIA RON_AMNESIA AMNESIA", \
 		"--amnesia", CONFIG_NO_RAM) \
