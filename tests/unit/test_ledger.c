@@ -224,6 +224,27 @@ static void an_expired_hold_is_released_by_the_ledger(void **state)
 	CHECK(world_end(world, 0).entry_count == 0); /* once */
 }
 
+static void a_clock_that_is_set_back_moves_neither_batches_nor_holds_back(void **state)
+{
+	struct world *world = *state;
+	uint64_t now = world->now;
+	struct draft hold;
+
+	(void)world_mint(world, "alice", 100);
+	hold = world_draft(world, ENTRY_HOLD, "alice", 60);
+	hold.entry.expires_unix_ms = now + 1000;
+	CHECK(world_do(world, hold) == DETAIL_NONE);
+	world->now = now + 1000;
+	world_begin(world);
+	CHECK(world_end(world, 0).entry_count == 1); /* its release */
+	world->now = now - 1000;
+	world_begin(world);
+	CHECK(ledger_batch_ts(world->ledger) == now + 1000);
+	CHECK(world_end(world, 0).entry_count == 0);
+	CHECK(world_do(world, world_capture(world, &hold, "shop", 1)) == DETAIL_HOLD_CLOSED);
+	CHECK(world_replays(world));
+}
+
 static void at_most_64_holds_expire_in_a_batch_and_the_oldest_first(void **state)
 {
 	struct world *world = *state;
@@ -357,6 +378,7 @@ int main(void)
 		TEST(an_open_hold_needs_no_row),
 		TEST(the_repeat_of_the_capture_that_closed_a_hold_is_a_repeat),
 		TEST(an_expired_hold_is_released_by_the_ledger),
+		TEST(a_clock_that_is_set_back_moves_neither_batches_nor_holds_back),
 		TEST(at_most_64_holds_expire_in_a_batch_and_the_oldest_first),
 		TEST(a_hold_can_be_captured_in_the_request_that_made_it),
 		TEST(a_transfer_is_reversed_in_parts_up_to_the_whole),
