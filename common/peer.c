@@ -640,6 +640,9 @@ struct peer *peer_create(struct mesh *mesh, const struct peer_plan *plan)
 		return NULL;
 	}
 	ev_io_init(&peer->readable, on_readable, peer->fd, EV_READ);
+	if (plan->passes_fds) { /* fd 3: a ping is answered before other frames of a turn */
+		ev_set_priority(&peer->readable, EV_MAXPRI);
+	}
 	ev_io_init(&peer->writable, on_writable, peer->fd, EV_WRITE);
 	peer->readable.data = peer;
 	peer->writable.data = peer;

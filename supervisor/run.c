@@ -176,6 +176,7 @@ static bool start(struct supervisor *self)
 		    &self->own_page_reader_fd, &self->own_page) != ERR_OK) {
 		return false;
 	}
+	metrics_begin(self->own_page, (uint32_t)getpid(), self->started_at);
 	metrics_use(self->own_page);
 	if (!spawn_identities(self) || !dirs_prepare(self) || !dirs_lock(self) ||
 		!spawn_open_executables(self) || !spawn_plan_children(self) ||
