@@ -114,6 +114,14 @@ static bool is_taken(const char *path)
 	return true;
 }
 
+/* Whatever else than a socket stands there is somebody's: a mistyped uds.path costs no file. */
+static bool is_free(const char *path)
+{
+	struct stat status;
+
+	return lstat(path, &status) == -1 ? errno == ENOENT : S_ISSOCK(status.st_mode);
+}
+
 /* Bound to a name beside it and renamed: nobody ever meets a socket that does not answer, and
  * one that a dead node left behind is replaced. */
 int listen_unix(const char *path, unsigned mode, gid_t gid)
@@ -129,6 +137,10 @@ int listen_unix(const char *path, unsigned mode, gid_t gid)
 	if (length < 0 || (size_t)length >= sizeof sockaddr.sun_path) {
 		errno = ENAMETOOLONG;
 		return refuse(fd, path, "the path of the socket is too long");
+	}
+	if (!is_free(path) || !is_free(sockaddr.sun_path)) {
+		errno = EEXIST;
+		return refuse(fd, path, "what stands there, or beside it with a ~, is no socket");
 	}
 	if (is_taken(path)) {
 		errno = EADDRINUSE;

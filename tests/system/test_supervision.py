@@ -594,6 +594,25 @@ def test_who_asks_for_the_end_is_answered():
 		ended(node)
 
 
+# --- paths that are somebody else's --------------------------------------------------------
+
+
+def test_a_socket_replaces_no_file():
+	for name in ('precious', 'precious~'):
+		node = Node()
+		try:
+			precious = node.directory / name
+			precious.write_text('content')
+			node.profile.write_config({'uds': {'path': str(node.directory / 'precious')}})
+			node.start(wait=False)
+			assert node.child.wait(node.seconds) == 3
+			assert precious.read_text() == 'content', name
+			assert 'is no socket' in node.log_text(), node.log_text()
+		finally:
+			node.stop()
+			node.remove()
+
+
 # --- a disk that is not there --------------------------------------------------------------
 
 
