@@ -61,13 +61,14 @@ enum {
 		"Replies dropped because their request was gone.")                                 \
 	/* The wall. */                                                                            \
 	COUNTER(REJECTED, rejected_total, REASON, ONE, SUM, ALWAYS,                                \
-		BY_INGRESS | BY_PREVALIDATOR | BY_SEQUENCER | BY_ARCHIVE | BY_KMS,                 \
+		BY_INGRESS | BY_ADMIN | BY_PREVALIDATOR | BY_SEQUENCER,                            \
 		"Requests and entries refused.")                                                   \
 	COUNTER(AUTH_FAILURES, auth_failures_total, PEER, ONE, SUM, ALWAYS,                        \
 		BY_INGRESS | BY_PREVALIDATOR | BY_KMS | BY_ADMIN,                                  \
 		"Capabilities and client certificates that failed.")                               \
 	COUNTER(QUOTA_EXHAUSTIONS, quota_exhaustions_total, NONE, ONE, SUM, ALWAYS,                \
-		BY_INGRESS | BY_PREVALIDATOR | BY_SEQUENCER, "Requests over a quota or rate.")     \
+		BY_INGRESS | BY_ADMIN | BY_PREVALIDATOR | BY_SEQUENCER,                            \
+		"Requests over a quota or rate.")                                                  \
 	HISTOGRAM(PREVALIDATOR_DURATION, prevalidator_duration_seconds, NONE, LATENCY, SUM,        \
 		ALWAYS, BY_PREVALIDATOR, "Time a prevalidator spent on a request.")                \
 	COUNTER(GRANT_CACHE_HITS, grant_cache_hits_total, NONE, ONE, SUM, ALWAYS, BY_PREVALIDATOR, \
@@ -76,15 +77,17 @@ enum {
 		BY_PREVALIDATOR, "Tokens that kms had to verify.")                                 \
 	/* Flow. */                                                                                \
 	GAUGE(QUEUE_DEPTH, queue_depth, QUEUE, ONE, SUM, ALWAYS,                                   \
-		BY_INGRESS | BY_PREVALIDATOR | BY_SEQUENCER | BY_COMMITTER,                        \
+		BY_INGRESS | BY_ADMIN | BY_PREVALIDATOR | BY_SEQUENCER | BY_COMMITTER,             \
 		"Requests waiting in a queue.")                                                    \
 	GAUGE(QUEUE_CAPACITY, queue_capacity, QUEUE, ONE, SUM, ALWAYS, BY_SUPERVISOR,              \
 		"Requests that fit a queue.")                                                      \
 	GAUGE(LEDGER_BACKLOG, ledger_backlog_gauge, NONE, ONE, SUM, ALWAYS, BY_SEQUENCER,          \
 		"Entries accepted and not yet durable.")                                           \
 	COUNTER(BUSY_REJECTIONS, busy_rejections_total, BUSY_QUEUE, ONE, SUM, ALWAYS,              \
-		BY_INGRESS | BY_SEQUENCER | BY_PREVALIDATOR,                                       \
+		BY_INGRESS | BY_ADMIN | BY_SEQUENCER | BY_PREVALIDATOR,                            \
 		"Requests refused because a queue was full.")                                      \
+	COUNTER(IO_TIMEOUTS, io_timeouts_total, IO, ONE, SUM, ALWAYS,                              \
+		BY_INGRESS | BY_ADMIN | BY_PREVALIDATOR, "Waits for clients or kms given up.")     \
 	/* Ledger. */                                                                              \
 	COUNTER(LEDGER_COMMITS, ledger_commits_total, NONE, ONE, SUM, ALWAYS, BY_COMMITTER,        \
 		"Batches durable in the store.")                                                   \

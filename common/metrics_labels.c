@@ -48,6 +48,7 @@ static const char *const KEX_FAILURE_texts[] = { "reason=\"no_common_algo\"",
 	"reason=\"policy_refused\"", "reason=\"internal\"" };
 static const char *const SIGNATURE_texts[] = { "algo=\"ed25519\"", "algo=\"ml-dsa\"",
 	"algo=\"slh-dsa\"" };
+static const char *const IO_texts[] = { "op=\"read\"", "op=\"write\"", "op=\"kms\"" };
 static const char *const OP_texts[] = { "op=\"sign\"", "op=\"verify\"" };
 static const char *const PQ_MODE_texts[] = { "mode=\"off\"", "mode=\"hybrid\"",
 	"mode=\"pq-only\"" };

@@ -31,6 +31,7 @@ enum metric_signature {
 	METRIC_SIGNATURE_ML_DSA,
 	METRIC_SIGNATURE_SLH_DSA,
 };
+enum metric_io { METRIC_IO_READ, METRIC_IO_WRITE, METRIC_IO_KMS };
 enum metric_op { METRIC_OP_SIGN, METRIC_OP_VERIFY };
 enum metric_pq_mode { METRIC_PQ_MODE_OFF, METRIC_PQ_MODE_HYBRID, METRIC_PQ_MODE_PQ_ONLY };
 
@@ -53,6 +54,7 @@ enum metric_pq_mode { METRIC_PQ_MODE_OFF, METRIC_PQ_MODE_HYBRID, METRIC_PQ_MODE_
 	D(SIDE, 2)                        \
 	D(KEX_FAILURE, 3)                 \
 	D(SIGNATURE, 3)                   \
+	D(IO, 3)                          \
 	D(OP, 2)                          \
 	D(PQ_MODE, 3)
 
@@ -86,6 +88,7 @@ enum {
 	L(PEER, PEER, NONE)               \
 	L(BOOL, BOOL, NONE)               \
 	L(OUTCOME, OUTCOME, NONE)         \
+	L(IO, IO, NONE)                   \
 	L(ROLE, ROLE, NONE)               \
 	L(PROCESS, ROLE, INSTANCE)        \
 	L(KEX_SIDE, KEX, SIDE)            \

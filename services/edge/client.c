@@ -308,6 +308,7 @@ static void refuse_late(struct client *client)
 		client->is_broken = true;
 		return;
 	}
+	metrics_inc(METRIC_IO_TIMEOUTS, METRIC_IO_READ);
 	if (client->wire != WIRE_HTTP) {
 		metrics_inc(METRIC_REJECTED, metrics_label_reason(REASON_TIMEOUT));
 		log_event(LOG_REQUEST_REFUSED,
@@ -331,6 +332,7 @@ void client_expire(struct client *client, int64_t now_us)
 		       client->in_head == client->in_tail;
 
 	if (is_stuck(client, now_us)) {
+		metrics_inc(METRIC_IO_TIMEOUTS, METRIC_IO_WRITE);
 		client->is_broken = true;
 	} else if (client->input_due_us != 0 && now_us >= client->input_due_us &&
 		   !client->is_blocked) {

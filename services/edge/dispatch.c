@@ -35,6 +35,12 @@ static struct peer *peer_of(struct edge *edge, unsigned checker)
 		edge->checkers[checker].generation);
 }
 
+/* From here on a request waits for others. */
+static void note_depth(const struct edge *edge)
+{
+	metrics_set(METRIC_QUEUE_DEPTH, METRIC_QUEUE_INGRESS, edge->tickets.count);
+}
+
 static struct ticket *open_ticket(struct exchange *exchange, uint64_t deadline_mono_ms)
 {
 	struct edge *edge = exchange->client->edge;
@@ -74,6 +80,7 @@ static enum err send_least_busy(
 			ticket->checker_generation = edge->checkers[checker].generation;
 			edge->checkers[checker].in_flight++;
 			exchange->ticket = ticket->number;
+			note_depth(edge);
 			return ERR_OK;
 		}
 	}
@@ -160,6 +167,7 @@ void dispatch_end(struct exchange *exchange)
 		checker->in_flight--;
 	}
 	tickets_close(&edge->tickets, ticket);
+	note_depth(edge);
 	exchange->ticket = 0;
 }
 

@@ -95,13 +95,17 @@ static const char *date_now(struct edge *edge)
 static void write_http(
 	struct buffer *to, const struct exchange *exchange, const struct answer *answer)
 {
+	static const struct http_reply_field no_store = {
+		"Cache-Control",
+		{ (const uint8_t *)"no-store", sizeof "no-store" - 1 },
+	};
 	struct client *client = exchange->client;
 	bool has_type = answer->status != 204;
 	struct http_reply reply = {
 		.status = answer->status,
 		.date = date_now(client->edge),
 		.content_type = !has_type                      ? NULL
-				: answer->content_type == NULL ? "application/json"
+				: answer->content_type == NULL ? replies_content_type(REPLY_ERROR)
 							       : answer->content_type,
 		.content_length = answer->body.bytes_count,
 		.close = exchange->close,
@@ -109,6 +113,8 @@ static void write_http(
 		.allow = answer->allow,
 		.corr_id = { (const uint8_t *)exchange->corr_id, exchange->corr_id_bytes },
 		.www_authenticate = answer->authenticate ? "Bearer" : NULL,
+		.fields = &no_store, /* the next answer may differ already */
+		.fields_count = 1,
 	};
 	uint8_t *bytes = client_reserve(client, to, HEAD_BYTES_MAX + answer->body.bytes_count);
 	size_t head_bytes = 0;
@@ -125,17 +131,26 @@ static void write_http(
 	}
 }
 
+/* The line that joins ticket and correlation id: for each request only on demand, but for what
+ * others refused always, for their lines have the ticket alone. */
+static bool is_worth_a_line(const struct exchange *exchange, uint16_t status)
+{
+	if (exchange->client->edge->logs_requests) {
+		return true;
+	}
+	return exchange->ticket != 0 && status != 200 && status != 429 && status != 503;
+}
+
 static void account(const struct exchange *exchange, uint16_t status)
 {
 	int64_t now_us = edge_now_us();
 	enum route route = (enum route)exchange->route;
-	const struct edge *edge = exchange->client->edge;
 
 	metrics_inc(METRIC_HTTP_REQUESTS, metrics_label_route_status(route, status));
 	metrics_observe(
 		METRIC_HTTP_REQUEST_DURATION, route, (uint64_t)(now_us - exchange->first_byte_us));
 	metrics_observe(METRIC_REQUEST_LATENCY, route, (uint64_t)(now_us - exchange->head_us));
-	if (edge->logs_requests) {
+	if (is_worth_a_line(exchange, status)) {
 		log_event(LOG_REQUEST_ANSWERED,
 			&(struct log_fields){ .ticket = exchange->ticket,
 				.corr_id = exchange->corr_id,

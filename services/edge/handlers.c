@@ -69,6 +69,22 @@ static bool may_say_401(struct exchange *exchange)
 	       limiter_network_take(&client->edge->networks, client->network, edge_now_us());
 }
 
+/* As what it was, a 401, the prevalidator has counted it. */
+static void refuse_guess(struct exchange *exchange)
+{
+	static const char text[] = "auth_failures";
+	struct refusal refusal = {
+		.status = 429,
+		.reason = REASON_BUSY,
+		.text = { (const uint8_t *)text, sizeof text - 1 },
+	};
+
+	metrics_inc(METRIC_QUOTA_EXHAUSTIONS, METRIC_PLAIN);
+	exchange->close =
+		exchange->client->current == exchange || exchange->client->ring_count == 1;
+	exchange_refuse_as(exchange, &refusal, (struct answer){ .status = 429 });
+}
+
 static enum err on_refused(void *self, const struct oap_from *from, const struct oap_refused *msg)
 {
 	struct exchange *exchange = find(self, from);
@@ -89,9 +105,7 @@ static enum err on_refused(void *self, const struct oap_from *from, const struct
 		return ERR_CONFLICT;
 	}
 	if (msg->status == 401 && !may_say_401(exchange)) {
-		exchange->close =
-			exchange->client->current == exchange || exchange->client->ring_count == 1;
-		exchange_refuse(exchange, 429, REASON_BUSY, "auth_failures");
+		refuse_guess(exchange);
 		return ERR_OK;
 	}
 	exchange_refuse_as(exchange, &refusal, (struct answer){ .status = msg->status });
@@ -130,16 +144,12 @@ static enum err on_verdict(void *self, const struct oap_from *from, const struct
 	return ERR_OK;
 }
 
+/* Archive does not count them. */
 static void refuse_read(struct exchange *exchange, uint16_t status)
 {
-	const char *text = status == 404 ? "there is no such entry, or none that you may see"
-					 : "the store cannot be read now";
-	struct refusal refusal = {
-		.status = status,
-		.text = { (const uint8_t *)text, strlen(text) },
-	};
-
-	exchange_refuse_as(exchange, &refusal, (struct answer){ .status = status });
+	exchange_refuse(exchange, status, REASON_NONE,
+		status == 404 ? "there is no such entry, or none that you may see"
+			      : "the store cannot be read now");
 }
 
 static enum err on_roots(void *self, const struct oap_from *from, const struct oap_roots *msg)

@@ -72,6 +72,8 @@ static void turn_away(struct edge *edge, int fd)
 
 	(void)!send(fd, busy, sizeof busy - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 	close(fd);
+	metrics_inc(METRIC_BUSY_REJECTIONS, METRIC_BUSY_INGRESS);
+	metrics_inc(METRIC_REJECTED, metrics_label_reason(REASON_BUSY));
 	if (!edge->was_full) {
 		edge->was_full = true;
 		log_event(

@@ -68,6 +68,8 @@ size_t replies_version(uint8_t *bytes)
 	put_bool(&out, "amnesia", false);
 	put_bool(&out, "tls", false);
 	put_bool(&out, "pq", false);
+	put_bool(&out, "zk", false);
+	put_bool(&out, "arti", false);
 	json_out_object_end(&out);
 	put_text(&out, "pq_mode", "off");
 	return end_document(&out);
@@ -279,7 +281,8 @@ size_t replies_refusal(uint8_t *bytes, enum reply_style style, const struct refu
 
 const char *replies_content_type(enum reply_style style)
 {
-	return style == REPLY_PROBLEM ? "application/problem+json" : "application/json";
+	return style == REPLY_PROBLEM ? "application/problem+json"
+				      : "application/json; charset=utf-8";
 }
 
 enum err replies_check_refused(const struct oap_refused *msg)

@@ -261,6 +261,7 @@ void grants_give_up_late(struct prevalidator *self, struct instant now)
 
 		if (verify->id != 0 && instant_reached(verify->due, now)) {
 			verify->id = 0;
+			metrics_inc(METRIC_IO_TIMEOUTS, METRIC_IO_KMS);
 			jobs_each(self, tell, &outcome);
 		}
 	}

@@ -27,17 +27,20 @@ static void finish(struct prevalidator *self, const struct ask *ask)
 	metrics_observe(METRIC_PREVALIDATOR_DURATION, METRIC_PLAIN, (uint64_t)spent.us);
 }
 
-static size_t peer_label(const struct ask *ask)
+static enum metric_peer peer_label(const struct ask *ask, const char **ret_name)
 {
 	switch (ask->peer_class) {
 	case GRANT_PEER_MTLS:
+		*ret_name = "mtls";
 		return METRIC_PEER_MTLS;
 	case GRANT_PEER_UNIX:
+		*ret_name = "uds";
 		return METRIC_PEER_UDS;
 	case GRANT_PEER_TCP:
 	case GRANT_PEER_COUNT:
 		break;
 	}
+	*ret_name = "http";
 	return METRIC_PEER_HTTP;
 }
 
@@ -45,10 +48,12 @@ static size_t peer_label(const struct ask *ask)
 static void note(const struct ask *ask, uint16_t status, enum reason reason, const char *detail)
 {
 	bool is_auth = reason == REASON_UNAUTH || reason == REASON_CAP_INVALID;
+	const char *peer;
+	enum metric_peer label = peer_label(ask, &peer);
 
 	metrics_inc(METRIC_REJECTED, metrics_label_reason(reason));
 	if (is_auth) {
-		metrics_inc(METRIC_AUTH_FAILURES, peer_label(ask));
+		metrics_inc(METRIC_AUTH_FAILURES, label);
 	}
 	if (reason == REASON_BUSY) {
 		return;
@@ -58,6 +63,7 @@ static void note(const struct ask *ask, uint16_t status, enum reason reason, con
 			.route = routes_template(ask->route),
 			.status = status,
 			.reason = reason_name(reason),
+			.peer = is_auth ? peer : NULL,
 			.text = detail });
 }
 

@@ -47,7 +47,8 @@ static void a_write_carries_what_the_client_said_and_nothing_else(void **state)
 	expect_body(&response,
 		"{\"accepted\":true,\"seq_start\":7,\"seq_end\":7,\"new_root\":\"" ZERO_ROOT
 		"\",\"reasons\":[]}");
-	assert_string_equal(field(&response, "Content-Type"), "application/json");
+	assert_string_equal(field(&response, "Content-Type"), "application/json; charset=utf-8");
+	assert_string_equal(field(&response, "Cache-Control"), "no-store");
 }
 
 static void a_read_carries_its_query_or_its_seq(void **state)
@@ -68,6 +69,7 @@ static void a_read_carries_its_query_or_its_seq(void **state)
 	say(conn, GET("/roots"));
 	harness_send_roots(archive, take(ROUTE_ROOTS), &(struct oap_roots){ .next = 0 });
 	(void)expect(conn, 503); /* no store is open there */
+	assert_int_equal(counted(METRIC_REJECTED, metrics_label_reason(REASON_INTERNAL)), 1);
 	say(conn, "GET /entries/17 HTTP/1.1\r\n" HOST BEARER "\r\n");
 	ticket = take_request(ROUTE_ENTRY, &request);
 	expect_slice(request.query, "17");
@@ -314,6 +316,8 @@ static void without_credit_anywhere_it_is_busy_at_once(void **state)
 	response = expect(conn, 429);
 	assert_string_equal(field(&response, "Retry-After"), "1");
 	assert_int_equal(counted(METRIC_BUSY_REJECTIONS, METRIC_BUSY_INGRESS), 1);
+	assert_int_equal(counted(METRIC_REJECTED, metrics_label_reason(REASON_BUSY)), 1);
+	assert_int_equal(counted(METRIC_QUEUE_DEPTH, METRIC_QUEUE_INGRESS), window.requests);
 	harness_send_credit(checker, 0, &(struct oap_credit){ 1, 33 });
 	harness_settle(&h);
 	say(conn, GET("/entries/1"));
@@ -458,6 +462,9 @@ static void unauthorised_answers_are_rationed_for_each_network(void **state)
 		hang_up(conn);
 	}
 	assert_int_equal(refused + busy, 21);
+	/* whoever refused a token has counted it */
+	assert_int_equal(counted(METRIC_REJECTED, metrics_label_reason(REASON_BUSY)), 0);
+	assert_int_equal(counted(METRIC_QUOTA_EXHAUSTIONS, METRIC_PLAIN), busy);
 	assert_in_range(refused, 20, 21);
 }
 

@@ -339,6 +339,7 @@ static void a_body_that_does_not_end_is_a_408(void **state)
 	(void)expect(conn, 408);
 	expect_end(conn);
 	harness_expect_nothing(checker);
+	assert_int_equal(counted(METRIC_IO_TIMEOUTS, METRIC_IO_READ), 1);
 }
 
 static void who_says_nothing_is_left_in_silence(void **state)
@@ -368,6 +369,8 @@ static void a_connection_too_many_is_told_so(void **state)
 	(void)expect(first, 200);
 	second = connect_tcp();
 	(void)expect(second, 503);
+	assert_int_equal(counted(METRIC_BUSY_REJECTIONS, METRIC_BUSY_INGRESS), 1);
+	assert_int_equal(counted(METRIC_REJECTED, metrics_label_reason(REASON_BUSY)), 1);
 	hang_up(first);
 	/* there is room again as soon as the end of the first was seen */
 	for (int status = 503; status == 503;) {
