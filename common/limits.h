@@ -18,7 +18,8 @@
 /* A body of spec/ledger.md section 1.3: 1 MiB. */
 #define BODY_BYTES_MAX (1024u * 1024u)
 
-/* DESIGN-WALL.md section 4: a macaroon with 32 caveats of 256 bytes fits, more is an attack. */
+/* DESIGN-WALL.md section 4. Each bound stands alone: 32 caveats fit, and so does one of 256 bytes,
+ * but a token whose caveats are all as long as they may be is over the whole's bound. */
 #define TOKEN_BYTES_MAX 8192u
 #define TOKEN_CAVEATS_MAX 32u
 #define CAVEAT_BYTES_MAX 256u

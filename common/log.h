@@ -30,79 +30,67 @@ enum log_level {
 		LOG_LEVEL_COUNT
 };
 
-/* Ids are stable: append, never reuse.
+/* Ids are stable: append, never reuse; a gap is one that was never used.
  * id, NAME, name, level, sentence */
-#define LOG_EVENTS(E)                                                                             \
-	/* Birth and death. */                                                                    \
-	E(1, STARTED, started, INFO, "process started")                                           \
-	E(2, READY, ready, INFO, "ready for work")                                                \
-	E(3, STOPPING, stopping, INFO, "asked to stop, draining")                                 \
-	E(4, STOPPED, stopped, INFO, "stopped in order")                                          \
-	E(5, START_FAILED, start_failed, ERROR, "could not start")                                \
-	E(6, WORKER_STARTED, worker_started, INFO, "worker started")                              \
-	E(7, WORKER_DIED, worker_died, ERROR, "worker died")                                      \
-	E(8, WORKER_RESTARTED, worker_restarted, WARN, "worker restarted")                        \
-	E(9, WORKER_HUNG, worker_hung, ERROR, "worker did not answer in time and was killed")     \
-	E(10, WORKER_STDERR, worker_stderr, WARN, "worker wrote to its standard error")           \
-	E(11, WORKER_MISMATCH, worker_mismatch, ERROR, "worker is of another build")              \
-	E(12, DEGRADED, degraded, ERROR, "a worker dies too often")                               \
-	E(13, RECOVERED, recovered, INFO, "no longer degraded")                                   \
-	/* Walls. */                                                                              \
-	E(20, SANDBOX_WEAKER, sandbox_weaker, WARN, "a wall is missing on this system")           \
-	E(21, SANDBOX_FAILED, sandbox_failed, ERROR, "the sandbox could not be entered")          \
-	E(22, ACCUSED, accused, ERROR, "a peer sent what the verb table forbids")                 \
-	E(23, ACCUSATION_DROPPED, accusation_dropped, WARN, "an accusation came too late")        \
-	E(24, UDS_DENIED, uds_denied, WARN, "a local peer's uid is not allowed")                  \
-	E(25, AUTH_FAILED, auth_failed, WARN, "authentication failed")                            \
-	/* Links. */                                                                              \
-	E(30, LINK_UP, link_up, DEBUG, "link is up")                                              \
-	E(31, LINK_LOST, link_lost, WARN, "link is lost")                                         \
-	E(32, LATE_REPLY, late_reply, DEBUG, "a reply came too late and was dropped")             \
-	E(33, CREDIT_EXHAUSTED, credit_exhausted, DEBUG, "no credit left on a link")              \
-	/* Requests. */                                                                           \
-	E(40, REQUEST_RECEIVED, request_received, DEBUG, "request received")                      \
-	E(41, REQUEST_ANSWERED, request_answered, INFO, "request answered")                       \
-	E(42, REQUEST_REFUSED, request_refused, WARN, "request refused")                          \
-	E(43, REQUEST_UNKNOWN, request_unknown, WARN, "the outcome of a request is unknown")      \
-	E(44, LISTENER_OPENED, listener_opened, INFO, "listening")                                \
-	E(45, LISTENER_CLOSED, listener_closed, INFO, "no longer listening")                      \
-	E(46, LISTENER_FAILED, listener_failed, ERROR, "could not listen")                        \
-	E(47, CONNECTIONS_FULL, connections_full, WARN, "no room for another connection")         \
-	E(48, TLS_FAILED, tls_failed, WARN, "TLS handshake failed")                               \
-	/* Configuration. */                                                                      \
-	E(60, CONFIG_LOADED, config_loaded, INFO, "configuration loaded")                         \
-	E(61, CONFIG_REFUSED, config_refused, ERROR, "configuration refused, the old one stays")  \
-	E(62, CONFIG_APPLIED, config_applied, INFO, "configuration applied")                      \
-	E(63, CONFIG_NEEDS_RESTART, config_needs_restart, WARN, "a changed key needs a restart")  \
-	/* Ledger and store. */                                                                   \
-	E(80, STORE_OPENED, store_opened, INFO, "store opened")                                   \
-	E(81, STORE_FAILED, store_failed, ERROR, "the store refused")                             \
-	E(82, REPLAY_STARTED, replay_started, INFO, "replay started")                             \
-	E(83, REPLAY_PROGRESS, replay_progress, INFO, "replay goes on")                           \
-	E(84, REPLAY_DONE, replay_done, INFO, "replay agrees with the store")                     \
-	E(85, REPLAY_MISMATCH, replay_mismatch, ERROR, "replay contradicts the store")            \
-	E(86, BATCH_COMMITTED, batch_committed, DEBUG, "batch committed")                         \
-	E(87, BATCH_FAILED, batch_failed, ERROR, "batch failed, its outcome is unknown")          \
-	E(88, SAFE_MODE_ENTERED, safe_mode_entered, ERROR, "safe mode: writes are refused")       \
-	E(89, SAFE_MODE_LEFT, safe_mode_left, INFO, "safe mode left")                             \
-	E(90, DISK_PRESSURE, disk_pressure, ERROR, "free space is below the reserve")             \
-	E(91, DISK_RELIEVED, disk_relieved, INFO, "free space is above the reserve again")        \
-	E(92, FENCE_RAISED, fence_raised, INFO, "fence raised")                                   \
-	E(93, CHECKPOINT_SIGNED, checkpoint_signed, INFO, "checkpoint signed")                    \
-	E(94, CHECKPOINT_REFUSED, checkpoint_refused, ERROR, "checkpoint is no continuation")     \
-	E(95, WAL_CHECKPOINTED, wal_checkpointed, DEBUG, "write-ahead log moved to the database") \
-	/* Keys and capabilities. */                                                              \
-	E(110, KEYS_CREATED, keys_created, INFO, "keys created at genesis")                       \
-	E(111, KEYS_LOADED, keys_loaded, INFO, "keys loaded")                                     \
-	E(112, KEY_ROTATED, key_rotated, INFO, "key rotated")                                     \
-	E(113, CAPABILITY_MINTED, capability_minted, INFO, "capability minted")                   \
-	E(114, CAPABILITY_REVOKED, capability_revoked, INFO, "capability revoked")                \
-	E(115, KEYRING_CUT, keyring_cut, WARN, "an unfinished record was cut off the keyring")    \
-	/* The log about itself. */                                                               \
-	E(130, LOG_SUPPRESSED, log_suppressed, WARN, "too many records a second, some left out")  \
-	E(131, LOG_MALFORMED, log_malformed, ERROR, "a log record does not parse")                \
-	E(132, LOG_LINES_DROPPED, log_lines_dropped, WARN, "the log's reader was too slow")       \
-	E(133, LOG_REOPENED, log_reopened, INFO, "log file reopened")                             \
+#define LOG_EVENTS(E)                                                                            \
+	/* Birth and death. */                                                                   \
+	E(1, STARTED, started, INFO, "process started")                                          \
+	E(2, READY, ready, INFO, "ready for work")                                               \
+	E(3, STOPPING, stopping, INFO, "asked to stop, draining")                                \
+	E(4, STOPPED, stopped, INFO, "stopped in order")                                         \
+	E(5, START_FAILED, start_failed, ERROR, "could not start")                               \
+	E(6, WORKER_STARTED, worker_started, INFO, "worker started")                             \
+	E(7, WORKER_DIED, worker_died, ERROR, "worker died")                                     \
+	E(8, WORKER_RESTARTED, worker_restarted, WARN, "worker restarted")                       \
+	E(9, WORKER_HUNG, worker_hung, ERROR, "worker did not answer in time and was killed")    \
+	E(10, WORKER_STDERR, worker_stderr, WARN, "worker wrote to its standard error")          \
+	E(11, WORKER_MISMATCH, worker_mismatch, ERROR, "worker is of another build")             \
+	E(12, DEGRADED, degraded, ERROR, "a worker dies too often")                              \
+	E(13, RECOVERED, recovered, INFO, "no longer degraded")                                  \
+	E(14, DRAIN_CUT, drain_cut, WARN, "requests were cut off at the end of the drain")       \
+	/* Walls. */                                                                             \
+	E(20, SANDBOX_WEAKER, sandbox_weaker, WARN, "a wall is missing on this system")          \
+	E(22, ACCUSED, accused, ERROR, "a peer sent what the verb table forbids")                \
+	E(23, ACCUSATION_DROPPED, accusation_dropped, WARN, "an accusation came too late")       \
+	E(24, UDS_DENIED, uds_denied, WARN, "a local peer's uid is not allowed")                 \
+	E(25, AUTH_FAILED, auth_failed, WARN, "authentication failed")                           \
+	/* Links. */                                                                             \
+	E(30, LINK_UP, link_up, DEBUG, "link is up")                                             \
+	E(31, LINK_LOST, link_lost, WARN, "link is lost")                                        \
+	E(32, LATE_REPLY, late_reply, DEBUG, "a reply came too late and was dropped")            \
+	E(33, CREDIT_EXHAUSTED, credit_exhausted, DEBUG, "no credit left on a link")             \
+	/* Requests. */                                                                          \
+	E(41, REQUEST_ANSWERED, request_answered, INFO, "request answered")                      \
+	E(42, REQUEST_REFUSED, request_refused, WARN, "request refused")                         \
+	E(43, REQUEST_UNKNOWN, request_unknown, WARN, "the outcome of a request is unknown")     \
+	E(44, LISTENER_OPENED, listener_opened, INFO, "listening")                               \
+	E(46, LISTENER_FAILED, listener_failed, ERROR, "could not listen")                       \
+	E(47, CONNECTIONS_FULL, connections_full, WARN, "no room for another connection")        \
+	/* Configuration. */                                                                     \
+	E(63, CONFIG_NEEDS_RESTART, config_needs_restart, WARN, "a changed key needs a restart") \
+	/* Ledger and store. */                                                                  \
+	E(80, STORE_OPENED, store_opened, INFO, "store opened")                                  \
+	E(81, STORE_FAILED, store_failed, ERROR, "the store refused")                            \
+	E(82, REPLAY_STARTED, replay_started, INFO, "replay started")                            \
+	E(84, REPLAY_DONE, replay_done, INFO, "replay agrees with the store")                    \
+	E(85, REPLAY_MISMATCH, replay_mismatch, ERROR, "replay contradicts the store")           \
+	E(87, BATCH_FAILED, batch_failed, ERROR, "batch failed, its outcome is unknown")         \
+	E(88, SAFE_MODE_ENTERED, safe_mode_entered, ERROR, "safe mode: writes are refused")      \
+	E(89, SAFE_MODE_LEFT, safe_mode_left, INFO, "safe mode left")                            \
+	E(90, DISK_PRESSURE, disk_pressure, ERROR, "free space is below the reserve")            \
+	E(91, DISK_RELIEVED, disk_relieved, INFO, "free space is above the reserve again")       \
+	/* Keys and capabilities. */                                                             \
+	E(110, KEYS_CREATED, keys_created, INFO, "keys created at genesis")                      \
+	E(111, KEYS_LOADED, keys_loaded, INFO, "keys loaded")                                    \
+	E(112, KEY_ROTATED, key_rotated, INFO, "key rotated")                                    \
+	E(113, CAPABILITY_MINTED, capability_minted, INFO, "capability minted")                  \
+	E(114, CAPABILITY_REVOKED, capability_revoked, INFO, "capability revoked")               \
+	E(115, KEYRING_CUT, keyring_cut, WARN, "an unfinished record was cut off the keyring")   \
+	/* The log about itself. */                                                              \
+	E(130, LOG_SUPPRESSED, log_suppressed, WARN, "too many records a second, some left out") \
+	E(131, LOG_MALFORMED, log_malformed, ERROR, "a log record does not parse")               \
+	E(132, LOG_LINES_DROPPED, log_lines_dropped, WARN, "the log's reader was too slow")      \
+	E(133, LOG_REOPENED, log_reopened, INFO, "log file reopened")                            \
 	E(134, LOG_REOPEN_FAILED, log_reopen_failed, ERROR, "the old log file stays")
 
 enum log_event {
@@ -121,7 +109,6 @@ enum log_event {
 #define LOG_FIELDS(F)              \
 	F(1, HEX, ticket)          \
 	F(2, TEXT, corr_id)        \
-	F(3, HEX, span_id)         \
 	F(4, NUMBER, seq)          \
 	F(5, NUMBER, size)         \
 	F(6, NUMBER, count)        \
@@ -130,7 +117,6 @@ enum log_event {
 	F(9, ID, entry_id)         \
 	F(10, NUMBER, kid)         \
 	F(11, ID, capability_ref)  \
-	F(12, HEX, account)        \
 	F(13, PREFIX, root)        \
 	F(14, TEXT, route)         \
 	F(15, NUMBER, status)      \
@@ -157,9 +143,8 @@ enum log_event {
 
 #define LOG_TEXT_BYTES_MAX 256u
 
-/* account is the node's keyed hash of an account, never the account; about, instance_of
- * and pid_of name the process that is spoken of (the speaker is stamped by the
- * supervisor). A zero or NULL member is absent; `zeros` shows it nevertheless:
+/* about, instance_of and pid_of name the process that is spoken of (the speaker is stamped
+ * by the supervisor). A zero or NULL member is absent; `zeros` shows it nevertheless:
  * .zeros = LOG_ZERO(seq). */
 struct log_fields {
 #define LOG_AS_NUMBER(member)       uint64_t member;

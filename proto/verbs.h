@@ -24,23 +24,25 @@
 #define VERB_TEXT_BYTES_MAX   512u   /* a sentence for an operator */
 #define VERB_NAME_BYTES_MAX   128u   /* an account, an asset, a capability in hex */
 #define VERB_TOKEN_BYTES_MAX  10924u /* TOKEN_BYTES_MAX as base64url */
-#define VERB_BODY_INLINE_BYTES_MAX                                     \
-	16384u /* larger ones wait for PROCEED (DESIGN-WALL section 3) \
-		*/
-#define VERB_BODY_CHUNK_BYTES_MAX 65536u
-#define VERB_QUERY_BYTES_MAX      1024u    /* what a read asks for */
-#define VERB_GRANT_BYTES_MAX      12288u   /* core/grant.h fits; asserted in services/kms */
-#define VERB_DRAFTS_BYTES_MAX     1000000u /* DESIGN-LEDGER section 2: a larger request is 413 */
-#define VERB_REASONS_BYTES_MAX    32768u   /* REQUEST_ENTRIES_MAX refusals of 5 bytes fit */
-#define VERB_BATCH_BYTES_MAX      1000000u
-#define VERB_STATE_BYTES_MAX      524288u /* a piece of the state on its way to the sequencer */
-#define VERB_SEQS_BYTES_MAX       32768u  /* seqs to fetch, 8 bytes each */
-#define VERB_ROWS_BYTES_MAX       1000000u
-#define VERB_REPLY_BYTES_MAX      65536u /* rendered by the edge; larger ones are pulled */
-#define VERB_CAVEATS_BYTES_MAX    8192u  /* caveats as lines of text, for minting */
+/* A larger one waits for PROCEED (DESIGN-WALL.md section 3). */
+#define VERB_BODY_INLINE_BYTES_MAX 16384u
+#define VERB_BODY_CHUNK_BYTES_MAX  65536u
+#define VERB_QUERY_BYTES_MAX       1024u    /* what a read asks for */
+#define VERB_GRANT_BYTES_MAX       12288u   /* core/grant.h fits; asserted in services/kms */
+#define VERB_DRAFTS_BYTES_MAX      1000000u /* DESIGN-LEDGER section 2: a larger request is 413 */
+#define VERB_REASONS_BYTES_MAX     32768u   /* REQUEST_ENTRIES_MAX refusals of 5 bytes fit */
+#define VERB_BATCH_BYTES_MAX       1000000u
+#define VERB_STATE_BYTES_MAX       524288u /* a piece of the state on its way to the sequencer */
+#define VERB_SEQS_BYTES_MAX        32768u  /* seqs to fetch, 8 bytes each */
+#define VERB_ROWS_BYTES_MAX        1000000u
+#define VERB_REPLY_BYTES_MAX       65536u /* rendered by the edge; larger ones are pulled */
+#define VERB_CAVEATS_BYTES_MAX     8192u  /* caveats as lines of text, for minting */
 
 /* FIXED(kind, field)            a value whose size the kind decides
- * SIZED(field, bytes_max)       a view with a u32 length before it, and its bound */
+ * SIZED(field, bytes_max)       a view with a u32 length before it, and its bound
+ *
+ * C has no empty struct: what needs no payload has a field all the same (ABANDON's why,
+ * CTL_STATUS's detail, FORGET_GRANTS's kms_generation), and nobody decides by it. */
 
 /* Who waits for the answer: an edge process of that generation, by its ticket (corr_id). */
 #define ROUTE_FIELDS(FIXED)         \
@@ -203,8 +205,7 @@
 
 #define PAYLOAD_GRANT_KEY(FIXED, SIZED) \
 	FIXED(u32, kms_generation)      \
-	FIXED(hash, key)                \
-	FIXED(hash, log_key)
+	FIXED(hash, key)
 #define PAYLOAD_REVOKED(FIXED, SIZED) \
 	FIXED(u32, kid)               \
 	FIXED(id128, capability)
@@ -254,19 +255,14 @@
 	FIXED(u64, last_seq)            \
 	FIXED(hash, root)
 /* The disk is too full for the batch: nothing of it was written, nothing later will be. */
-#define PAYLOAD_NOT_COMMITTED(FIXED, SIZED) \
-	FIXED(u64, batch_no)                \
-	FIXED(u8, err)
-#define PAYLOAD_DISK(FIXED, SIZED) FIXED(u8, pressure)
+#define PAYLOAD_NOT_COMMITTED(FIXED, SIZED) FIXED(u64, batch_no)
 #define PAYLOAD_STATE_BEGIN(FIXED, SIZED) \
 	FIXED(u64, fence)                 \
 	FIXED(u64, size)                  \
 	FIXED(hash, root)                 \
 	FIXED(u64, batch_ts_unix_ms)      \
 	FIXED(u64, low_water)             \
-	FIXED(u64, account_count)         \
-	FIXED(id128, fingerprint_key)     \
-	FIXED(id128, node_hash)
+	FIXED(id128, fingerprint_key)
 /* A start in pieces, in the order of enum state_piece. ROWS: records of core/batch.h, accounts
  * by index, then chunks, claims, counters, controls. FINGERPRINTS: u64 first seq, then those of
  * consecutive entries, 16 bytes each. ENTRIES: {u64 batch_ts, one ENTRY record} each, from
@@ -329,7 +325,7 @@ enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
 #define BY_PROCESS (BY_WORKER | BY(SUPERVISOR)) /* who gives credit: it asks workers as well */
 
 /* id      NAME             name             sender            receiver          kind
- * An id is never reused. 0x0100: fd 3. 0x0180: fd 3, one role. 0x0200: links.
+ * An id is never reused (0x0233 was). 0x0100: fd 3. 0x0180: fd 3, one role. 0x0200: links.
  * 0x0400: the control socket. */
 #define OAP_VERBS(VERB)                                                                  \
 	VERB(0x0100, SETUP_CONFIG, setup_config, BY(SUPERVISOR), BY_WORKER, CONTROL)     \
@@ -371,7 +367,6 @@ enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
 	VERB(0x0230, BATCH, batch, BY(SEQUENCER), BY(COMMITTER), REQUEST)                \
 	VERB(0x0231, COMMITTED, committed, BY(COMMITTER), BY(SEQUENCER), REPLY)          \
 	VERB(0x0232, NOT_COMMITTED, not_committed, BY(COMMITTER), BY(SEQUENCER), REPLY)  \
-	VERB(0x0233, DISK, disk, BY(COMMITTER), BY(SEQUENCER), EVENT)                    \
 	VERB(0x0234, STATE_BEGIN, state_begin, BY(COMMITTER), BY(SEQUENCER), EVENT)      \
 	VERB(0x0235, STATE_PIECE, state_piece, BY(COMMITTER), BY(SEQUENCER), REQUEST)    \
 	VERB(0x0236, STATE_END, state_end, BY(COMMITTER), BY(SEQUENCER), EVENT)          \

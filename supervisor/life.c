@@ -251,12 +251,16 @@ static enum err on_drained(void *self, const struct oap_from *from, const struct
 {
 	struct child *child = sender_of(self, from);
 
-	(void)msg;
 	if (child == NULL) {
 		return ERR_OK;
 	}
 	if (child->supervisor->drain_stage != process_plan(child->process)->drain_stage) {
 		return ERR_CONFLICT; /* nobody asked it to */
+	}
+	if (msg->left_over > 0) {
+		struct log_fields fields = about(child);
+		fields.count = msg->left_over;
+		log_event(LOG_DRAIN_CUT, &fields);
 	}
 	child->drained = true;
 	child->phase = PHASE_DRAINED;

@@ -132,7 +132,7 @@ static enum err on_origin(void *self, const struct oap_from *from, const struct 
 /* Also one that was on its way when the state was begun to be streamed anew. */
 static void refuse_batch(struct committer *self, const struct oap_from *from, uint64_t batch_no)
 {
-	struct oap_not_committed msg = { .batch_no = batch_no, .err = ERR_NO_SPACE };
+	struct oap_not_committed msg = { .batch_no = batch_no };
 
 	mesh_give_back(&self->worker->mesh, from);
 	(void)!oap_send_not_committed(

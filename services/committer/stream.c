@@ -6,7 +6,6 @@
 
 #include "common/log.h"
 #include "core/batch.h"
-#include "core/macaroon.h"
 #include "services/committer/committer.h"
 #include "store/fingerprint.h"
 
@@ -272,8 +271,6 @@ void stream_begin(struct committer *self)
 		.root = stream->head.root,
 		.batch_ts_unix_ms = (uint64_t)stream->head.batch_ts_unix_ms,
 		.low_water = stream->head.low_water,
-		.node_hash = macaroon_node_hash(
-			(struct slice){ (const uint8_t *)self->origin, strlen(self->origin) }),
 	};
 	memcpy(begin.fingerprint_key.bytes, stream->head.meta.fingerprint_key, ID_BYTES);
 	(void)!oap_send_state_begin(sequencer_of(self), 0, &begin);

@@ -57,7 +57,6 @@ static void tell_grant_key(struct kms *kms, struct peer *peer)
 	struct oap_grant_key key = {
 		.kms_generation = kms->worker->generation,
 		.key = kms->keys.secret->grant_key,
-		.log_key = kms->keys.secret->log_key,
 	};
 
 	(void)!oap_send_grant_key(peer, 0, &key); /* a lost link has no other answer */

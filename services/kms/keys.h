@@ -40,7 +40,7 @@ struct keys_item {
 /* In locked memory, which is zeroed at its end. */
 struct keys_secret {
 	struct hash grant_key; /* made at each start, in no file */
-	struct hash log_key;   /* of the hashes that stand for accounts in logs */
+	struct hash log_key;   /* for hashes of accounts in logs; no log names an account yet */
 	struct hash roots[KEYS_ROOTS_MAX];
 	uint8_t record[KEYS_FILE_RECORD_BYTES_MAX]; /* on its way from or to the file */
 };

@@ -86,14 +86,6 @@ static enum err on_not_committed(
 	return ERR_OK;
 }
 
-static enum err on_disk(void *self, const struct oap_from *from, const struct oap_disk *msg)
-{
-	(void)self;
-	(void)from;
-	(void)msg; /* the committer judges each batch itself; STATE_BEGIN says when it is over */
-	return ERR_OK;
-}
-
 static enum err on_state_begin(
 	void *self, const struct oap_from *from, const struct oap_state_begin *msg)
 {
@@ -131,7 +123,6 @@ const struct oap_handlers sequencer_handlers = {
 	.govern = on_govern,
 	.committed = on_committed,
 	.not_committed = on_not_committed,
-	.disk = on_disk,
 	.state_begin = on_state_begin,
 	.state_piece = on_state_piece,
 	.state_end = on_state_end,

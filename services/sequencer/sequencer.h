@@ -140,7 +140,6 @@ struct sequencer {
 	uint64_t fence, size, low_water, batch_ts_unix_ms;
 	uint64_t replayed;
 	struct hash root; /* of the newest commit */
-	struct id128 node_hash;
 	struct commit recent[RECENT_COMMITS];
 	size_t recent_next;
 

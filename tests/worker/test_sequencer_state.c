@@ -353,7 +353,7 @@ static void an_expired_hold_is_released_when_nobody_asks(void **state)
 static void refuse(const struct sent_batch *batch)
 {
 	harness_send_not_committed(committer, batch->head.batch_no,
-		&(struct oap_not_committed){ batch->head.batch_no, ERR_NO_SPACE });
+		&(struct oap_not_committed){ batch->head.batch_no });
 	give_credit(batch);
 }
 
