@@ -28,7 +28,7 @@ struct peer;
 
 /* What may wait in one queue. The largest sum of a window, its replies and events is that of
  * sequencer -> edge: the refusals of every request under way, 5 bytes for each draft of at
- * least 60, of 17 prevalidators with 4 MiB each; and of committer -> sequencer: 8 MiB of
+ * least 60, of 17 prevalidators with 16 MiB each; and of committer -> sequencer: 8 MiB of
  * state. 64 MiB are beyond all of them; memory is taken as it is needed. */
 #define PEER_QUEUE_BYTES_MAX (64u * 1024u * 1024u)
 

@@ -397,21 +397,22 @@ enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
  * A direction without a row has none: no REQUEST goes that way. Why each is as large as it is:
  *   edge -> prevalidator   512 requests of spec/node.md section 8.3 (in flight), bodies of 16 KiB
  *   prevalidator -> kms    64: DESIGN-WALL.md section 4
- *   prevalidator -> sequencer  the same 512, and two requests of the largest kind
+ *   prevalidator -> sequencer  the same 512, and 256 clients with 256 entries each: at 4 MiB they
+ *                          were told busy and came back after seconds
  *   sequencer -> committer two batches in flight (DESIGN.md section 3), each of any size
  *   committer -> sequencer eight pieces of state keep both busy during a start */
-#define OAP_WINDOWS(WINDOW)                           \
-	WINDOW(INGRESS, PREVALIDATOR, 512, 16777216)  \
-	WINDOW(ADMIN, PREVALIDATOR, 64, 2097152)      \
-	WINDOW(PREVALIDATOR, KMS, 64, 1048576)        \
-	WINDOW(PREVALIDATOR, SEQUENCER, 512, 4194304) \
-	WINDOW(PREVALIDATOR, ARCHIVE, 256, 4194304)   \
-	WINDOW(KMS, SEQUENCER, 16, 65536)             \
-	WINDOW(SEQUENCER, COMMITTER, 2, 2097152)      \
-	WINDOW(COMMITTER, SEQUENCER, 8, 8388608)      \
-	WINDOW(SEQUENCER, ARCHIVE, 64, 2097152)       \
-	WINDOW(CLIENT, SUPERVISOR, 4, 65536)          \
-	WINDOW(SUPERVISOR, KMS, 16, 262144)           \
+#define OAP_WINDOWS(WINDOW)                            \
+	WINDOW(INGRESS, PREVALIDATOR, 512, 16777216)   \
+	WINDOW(ADMIN, PREVALIDATOR, 64, 2097152)       \
+	WINDOW(PREVALIDATOR, KMS, 64, 1048576)         \
+	WINDOW(PREVALIDATOR, SEQUENCER, 512, 16777216) \
+	WINDOW(PREVALIDATOR, ARCHIVE, 256, 4194304)    \
+	WINDOW(KMS, SEQUENCER, 16, 65536)              \
+	WINDOW(SEQUENCER, COMMITTER, 2, 2097152)       \
+	WINDOW(COMMITTER, SEQUENCER, 8, 8388608)       \
+	WINDOW(SEQUENCER, ARCHIVE, 64, 2097152)        \
+	WINDOW(CLIENT, SUPERVISOR, 4, 65536)           \
+	WINDOW(SUPERVISOR, KMS, 16, 262144)            \
 	WINDOW(SUPERVISOR, SEQUENCER, 16, 65536)
 
 enum oap_kind { OAP_KIND_CONTROL, OAP_KIND_REQUEST, OAP_KIND_REPLY, OAP_KIND_EVENT };

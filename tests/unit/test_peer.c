@@ -215,11 +215,11 @@ static void bytes_are_credit_too(void **state)
 	while (oap_send_submit(pair.to_b, passed, &submit) == ERR_OK) {
 		passed++;
 	}
-	assert_int_equal(passed, 4); /* of 4 MiB, while 512 requests would pass */
+	assert_int_equal(passed, 16); /* of 16 MiB, while 512 requests would pass */
 	submit.drafts = large_part(1000);
 	assert_int_equal(oap_send_submit(pair.to_b, passed, &submit), ERR_OK);
 	rig_settle_pair(&pair);
-	assert_int_equal(pair.b.seen_count, 5);
+	assert_int_equal(pair.b.seen_count, 17);
 	mesh_give_back(&pair.b.mesh, &pair.b.seen[0]);
 	rig_settle_pair(&pair);
 	submit.drafts = large_part(LARGE_BYTES);
