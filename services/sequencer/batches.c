@@ -53,7 +53,7 @@ bool batches_due(struct sequencer *self)
 		return false;
 	}
 	if (self->in_flight == 0) {
-		return self->waiting.count > 0 || self->controls != NULL;
+		return self->waiting.count > 0 || self->controls != NULL || self->more_expired;
 	}
 	return self->waiting.entry_count >= SECOND_BATCH_ENTRIES_MIN;
 }
@@ -310,6 +310,7 @@ bool batches_form(struct sequencer *self, uint32_t chunks_min)
 	struct batch *batch = slot_in(self, BATCH_FREE);
 	struct byte_writer out;
 	struct ledger_batch closed;
+	uint64_t first_seq = ledger_next_seq(self->ledger);
 
 	assert(batch != NULL); /* batches_due saw to it */
 	batch->state = BATCH_OPEN;
@@ -319,6 +320,9 @@ bool batches_form(struct sequencer *self, uint32_t chunks_min)
 	out = byte_writer_of(batch->records, BATCH_BYTES_MAX);
 	requests_drop_late(self);
 	ledger_batch_begin(self->ledger, &out, (uint64_t)clock_unix_ms());
+	/* a full share of expired holds: there may be more, and nobody else gives reason for
+	 * the next batch on an idle node */
+	self->more_expired = ledger_next_seq(self->ledger) - first_seq == LEDGER_EXPIRIES_MAX;
 	controls_apply(self, batch, &out);
 	gather(self, &gathered);
 	judge_all(self, batch, &gathered, out.used == 0);

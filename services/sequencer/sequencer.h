@@ -135,6 +135,7 @@ struct sequencer {
 	bool state_loaded; /* rows are in, entries are being replayed */
 	bool draining, drained;
 	bool disk_pressure;
+	bool more_expired; /* holds, than the last batch had room for */
 	bool lagging; /* the supervisor was told that a batch is old */
 
 	uint64_t fence, size, low_water, batch_ts_unix_ms;

@@ -151,6 +151,15 @@ def test_a_port_in_use_is_named():
 		taken.close()
 
 
+def test_signals_that_mean_nothing_end_nothing():
+	with Node() as node:
+		for number in (signal.SIGHUP, signal.SIGUSR2, signal.SIGALRM, signal.SIGUSR1):
+			os.kill(node.child.pid, number)
+		node.wait_ready()
+		assert node.child.poll() is None
+		assert node.metric('service_restarts_total') == 0
+
+
 def test_term_ends_all_in_order_and_leaves_no_process():
 	node = Node().start()
 	try:
