@@ -69,7 +69,7 @@ enum caveat_kind {
 #define AS_ENUM(NAME, name, where, text, refusal) CAVEAT_##NAME,
 	CAVEATS(AS_ENUM)
 #undef AS_ENUM
-	CAVEAT_KIND_COUNT
+		CAVEAT_KIND_COUNT
 };
 
 enum caveat_where { CAVEAT_WHERE_EDGE, CAVEAT_WHERE_LEDGER, CAVEAT_WHERE_ENTRY };
@@ -105,7 +105,7 @@ enum caveat_action {
 #define AS_ENUM(NAME, name) CAVEAT_ACTION_##NAME,
 	CAVEAT_ACTIONS(AS_ENUM)
 #undef AS_ENUM
-	CAVEAT_ACTION_COUNT
+		CAVEAT_ACTION_COUNT
 };
 
 #define CAVEAT_ACTION_BIT(action) (1u << (action))
@@ -129,7 +129,7 @@ enum caveat_fault {
 #define AS_ENUM(NAME, text) CAVEAT_FAULT_##NAME,
 	CAVEAT_FAULTS(AS_ENUM)
 #undef AS_ENUM
-	CAVEAT_FAULT_COUNT
+		CAVEAT_FAULT_COUNT
 };
 
 /* One caveat, parsed. Which member of the union is set follows from the kind. */

@@ -72,7 +72,13 @@
 	D(SAFE_MODE, "safe_mode", INTERNAL)                        \
 	D(DISK_FULL, "disk_full", INTERNAL)                        \
 	D(GRANT_STALE, "grant_stale", BUSY)                        \
-	D(DRAINING, "draining", INTERNAL)
+	D(DRAINING, "draining", INTERNAL)                          \
+	/* form of a whole request: found by the prevalidator */   \
+	D(BATCH, "batch", UNKNOWN_KIND)                            \
+	D(IDEM_ID, "idem_id", UNKNOWN_KIND)                        \
+	D(MODE, "mode", UNKNOWN_KIND)                              \
+	D(DRY_RUN, "dry_run", UNKNOWN_KIND)                        \
+	D(TOO_MANY_BYTES, "too_many_bytes", TOO_LARGE)
 
 enum detail {
 	DETAIL_NONE = 0,

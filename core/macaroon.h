@@ -34,7 +34,7 @@ enum macaroon_fault {
 #define AS_ENUM(NAME, text) MACAROON_##NAME,
 	MACAROON_FAULTS(AS_ENUM)
 #undef AS_ENUM
-	MACAROON_FAULT_COUNT
+		MACAROON_FAULT_COUNT
 };
 
 /* The views borrow from what was parsed, or from what was handed to create and add. */

@@ -30,23 +30,15 @@ static const uint32_t members_required = 0u INGEST_MEMBERS(AS_BIT);
 static const uint32_t entry_members_required = 0u INGEST_ENTRY_MEMBERS(AS_BIT);
 #undef AS_BIT
 
-static const struct fault_row {
-	const char *text;
-	enum reason reason;
-} faults[] = {
-#define AS_ROW(NAME, text, reason) { text, REASON_##reason },
-	INGEST_FAULTS(AS_ROW)
-#undef AS_ROW
-};
-
-const char *ingest_fault_text(enum ingest_fault fault)
+enum detail ingest_fault_detail(enum ingest_fault fault)
 {
-	return faults[fault].text;
-}
+	static const enum detail details[] = {
+#define AS_DETAIL(NAME, detail) DETAIL_##detail,
+		INGEST_FAULTS(AS_DETAIL)
+#undef AS_DETAIL
+	};
 
-enum reason ingest_fault_reason(enum ingest_fault fault)
-{
-	return faults[fault].reason;
+	return details[fault];
 }
 
 /* Clients write their members in the same order every time: the one after the last is tried
@@ -566,4 +558,18 @@ enum ingest_fault ingest_read(struct ingest *ingest, struct slice body, const st
 		.drafts = { ingest->drafts, ingest->out.used },
 	};
 	return INGEST_OK;
+}
+
+struct ingest_request ingest_refusal(struct ingest *ingest, enum ingest_fault fault)
+{
+	enum detail detail = ingest_fault_detail(fault);
+
+	ingest->out = byte_writer_of(ingest->drafts, sizeof ingest->drafts);
+	draft_encode(&ingest->out, &(struct draft){ .refused = detail });
+	return (struct ingest_request){
+		.draft_count = 1,
+		.refused_count = 1,
+		.refused_first = detail,
+		.drafts = { ingest->drafts, ingest->out.used },
+	};
 }

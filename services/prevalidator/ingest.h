@@ -4,7 +4,7 @@
 /* The body of POST /ingest, from JSON to drafts (spec/ledger.md section 1.3).
  *
  * Where the border is: what makes the document no JSON, or its top level no IngestRequest, is
- * a fault of the whole request, and nothing of it goes on. What is wrong inside one element of
+ * a fault of the whole request, and nothing of it is judged. What is wrong inside one element of
  * `batch` is that entry's: the entry becomes a draft that carries its refusal, and goes on with
  * the others, so that the client hears of each entry at once, and the ledger decides what the
  * refusal means for groups and for mode "atomic".
@@ -29,28 +29,26 @@
 #include "proto/verbs.h"
 #include "services/prevalidator/json.h"
 
-/* What is wrong with the whole, as the client is told.
- * NAME, details, reason */
-#define INGEST_FAULTS(F)                                   \
-	F(OK, "", NONE)                                    \
-	F(MALFORMED, "malformed", UNKNOWN_KIND)            \
-	F(UNKNOWN_FIELD, "unknown_field", UNKNOWN_KIND)    \
-	F(MISSING_FIELD, "missing_field", UNKNOWN_KIND)    \
-	F(BATCH, "batch", UNKNOWN_KIND)                    \
-	F(IDEM_ID, "idem_id", UNKNOWN_KIND)                \
-	F(MODE, "mode", UNKNOWN_KIND)                      \
-	F(DRY_RUN, "dry_run", UNKNOWN_KIND)                \
-	F(TOO_MANY_ENTRIES, "too_many_entries", TOO_LARGE) \
-	F(TOO_MANY_BYTES, "too_many_bytes", TOO_LARGE)
+/* What is wrong with the whole: NAME, detail */
+#define INGEST_FAULTS(F)                      \
+	F(OK, NONE)                           \
+	F(MALFORMED, MALFORMED)               \
+	F(UNKNOWN_FIELD, UNKNOWN_FIELD)       \
+	F(MISSING_FIELD, MISSING_FIELD)       \
+	F(BATCH, BATCH)                       \
+	F(IDEM_ID, IDEM_ID)                   \
+	F(MODE, MODE)                         \
+	F(DRY_RUN, DRY_RUN)                   \
+	F(TOO_MANY_ENTRIES, TOO_MANY_ENTRIES) \
+	F(TOO_MANY_BYTES, TOO_MANY_BYTES)
 
 enum ingest_fault {
-#define AS_ENUM(NAME, text, reason) INGEST_##NAME,
+#define AS_ENUM(NAME, detail) INGEST_##NAME,
 	INGEST_FAULTS(AS_ENUM)
 #undef AS_ENUM
 };
 
-const char *ingest_fault_text(enum ingest_fault fault);
-enum reason ingest_fault_reason(enum ingest_fault fault);
+enum detail ingest_fault_detail(enum ingest_fault fault);
 
 /* Members of the top level and of an entry: NAME, name, whether it must be there. */
 #define INGEST_MEMBERS(M)            \
@@ -137,5 +135,8 @@ struct ingest {
  * starts as zeros. *ret_request is written on INGEST_OK only. */
 MUST_CHECK enum ingest_fault ingest_read(struct ingest *ingest, struct slice body,
 	const struct grant *grant, size_t entries_max, struct ingest_request *ret_request);
+
+/* A request of nothing but that refusal, for the ledger to answer with its root. */
+struct ingest_request ingest_refusal(struct ingest *ingest, enum ingest_fault fault);
 
 #endif

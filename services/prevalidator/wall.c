@@ -133,9 +133,12 @@ static void ingest(
 	enum ingest_fault fault = ingest_read(&self->ingest, ask->body, &cached->grant,
 		(size_t)self->worker->config.engine_batch_max_entries, &request);
 
-	if (fault != INGEST_OK) {
-		wall_refuse(self, ask, ingest_fault_reason(fault), ingest_fault_text(fault));
+	if (fault != INGEST_OK && detail_reason(ingest_fault_detail(fault)) == REASON_TOO_LARGE) {
+		wall_refuse(self, ask, REASON_TOO_LARGE, detail_text(ingest_fault_detail(fault)));
 		return;
+	}
+	if (fault != INGEST_OK) { /* a 400 tells the root (DESIGN-WALL.md section 7) */
+		request = ingest_refusal(&self->ingest, fault);
 	}
 	note_bad_entries(ask, &request);
 	struct oap_submit submit = {

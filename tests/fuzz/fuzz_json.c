@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t bytes_count)
 	caveat_set_init(&grant.caveats);
 	fault = ingest_read(&ingest, body, &grant, 16, &request);
 	if (fault != INGEST_OK) {
-		assert(ingest_fault_reason(fault) != REASON_NONE);
+		assert(ingest_fault_detail(fault) != DETAIL_NONE);
 		return 0;
 	}
 	assert(request.draft_count > 0 && request.draft_count <= 16);

@@ -133,6 +133,26 @@ def test_every_answer_carries_what_the_contract_names():
 	assert wrong.status == 405 and wrong.headers['allow'] == 'POST, OPTIONS', wrong
 
 
+def test_the_root_is_told_wherever_the_ledger_was_asked():
+	node().ingest([entry('Mint', 'a', 1)], token())
+	root = node().http('GET', '/roots').json()['roots'][-1]['root']
+	for status, told, request, held in (
+		(400, root, b'{', token()),
+		(400, root, b'{"batch":[]}', token()),
+		(400, root, b'{"batch":[{}],"extra":1}', token()),
+		(400, root, b'{"batch":[{}]}', token()),
+		(401, None, b'{"batch":[{}]}', None),
+		(413, None, b' ' * 1048577, token()),
+		(413, None, b'{"batch":[' + b'{},' * 1024 + b'{}]}', token()),
+	):
+		response = node().http('POST', '/ingest', request, {'Content-Type': 'application/json'},
+			token=held)
+		body = response.json()
+		assert (response.status, body['new_root']) == (status, told), response
+		assert body['accepted'] is False and body['seq_start'] is body['seq_end'] is None, body
+		assert body['reasons'][0]['idx'] == 0, body
+
+
 def test_a_refusal_is_found_in_the_log_by_its_correlation_id():
 	for body, status, reason in (
 		({'batch': 1}, 400, 'unknown_kind'),

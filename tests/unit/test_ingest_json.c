@@ -604,7 +604,7 @@ static void every_bad_whole_has_its_name(void **state)
 
 		if (fault != bad_wholes[i].fault) {
 			fail_msg("row %zu: %s is \"%s\"", i, bad_wholes[i].text,
-				ingest_fault_text(fault));
+				detail_text(ingest_fault_detail(fault)));
 		}
 	}
 }
@@ -738,13 +738,18 @@ static void a_long_string_is_decoded_whole(void **state)
 	assert_int_equal(heard_bytes, 40000);
 }
 
-static void a_fault_has_a_reason_and_none_has_none(void **state)
+static void a_refusal_of_the_whole_is_one_draft_that_is_refused(void **state)
 {
 	(void)state;
-	assert_int_equal(ingest_fault_reason(INGEST_MALFORMED), REASON_UNKNOWN_KIND);
-	assert_int_equal(ingest_fault_reason(INGEST_TOO_MANY_ENTRIES), REASON_TOO_LARGE);
-	assert_int_equal(ingest_fault_reason(INGEST_OK), REASON_NONE);
-	assert_string_equal(ingest_fault_text(INGEST_UNKNOWN_FIELD), "unknown_field");
+	assert_int_equal(
+		read_text("{\"batch\":[{},{}],\"dry_run\":true,\"mode\":\"?\"}"), INGEST_MODE);
+	request = ingest_refusal(&ingest, INGEST_MODE);
+	assert_int_equal(request.draft_count, 1);
+	assert_int_equal(request.refused_count, 1);
+	assert_false(request.dry_run);
+	decode_drafts();
+	assert_int_equal(drafts[0].refused, DETAIL_MODE);
+	assert_int_equal(ingest_fault_detail(INGEST_OK), DETAIL_NONE);
 }
 
 int main(void)
@@ -777,7 +782,7 @@ int main(void)
 		cmocka_unit_test_setup(nesting_is_bounded, setup),
 		cmocka_unit_test_setup(the_longest_strings_fit_the_arena, setup),
 		cmocka_unit_test_setup(a_long_string_is_decoded_whole, setup),
-		cmocka_unit_test_setup(a_fault_has_a_reason_and_none_has_none, setup),
+		cmocka_unit_test_setup(a_refusal_of_the_whole_is_one_draft_that_is_refused, setup),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -66,31 +66,53 @@ static void a_refused_entry_travels_with_its_request(void **state)
 	assert_all_is_done();
 }
 
-static void what_is_no_ingest_request_is_refused_here(void **state)
+/* The ledger tells it, with its root. */
+static void what_is_no_ingest_request_goes_on_as_nothing_but_its_refusal(void **state)
 {
 	static const struct {
 		const char *body;
-		unsigned status;
-		enum reason reason;
-		const char *detail;
+		enum detail detail;
 	} rows[] = {
-		{ "{\"batch\":[" ENTRY_JSON "]", 400, REASON_UNKNOWN_KIND, "malformed" },
-		{ "", 400, REASON_UNKNOWN_KIND, "malformed" },
-		{ "{}", 400, REASON_UNKNOWN_KIND, "missing_field" },
-		{ "{\"batch\":[]}", 400, REASON_UNKNOWN_KIND, "batch" },
-		{ "{\"batch\":[{},{},{}]}", 413, REASON_TOO_LARGE, "too_many_entries" },
+		{ "{\"batch\":[" ENTRY_JSON "]", DETAIL_MALFORMED },
+		{ "", DETAIL_MALFORMED },
+		{ "{}", DETAIL_MISSING_FIELD },
+		{ "{\"batch\":[]}", DETAIL_BATCH },
+		{ "{\"batch\":[" ENTRY_JSON "],\"mode\":\"both\"}", DETAIL_MODE },
+		{ "{\"batch\":[" ENTRY_JSON "],\"dry_run\":true,\"x\":1}", DETAIL_UNKNOWN_FIELD },
 	};
+
+	(void)state;
+	start_with_all();
+	warm("token", "");
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct oap_request request = ingest_of("token", rows[i].body);
+		struct oap_submit submit;
+		struct byte_reader in;
+		struct draft draft;
+
+		ask(10 + i, &request);
+		submit = expect_submit(10 + i);
+		assert_int_equal(submit.draft_count, 1);
+		assert_int_equal(submit.dry_run, 0);
+		in = byte_reader_of(submit.drafts);
+		assert_int_equal(draft_decode(&in, SOURCE_INGEST, &draft), ERR_OK);
+		assert_int_equal(in.left, 0);
+		assert_int_equal(draft.idx, 0);
+		assert_int_equal(draft.refused, rows[i].detail);
+	}
+	assert_all_is_done();
+}
+
+static void a_batch_too_many_is_refused_here(void **state)
+{
+	struct oap_request request = ingest_of("token", "{\"batch\":[{},{},{}]}");
 
 	(void)state;
 	h.config.engine_batch_max_entries = 2;
 	start_with_all();
 	warm("token", "");
-	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		struct oap_request request = ingest_of("token", rows[i].body);
-
-		ask(10 + i, &request);
-		expect_refused(10 + i, rows[i].status, rows[i].reason, rows[i].detail);
-	}
+	ask(1, &request);
+	expect_refused(1, 413, REASON_TOO_LARGE, "too_many_entries");
 	assert_all_is_done();
 }
 
@@ -525,7 +547,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_request_becomes_one_submit_that_names_its_edge),
 		TEST(a_refused_entry_travels_with_its_request),
-		TEST(what_is_no_ingest_request_is_refused_here),
+		TEST(what_is_no_ingest_request_goes_on_as_nothing_but_its_refusal),
+		TEST(a_batch_too_many_is_refused_here),
 		TEST(without_credit_at_the_sequencer_it_is_busy_at_once),
 		TEST(a_large_body_comes_in_pieces_after_proceed),
 		TEST(a_token_must_be_good_when_the_body_is_there),
