@@ -390,7 +390,7 @@ static bool needs_mark(const struct ledger *ledger, const struct ledger_request 
 static void judge(struct ledger *ledger, const struct ledger_request *request,
 	struct ledger_result *results, struct ledger_verdict *verdict)
 {
-	bool is_first = ledger->batch.offset_count == 0;
+	bool is_first = ledger->batch.out->used == 0; /* controls take room, too */
 	bool has_mark = needs_mark(ledger, request);
 	struct ledger_mark mark;
 	bool has_room;
