@@ -34,10 +34,9 @@ bool config_check(struct config_load *load)
 void config_resolve(struct config *config, unsigned processors)
 {
 	if (config->concurrency_ingress_workers == 0) {
-		config->concurrency_ingress_workers = processors / 4 < 1 ? 1
-						      : processors / 4 > INGRESS_MAX
-							      ? INGRESS_MAX
-							      : processors / 4;
+		unsigned wanted = processors / 4;
+		wanted = wanted < 1 ? 1 : wanted;
+		config->concurrency_ingress_workers = wanted > INGRESS_MAX ? INGRESS_MAX : wanted;
 	}
 	if (config->concurrency_prevalidators == 0) {
 		config->concurrency_prevalidators = processors < 4 ? 1 : 2;

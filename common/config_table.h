@@ -161,8 +161,7 @@
 	K(concurrency_prevalidators, NUMBER, "concurrency.prevalidators", "0", 0, \
 		PREVALIDATORS_MAX, \
 		CONFIG_FOR(SUPERVISOR), RESTART, "", "", \
-		"Prevalidators, besides the one of admin; 0 is one, and two from four processors " \
-		"on.") \
+		"Prevalidators; 0 is one, and two from four processors on.") \
 	\
 	CHOICE(engine_mode, "engine.mode", "persistent", "persistent|amnesia", \
 		CONFIG_FOR(SUPERVISOR), RESTART, "RON_LEDGER_ENGINE", "--engine", \

@@ -27,7 +27,8 @@
 /* The origin of the ledger, the first line of each checkpoint: node.name is no longer. */
 #define ORIGIN_BYTES_MAX 64u
 
-/* Instances of a role (DESIGN-WALL.md section 7). One prevalidator more serves admin. */
+/* Instances of a role (DESIGN-WALL.md section 7). Tables have room for one prevalidator more, which
+ * is to be admin's alone. */
 #define INGRESS_MAX 16u
 #define PREVALIDATORS_MAX 16u
 

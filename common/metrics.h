@@ -51,8 +51,6 @@ enum {
 		"Bytes read from clients.")                                                        \
 	COUNTER(BYTES_OUT, bytes_out_total, NONE, ONE, SUM, ALWAYS, BY_INGRESS | BY_ADMIN,         \
 		"Bytes written to clients.")                                                       \
-	COUNTER(TLS_HANDSHAKE_FAILURES, tls_handshake_failures_total, NONE, ONE, SUM, ALWAYS,      \
-		BY_INGRESS | BY_ADMIN, "TLS handshakes that failed.")                              \
 	COUNTER(UDS_DENIED, uds_denied_total, NONE, ONE, SUM, ALWAYS, BY_INGRESS,                  \
 		"Local connections refused for the peer's uid.")                                   \
 	COUNTER(LATE_REPLIES, late_replies_dropped_total, NONE, ONE, SUM, ALWAYS,                  \
@@ -100,9 +98,9 @@ enum {
 	HISTOGRAM(SEQUENCER_BATCH_SIZE, sequencer_batch_size, NONE, BATCH, SUM, ALWAYS,            \
 		BY_SEQUENCER, "Entries in a batch.")                                               \
 	COUNTER(LEDGER_ROOTS_PUBLISHED, ledger_roots_published_total, NONE, ONE, SUM, ALWAYS,      \
-		BY_ARCHIVE | BY_COMMITTER | BY_SEQUENCER, "Roots made visible.")                   \
+		BY_ARCHIVE, "Roots made visible.")                                                 \
 	COUNTER(LEDGER_SEQ_GAP_DETECTED, ledger_seq_gap_detected_total, NONE, ONE, SUM, ALWAYS,    \
-		BY_SEQUENCER | BY_COMMITTER | BY_ARCHIVE, "Gaps found in seq; must stay 0.")       \
+		BY_COMMITTER, "Gaps found in seq; must stay 0.")                                   \
 	GAUGE(LEDGER_SAFE_MODE, ledger_safe_mode, NONE, ONE, SUM, ALWAYS,                          \
 		BY_SUPERVISOR | BY_SEQUENCER, "1 while writes are refused.")                       \
 	GAUGE(LEDGER_TREE_SIZE, ledger_tree_size, NONE, ONE, SUM, ALWAYS, BY_COMMITTER,            \
@@ -121,11 +119,7 @@ enum {
 	GAUGE(READY_STATE, ready_state, BOOL, ONE, SUM, ALWAYS, BY_SUPERVISOR,                     \
 		"Whether the node is ready, one-hot.")                                             \
 	COUNTER(CONFIG_APPLY, config_apply_total, OUTCOME, ONE, SUM, ALWAYS, BY_SUPERVISOR,        \
-		"Configurations applied.")                                                         \
-	COUNTER(CONFIG_ROLLBACK, config_rollback_total, NONE, ONE, SUM, ALWAYS, BY_SUPERVISOR,     \
-		"Configurations taken back.")                                                      \
-	COUNTER(CONFIG_COALESCED, config_coalesced_total, NONE, ONE, SUM, ALWAYS, BY_SUPERVISOR,   \
-		"Reloads that were folded into one that ran already.")                             \
+		"Configurations applied, that of the start included.")                             \
 	COUNTER(LOG_DROPPED, log_dropped_total, NONE, ONE, SERVICE, ALWAYS, BY_ANYONE,             \
 		"Log records dropped because the pipe was full.")                                  \
 	COUNTER(LOG_SUPPRESSED, log_suppressed_total, ROLE, ONE, SUM, WHEN_SET, BY_SUPERVISOR,     \
@@ -136,6 +130,13 @@ enum {
 		BY_SUPERVISOR, "Resident memory.")                                                 \
 	GAUGE(PROCESS_OPEN_FDS, process_open_fds, PROCESS, ONE, SUM, WHEN_SET, BY_SUPERVISOR,      \
 		"Open file descriptors.")                                                          \
+	/* Of TLS and of reloads, which are not built: always there, always zero. */               \
+	COUNTER(TLS_HANDSHAKE_FAILURES, tls_handshake_failures_total, NONE, ONE, SUM, ALWAYS,      \
+		BY_INGRESS | BY_ADMIN, "TLS handshakes that failed.")                              \
+	COUNTER(CONFIG_ROLLBACK, config_rollback_total, NONE, ONE, SUM, ALWAYS, BY_SUPERVISOR,     \
+		"Configurations taken back.")                                                      \
+	COUNTER(CONFIG_COALESCED, config_coalesced_total, NONE, ONE, SUM, ALWAYS, BY_SUPERVISOR,   \
+		"Reloads that were folded into one that ran already.")                             \
 	/* Post-quantum posture: always there, zero while off (spec/ledger.md section 5). */       \
 	COUNTER(PQ_HANDSHAKE, pq_handshake_total, KEX_SIDE, ONE, SUM, ALWAYS,                      \
 		BY_INGRESS | BY_ADMIN, "TLS key exchanges by algorithm.")                          \

@@ -4,6 +4,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "common/metrics.h"
+
 #define WINDOW_US INT64_C(1000000)
 
 void log_source_init(struct log_source *source, struct log_sink *sink, enum log_format format,
@@ -79,7 +81,7 @@ static bool may_write(struct log_source *source)
 	}
 	if (source->window_records >= LOG_SOURCE_RECORDS_PER_S) {
 		source->suppressed++;
-		source->suppressed_total++;
+		metrics_inc(METRIC_LOG_SUPPRESSED, source->process.process);
 		return false;
 	}
 	source->window_records++;

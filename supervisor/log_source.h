@@ -27,9 +27,8 @@ struct log_source {
 	uint32_t pid;
 	struct instant window_start;
 	uint32_t window_records;
-	uint64_t suppressed;       /* in this window */
-	uint64_t suppressed_total; /* ever; for log_suppressed_total */
-	size_t record_bytes;       /* of `record` that are there */
+	uint64_t suppressed; /* in this window */
+	size_t record_bytes; /* of `record` that are there */
 	size_t stderr_bytes;
 	uint8_t record[LOG_RECORD_BYTES_MAX];
 	uint8_t stderr_line[LOG_SOURCE_STDERR_BYTES_MAX];

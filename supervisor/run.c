@@ -13,7 +13,9 @@
 #include <unistd.h>
 
 #include "common/log.h"
+#include "common/metrics.h"
 #include "common/version.h"
+#include "proto/links.h"
 #include "supervisor/process_stat.h"
 
 /* Seven fds a worker, two for each link on its way, control clients: a soft limit of 1024, as it
@@ -157,6 +159,23 @@ static bool take_over_process(void)
 	return true;
 }
 
+/* What is known from the start on and does not change. A prevalidator holds what edges may have
+ * under way to it, so that both have the same room. */
+static void publish_constants(const struct supervisor *self)
+{
+	uint64_t ingress = self->config.concurrency_ingress_workers;
+	uint64_t of_one = ingress * links_window(PROCESS_INGRESS, PROCESS_PREVALIDATOR).requests +
+			  links_window(PROCESS_ADMIN, PROCESS_PREVALIDATOR).requests;
+	uint64_t of_all = of_one * self->config.concurrency_prevalidators;
+
+	metrics_set(METRIC_QUEUE_CAPACITY, METRIC_QUEUE_INGRESS, of_all);
+	metrics_set(METRIC_QUEUE_CAPACITY, METRIC_QUEUE_PREVAL, of_all);
+	metrics_set(METRIC_QUEUE_CAPACITY, METRIC_QUEUE_COMMIT,
+		links_window(PROCESS_SEQUENCER, PROCESS_COMMITTER).requests);
+	metrics_inc(METRIC_CONFIG_APPLY, METRIC_OUTCOME_OK);
+	metrics_set(METRIC_PQ_POLICY_MODE, METRIC_PQ_MODE_OFF, 1);
+}
+
 static bool start(struct supervisor *self)
 {
 	struct mesh_hooks hooks = { .lost = on_lost, .accuse = on_accuse };
@@ -182,6 +201,7 @@ static bool start(struct supervisor *self)
 	}
 	metrics_begin(self->own_page, (uint32_t)getpid(), self->started_at);
 	metrics_use(self->own_page);
+	publish_constants(self);
 	if (!spawn_identities(self) || !dirs_prepare(self) || !dirs_lock(self) ||
 		!spawn_open_executables(self) || !spawn_plan_children(self) ||
 		!open_listeners(self) || !control_open(self)) {

@@ -218,6 +218,9 @@ static enum err on_batch(void *self, const struct oap_from *from, const struct o
 	if (committer->store == NULL || msg->sequencer_generation != from->generation) {
 		return ERR_CONFLICT;
 	}
+	if (msg->first_seq > committer->state.head.size + 1) {
+		metrics_inc(METRIC_LEDGER_SEQ_GAP_DETECTED, METRIC_PLAIN);
+	}
 	if (committer->disk_full || committer->stream.stage != STREAM_DONE) {
 		refuse_batch(committer, from, msg->batch_no);
 		return ERR_OK;
