@@ -35,7 +35,7 @@ static inline struct duration instant_since(struct instant start, struct instant
 	return (struct duration){ .us = now.monotonic_us - start.monotonic_us };
 }
 
-struct instant clock_now(void);  /* CLOCK_MONOTONIC */
-int64_t clock_unix_ms(void);     /* CLOCK_REALTIME */
+struct instant clock_now(void); /* CLOCK_MONOTONIC */
+int64_t clock_unix_ms(void);    /* CLOCK_REALTIME */
 
 #endif

@@ -6,8 +6,8 @@
 
 /* Names of the model (DESIGN.md section 5). */
 #define ACCOUNT_BYTES_MAX 128u
-#define ASSET_BYTES_MAX 32u
-#define MEMO_BYTES_MAX 256u
+#define ASSET_BYTES_MAX   32u
+#define MEMO_BYTES_MAX    256u
 
 /* spec/ledger.md section 1.3: caller's request id, recorded only. */
 #define IDEM_ID_BYTES_MAX 128u
@@ -20,16 +20,16 @@
 
 /* DESIGN-WALL.md section 4. Each bound stands alone: 32 caveats fit, and so does one of 256 bytes,
  * but a token whose caveats are all as long as they may be is over the whole's bound. */
-#define TOKEN_BYTES_MAX 8192u
+#define TOKEN_BYTES_MAX   8192u
 #define TOKEN_CAVEATS_MAX 32u
-#define CAVEAT_BYTES_MAX 256u
+#define CAVEAT_BYTES_MAX  256u
 
 /* The origin of the ledger, the first line of each checkpoint: node.name is no longer. */
 #define ORIGIN_BYTES_MAX 64u
 
 /* Instances of a role (DESIGN-WALL.md section 7). Tables have room for one prevalidator more, which
  * is to be admin's alone. */
-#define INGRESS_MAX 16u
+#define INGRESS_MAX       16u
 #define PREVALIDATORS_MAX 16u
 
 #endif

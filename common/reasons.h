@@ -9,14 +9,14 @@
  * (DESIGN.md section 5).
  *
  * NAME, wire string, HTTP status of a request whose first refusal it is */
-#define REASONS(R)                            \
-	R(UNAUTH, "unauth", 401)              \
-	R(CAP_INVALID, "cap_invalid", 403)    \
-	R(UNKNOWN_KIND, "unknown_kind", 400)  \
+#define REASONS(R)                             \
+	R(UNAUTH, "unauth", 401)               \
+	R(CAP_INVALID, "cap_invalid", 403)     \
+	R(UNKNOWN_KIND, "unknown_kind", 400)   \
 	R(POLICY_DENIED, "policy_denied", 403) \
-	R(BUSY, "busy", 429)                  \
-	R(TOO_LARGE, "too_large", 413)        \
-	R(TIMEOUT, "timeout", 503)            \
+	R(BUSY, "busy", 429)                   \
+	R(TOO_LARGE, "too_large", 413)         \
+	R(TIMEOUT, "timeout", 503)             \
 	R(INTERNAL, "internal", 503)
 
 enum reason {
@@ -24,7 +24,7 @@ enum reason {
 #define AS_ENUM(NAME, name, status) REASON_##NAME,
 	REASONS(AS_ENUM)
 #undef AS_ENUM
-	REASON_COUNT
+		REASON_COUNT
 };
 
 /* Both take any value and answer "internal" and 503 for one that is not a reason. */

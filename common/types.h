@@ -6,7 +6,7 @@
 /* The three value types that the ledger, the wire and the store share. */
 
 #define HASH_BYTES 32u
-#define ID_BYTES 16u
+#define ID_BYTES   16u
 
 /* A 256-bit digest: leaf hash, tree root, memo hash, receipt hash. */
 struct hash {

@@ -21,7 +21,7 @@ static const struct process_plan plans[PROCESS_COUNT] = {
 	[PROCESS_INGRESS] = {
 		.user = "mn-ingress", .memory_mib_max = 1024, .open_files_max = FILES_MAX,
 		.listener = LISTENER_API, .drain_stage = 1,
-		.purpose = "speaks HTTP and OAP/1 to clients; holds no key, no file, no JSON parser",
+		.purpose = "speaks HTTP and OAP/1 to clients; has no key, no file, no JSON parser",
 	},
 	[PROCESS_KMS] = {
 		.user = "mn-kms", .memory_mib_max = 256, .open_files_max = FILES_MAX,

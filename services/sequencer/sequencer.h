@@ -136,7 +136,7 @@ struct sequencer {
 	bool draining, drained;
 	bool disk_pressure;
 	bool more_expired; /* holds, than the last batch had room for */
-	bool lagging; /* the supervisor was told that a batch is old */
+	bool lagging;      /* the supervisor was told that a batch is old */
 
 	uint64_t fence, size, low_water, batch_ts_unix_ms;
 	uint64_t replayed;

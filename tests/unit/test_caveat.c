@@ -74,83 +74,83 @@ static void good_texts_parse_and_print_as_they_were(void **state)
 	}
 }
 
+static const struct {
+	const char *text;
+	enum caveat_fault fault;
+} bad_texts[] = {
+	{ "", CAVEAT_FAULT_UNKNOWN },
+	{ "colour=red", CAVEAT_FAULT_UNKNOWN },
+	{ "Action=ledger.ingest", CAVEAT_FAULT_UNKNOWN },
+	{ " action=ledger.ingest", CAVEAT_FAULT_UNKNOWN },
+	{ "action", CAVEAT_FAULT_UNKNOWN },
+	{ "action =ledger.ingest", CAVEAT_FAULT_UNKNOWN },
+	{ "amount=5", CAVEAT_FAULT_UNKNOWN },
+	{ "amount<5", CAVEAT_FAULT_UNKNOWN },
+	{ "daily=5", CAVEAT_FAULT_UNKNOWN },
+	{ "account<=acc", CAVEAT_FAULT_UNKNOWN },
+	{ "action=", CAVEAT_FAULT_EMPTY },
+	{ "ttl=", CAVEAT_FAULT_EMPTY },
+	{ "amount<=", CAVEAT_FAULT_EMPTY },
+	{ "action=gov.mint,", CAVEAT_FAULT_EMPTY },
+	{ "account=,a", CAVEAT_FAULT_EMPTY },
+	{ "account=a,,b", CAVEAT_FAULT_EMPTY },
+	{ "peer-uid=1,", CAVEAT_FAULT_EMPTY },
+	{ "action=ledger", CAVEAT_FAULT_NAME },
+	{ "action=ledger.ingest2", CAVEAT_FAULT_NAME },
+	{ "action=ledger.ingest, gov.mint", CAVEAT_FAULT_NAME },
+	{ "action=*", CAVEAT_FAULT_STAR },
+	{ "action=w*", CAVEAT_FAULT_STAR },
+	{ "action=wallet*", CAVEAT_FAULT_STAR },
+	{ "action=.*", CAVEAT_FAULT_STAR },
+	{ "action=other.*", CAVEAT_FAULT_STAR },
+	{ "kind=transfer", CAVEAT_FAULT_NAME },
+	{ "kind=T*", CAVEAT_FAULT_STAR },
+	{ "account=*", CAVEAT_FAULT_STAR },
+	{ "account=a,*", CAVEAT_FAULT_STAR },
+	{ "account=*a", CAVEAT_FAULT_STAR },
+	{ "account=a*b", CAVEAT_FAULT_STAR },
+	{ "account=a**", CAVEAT_FAULT_STAR },
+	{ "asset=r*", CAVEAT_FAULT_STAR },
+	{ "path=/v1/*", CAVEAT_FAULT_STAR },
+	{ "tenant=t*", CAVEAT_FAULT_STAR },
+	{ "node=n*", CAVEAT_FAULT_STAR },
+	{ "account=a b", CAVEAT_FAULT_BYTE },
+	{ "account=a/b", CAVEAT_FAULT_BYTE },
+	{ "account=\xc3\xa4", CAVEAT_FAULT_BYTE },
+	{ "asset=Ron", CAVEAT_FAULT_BYTE },
+	{ "asset=-ron", CAVEAT_FAULT_BYTE },
+	{ "method=get", CAVEAT_FAULT_BYTE },
+	{ "path=v1", CAVEAT_FAULT_BYTE },
+	{ "path=/v1?x", CAVEAT_FAULT_BYTE },
+	{ "path=/v1 x", CAVEAT_FAULT_BYTE },
+	{ "node=a+b", CAVEAT_FAULT_BYTE },
+	{ "node=a\x7f", CAVEAT_FAULT_BYTE },
+	{ "amount<=-1", CAVEAT_FAULT_NUMBER },
+	{ "amount<=01", CAVEAT_FAULT_NUMBER },
+	{ "amount<=1,2", CAVEAT_FAULT_NUMBER },
+	{ "amount<=340282366920938463463374607431768211456", CAVEAT_FAULT_NUMBER },
+	{ "daily<=1e3", CAVEAT_FAULT_NUMBER },
+	{ "max-bytes=18446744073709551616", CAVEAT_FAULT_NUMBER },
+	{ "nbf=+1", CAVEAT_FAULT_NUMBER },
+	{ "exp=253402300800", CAVEAT_FAULT_NUMBER },
+	{ "exp=60s", CAVEAT_FAULT_NUMBER },
+	{ "ttl=s", CAVEAT_FAULT_NUMBER },
+	{ "ttl=60ss", CAVEAT_FAULT_NUMBER },
+	{ "ttl=1m", CAVEAT_FAULT_NUMBER },
+	{ "peer-uid=4294967296", CAVEAT_FAULT_NUMBER },
+	{ "peer-uid=root", CAVEAT_FAULT_NUMBER },
+	{ "peer-uid=1*", CAVEAT_FAULT_NUMBER },
+};
+
 static void bad_texts_are_refused_by_what_is_wrong(void **state)
 {
-	static const struct {
-		const char *text;
-		enum caveat_fault fault;
-	} rows[] = {
-		{ "", CAVEAT_FAULT_UNKNOWN },
-		{ "colour=red", CAVEAT_FAULT_UNKNOWN },
-		{ "Action=ledger.ingest", CAVEAT_FAULT_UNKNOWN },
-		{ " action=ledger.ingest", CAVEAT_FAULT_UNKNOWN },
-		{ "action", CAVEAT_FAULT_UNKNOWN },
-		{ "action =ledger.ingest", CAVEAT_FAULT_UNKNOWN },
-		{ "amount=5", CAVEAT_FAULT_UNKNOWN },
-		{ "amount<5", CAVEAT_FAULT_UNKNOWN },
-		{ "daily=5", CAVEAT_FAULT_UNKNOWN },
-		{ "account<=acc", CAVEAT_FAULT_UNKNOWN },
-		{ "action=", CAVEAT_FAULT_EMPTY },
-		{ "ttl=", CAVEAT_FAULT_EMPTY },
-		{ "amount<=", CAVEAT_FAULT_EMPTY },
-		{ "action=gov.mint,", CAVEAT_FAULT_EMPTY },
-		{ "account=,a", CAVEAT_FAULT_EMPTY },
-		{ "account=a,,b", CAVEAT_FAULT_EMPTY },
-		{ "peer-uid=1,", CAVEAT_FAULT_EMPTY },
-		{ "action=ledger", CAVEAT_FAULT_NAME },
-		{ "action=ledger.ingest2", CAVEAT_FAULT_NAME },
-		{ "action=ledger.ingest, gov.mint", CAVEAT_FAULT_NAME },
-		{ "action=*", CAVEAT_FAULT_STAR },
-		{ "action=w*", CAVEAT_FAULT_STAR },
-		{ "action=wallet*", CAVEAT_FAULT_STAR },
-		{ "action=.*", CAVEAT_FAULT_STAR },
-		{ "action=other.*", CAVEAT_FAULT_STAR },
-		{ "kind=transfer", CAVEAT_FAULT_NAME },
-		{ "kind=T*", CAVEAT_FAULT_STAR },
-		{ "account=*", CAVEAT_FAULT_STAR },
-		{ "account=a,*", CAVEAT_FAULT_STAR },
-		{ "account=*a", CAVEAT_FAULT_STAR },
-		{ "account=a*b", CAVEAT_FAULT_STAR },
-		{ "account=a**", CAVEAT_FAULT_STAR },
-		{ "asset=r*", CAVEAT_FAULT_STAR },
-		{ "path=/v1/*", CAVEAT_FAULT_STAR },
-		{ "tenant=t*", CAVEAT_FAULT_STAR },
-		{ "node=n*", CAVEAT_FAULT_STAR },
-		{ "account=a b", CAVEAT_FAULT_BYTE },
-		{ "account=a/b", CAVEAT_FAULT_BYTE },
-		{ "account=\xc3\xa4", CAVEAT_FAULT_BYTE },
-		{ "asset=Ron", CAVEAT_FAULT_BYTE },
-		{ "asset=-ron", CAVEAT_FAULT_BYTE },
-		{ "method=get", CAVEAT_FAULT_BYTE },
-		{ "path=v1", CAVEAT_FAULT_BYTE },
-		{ "path=/v1?x", CAVEAT_FAULT_BYTE },
-		{ "path=/v1 x", CAVEAT_FAULT_BYTE },
-		{ "node=a+b", CAVEAT_FAULT_BYTE },
-		{ "node=a\x7f", CAVEAT_FAULT_BYTE },
-		{ "amount<=-1", CAVEAT_FAULT_NUMBER },
-		{ "amount<=01", CAVEAT_FAULT_NUMBER },
-		{ "amount<=1,2", CAVEAT_FAULT_NUMBER },
-		{ "amount<=340282366920938463463374607431768211456", CAVEAT_FAULT_NUMBER },
-		{ "daily<=1e3", CAVEAT_FAULT_NUMBER },
-		{ "max-bytes=18446744073709551616", CAVEAT_FAULT_NUMBER },
-		{ "nbf=+1", CAVEAT_FAULT_NUMBER },
-		{ "exp=253402300800", CAVEAT_FAULT_NUMBER },
-		{ "exp=60s", CAVEAT_FAULT_NUMBER },
-		{ "ttl=s", CAVEAT_FAULT_NUMBER },
-		{ "ttl=60ss", CAVEAT_FAULT_NUMBER },
-		{ "ttl=1m", CAVEAT_FAULT_NUMBER },
-		{ "peer-uid=4294967296", CAVEAT_FAULT_NUMBER },
-		{ "peer-uid=root", CAVEAT_FAULT_NUMBER },
-		{ "peer-uid=1*", CAVEAT_FAULT_NUMBER },
-	};
-
 	(void)state;
-	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+	for (size_t i = 0; i < COUNT_OF(bad_texts); i++) {
 		struct caveat caveat = { .kind = CAVEAT_KIND_COUNT };
-		enum caveat_fault fault = caveat_parse(slice_of(rows[i].text), &caveat);
+		enum caveat_fault fault = caveat_parse(slice_of(bad_texts[i].text), &caveat);
 
-		if (fault != rows[i].fault) {
-			fail_msg("%s: %s", rows[i].text, caveat_fault_text(fault));
+		if (fault != bad_texts[i].fault) {
+			fail_msg("%s: %s", bad_texts[i].text, caveat_fault_text(fault));
 		}
 		assert_int_equal(caveat.kind, CAVEAT_KIND_COUNT); /* untouched */
 	}
