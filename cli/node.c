@@ -67,16 +67,11 @@ int node_fail(const struct cli *cli, const struct mn_client *client, enum mn_res
 	return cli_fail(cli, CLI_CANNOT, "%s", mn_error_text(client));
 }
 
-int node_fail_control(const struct cli *cli, const struct control *control)
-{
-	return cli_fail(cli, CLI_CANNOT, "%s", control_error_text(control));
-}
-
 int node_control_exit(const struct cli *cli, const struct control *control, enum mn_result result,
 	const struct control_answer *answer)
 {
 	if (result != MN_OK) {
-		return node_fail_control(cli, control);
+		return cli_fail(cli, CLI_CANNOT, "%s", control_error_text(control));
 	}
 	if (answer->status == ERR_OK) {
 		return CLI_GOOD;

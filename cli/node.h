@@ -20,7 +20,6 @@ struct mn_client *node_open_client(const struct cli *cli, const struct config *c
  * to stdout when JSON is wanted. */
 int node_fail(const struct cli *cli, const struct mn_client *client, enum mn_result result,
 	const struct mn_answer *answer);
-int node_fail_control(const struct cli *cli, const struct control *control);
 
 /* What a control question came to: CLI_GOOD if the node did it, else a sentence and a code. */
 int node_control_exit(const struct cli *cli, const struct control *control, enum mn_result result,

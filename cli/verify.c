@@ -11,7 +11,6 @@
 
 #include "cli/node.h"
 #include "common/clock.h"
-#include "core/json_out.h"
 #include "store/verify.h"
 
 /* A progress line is for people; five a second are enough for them. */
@@ -68,35 +67,6 @@ static int print_verdict(const struct cli *cli, struct slice text)
 	return !checked ? CLI_CANNOT : good ? CLI_GOOD : CLI_BAD;
 }
 
-/* As services/archive writes it. */
-static size_t write_verdict(const struct verify_result *result, enum err err, const char *why,
-	uint8_t *bytes, size_t bytes_max)
-{
-	struct json_out out;
-	size_t bytes_count = 0;
-
-	json_out_init(&out, bytes, bytes_max);
-	json_out_object_begin(&out);
-	json_out_key(&out, "checked");
-	json_out_bool(&out, err == ERR_OK);
-	json_out_key(&out, "good");
-	json_out_bool(&out, err == ERR_OK && result->good);
-	json_out_key(&out, "size");
-	json_out_u64(&out, result->size);
-	json_out_key(&out, "root");
-	json_out_hex(&out, (struct slice){ result->root.bytes, HASH_BYTES });
-	if (err != ERR_OK || !result->good) {
-		json_out_key(&out, "bad_seq");
-		json_out_u64(&out, result->bad_seq);
-		json_out_key(&out, "check");
-		json_out_text(&out, verify_check_name(result->bad));
-		json_out_key(&out, "what");
-		json_out_text(&out, err != ERR_OK ? why : result->what.text);
-	}
-	json_out_object_end(&out);
-	return json_out_finish(&out, &bytes_count) == ERR_OK ? bytes_count : 0;
-}
-
 /* ---- here ---- */
 
 /* Whoever opens a store may leave files beside it, and root's would lock the committer out. */
@@ -148,8 +118,8 @@ static int verify_here(const struct cli *cli, const char *dir, bool live)
 		reader_close(plan.reader);
 	}
 	end_progress(&progress);
-	return print_verdict(cli,
-		(struct slice){ text, write_verdict(&result, err, why.text, text, sizeof text) });
+	return print_verdict(
+		cli, (struct slice){ text, verify_print(&result, err, &why, text, sizeof text) });
 }
 
 /* ---- the node ---- */

@@ -181,6 +181,36 @@ enum err grant_generation(struct slice sealed, uint32_t *ret_generation)
 	return ERR_OK;
 }
 
+enum err grant_keys_add(struct grant_keys *keys, uint32_t kms_generation, const struct hash *key)
+{
+	if (kms_generation == 0) {
+		return ERR_MALFORMED;
+	}
+	if (keys->known[0].kms_generation != kms_generation) {
+		keys->known[1] = keys->known[0];
+	}
+	keys->known[0].kms_generation = kms_generation;
+	keys->known[0].key = *key;
+	return ERR_OK;
+}
+
+enum err grant_keys_open(
+	const struct grant_keys *keys, struct slice sealed, struct grant *ret_grant)
+{
+	uint32_t generation = 0;
+	enum err err = grant_generation(sealed, &generation);
+
+	if (err != ERR_OK) {
+		return err;
+	}
+	for (size_t i = 0; i < COUNT_OF(keys->known); i++) {
+		if (generation != 0 && keys->known[i].kms_generation == generation) {
+			return grant_open(sealed, &keys->known[i].key, ret_grant);
+		}
+	}
+	return ERR_STALE;
+}
+
 bool grant_is_expired(const struct grant *grant, uint64_t now_unix_ms)
 {
 	return now_unix_ms >= grant->exp_unix_ms;

@@ -69,6 +69,23 @@ MUST_CHECK enum err grant_read(struct slice sealed, struct grant *ret_grant);
 /* Which key to open it with. Nothing but the length and version is checked. */
 MUST_CHECK enum err grant_generation(struct slice sealed, uint32_t *ret_generation);
 
+/* The keys of the newest kms and of the one before, whose grants are still out for some seconds.
+ * All zero there are none. */
+struct grant_keys {
+	struct {
+		uint32_t kms_generation; /* 0: none */
+		struct hash key;
+	} known[2];
+};
+
+/* A key of the generation that is the newest already replaces it. ERR_MALFORMED: no generation. */
+MUST_CHECK enum err grant_keys_add(
+	struct grant_keys *keys, uint32_t kms_generation, const struct hash *key);
+
+/* As grant_open. ERR_STALE: of a kms whose key is not known (yet, or any more). */
+MUST_CHECK enum err grant_keys_open(
+	const struct grant_keys *keys, struct slice sealed, struct grant *ret_grant);
+
 bool grant_is_expired(const struct grant *grant, uint64_t now_unix_ms);
 
 #endif

@@ -487,11 +487,6 @@ uint64_t ledger_batch_ts(const struct ledger *ledger)
 	return ledger->batch_ts_unix_ms;
 }
 
-uint64_t ledger_dedupe_entries(const struct ledger *ledger)
-{
-	return ledger->key_table.count;
-}
-
 bool ledger_balance(struct ledger *ledger, struct slice account, struct slice asset,
 	struct batch_balance *ret_balance)
 {

@@ -216,9 +216,6 @@ void ledger_lanes(
 bool ledger_is_frozen(
 	const struct ledger *ledger, enum batch_control_scope scope, struct slice value);
 
-/* Of the fingerprint table; at limits.dedupe_entries_max writes are refused. */
-uint64_t ledger_dedupe_entries(const struct ledger *ledger);
-
 /* A hash of everything that admission reads and that is stored (tests compare replays). */
 void ledger_digest(const struct ledger *ledger, struct hash *ret_digest);
 

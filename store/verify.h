@@ -65,4 +65,8 @@ struct verify_config {
 MUST_CHECK enum err verify_store(
 	const struct verify_config *config, struct verify_result *ret_result, struct why *why);
 
+/* What verify_store returned and said, as JSON for `macronode verify`; 0: it does not fit. */
+MUST_CHECK size_t verify_print(const struct verify_result *result, enum err err,
+	const struct why *why, uint8_t *bytes, size_t bytes_max);
+
 #endif

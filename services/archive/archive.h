@@ -20,11 +20,6 @@
 /* A page of /roots (spec/ledger.md LG-08). */
 #define ROOTS_PAGE 1000u
 
-struct grant_key {
-	uint32_t generation; /* of kms; 0: none */
-	struct hash key;
-};
-
 /* Who waits for a verify. One runs at a time; another is refused meanwhile. */
 struct check {
 	bool wanted, running;
@@ -41,7 +36,7 @@ struct archive {
 	char dir[CONFIG_TEXT_BYTES_MAX + 32];
 	uint64_t size;
 	struct hash root;
-	struct grant_key keys[2]; /* the newest, and the one before */
+	struct grant_keys keys;
 	struct check check;
 	ev_timer start_check;
 };
@@ -54,10 +49,6 @@ void archive_open(void *self, struct worker *worker);
 void archive_ready(void *self, struct worker *worker);
 void archive_link_lost(void *self, const struct oap_from *whom);
 
-/* handlers.c: ERR_OK, *ret_grant is good. ERR_STALE: of a kms that we don't know. Anything else
- * accuses whoever sent it, because kms seals no such grant. */
-MUST_CHECK enum err archive_open_grant(
-	const struct archive *self, struct slice sealed, struct grant *ret_grant);
 /* May it read this account's entry (empty: the whole store)? */
 bool archive_may_read(const struct grant *grant, struct slice account);
 struct peer *archive_edge(

@@ -8,7 +8,6 @@
 
 #include "common/clock.h"
 #include "common/log.h"
-#include "core/json_out.h"
 
 static void tell(struct archive *self, bool done, uint64_t entries_done, uint64_t entries_total,
 	struct slice text)
@@ -38,34 +37,6 @@ static void on_progress(void *context, uint64_t done, uint64_t total)
 	ev_run(self->worker->loop, EVRUN_NOWAIT);
 }
 
-static size_t write_result(
-	const struct verify_result *result, enum err err, const struct why *why, uint8_t *text)
-{
-	struct json_out out;
-	size_t bytes = 0;
-
-	json_out_init(&out, text, VERB_REPLY_BYTES_MAX);
-	json_out_object_begin(&out);
-	json_out_key(&out, "checked");
-	json_out_bool(&out, err == ERR_OK);
-	json_out_key(&out, "good");
-	json_out_bool(&out, err == ERR_OK && result->good);
-	json_out_key(&out, "size");
-	json_out_u64(&out, result->size);
-	json_out_key(&out, "root");
-	json_out_hex(&out, (struct slice){ result->root.bytes, HASH_BYTES });
-	if (err != ERR_OK || !result->good) {
-		json_out_key(&out, "bad_seq");
-		json_out_u64(&out, result->bad_seq);
-		json_out_key(&out, "check");
-		json_out_text(&out, verify_check_name(result->bad));
-		json_out_key(&out, "what");
-		json_out_text(&out, err != ERR_OK ? why->text : result->what.text);
-	}
-	json_out_object_end(&out);
-	return json_out_finish(&out, &bytes) == ERR_OK ? bytes : 0;
-}
-
 static void run(struct archive *self)
 {
 	static uint8_t text[VERB_REPLY_BYTES_MAX];
@@ -87,7 +58,7 @@ static void run(struct archive *self)
 		reader_close(plan.reader);
 	}
 	tell(self, true, result.size, result.size,
-		(struct slice){ text, write_result(&result, err, &why, text) });
+		(struct slice){ text, verify_print(&result, err, &why, text, sizeof text) });
 }
 
 void check_on_start(struct ev_loop *loop, ev_timer *watcher, int events)
@@ -117,7 +88,8 @@ static enum err refuse(struct archive *self, const struct oap_from *from,
 	struct oap_verified reply = { .done = 1 };
 
 	snprintf(why.text, sizeof why.text, "%s", sentence);
-	reply.text = (struct slice){ text, write_result(&nothing, ERR_BUSY, &why, text) };
+	reply.text =
+		(struct slice){ text, verify_print(&nothing, ERR_BUSY, &why, text, sizeof text) };
 	mesh_give_back(&self->worker->mesh, from);
 	(void)!oap_send_verified(
 		archive_edge(self, msg->edge_process, msg->edge_instance, msg->edge_generation),
@@ -130,7 +102,7 @@ enum err check_accept(
 {
 	struct check *check = &self->check;
 	struct grant grant;
-	enum err err = archive_open_grant(self, msg->grant, &grant);
+	enum err err = grant_keys_open(&self->keys, msg->grant, &grant);
 
 	if (err != ERR_OK && err != ERR_STALE) {
 		return err;

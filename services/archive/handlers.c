@@ -91,31 +91,7 @@ static enum err on_grant_key(
 	struct archive *archive = self;
 
 	(void)from;
-	if (msg->kms_generation == 0) {
-		return ERR_MALFORMED;
-	}
-	if (archive->keys[0].generation != msg->kms_generation) {
-		archive->keys[1] = archive->keys[0];
-	}
-	archive->keys[0] = (struct grant_key){ msg->kms_generation, msg->key };
-	return ERR_OK;
-}
-
-enum err archive_open_grant(
-	const struct archive *self, struct slice sealed, struct grant *ret_grant)
-{
-	uint32_t generation;
-	enum err err = grant_generation(sealed, &generation);
-
-	if (err != ERR_OK) {
-		return err;
-	}
-	for (size_t i = 0; i < COUNT_OF(self->keys); i++) {
-		if (generation != 0 && self->keys[i].generation == generation) {
-			return grant_open(sealed, &self->keys[i].key, ret_grant);
-		}
-	}
-	return ERR_STALE;
+	return grant_keys_add(&archive->keys, msg->kms_generation, &msg->key);
 }
 
 bool archive_may_read(const struct grant *grant, struct slice account)
@@ -232,7 +208,7 @@ static enum err on_read_entry(
 	struct archive *archive = self;
 	struct oap_entry reply = { .status = 503 }; /* of a kms of before: the client tries again */
 	struct grant grant;
-	enum err err = archive_open_grant(archive, msg->grant, &grant);
+	enum err err = grant_keys_open(&archive->keys, msg->grant, &grant);
 
 	if (err != ERR_OK && err != ERR_STALE) {
 		return err;

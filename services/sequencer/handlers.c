@@ -28,21 +28,13 @@ static enum err on_probe_order(
 	return ERR_OK;
 }
 
-/* The newer key first; grants of the one before are still out for some seconds. */
 static enum err on_grant_key(
 	void *self, const struct oap_from *from, const struct oap_grant_key *msg)
 {
 	struct sequencer *sequencer = self;
 
 	(void)from;
-	if (msg->kms_generation == 0) {
-		return ERR_MALFORMED;
-	}
-	if (sequencer->keys[0].generation != msg->kms_generation) {
-		sequencer->keys[1] = sequencer->keys[0];
-	}
-	sequencer->keys[0] = (struct grant_key){ msg->kms_generation, msg->key };
-	return ERR_OK;
+	return grant_keys_add(&sequencer->keys, msg->kms_generation, &msg->key);
 }
 
 static enum err on_revoked(void *self, const struct oap_from *from, const struct oap_revoked *msg)

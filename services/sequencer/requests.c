@@ -75,21 +75,10 @@ static struct slice keep(struct request *request, size_t *used, struct slice byt
 static enum err open_grant(
 	const struct sequencer *self, struct request *request, struct slice sealed)
 {
-	uint32_t generation;
-	enum err err = grant_generation(sealed, &generation);
+	enum err err = grant_keys_open(&self->keys, sealed, &request->grant);
 
-	if (err != ERR_OK) {
-		return err;
-	}
-	for (size_t i = 0; i < COUNT_OF(self->keys); i++) {
-		if (self->keys[i].generation == generation && generation != 0) {
-			err = grant_open(sealed, &self->keys[i].key, &request->grant);
-			request->grant_good = err == ERR_OK;
-			return err;
-		}
-	}
-	request->grant_good = false;
-	return ERR_OK;
+	request->grant_good = err == ERR_OK;
+	return err == ERR_STALE ? ERR_OK : err;
 }
 
 enum err requests_accept(

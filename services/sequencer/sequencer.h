@@ -121,11 +121,6 @@ struct commit {
 	struct hash root;
 };
 
-struct grant_key {
-	uint32_t generation; /* of kms; 0: none */
-	struct hash key;
-};
-
 struct sequencer {
 	struct worker *worker;
 	struct memory memory;
@@ -144,7 +139,7 @@ struct sequencer {
 	struct commit recent[RECENT_COMMITS];
 	size_t recent_next;
 
-	struct grant_key keys[2]; /* the newest, and the one before: its grants are still out */
+	struct grant_keys keys;
 
 	struct request_list waiting, parked;
 	struct control_ask *controls, **controls_last;

@@ -277,6 +277,31 @@ static void expiry_is_the_callers_to_compare(void **state)
 	assert_true(grant_is_expired(&grant, 1001));
 }
 
+static void keys_open_grants_of_the_newest_kms_and_of_the_one_before(void **state)
+{
+	struct grant_keys keys = { 0 };
+	uint8_t buffer[GRANT_BYTES_MAX];
+	struct grant grant = full_grant(), opened;
+	struct slice bytes;
+
+	(void)state;
+	bytes = sealed(&grant, buffer); /* by `key`, in generation 3 */
+	assert_int_equal(grant_keys_open(&keys, bytes, &opened), ERR_STALE);
+	assert_int_equal(grant_keys_add(&keys, 0, &key), ERR_MALFORMED);
+	assert_int_equal(grant_keys_add(&keys, 2, &other_key), ERR_OK);
+	assert_int_equal(grant_keys_open(&keys, bytes, &opened), ERR_STALE);
+	assert_int_equal(grant_keys_add(&keys, 3, &other_key), ERR_OK);
+	assert_int_equal(grant_keys_open(&keys, bytes, &opened), ERR_DENIED);
+	assert_int_equal(grant_keys_add(&keys, 3, &key), ERR_OK); /* told again: 2 stays */
+	assert_int_equal(keys.known[1].kms_generation, 2);
+	assert_int_equal(grant_keys_open(&keys, bytes, &opened), ERR_OK);
+	assert_int_equal(opened.key_id, grant.key_id);
+	assert_int_equal(grant_keys_add(&keys, 4, &other_key), ERR_OK);
+	assert_int_equal(grant_keys_open(&keys, bytes, &opened), ERR_OK);
+	assert_int_equal(grant_keys_add(&keys, 5, &other_key), ERR_OK);
+	assert_int_equal(grant_keys_open(&keys, bytes, &opened), ERR_STALE);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -288,6 +313,7 @@ int main(void)
 		cmocka_unit_test(a_true_tag_does_not_excuse_wrong_bytes),
 		cmocka_unit_test(limits_without_their_kind_are_refused),
 		cmocka_unit_test(expiry_is_the_callers_to_compare),
+		cmocka_unit_test(keys_open_grants_of_the_newest_kms_and_of_the_one_before),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
