@@ -170,10 +170,9 @@ static void print_reasons(void)
 static void print_refusals(void)
 {
 	printf(".Bl -tag -width Ds\n");
-#define AS_ROW(NAME, code, close, text)                               \
-	if (sizeof(code) > 1) {                                       \
-		printf(".It Er %s\n%s%s.\n", code, text,              \
-			(close) ? "; the connection is closed" : ""); \
+#define AS_ROW(NAME, code, text)                                                  \
+	if (sizeof(code) > 1) {                                                   \
+		printf(".It Er %s\n%s; the connection is closed.\n", code, text); \
 	}
 	OAP_REQUEST_VERDICTS(AS_ROW)
 #undef AS_ROW

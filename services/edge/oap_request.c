@@ -5,9 +5,8 @@
 static const struct verdict_row {
 	const char *code;
 	const char *text;
-	bool close;
 } verdicts[OAP_REQUEST_VERDICT_COUNT] = {
-#define AS_ROW(NAME, code, close, text) { code, text, close },
+#define AS_ROW(NAME, code, text) { code, text },
 	OAP_REQUEST_VERDICTS(AS_ROW)
 #undef AS_ROW
 };
@@ -30,11 +29,6 @@ const char *oap_request_code(enum oap_request_verdict verdict)
 const char *oap_request_text(enum oap_request_verdict verdict)
 {
 	return verdicts[verdict].text;
-}
-
-bool oap_request_closes(enum oap_request_verdict verdict)
-{
-	return verdicts[verdict].close;
 }
 
 static const struct verb_row *find_verb(uint16_t verb)

@@ -38,24 +38,24 @@
 /* Payload of a verb that is no INGEST: whole before it is looked at. */
 #define OAP_REQUEST_SMALL_BYTES_MAX (2u + VERB_TOKEN_BYTES_MAX + VERB_QUERY_BYTES_MAX)
 
-/* What the client is told; close: what follows cannot be trusted or is not wanted.
- * NAME, code, close, sentence */
-#define OAP_REQUEST_VERDICTS(V)                                                            \
-	V(OK, "", false, "")                                                               \
-	V(MORE, "", false, "")                                                             \
-	V(SKIP, "", false, "") /* unknown flags: the frame is dropped and counted */       \
-	V(VERSION, "BadVersion", true, "only version 1 is spoken here")                    \
-	V(TOO_LARGE, "FrameTooLarge", true, "a frame has at most 1 MiB")                   \
-	V(LENGTH, "BadRequest", true, "a frame has at least its header")                   \
-	V(COMPRESSED, "NotImplemented", true, "compressed frames are not built")           \
-	V(FLAGS, "BadRequest", true, "a request is one frame, with the flag REQ")          \
-	V(TENANT, "BadRequest", true, "there are no tenants: tenant_id is 0")              \
-	V(VERB, "NotImplemented", true, "there is no such verb for clients")               \
-	V(PAYLOAD, "FrameTooLarge", true, "the payload is longer than this verb's can be") \
-	V(TOKEN, "BadRequest", true, "the payload begins with a token behind its u16 length")
+/* What the client is told before its connection is closed: what follows cannot be trusted or is
+ * not wanted. NAME, code, sentence */
+#define OAP_REQUEST_VERDICTS(V)                                                      \
+	V(OK, "", "")                                                                \
+	V(MORE, "", "")                                                              \
+	V(SKIP, "", "") /* unknown flags: the frame is dropped and counted */        \
+	V(VERSION, "BadVersion", "only version 1 is spoken here")                    \
+	V(TOO_LARGE, "FrameTooLarge", "a frame has at most 1 MiB")                   \
+	V(LENGTH, "BadRequest", "a frame has at least its header")                   \
+	V(COMPRESSED, "NotImplemented", "compressed frames are not built")           \
+	V(FLAGS, "BadRequest", "a request is one frame, with the flag REQ")          \
+	V(TENANT, "BadRequest", "there are no tenants: tenant_id is 0")              \
+	V(VERB, "NotImplemented", "there is no such verb for clients")               \
+	V(PAYLOAD, "FrameTooLarge", "the payload is longer than this verb's can be") \
+	V(TOKEN, "BadRequest", "the payload begins with a token behind its u16 length")
 
 enum oap_request_verdict {
-#define AS_ENUM(NAME, code, close, text) OAP_REQUEST_##NAME,
+#define AS_ENUM(NAME, code, text) OAP_REQUEST_##NAME,
 	OAP_REQUEST_VERDICTS(AS_ENUM)
 #undef AS_ENUM
 		OAP_REQUEST_VERDICT_COUNT
@@ -63,7 +63,6 @@ enum oap_request_verdict {
 
 const char *oap_request_code(enum oap_request_verdict verdict);
 const char *oap_request_text(enum oap_request_verdict verdict);
-bool oap_request_closes(enum oap_request_verdict verdict);
 
 struct oap_request_head {
 	uint64_t corr_id;
