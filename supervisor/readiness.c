@@ -158,13 +158,14 @@ void readiness_update(struct supervisor *self)
 	struct oap_readiness now;
 
 	compute(self, &now, &reasons);
-	write_metrics(self);
-	if (self->ready_told && is_same(&now, &self->readiness)) {
-		return;
-	}
+	bool is_news = !self->ready_told || !is_same(&now, &self->readiness);
 	memcpy(self->readiness_reason, text, sizeof text);
 	self->readiness = now;
 	self->readiness.reason.bytes = (const uint8_t *)self->readiness_reason;
+	write_metrics(self); /* also when only a role's own state moved */
+	if (!is_news) {
+		return;
+	}
 	self->ready_told = true;
 	for (size_t i = 0; i < self->child_count; i++) {
 		if (self->children[i].state == CHILD_UP) {

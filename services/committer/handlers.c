@@ -29,7 +29,7 @@ static void tell_archive(struct committer *self)
 {
 	struct peer *archive = mesh_peer(&self->worker->mesh, PROCESS_ARCHIVE, 0);
 	struct oap_tree tree = {
-		.open = self->store != NULL,
+		.open = self->store != NULL || self->is_damaged_readable,
 		.size = self->state.head.size,
 		.root = self->state.head.root,
 		.batch_ts_unix_ms = (uint64_t)self->state.head.batch_ts_unix_ms,
@@ -50,6 +50,23 @@ static void enter_disk_full(struct committer *self, const char *why)
 	committer_report(self, PHASE_SAFE_MODE, "disk_full");
 }
 
+/* What is there contradicts itself: nothing is appended until somebody has looked, and what can
+ * be read is still read (spec/ledger.md section 9.7). */
+static void enter_damaged(struct committer *self, const char *why)
+{
+	struct reader_config config = { .dir = self->dir };
+	struct reader *reader = NULL;
+	char text[VERB_TEXT_BYTES_MAX];
+
+	metrics_inc(METRIC_LEDGER_SEQ_GAP_DETECTED, METRIC_PLAIN);
+	log_event(LOG_STORE_FAILED, &(struct log_fields){ .text = why });
+	self->is_damaged_readable = reader_open(&config, &reader, NULL) == ERR_OK &&
+				    reader_head(reader, &self->state.head) == ERR_OK;
+	reader_close(reader);
+	snprintf(text, sizeof text, "store_corrupt: %s", why);
+	committer_report(self, PHASE_SAFE_MODE, text);
+}
+
 static void open_store(struct committer *self)
 {
 	const struct config *config = &self->worker->config;
@@ -68,6 +85,10 @@ static void open_store(struct committer *self)
 	err = store_open(&wanted, &self->store, &self->state, &why);
 	if (err == ERR_NO_SPACE) {
 		enter_disk_full(self, why.text);
+		return;
+	}
+	if (err == ERR_CORRUPT) {
+		enter_damaged(self, why.text);
 		return;
 	}
 	if (err != ERR_OK) {

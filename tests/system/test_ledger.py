@@ -1,6 +1,9 @@
 """The ledger from HTTP to disk: every status and reason of spec/ledger.md sections 1.3 and 4."""
 import base64
+import contextlib
 import hashlib
+import os
+import sqlite3
 import time
 import uuid
 
@@ -355,6 +358,31 @@ def test_everything_is_there_after_a_restart_and_verify_is_green():
 		assert one.cli('verify').returncode == 0
 		one.stop()
 		assert one.cli('verify').returncode == 0
+
+
+def test_a_store_that_lost_an_entry_is_safe_mode_and_still_read():
+	with Node() as one:
+		minted = one.mint()
+		one.ingest([entry('Mint', fresh(), 1)], minted)
+		kept = one.ingest([entry('Mint', fresh(), 2)], minted).json()
+		one.stop()
+		path = one.profile.data / 'store/ledger.db'
+		with contextlib.closing(sqlite3.connect(path)) as store, store:
+			store.execute('PRAGMA wal_checkpoint(TRUNCATE)')
+			store.execute('DELETE FROM entries WHERE seq = 1')
+		for file in path.parent.iterdir():  # sqlite3 as root may have made files
+			os.chown(file, path.parent.stat().st_uid, path.parent.stat().st_gid)
+		one.start(wait=False)
+
+		def reason():
+			return one.http('GET', '/readyz', plane='admin').json().get('reason', '')
+		eventually(lambda: 'safe_mode:store_corrupt' in reason(), 'safe mode')
+		assert one.ingest([entry('Mint', fresh(), 1)], minted).status == 503
+		roots = eventually(lambda: one.http('GET', '/roots').json()['roots'], 'reads')
+		assert roots[-1]['root'] == kept['new_root'], roots
+		assert one.metric('ledger_safe_mode') == 1
+		assert one.metric('ledger_seq_gap_detected_total') >= 1
+		assert one.metric('service_restarts_total') == 0
 
 
 def test_zz_the_shared_node_verifies_and_no_worker_died():
