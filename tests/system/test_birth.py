@@ -82,8 +82,9 @@ def test_a_replacement_holds_no_more_than_the_one_before_it():
 		for role in ROLES:
 			replaced(node, role, node.signal_worker(role))
 		for role in ROLES:
-			eventually(lambda: sum(kinds(node.worker(role)).values()) == before[role], f'{role}')
-		eventually(lambda: len(fd3.fds(node.child.pid)) == held, 'no leak in the supervisor')
+			# `before` may hold a connection of whoever asked whether the node is ready
+			eventually(lambda: sum(kinds(node.worker(role)).values()) <= before[role], f'{role}')
+		eventually(lambda: len(fd3.fds(node.child.pid)) <= held, 'no leak in the supervisor')
 
 
 def test_archive_holds_the_store_for_reading_only():
