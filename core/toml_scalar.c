@@ -117,7 +117,7 @@ static enum verdict take_digits(
 static unsigned take_base(struct token *token)
 {
 	static const struct {
-		char letter;
+		uint8_t letter;
 		unsigned base;
 	} bases[] = { { 'x', 16 }, { 'o', 8 }, { 'b', 2 } };
 

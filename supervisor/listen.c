@@ -47,7 +47,7 @@ static socklen_t sockaddr_of(
 
 static void name_of(int fd, char *buffer, size_t buffer_bytes)
 {
-	struct sockaddr_storage bound;
+	struct sockaddr_storage bound = { .ss_family = AF_UNSPEC };
 	socklen_t bytes = sizeof bound;
 	char ip[INET6_ADDRSTRLEN] = "?";
 	unsigned port = 0;

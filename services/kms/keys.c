@@ -147,6 +147,7 @@ static bool apply_root(struct keys *keys, uint64_t at_unix_s, struct byte_reader
 		keys->root_count == KEYS_ROOTS_MAX || keys->item_count == KEYS_ITEMS_MAX) {
 		return false;
 	}
+	assert(key.bytes != NULL); /* the reader did not fail */
 	memcpy(keys->secret->roots[keys->root_count].bytes, key.bytes, HASH_BYTES);
 	keys->root_items[keys->root_count++] = keys->item_count;
 	keys->items[keys->item_count++] = item;

@@ -167,6 +167,7 @@ static bool next_row(struct byte_reader *in, struct row *ret_row)
 	if (in->failed) {
 		return false;
 	}
+	assert(salt.bytes != NULL);
 	memcpy(ret_row->row.salt, salt.bytes, ENTRY_SALT_BYTES);
 	return true;
 }

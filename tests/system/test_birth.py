@@ -62,28 +62,32 @@ def replaced(node, role, old):
 	node.wait_ready()
 
 
+def settled(node, role):
+	"""Waits until a worker has what its work takes: no client's connection is left over, too."""
+	wanted = collections.Counter({'null': 2, 'pipe': 2, 'anon_inode': 1,
+		'socket': 1 + LINKS[role] + LISTENERS.get(role, 0),
+		'page': 1 + (len(ROLES) + 1 if role == 'admin' else 0)})
+	wanted.update(FILES.get(role, ()))
+	eventually(lambda: kinds(node.worker(role)) == wanted, f'{role} holds {wanted}', 10)
+
+
 def test_each_role_holds_the_descriptors_of_its_work_and_no_other():
 	needs_root()
 	with Node() as node:
 		for role in ROLES:
-			pid = node.worker(role)
-			wanted = collections.Counter({'null': 2, 'pipe': 2, 'anon_inode': 1,
-				'socket': 1 + LINKS[role] + LISTENERS.get(role, 0),
-				'page': 1 + (len(ROLES) + 1 if role == 'admin' else 0)})
-			wanted.update(FILES.get(role, ()))
-			eventually(lambda: kinds(pid) == wanted, f'{role}: {kinds(pid)}, not {wanted}', 10)
+			settled(node, role)
 
 
 def test_a_replacement_holds_no_more_than_the_one_before_it():
 	needs_root()
 	with Node({'node': {'restart_min': '1ms', 'restart_max': '2ms'}}) as node:
-		before = {role: sum(kinds(node.worker(role)).values()) for role in ROLES}
+		for role in ROLES:
+			settled(node, role)
 		held = len(fd3.fds(node.child.pid))
 		for role in ROLES:
 			replaced(node, role, node.signal_worker(role))
 		for role in ROLES:
-			# `before` may hold a connection of whoever asked whether the node is ready
-			eventually(lambda: sum(kinds(node.worker(role)).values()) <= before[role], f'{role}')
+			settled(node, role)
 		eventually(lambda: len(fd3.fds(node.child.pid)) <= held, 'no leak in the supervisor')
 
 
