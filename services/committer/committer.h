@@ -59,8 +59,8 @@ struct committer {
 	enum worker_phase phase;
 	bool disk_full;
 	bool is_damaged_readable; /* no store is open, and archive may read what is there */
-	uint64_t told_size;     /* of the last REPORT */
-	uint64_t wal_bytes_due; /* from so many on archive is asked (again) */
+	uint64_t told_size;       /* of the last REPORT */
+	uint64_t wal_bytes_due;   /* from so many on archive is asked (again) */
 	struct stream stream;
 	ev_timer tick;
 };
