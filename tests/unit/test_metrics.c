@@ -17,6 +17,7 @@
 #include <cmocka.h>
 
 #include "common/metrics_render.h"
+#include "tests/skip.h"
 
 /* Who writes. */
 enum { INGRESS_0, INGRESS_1, SUPERVISOR, SEQUENCER };
@@ -338,8 +339,7 @@ static void promtool_reads_it(void **state)
 
 	(void)state;
 	if (system("command -v promtool >/dev/null") != 0) {
-		print_message("promtool is not installed (Debian: prometheus)\n");
-		skip();
+		SKIP_ALOUD("promtool is not installed (Debian: prometheus)");
 	}
 	for (size_t i = 0; i < COUNT_OF(makers); i++) {
 		memset(&makers[i].page->slots, 1, sizeof makers[i].page->slots);

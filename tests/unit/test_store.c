@@ -10,6 +10,7 @@
 #include <sqlite3.h>
 
 #include "store/reader.h"
+#include "tests/skip.h"
 #include "tests/store_dir.h"
 
 /* --- opening ----------------------------------------------------------------------------- */
@@ -103,8 +104,7 @@ static void files_of_another_user_are_refused(void **state)
 	char path[160];
 
 	if (geteuid() != 0) {
-		print_message("# skipped: only root can give files away\n");
-		skip();
+		SKIP_ALOUD("only root can give files away");
 	}
 	store_dir_open(dir);
 	store_dir_close(dir);

@@ -12,6 +12,7 @@
 #include <sqlite3.h>
 #include <sys/mount.h>
 
+#include "tests/skip.h"
 #include "tests/store_dir.h"
 
 /* --- a file system whose syncs fail on demand -------------------------------------------- */
@@ -213,8 +214,7 @@ static void a_full_disk_refuses_before_and_during_an_append_and_heals(void **sta
 	if (geteuid() != 0 || unshare(CLONE_NEWNS) != 0 ||
 		mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
 		mount("none", dir->path, "tmpfs", 0, "size=16m") != 0) {
-		print_message("# skipped: no right to mount a tmpfs\n");
-		skip();
+		SKIP_ALOUD("no right to mount a tmpfs");
 	}
 	store_dir_open(dir);
 	maker_init(&maker, &dir->state);

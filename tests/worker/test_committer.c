@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include "store/space.h"
+#include "tests/skip.h"
 #include "tests/worker/committer_driver.h"
 
 /* --- the start --- */
@@ -438,7 +439,6 @@ static bool mount_small_disk(char *path, size_t path_bytes)
 	(void)snprintf(options, sizeof options, "size=%u,mode=0700,uid=%u,gid=%u", DISK_BYTES,
 		(unsigned)h.uid, (unsigned)h.gid);
 	if (mount("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, options) != 0) {
-		print_message("# skipped: cannot mount a tmpfs: %s\n", strerror(errno));
 		return false;
 	}
 	return true;
@@ -479,7 +479,7 @@ static void a_full_disk_refuses_and_heals_with_a_new_stream(void **state)
 
 	(void)state;
 	if (!mount_small_disk(path, sizeof path)) {
-		skip();
+		SKIP_ALOUD("no right to mount a tmpfs");
 	}
 	h.config.engine_disk_reserve_bytes = 16u * 1024u * 1024u;
 	start_serving();
@@ -510,7 +510,7 @@ static void a_genesis_on_a_full_disk_waits_for_room(void **state)
 
 	(void)state;
 	if (!mount_small_disk(path, sizeof path)) {
-		skip();
+		SKIP_ALOUD("no right to mount a tmpfs");
 	}
 	h.config.engine_disk_reserve_bytes = 1024u * 1024u;
 	fill("store/filler", DISK_BYTES);

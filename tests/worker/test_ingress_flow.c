@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "core/grant.h"
 #include "proto/links.h"
+#include "tests/skip.h"
 #include "tests/worker/edge_driver.h"
 
 #define EMPTY_ROOTS "{\"roots\":[],\"next\":1}"
@@ -108,7 +109,7 @@ static void a_uid_that_is_not_listed_is_not_let_in(void **state)
 
 	(void)state;
 	if (geteuid() != 0) {
-		skip(); /* needs a second uid */
+		SKIP_ALOUD("needs a second uid");
 	}
 	h.config.uds_allow_uids = (struct config_numbers){ .count = 1, .values = { 4711 } };
 	start();

@@ -13,6 +13,7 @@
 
 #include "core/bytes.h"
 #include "core/sha256.h"
+#include "tests/skip.h"
 #include "tests/worker/kms_driver.h"
 
 /* --- the keyring file --- */
@@ -148,7 +149,7 @@ static void a_keyring_of_another_user_is_refused(void **state)
 
 	(void)state;
 	if (geteuid() != 0) {
-		skip(); /* nobody else's file can be made */
+		SKIP_ALOUD("only root can give files away");
 	}
 	start();
 	harness_stop(&h);
@@ -490,7 +491,7 @@ static void a_full_disk_refuses_a_token_and_harms_none(void **state)
 	(void)state;
 	harness_path(&h, "keys", path, sizeof path);
 	if (!mount_small(path)) {
-		skip(); /* a full disk takes root, and a container that lets it mount */
+		SKIP_ALOUD("no right to mount a tmpfs");
 	}
 	start();
 	mint(ordinary, token);
