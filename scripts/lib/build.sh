@@ -17,7 +17,7 @@ build_options() {
 
 # Sets a directory up, or anew when its options here have changed since.
 configure() {
-	local name=$1 compiler=${CC:-gcc} options wanted setup=()
+	local name=$1 compiler=${CC:-gcc} options wanted
 	case $name in
 	build-asan | build-fuzz) compiler=clang ;;
 	esac
@@ -25,10 +25,10 @@ configure() {
 	wanted="CC=$compiler $options"
 	if [ -f "$root/$name/build.ninja" ]; then
 		[ "$(cat "$root/$name/dev-options" 2>/dev/null)" != "$wanted" ] || return 0
-		setup=(--wipe)
+		rm -rf "${root:?}/$name" # --wipe would bring options back that are gone
 	fi
 	# shellcheck disable=SC2086 # the options hold no blank
-	run env CC="$compiler" meson setup "${setup[@]}" $options "$root/$name" "$root" >&2 ||
+	run env CC="$compiler" meson setup $options "$root/$name" "$root" >&2 ||
 		return 1
 	printf '%s\n' "$wanted" >"$root/$name/dev-options"
 }
