@@ -299,5 +299,16 @@ def test_another_uid_is_turned_away():
 		eventually(lambda: 'uds_denied' in node.log_text(), 'it is logged')
 
 
+def test_a_thousand_connections_leave_nothing_behind():
+	with Node() as node:
+		status_of(node)
+		held = len(os.listdir(f'/proc/{node.child.pid}/fd'))
+		for _ in range(1000):
+			connected = socket.socket(socket.AF_UNIX)
+			connected.connect(str(node.profile.run / 'control'))
+			connected.close()
+		eventually(lambda: len(os.listdir(f'/proc/{node.child.pid}/fd')) <= held, 'no fd is kept')  # held may count status_of's own
+
+
 if __name__ == '__main__':
 	tap.main(globals())
