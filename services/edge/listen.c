@@ -64,16 +64,16 @@ static bool know_local(const struct edge *edge, int fd, uint32_t *ret_uid)
 }
 
 /* What no connection can be kept for is told so, as far as one write goes: that a probe hears
- * "busy" is worth more than that it waits. */
+ * "busy" is worth more than that it waits. Counted first: who has the answer finds it counted. */
 static void turn_away(struct edge *edge, int fd)
 {
 	static const char busy[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n"
 				   "Connection: close\r\nRetry-After: 1\r\n\r\n";
 
-	(void)!send(fd, busy, sizeof busy - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
-	close(fd);
 	metrics_inc(METRIC_BUSY_REJECTIONS, METRIC_BUSY_INGRESS);
 	metrics_inc(METRIC_REJECTED, metrics_label_reason(REASON_BUSY));
+	(void)!send(fd, busy, sizeof busy - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	close(fd);
 	if (!edge->was_full) {
 		edge->was_full = true;
 		log_event(
