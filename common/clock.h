@@ -38,4 +38,10 @@ static inline struct duration instant_since(struct instant start, struct instant
 struct instant clock_now(void); /* CLOCK_MONOTONIC */
 int64_t clock_unix_ms(void);    /* CLOCK_REALTIME */
 
+#ifdef MACRONODE_TEST_HOOKS
+/* Maps a file of 8 bytes, an int64_t in milliseconds that clock_unix_ms adds from now on: what
+ * a test writes there is every process's time at once. False: errno says why not. */
+bool clock_adopt_skew(int fd);
+#endif
+
 #endif

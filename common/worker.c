@@ -343,6 +343,13 @@ static void open_log_and_page(struct worker *worker)
 	if (page >= 0 && metrics_open(page) != ERR_OK) {
 		worker_fail(worker, "the metrics page cannot be mapped: %s", strerror(errno));
 	}
+#ifdef MACRONODE_TEST_HOOKS
+	int clock = worker_fd(worker, SETUP_FD_CLOCK, 0);
+
+	if (clock >= 0 && !clock_adopt_skew(clock)) {
+		worker_fail(worker, "the clock of the test cannot be mapped: %s", strerror(errno));
+	}
+#endif
 }
 
 int worker_run(const struct worker_spec *spec, int argc, char *argv[])

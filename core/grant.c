@@ -22,7 +22,7 @@ static void put_head(struct byte_writer *out, const struct grant *grant)
 	byte_put_u32(out, grant->peer_uid);
 	byte_put_id128(out, &grant->capability_id);
 	byte_put_u64(out, grant->iat_unix_s);
-	byte_put_u64(out, grant->exp_unix_ms);
+	byte_put_u64(out, grant->exp_mono_ms);
 	byte_put_id128(out, &grant->node_hash);
 	byte_put_u32(out, set->kinds);
 	byte_put_u32(out, set->actions);
@@ -97,7 +97,7 @@ static bool get_head(struct byte_reader *in, struct grant *grant)
 	grant->peer_uid = byte_get_u32(in);
 	grant->capability_id = byte_get_id128(in);
 	grant->iat_unix_s = byte_get_u64(in);
-	grant->exp_unix_ms = byte_get_u64(in);
+	grant->exp_mono_ms = byte_get_u64(in);
 	grant->node_hash = byte_get_id128(in);
 	set->kinds = byte_get_u32(in);
 	set->actions = byte_get_u32(in);
@@ -211,7 +211,7 @@ enum err grant_keys_open(
 	return ERR_STALE;
 }
 
-bool grant_is_expired(const struct grant *grant, uint64_t now_unix_ms)
+bool grant_is_expired(const struct grant *grant, uint64_t now_mono_ms)
 {
-	return now_unix_ms >= grant->exp_unix_ms;
+	return now_mono_ms >= grant->exp_mono_ms;
 }

@@ -9,7 +9,7 @@
  * Format version 1, little-endian:
  *   version u8 = 1 | peer u8 | flags u8 = 0 | clauses u8 | dailies u8
  *   kms generation u32 | key id u32 | peer uid u32 | capability id 16
- *   iat u64 (s) | exp u64 (ms) | node hash 16
+ *   iat u64 (s) | exp u64 (monotonic ms) | node hash 16
  *   kinds u32 | actions u32 | entry kinds u8 | exp is ttl u8
  *   amount max u128 | body bytes max u64 | nbf u64 (s) | caveat exp u64 (s)
  *   clauses x (kind u8, length u8, value) | dailies x (counter id 16, limit u128)
@@ -48,7 +48,10 @@ struct grant {
 	struct id128 capability_id;
 	struct id128 node_hash;
 	uint64_t iat_unix_s;
-	uint64_t exp_unix_ms; /* of the grant, never past the token's; who opens it compares */
+	/* End of the grant, not past the token's as kms saw it; who opens it compares. Of the
+	 * monotonic clock, which all processes share: a wall clock that is set would end good grants,
+	 * or keep ended ones. */
+	uint64_t exp_mono_ms;
 	enum grant_peer peer;
 	uint32_t peer_uid;         /* 0 unless peer is UNIX */
 	struct caveat_set caveats; /* views borrow from the sealed bytes */
@@ -59,7 +62,7 @@ MUST_CHECK enum err grant_seal(const struct grant *grant, const struct hash *key
 	size_t buffer_bytes, size_t *ret_bytes);
 
 /* ERR_MALFORMED, ERR_TOO_LARGE, or ERR_DENIED: the tag is not of this key. Tags are compared
- * in constant time, before anything else is believed. Does not look at exp_unix_ms. */
+ * in constant time, before anything else is believed. Does not look at exp_mono_ms. */
 MUST_CHECK enum err grant_open(
 	struct slice sealed, const struct hash *key, struct grant *ret_grant);
 
@@ -86,6 +89,6 @@ MUST_CHECK enum err grant_keys_add(
 MUST_CHECK enum err grant_keys_open(
 	const struct grant_keys *keys, struct slice sealed, struct grant *ret_grant);
 
-bool grant_is_expired(const struct grant *grant, uint64_t now_unix_ms);
+bool grant_is_expired(const struct grant *grant, uint64_t now_mono_ms);
 
 #endif

@@ -27,9 +27,6 @@ static enum detail judge_grant(struct ledger *ledger, const struct ledger_reques
 		ledger_rule_is_on(ledger, SCOPE_KEY, (struct slice){ key, sizeof key })) {
 		return DETAIL_REVOKED;
 	}
-	if (grant_is_expired(grant, ledger->batch_ts_unix_ms)) {
-		return DETAIL_GRANT_EXPIRED;
-	}
 	verdict = caveat_set_check_request(
 		&grant->caveats, caveat_kinds(CAVEAT_WHERE_LEDGER), &facts);
 	return verdict.result == CAVEAT_HOLDS ? DETAIL_NONE : DETAIL_CAVEAT;

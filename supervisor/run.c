@@ -176,11 +176,31 @@ static void publish_constants(const struct supervisor *self)
 	metrics_set(METRIC_PQ_POLICY_MODE, METRIC_PQ_MODE_OFF, 1);
 }
 
+#ifdef MACRONODE_TEST_HOOKS
+/* A test that wants to move the clock of all of us names its file. */
+static bool adopt_test_clock(struct supervisor *self)
+{
+	const char *path = getenv("MACRONODE_TEST_CLOCK");
+
+	if (path == NULL) {
+		return true;
+	}
+	self->clock_fd = open(path, O_RDONLY | O_CLOEXEC);
+	return self->clock_fd >= 0 && clock_adopt_skew(self->clock_fd);
+}
+#else
+static bool adopt_test_clock(struct supervisor *self)
+{
+	(void)self;
+	return true;
+}
+#endif
+
 static bool start(struct supervisor *self)
 {
 	struct mesh_hooks hooks = { .lost = on_lost, .accuse = on_accuse };
 
-	if (!take_over_process()) {
+	if (!take_over_process() || !adopt_test_clock(self)) {
 		return false;
 	}
 	self->loop = ev_loop_new(EVFLAG_NOENV | EVBACKEND_EPOLL);
@@ -232,6 +252,7 @@ static void finish(struct supervisor *self)
 	close_fd(&self->api_tcp_fd);
 	close_fd(&self->api_uds_fd);
 	close_fd(&self->lock_fd);
+	close_fd(&self->clock_fd);
 	if (self->sink != NULL) {
 		logs_close(self);
 	}
@@ -253,6 +274,7 @@ int supervisor_run(const struct config *config, const struct supervisor_options 
 	self.options = *options;
 	self.privileged = geteuid() == 0;
 	self.admin_fd = self.api_tcp_fd = self.api_uds_fd = self.control_fd = self.lock_fd = -1;
+	self.clock_fd = -1;
 	self.started_at = self.tick_at = clock_now();
 	if (start(&self)) {
 		life_start_due(&self);

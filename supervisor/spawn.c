@@ -396,6 +396,9 @@ static void send_fds(struct child *child, struct peer *peer, int log_fd)
 	if (child->process == PROCESS_COMMITTER) {
 		send_fd(peer, SETUP_FD_LOCK, 0, self->lock_fd);
 	}
+	if (self->clock_fd >= 0) {
+		send_fd(peer, SETUP_FD_CLOCK, 0, self->clock_fd);
+	}
 }
 
 static void send_setup(struct child *child, struct peer *peer, int log_fd)

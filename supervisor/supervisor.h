@@ -117,6 +117,7 @@ struct supervisor {
 	uint32_t generation_last;
 	int executables[PROCESS_COUNT];                            /* owned */
 	int lock_fd, admin_fd, api_tcp_fd, api_uds_fd, control_fd; /* owned; -1 */
+	int clock_fd; /* owned; the clock of a test (-Dtest_hooks builds only), else -1 */
 	uid_t uids[PROCESS_COUNT];
 	gid_t gids[PROCESS_COUNT];
 	gid_t store_gid;

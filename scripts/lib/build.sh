@@ -1,13 +1,13 @@
 # Sourced by scripts/dev: the four build directories, all in the checkout and all kept.
 #   build       as it is installed          build-asan  address and undefined sanitizers, clang
-#   build-test  can report syscalls         build-fuzz  libFuzzer, clang
+#   build-test  has hooks for the tests     build-fuzz  libFuzzer, clang
 # So an everyday test run holds the code against both compilers.
 
 build_options() {
 	case $1 in
 	build) ;;
-	build-test) printf '%s\n' -Dsandbox_report=true ;;
-	build-asan) printf '%s\n' -Dsandbox_report=true \
+	build-test) printf '%s\n' -Dsandbox_report=true -Dtest_hooks=true ;;
+	build-asan) printf '%s\n' -Dsandbox_report=true -Dtest_hooks=true \
 		-Db_lundef=false -Db_sanitize=address,undefined -Ddebug=true -Doptimization=1 ;;
 	build-fuzz) printf '%s\n' -Dfuzzing=true \
 		-Db_lundef=false -Db_sanitize=address,undefined -Ddebug=true -Doptimization=1 ;;

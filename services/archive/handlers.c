@@ -96,9 +96,8 @@ static enum err on_grant_key(
 
 bool archive_may_read(const struct grant *grant, struct slice account)
 {
-	uint64_t now_unix_ms = (uint64_t)clock_unix_ms();
 	struct caveat_request request = {
-		.now_unix_s = now_unix_ms / 1000,
+		.now_unix_s = (uint64_t)clock_unix_ms() / 1000,
 	};
 	struct caveat_entry entry = {
 		.actions = CAVEAT_ACTION_BIT(CAVEAT_ACTION_AUDIT_READ),
@@ -106,7 +105,7 @@ bool archive_may_read(const struct grant *grant, struct slice account)
 		.account_count = account.bytes_count > 0 ? 1 : 0,
 	};
 
-	if (grant_is_expired(grant, now_unix_ms)) {
+	if (grant_is_expired(grant, (uint64_t)clock_now().monotonic_us / 1000)) {
 		return false;
 	}
 	return caveat_set_check_request(

@@ -126,6 +126,7 @@ static enum err on_verify(void *self, const struct oap_from *from, const struct 
 {
 	struct kms *kms = self;
 	struct mesh *mesh = &kms->worker->mesh;
+	struct tokens_now now = { now_unix_ms(), (uint64_t)clock_now().monotonic_us / 1000 };
 	struct tokens_verdict verdict;
 	struct oap_grant grant;
 
@@ -133,7 +134,7 @@ static enum err on_verify(void *self, const struct oap_from *from, const struct 
 		(msg->peer_class != GRANT_PEER_UNIX && msg->peer_uid != 0)) {
 		return ERR_MALFORMED;
 	}
-	verdict = tokens_verify(&kms->tokens, msg, now_unix_ms());
+	verdict = tokens_verify(&kms->tokens, msg, &now);
 	grant = (struct oap_grant){
 		.status = verdict.status,
 		.reason = (uint8_t)verdict.reason,

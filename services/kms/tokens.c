@@ -124,17 +124,23 @@ static const char *check_now(
 	return verdict.result == CAVEAT_HOLDS ? NULL : caveat_set_verdict_text(verdict);
 }
 
-static void seal(struct tokens *tokens, struct grant *grant, uint64_t now_unix_ms,
+/* Not past the token's end, which is a whole second that has not begun or has just. */
+static uint64_t life_ms(const struct tokens *tokens, uint64_t token_exp_s, uint64_t now_unix_ms)
+{
+	if (token_exp_s >= (now_unix_ms + tokens->grant_life_ms) / 1000) {
+		return tokens->grant_life_ms;
+	}
+	return token_exp_s * 1000 > now_unix_ms ? token_exp_s * 1000 - now_unix_ms : 0;
+}
+
+static void seal(struct tokens *tokens, struct grant *grant, const struct tokens_now *now,
 	struct tokens_verdict *verdict)
 {
-	uint64_t token_exp_s = grant->caveats.exp_unix_s;
 	size_t grant_bytes = 0;
 	enum err err;
 
-	grant->exp_unix_ms = now_unix_ms + tokens->grant_life_ms;
-	if (token_exp_s < grant->exp_unix_ms / 1000) {
-		grant->exp_unix_ms = token_exp_s * 1000;
-	}
+	grant->exp_mono_ms =
+		now->mono_ms + life_ms(tokens, grant->caveats.exp_unix_s, now->unix_ms);
 	err = grant_seal(grant, &tokens->keys->secret->grant_key, tokens->grant,
 		sizeof tokens->grant, &grant_bytes);
 	assert(err == ERR_OK); /* its bound is the sum of what a token can hold */
@@ -155,9 +161,9 @@ static struct tokens_verdict refusal(uint16_t status, const char *why)
 }
 
 static struct tokens_verdict judge(
-	struct tokens *tokens, const struct oap_verify *ask, uint64_t now_unix_ms)
+	struct tokens *tokens, const struct oap_verify *ask, const struct tokens_now *now)
 {
-	uint64_t now_unix_s = now_unix_ms / 1000;
+	uint64_t now_unix_s = now->unix_ms / 1000;
 	struct macaroon_identifier identifier;
 	struct grant grant = {
 		.kms_generation = tokens->kms_generation,
@@ -184,14 +190,14 @@ static struct tokens_verdict judge(
 	if (why != NULL) {
 		return refusal(403, why);
 	}
-	seal(tokens, &grant, now_unix_ms, &verdict);
+	seal(tokens, &grant, now, &verdict);
 	return verdict;
 }
 
 struct tokens_verdict tokens_verify(
-	struct tokens *tokens, const struct oap_verify *ask, uint64_t now_unix_ms)
+	struct tokens *tokens, const struct oap_verify *ask, const struct tokens_now *now)
 {
-	struct tokens_verdict verdict = judge(tokens, ask, now_unix_ms);
+	struct tokens_verdict verdict = judge(tokens, ask, now);
 
 	tokens_wipe(tokens);
 	return verdict;

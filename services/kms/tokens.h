@@ -40,9 +40,15 @@ struct tokens_verdict {
 	struct slice grant;
 };
 
+/* Tokens end by the wall clock, grants by the monotonic one. */
+struct tokens_now {
+	uint64_t unix_ms;
+	uint64_t mono_ms;
+};
+
 /* ask->peer_class is a GRANT_PEER_, with peer_uid 0 unless it is UNIX. */
 struct tokens_verdict tokens_verify(
-	struct tokens *tokens, const struct oap_verify *ask, uint64_t now_unix_ms);
+	struct tokens *tokens, const struct oap_verify *ask, const struct tokens_now *now);
 
 /* Mints for caveats given as lines of text; node= is added when it is not among them. What comes
  * first in the token is node, action and expiry, then the rest in their order. It is on record

@@ -81,13 +81,12 @@ static struct cached_grant *place_for(struct grants *grants, const struct hash *
 /* For as long as kms.cache_ttl says, but not past the end of the grant. */
 static struct instant end_of(const struct prevalidator *self, const struct grant *grant)
 {
-	int64_t now_unix_ms = clock_unix_ms();
-	int64_t ttl_ms = self->worker->config.kms_cache_ttl_ms;
-	int64_t left_ms = grant->exp_unix_ms > INT64_MAX
-				  ? INT64_MAX - now_unix_ms
-				  : (int64_t)grant->exp_unix_ms - now_unix_ms;
+	struct instant now = clock_now();
+	uint64_t now_ms = (uint64_t)now.monotonic_us / 1000;
+	uint64_t left_ms = grant->exp_mono_ms > now_ms ? grant->exp_mono_ms - now_ms : 0;
+	uint64_t ttl_ms = (uint64_t)self->worker->config.kms_cache_ttl_ms;
 
-	return instant_after(clock_now(), duration_ms(left_ms < ttl_ms ? left_ms : ttl_ms));
+	return instant_after(now, duration_ms((int64_t)(left_ms < ttl_ms ? left_ms : ttl_ms)));
 }
 
 static enum err keep(struct prevalidator *self, const struct hash *name, struct slice sealed,

@@ -59,6 +59,11 @@ void requests_destroy(struct request *request)
 
 /* --- arriving --- */
 
+static uint64_t now_mono_ms(void)
+{
+	return (uint64_t)(clock_now().monotonic_us / 1000);
+}
+
 static struct slice keep(struct request *request, size_t *used, struct slice bytes)
 {
 	uint8_t *to = request->bytes + *used;
@@ -114,6 +119,8 @@ enum err requests_accept(
 	}
 	if (!request->grant_good) {
 		answers_refuse(self, request, DETAIL_GRANT_STALE);
+	} else if (grant_is_expired(&request->grant, now_mono_ms())) {
+		answers_refuse(self, request, DETAIL_GRANT_EXPIRED);
 	} else if (self->draining) {
 		answers_refuse(self, request, DETAIL_DRAINING);
 	} else if (self->phase == PHASE_SAFE_MODE) {
@@ -128,11 +135,6 @@ enum err requests_accept(
 }
 
 /* --- ending --- */
-
-static uint64_t now_mono_ms(void)
-{
-	return (uint64_t)(clock_now().monotonic_us / 1000);
-}
 
 static void drop_late_of(struct sequencer *self, struct request_list *list)
 {

@@ -36,7 +36,7 @@ static struct grant full_grant(void)
 		.capability_id = { { 0xca } },
 		.node_hash = { { 0x0d } },
 		.iat_unix_s = 1000,
-		.exp_unix_ms = 1060000,
+		.exp_mono_ms = 1060000,
 		.peer = GRANT_PEER_UNIX,
 		.peer_uid = 1000,
 	};
@@ -50,7 +50,7 @@ static struct grant full_grant(void)
 
 static struct grant bare_grant(void)
 {
-	struct grant grant = { .exp_unix_ms = 1 };
+	struct grant grant = { .exp_mono_ms = 1 };
 
 	caveat_set_init(&grant.caveats);
 	return grant;
@@ -106,7 +106,7 @@ static void check_comes_back(const struct grant *grant)
 	assert_memory_equal(&back.capability_id, &grant->capability_id, ID_BYTES);
 	assert_memory_equal(&back.node_hash, &grant->node_hash, ID_BYTES);
 	assert_int_equal(back.iat_unix_s, grant->iat_unix_s);
-	assert_int_equal(back.exp_unix_ms, grant->exp_unix_ms);
+	assert_int_equal(back.exp_mono_ms, grant->exp_mono_ms);
 	assert_int_equal(back.peer, grant->peer);
 	assert_int_equal(back.peer_uid, grant->peer_uid);
 }
@@ -269,7 +269,7 @@ static void limits_without_their_kind_are_refused(void **state)
 
 static void expiry_is_the_callers_to_compare(void **state)
 {
-	struct grant grant = { .exp_unix_ms = 1000 };
+	struct grant grant = { .exp_mono_ms = 1000 };
 
 	(void)state;
 	assert_false(grant_is_expired(&grant, 999));

@@ -70,7 +70,8 @@ static inline struct slice grants_capability_ref(void)
 }
 
 /* Caveats as lines, in the buffer of the last call. */
-static inline struct slice grants_seal_for(uint32_t generation, const char *const *caveats)
+static inline struct slice grants_seal_until(
+	uint32_t generation, uint64_t exp_mono_ms, const char *const *caveats)
 {
 	static uint8_t sealed[GRANT_BYTES_MAX];
 	struct hash key = grants_key();
@@ -78,7 +79,7 @@ static inline struct slice grants_seal_for(uint32_t generation, const char *cons
 		.kms_generation = generation,
 		.key_id = GRANTS_KEY_ID,
 		.capability_id = grants_capability(),
-		.exp_unix_ms = now_unix_ms() + 3600000,
+		.exp_mono_ms = exp_mono_ms,
 		.peer = GRANT_PEER_TCP,
 	};
 	size_t bytes = 0;
@@ -94,6 +95,13 @@ static inline struct slice grants_seal_for(uint32_t generation, const char *cons
 	}
 	assert_int_equal(grant_seal(&grant, &key, sealed, sizeof sealed, &bytes), ERR_OK);
 	return (struct slice){ sealed, bytes };
+}
+
+/* Good for an hour. */
+static inline struct slice grants_seal_for(uint32_t generation, const char *const *caveats)
+{
+	return grants_seal_until(generation,
+		now_mono_ms() + 3600000, caveats);
 }
 
 static inline struct slice grants_seal(void)

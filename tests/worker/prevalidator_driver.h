@@ -154,7 +154,7 @@ static inline struct slice sealed_grant(const char *caveats)
 	for (size_t i = 0; i < ID_BYTES; i++) {
 		grant.capability_id.bytes[i] = (uint8_t)(0x10 + i);
 	}
-	grant.exp_unix_ms = (uint64_t)clock_unix_ms() + grant_lasts_ms;
+	grant.exp_mono_ms = (uint64_t)clock_now().monotonic_us / 1000 + grant_lasts_ms;
 	caveat_set_init(&grant.caveats);
 	while (*caveats != '\0') {
 		struct slice text = { (const uint8_t *)caveats, strcspn(caveats, ";") };

@@ -355,6 +355,18 @@ static void drafts_that_do_not_parse_accuse_the_prevalidator(void **state)
 	expect_refused(1, 400, DETAIL_MALFORMED);
 }
 
+/* By the monotonic clock: the wall clock may be set to any time and ends no grant. */
+static void a_grant_that_has_ended_is_refused(void **state)
+{
+	(void)state;
+	start_serving();
+	submit_as(&(struct ask){ .ticket = 1,
+		.drafts = mints(1),
+		.draft_count = 1,
+		.grant = grants_seal_until(GRANTS_GENERATION, now_mono_ms(), NULL) });
+	expect_refused(1, 403, DETAIL_GRANT_EXPIRED);
+}
+
 static void a_grant_of_an_unknown_kms_is_stale_and_of_the_last_one_good(void **state)
 {
 	struct hash other_key;
@@ -613,6 +625,7 @@ int main(void)
 		CASE(rows_that_do_not_parse_accuse_archive),
 		CASE(a_forged_grant_accuses_the_prevalidator),
 		CASE(drafts_that_do_not_parse_accuse_the_prevalidator),
+		CASE(a_grant_that_has_ended_is_refused),
 		CASE(a_grant_of_an_unknown_kms_is_stale_and_of_the_last_one_good),
 		CASE(caveats_are_judged_for_each_entry),
 		CASE(a_deadline_that_passed_while_waiting_is_a_timeout),
