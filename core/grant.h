@@ -49,8 +49,8 @@ struct grant {
 	struct id128 node_hash;
 	uint64_t iat_unix_s;
 	/* End of the grant, not past the token's as kms saw it; who opens it compares. Of the
-	 * monotonic clock, which all processes share: a wall clock that is set would end good grants,
-	 * or keep ended ones. */
+	 * monotonic clock, which all processes share: a wall clock that is set would end good
+	 * grants, or keep ended ones. */
 	uint64_t exp_mono_ms;
 	enum grant_peer peer;
 	uint32_t peer_uid;         /* 0 unless peer is UNIX */

@@ -100,8 +100,7 @@ static inline struct slice grants_seal_until(
 /* Good for an hour. */
 static inline struct slice grants_seal_for(uint32_t generation, const char *const *caveats)
 {
-	return grants_seal_until(generation,
-		now_mono_ms() + 3600000, caveats);
+	return grants_seal_until(generation, now_mono_ms() + 3600000, caveats);
 }
 
 static inline struct slice grants_seal(void)
