@@ -134,6 +134,20 @@ static enum err put_record(struct append *append, const struct batch_record *rec
 	return ERR_MALFORMED;
 }
 
+static enum err put_origin(struct append *append, const struct reader_head *head)
+{
+	const struct store_batch *batch = append->batch;
+	struct schema_meta meta = head->meta;
+	enum err err = writer_origin(append->writer, batch->origin);
+
+	memset(meta.origin, 0, sizeof meta.origin);
+	strncpy(meta.origin, batch->origin, SCHEMA_ORIGIN_BYTES_MAX);
+	if (err == ERR_OK) {
+		err = writer_meta(append->writer, &meta, batch->batch_ts_unix_ms, batch->low_water);
+	}
+	return err;
+}
+
 /* What is known only behind the last record: the root of the commit, and what moves without
  * one. meta is one more page to sync, so it is written only when a root row does not do. */
 static enum err put_end(struct append *append, const struct reader_head *head)
@@ -154,6 +168,9 @@ static enum err put_end(struct append *append, const struct reader_head *head)
 		};
 
 		err = writer_root(append->writer, &root);
+	}
+	if (err == ERR_OK && batch->origin != NULL) {
+		return put_origin(append, head);
 	}
 	if (err == ERR_OK && (end->entry_count == 0 || batch->low_water != head->low_water)) {
 		err = writer_meta(

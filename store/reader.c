@@ -46,7 +46,9 @@ _Static_assert(READER_PAGE_ROWS == 1000, "PAGE_LIMIT says it as text");
 	S(controls_page, "SELECT idx, record, sum FROM controls WHERE idx >= ?1 AND idx <= ?2"     \
 			 " ORDER BY idx" PAGE_LIMIT)                                               \
 	S(audits_page, "SELECT idx, record, hash FROM audits WHERE idx >= ?1 AND idx <= ?2"        \
-		       " ORDER BY idx" PAGE_LIMIT)
+		       " ORDER BY idx" PAGE_LIMIT)                                                 \
+	S(checkpoint, "SELECT size, root, audit_count, audit_head, checkpoint, audit, sum"         \
+		      " FROM checkpoints WHERE id = 1")
 
 struct reader {
 	sqlite3 *db;
@@ -196,6 +198,12 @@ enum err reader_borrow(sqlite3 *db, const char *dir, struct reader **ret_reader,
 	}
 	*ret_reader = reader;
 	return ERR_OK;
+}
+
+void reader_renamed(struct reader *reader, const char *origin)
+{
+	assert(strlen(origin) <= SCHEMA_ORIGIN_BYTES_MAX);
+	strncpy(reader->meta.origin, origin, SCHEMA_ORIGIN_BYTES_MAX);
 }
 
 /* One row or ERR_NOT_FOUND. The statement stays on the row; finish with release(). */
@@ -487,6 +495,34 @@ enum err reader_counts(struct reader *reader, struct reader_counts *ret_counts)
 	err = release(reader->counts, ok);
 	if (err == ERR_OK) {
 		*ret_counts = counts;
+	}
+	return err;
+}
+
+enum err reader_checkpoint(struct reader *reader, struct schema_checkpoint *ret_checkpoint)
+{
+	sqlite3_stmt *row = reader->checkpoint;
+	struct schema_checkpoint found;
+	struct slice *const slices[] = { &found.checkpoint, &found.audit };
+	bool ok = true;
+	enum err err = one_row(reader, row);
+
+	if (err != ERR_OK) {
+		return err;
+	}
+	found.size = sql_get_u64(row, 0, &ok);
+	found.root = sql_get_hash(row, 1, &ok);
+	found.audit_count = sql_get_u64(row, 2, &ok);
+	found.audit_head = sql_get_hash(row, 3, &ok);
+	found.checkpoint = sql_get_bytes(row, 4);
+	found.audit = sql_get_bytes(row, 5);
+	ok = ok && found.checkpoint.bytes_count <= SCHEMA_NOTE_BYTES_MAX &&
+	     found.audit.bytes_count <= SCHEMA_NOTE_BYTES_MAX &&
+	     schema_checkpoint_sum(reader->meta.fingerprint_key, &found) == sql_get_sum(row, 6);
+	err = ok ? keep(reader, slices, COUNT_OF(slices)) : ERR_CORRUPT;
+	(void)sqlite3_reset(row);
+	if (err == ERR_OK) {
+		*ret_checkpoint = found;
 	}
 	return err;
 }

@@ -32,6 +32,9 @@ struct reader_config {
 	bool shm_readonly; /* archive: the -shm file must not be writable for us */
 };
 
+/* The ledger got another name, in a transaction of the connection that was borrowed. */
+void reader_renamed(struct reader *reader, const char *origin);
+
 /* All that is known before an entry is read, as of one moment. */
 struct reader_head {
 	struct schema_meta meta;
@@ -89,6 +92,10 @@ struct reader_counts {
 };
 
 MUST_CHECK enum err reader_counts(struct reader *reader, struct reader_counts *ret_counts);
+
+/* The notes that kms signed last. ERR_NOT_FOUND: none yet. */
+MUST_CHECK enum err reader_checkpoint(
+	struct reader *reader, struct schema_checkpoint *ret_checkpoint);
 
 /* Block of FINGERPRINT_BLOCK_ENTRIES x FINGERPRINT_BYTES. */
 MUST_CHECK enum err reader_fingerprints(

@@ -11,6 +11,11 @@
 #define APPLICATION_ID      0x6d6e6c64
 #define APPLICATION_ID_TEXT "1835953252"
 
+#define CHECKPOINTS_COLUMNS                                                            \
+	"checkpoints(id INTEGER PRIMARY KEY CHECK(id = 1), size INTEGER NOT NULL,"     \
+	" root BLOB NOT NULL, audit_count INTEGER NOT NULL, audit_head BLOB NOT NULL," \
+	" checkpoint BLOB NOT NULL, audit BLOB NOT NULL, sum INTEGER NOT NULL) STRICT;"
+
 static const char tables_sql[] =
 	"PRAGMA application_id = " APPLICATION_ID_TEXT ";"
 	"CREATE TABLE meta(id INTEGER PRIMARY KEY CHECK(id = 1), version INTEGER NOT NULL,"
@@ -35,7 +40,8 @@ static const char tables_sql[] =
 		"CREATE TABLE controls(idx INTEGER PRIMARY KEY, record BLOB NOT NULL,"
 		" sum INTEGER NOT NULL) STRICT;"
 		"CREATE TABLE audits(idx INTEGER PRIMARY KEY, record BLOB NOT NULL,"
-		" hash BLOB NOT NULL) STRICT;";
+		" hash BLOB NOT NULL) STRICT;"
+		"CREATE TABLE " CHECKPOINTS_COLUMNS;
 
 uint64_t schema_sum(const uint8_t key[FINGERPRINT_KEY_BYTES], const uint64_t *numbers,
 	size_t number_count, const struct slice *parts, size_t part_count)
@@ -63,6 +69,17 @@ uint64_t schema_root_sum(const uint8_t key[FINGERPRINT_KEY_BYTES], const struct 
 		(uint64_t)root->batch_ts_unix_ms, root->fence };
 	const struct slice parts[] = { { root->root.bytes, HASH_BYTES },
 		{ root->prev_root.bytes, HASH_BYTES } };
+
+	return schema_sum(key, numbers, COUNT_OF(numbers), parts, COUNT_OF(parts));
+}
+
+uint64_t schema_checkpoint_sum(
+	const uint8_t key[FINGERPRINT_KEY_BYTES], const struct schema_checkpoint *checkpoint)
+{
+	const uint64_t numbers[] = { checkpoint->size, checkpoint->audit_count };
+	const struct slice parts[] = { { checkpoint->root.bytes, HASH_BYTES },
+		{ checkpoint->audit_head.bytes, HASH_BYTES }, checkpoint->checkpoint,
+		checkpoint->audit };
 
 	return schema_sum(key, numbers, COUNT_OF(numbers), parts, COUNT_OF(parts));
 }
@@ -107,6 +124,11 @@ enum err schema_create(sqlite3 *db, const struct schema_meta *meta)
 	err = sql_run(insert);
 	(void)sqlite3_finalize(insert);
 	return err;
+}
+
+enum err schema_complete(sqlite3 *db)
+{
+	return sql_exec(db, "CREATE TABLE IF NOT EXISTS " CHECKPOINTS_COLUMNS);
 }
 
 static enum err application_check(sqlite3 *db, const char *dir, struct why *why)

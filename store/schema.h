@@ -23,12 +23,13 @@
  *   accounts, chunks, claims, counters: state of the sequencer, key -> record
  *   controls      index from 1 -> record
  *   audits        index from 1 -> (record, SHA-256 of the hash before it and the record)
+ *   checkpoints   at most one row: the two notes that kms signed last, and over what
  *
  * Records are the bodies of core/batch.h as they came.
  *
- * Each row of meta, entries, roots, controls and the state tables has a `sum` of its other
- * columns, but for those that a leaf covers (SipHash under the fingerprint key, 0 as 1). It is
- * no proof against anybody who writes to the file; it finds a flipped bit where no tree would.
+ * Each row of meta, entries, roots, controls, checkpoints and the state tables has a `sum` of its
+ * other columns, but for those that a leaf covers (SipHash under the fingerprint key, 0 as 1). It
+ * is no proof against anybody who writes to the file; it finds a flipped bit where no tree would.
  *
  * Every table but txids is keyed by its rowid; there is no second index and no random key,
  * because one costs four fifths of the rate (DESIGN.md section 12). */
@@ -84,12 +85,26 @@ struct schema_root {
 	uint64_t fence;
 };
 
+/* What kms signed last (core/note.h): the checkpoint over a committed tree, and the note over the
+ * audit records that were there when it was asked. Views borrow. */
+#define SCHEMA_NOTE_BYTES_MAX 512u
+struct schema_checkpoint {
+	uint64_t size;
+	struct hash root;
+	uint64_t audit_count;
+	struct hash audit_head;
+	struct slice checkpoint;
+	struct slice audit;
+};
+
 /* The sum of a row: numbers, then bytes. 0, which no row has, if they are more than any row may
  * hold. */
 #define SCHEMA_SUM_BYTES_MAX 4096u
 uint64_t schema_sum(const uint8_t key[FINGERPRINT_KEY_BYTES], const uint64_t *numbers,
 	size_t number_count, const struct slice *parts, size_t part_count);
 uint64_t schema_root_sum(const uint8_t key[FINGERPRINT_KEY_BYTES], const struct schema_root *root);
+uint64_t schema_checkpoint_sum(
+	const uint8_t key[FINGERPRINT_KEY_BYTES], const struct schema_checkpoint *checkpoint);
 uint64_t schema_meta_sum(
 	const struct schema_meta *meta, int64_t batch_ts_unix_ms, uint64_t low_water);
 
@@ -100,6 +115,8 @@ struct sqlite3;
 
 /* All tables and the meta row, inside the caller's transaction. */
 MUST_CHECK enum err schema_create(struct sqlite3 *db, const struct schema_meta *meta);
+/* Tables that a ledger was made without, by an earlier build of this version. */
+MUST_CHECK enum err schema_complete(struct sqlite3 *db);
 /* ERR_NOT_FOUND: an empty database; ERR_STALE: of a newer version; ERR_CORRUPT: no ledger.
  * `dir` is for the sentence. */
 MUST_CHECK enum err schema_read(

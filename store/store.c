@@ -36,6 +36,9 @@ struct store {
 	struct space space;
 	struct reader_head head; /* as of the last commit */
 	struct resume_memory memory;
+	bool checkpoint_waits; /* for the next transaction; its views are of `notes` */
+	struct schema_checkpoint checkpoint;
+	uint8_t notes[2][SCHEMA_NOTE_BYTES_MAX];
 };
 
 void store_close(struct store *store)
@@ -192,11 +195,16 @@ static enum err genesis(struct store *store, const struct store_config *config, 
 	return err;
 }
 
-/* node.origin names the line; after a restore with a new origin the store's is "name/k". */
+static bool is_name(const struct schema_meta *meta, const char *origin)
+{
+	return origin != NULL && origin[0] != '\0' && strcmp(meta->origin, origin) == 0;
+}
+
+/* kms names the ledger, and what it was called before a restore under a new name. */
 static enum err config_agrees(const struct store *store, const struct store_config *config,
 	const struct schema_meta *meta, struct why *why)
 {
-	size_t bytes = config->origin == NULL ? 0 : strlen(config->origin);
+	bool is_named = config->origin != NULL && config->origin[0] != '\0';
 
 	if (meta->hash != config->hash) {
 		why_say(why, "%s/%s: engine.hash is %s there and fixed, configured is %s",
@@ -205,8 +213,7 @@ static enum err config_agrees(const struct store *store, const struct store_conf
 			config->hash == MERKLE_BLAKE3 ? "blake3" : "sha256");
 		return ERR_CONFLICT;
 	}
-	if (bytes > 0 && (strncmp(meta->origin, config->origin, bytes) != 0 ||
-				 (meta->origin[bytes] != '\0' && meta->origin[bytes] != '/'))) {
+	if (is_named && !is_name(meta, config->origin) && !is_name(meta, config->origin_before)) {
 		why_say(why, "%s/%s: is the ledger of %s, configured is %s", store->dir,
 			SCHEMA_DATABASE, meta->origin, config->origin);
 		return ERR_CONFLICT;
@@ -323,6 +330,12 @@ static enum err start(struct store *store, const struct store_config *config,
 		err = log_settle(store, why);
 	}
 	if (err == ERR_OK) {
+		err = schema_complete(store->db);
+		if (err != ERR_OK) {
+			sql_say(why, store->db, store->dir, "add a table");
+		}
+	}
+	if (err == ERR_OK) {
 		err = reader_borrow(store->db, store->dir, &store->reader, why);
 	}
 	if (err == ERR_OK) {
@@ -403,6 +416,9 @@ static enum err transact(
 	if (err == ERR_OK) {
 		err = append_batch(store->writer, &store->memory, &store->head, batch, ret_end);
 	}
+	if (err == ERR_OK && store->checkpoint_waits) {
+		err = writer_checkpoint(store->writer, &store->checkpoint);
+	}
 	if (err != ERR_OK) {
 		writer_rollback(store->writer);
 		return err;
@@ -437,6 +453,12 @@ static void advance(
 	head->control_count = end->control_count;
 	head->audit_count = end->audit_count;
 	head->audit_head = end->audit_head;
+	store->checkpoint_waits = false;
+	if (batch->origin != NULL) {
+		memset(head->meta.origin, 0, sizeof head->meta.origin);
+		strncpy(head->meta.origin, batch->origin, SCHEMA_ORIGIN_BYTES_MAX);
+		reader_renamed(store->reader, head->meta.origin);
+	}
 	/* The commit is on disk, whatever becomes of its mark; but no further one without. */
 	if (end->entry_count > 0 && tail_write(&store->tail, &mark) != ERR_OK) {
 		store->broken = true;
@@ -540,6 +562,46 @@ enum err store_acknowledge(
 	return ERR_OK;
 }
 
+enum err store_checkpoint_keep(struct store *store, const struct schema_checkpoint *checkpoint)
+{
+	const struct slice parts[] = { checkpoint->checkpoint, checkpoint->audit };
+
+	for (size_t i = 0; i < COUNT_OF(parts); i++) {
+		if (parts[i].bytes_count == 0 || parts[i].bytes_count > SCHEMA_NOTE_BYTES_MAX) {
+			return ERR_TOO_LARGE;
+		}
+	}
+	for (size_t i = 0; i < COUNT_OF(parts); i++) {
+		memcpy(store->notes[i], parts[i].bytes, parts[i].bytes_count);
+	}
+	store->checkpoint = *checkpoint;
+	store->checkpoint.checkpoint.bytes = store->notes[0];
+	store->checkpoint.audit.bytes = store->notes[1];
+	store->checkpoint_waits = true;
+	return ERR_OK;
+}
+
+bool store_checkpoint_waits(const struct store *store)
+{
+	return store->checkpoint_waits;
+}
+
+/* A batch of nothing. */
+enum err store_checkpoint_flush(struct store *store, struct instant now, struct why *why)
+{
+	const struct reader_head *head = &store->head;
+	const struct store_batch batch = {
+		.fence = head->meta.fence,
+		.first_seq = head->size + 1,
+		.prev_root = head->root,
+		.batch_ts_unix_ms = head->batch_ts_unix_ms,
+		.low_water = head->low_water,
+	};
+	struct store_commit commit;
+
+	return store->checkpoint_waits ? store_append(store, &batch, now, &commit, why) : ERR_OK;
+}
+
 enum err store_maintain(struct store *store, struct why *why)
 {
 	bool all = false;
@@ -581,6 +643,11 @@ bool store_has_space(struct store *store, struct instant now)
 uint64_t store_size(const struct store *store)
 {
 	return store->head.size;
+}
+
+const struct reader_head *store_head(const struct store *store)
+{
+	return &store->head;
 }
 
 struct slice store_fingerprint_tail(const struct store *store)

@@ -32,6 +32,7 @@ struct store_config {
 	const char *dir;             /* <data>/store; must exist and be ours */
 	uint64_t disk_reserve_bytes; /* engine.disk_reserve */
 	const char *origin;          /* genesis: node.origin, NULL or "" = drawn from `random` */
+	const char *origin_before;   /* NULL or ""; else a store of this name is ours, too */
 	enum merkle_hash hash;       /* genesis: engine.hash; afterwards compared */
 	uint8_t random[24];          /* genesis: 16 for the fingerprint key, 8 for the origin */
 	int64_t now_unix_ms;         /* genesis: when */
@@ -72,6 +73,7 @@ struct store_batch {
 	int64_t batch_ts_unix_ms;
 	uint64_t low_water;   /* no chunk is stale before this seq, once this batch is in */
 	struct slice records; /* must not move during the call */
+	const char *origin;   /* NULL; else the ledger's name from here on */
 };
 
 struct store_commit {
@@ -92,6 +94,15 @@ struct store_commit {
 MUST_CHECK enum err store_append(struct store *store, const struct store_batch *batch,
 	struct instant now, struct store_commit *ret_commit, struct why *why);
 
+/* What kms signed is not worth a sync of its own while there are batches: it is copied and goes
+ * into the next one's transaction; or into one of its own, when none comes. One that was not
+ * written yet is replaced. ERR_OK when there is nothing to flush; else as store_append. */
+MUST_CHECK enum err store_checkpoint_keep(
+	struct store *store, const struct schema_checkpoint *checkpoint);
+bool store_checkpoint_waits(const struct store *store);
+MUST_CHECK enum err store_checkpoint_flush(
+	struct store *store, struct instant now, struct why *why);
+
 /* Call after COMMITTED went out: folds the log into the database from STORE_WAL_PAGES_LOW
  * pages on, without ever waiting for a reader. ERR_IO as for store_append. */
 #define STORE_WAL_PAGES_LOW 500u
@@ -100,6 +111,8 @@ MUST_CHECK enum err store_maintain(struct store *store, struct why *why);
 /* For metrics, and for asking archive to let go of the log at 256 MiB. */
 uint64_t store_wal_bytes(const struct store *store);
 uint64_t store_size(const struct store *store);
+/* As of the last commit. */
+const struct reader_head *store_head(const struct store *store);
 
 /* A reader over the writer's own connection, for the stream of a start. The store's. */
 struct reader *store_reader(struct store *store);

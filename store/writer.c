@@ -23,7 +23,9 @@
 	S(counters, "REPLACE INTO counters VALUES(?1, ?2, ?3)")                                   \
 	S(claim_delete, "DELETE FROM claims WHERE key = ?1")                                      \
 	S(control, "INSERT INTO controls VALUES(?1, ?2, ?3)")                                     \
-	S(audit, "INSERT INTO audits VALUES(?1, ?2, ?3)")
+	S(audit, "INSERT INTO audits VALUES(?1, ?2, ?3)")                                         \
+	S(checkpoint, "REPLACE INTO checkpoints VALUES(1, ?1, ?2, ?3, ?4, ?5, ?6, ?7)")           \
+	S(origin, "UPDATE meta SET origin = ?1 WHERE id = 1")
 
 _Static_assert(BATCH_CHUNK_BYTES_MAX + 64 <= SCHEMA_SUM_BYTES_MAX &&
 		       BATCH_RECEIPT_BYTES_MAX + IDEM_ID_BYTES_MAX + 64 <= SCHEMA_SUM_BYTES_MAX,
@@ -226,4 +228,24 @@ enum err writer_audit(
 	sql_bind_bytes(writer->audit, 2, record);
 	sql_bind_hash(writer->audit, 3, hash);
 	return sql_run(writer->audit);
+}
+
+enum err writer_checkpoint(struct writer *writer, const struct schema_checkpoint *checkpoint)
+{
+	sqlite3_stmt *replace = writer->checkpoint;
+
+	sql_bind_u64(replace, 1, checkpoint->size);
+	sql_bind_hash(replace, 2, &checkpoint->root);
+	sql_bind_u64(replace, 3, checkpoint->audit_count);
+	sql_bind_hash(replace, 4, &checkpoint->audit_head);
+	sql_bind_bytes(replace, 5, checkpoint->checkpoint);
+	sql_bind_bytes(replace, 6, checkpoint->audit);
+	sql_bind_sum(replace, 7, schema_checkpoint_sum(writer->key, checkpoint));
+	return sql_run(replace);
+}
+
+enum err writer_origin(struct writer *writer, const char *origin)
+{
+	(void)sqlite3_bind_text(writer->origin, 1, origin, -1, SQLITE_STATIC);
+	return sql_run(writer->origin);
 }

@@ -48,4 +48,10 @@ MUST_CHECK enum err writer_control(struct writer *writer, uint64_t index, struct
 MUST_CHECK enum err writer_audit(
 	struct writer *writer, uint64_t index, struct slice record, const struct hash *hash);
 
+/* In place of the one that is there. */
+MUST_CHECK enum err writer_checkpoint(
+	struct writer *writer, const struct schema_checkpoint *checkpoint);
+/* The ledger's name; its sum is writer_meta's, which must follow. */
+MUST_CHECK enum err writer_origin(struct writer *writer, const char *origin);
+
 #endif
