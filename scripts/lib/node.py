@@ -387,7 +387,7 @@ def refuse_second(profile):
 			f'scripts/dev down {shlex.quote(str(profile.directory))} stops it')
 
 
-def up(build, directory, amnesia):
+def up(build, directory, amnesia=False):
 	profile = Profile(directory, amnesia=amnesia)
 	refuse_second(profile)
 	profile.prepare()
@@ -406,7 +406,7 @@ def up(build, directory, amnesia):
 	say(f'ready: . {shlex.quote(str(profile.env))}')
 
 
-def run_foreground(build, keep, amnesia):
+def run_foreground(build, keep, amnesia=False):
 	profile = Profile(CHECKOUT / '.dev', amnesia=amnesia)
 	refuse_second(profile)
 	if not keep:

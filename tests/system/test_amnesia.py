@@ -12,7 +12,7 @@ import tempfile
 
 import fd3
 import tap
-from harness import Node, entry, eventually, nodes
+from harness import BUILD, Node, entry, eventually, nodes
 
 USER = 47050          # an ordinary one, without a name
 NOBODY = 65534        # what a user namespace shows for everybody else
@@ -171,6 +171,25 @@ def test_what_each_process_holds_open_is_in_memory():
 					assert target.startswith(('/memfd:', '/dev/shm/')) or (
 						flags & os.O_ACCMODE == os.O_RDONLY), (pid, target)
 			assert {'ledger.db', 'keyring', 'lock', 'tail'} <= seen, seen
+
+
+def test_a_development_node_can_have_it():
+	whoever()
+	with tempfile.TemporaryDirectory() as directory:
+		os.chmod(directory, 0o755)
+		profile = nodes.Profile(directory, amnesia=True)
+		for _ in range(2):  # the second finds the links of the first
+			nodes.up(BUILD, directory, amnesia=True)
+			try:
+				pid, _ = profile.recorded()
+				memory = profile.log.resolve().parent
+				assert memory.is_relative_to('/dev/shm') and (memory / 'run/control').is_socket()
+				assert mounts(pid)[str(profile.directory / 'data')][0] == 'tmpfs'
+			finally:
+				nodes.down(directory, quiet=True)
+			assert not list((profile.directory / 'data').iterdir())
+		profile.throw_away()
+		assert not memory.exists()
 
 
 def test_a_full_memory_ends_writes_and_not_the_node():
