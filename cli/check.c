@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <inttypes.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <pwd.h>
@@ -14,14 +15,17 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "cli/commands.h"
+#include "cli/node.h"
 #include "common/config_print.h"
 #include "common/landlock.h"
 #include "common/version.h"
 #include "core/json_out.h"
+#include "supervisor/amnesia.h"
 #include "supervisor/processes.h"
 
 /* A clock that is off by more than this from files that exist makes entries of the future. */
@@ -80,8 +84,7 @@ __attribute__((format(printf, 4, 5))) static void found(
 
 /* Worker users must pass through every parent: SQLite opens by path. The first that they cannot
  * pass is written to `ret_path`; so is the first that is not there, and *ret_missing set. */
-static bool walk_parents(
-	const struct check *check, const char *path, char *ret_path, bool *ret_missing)
+static bool walk_parents(const char *path, bool by_workers, char *ret_path, bool *ret_missing)
 {
 	struct stat seen;
 	size_t bytes = 0;
@@ -97,8 +100,8 @@ static bool walk_parents(
 			*ret_missing = errno == ENOENT;
 			return *ret_missing;
 		}
-		if (!S_ISDIR(seen.st_mode) || (check->is_root ? (seen.st_mode & S_IXOTH) == 0
-							      : access(ret_path, X_OK) == -1)) {
+		if (!S_ISDIR(seen.st_mode) || (by_workers ? (seen.st_mode & S_IXOTH) == 0
+							  : access(ret_path, X_OK) == -1)) {
 			return false;
 		}
 	} while (path[bytes] != '\0');
@@ -116,15 +119,17 @@ static bool parent_is_writable(const char *missing)
 	return access(parent, W_OK | X_OK) == 0;
 }
 
-static void check_directory(struct check *check, const char *what, const char *path)
+/* by_workers: their users must reach what is in it, not only the supervisor's. */
+static void check_directory(
+	struct check *check, const char *what, const char *path, bool by_workers)
 {
 	char first[CONFIG_TEXT_BYTES_MAX + 1];
 	bool missing = false;
 	struct stat seen;
 
-	if (!walk_parents(check, path, first, &missing)) {
+	if (!walk_parents(path, by_workers, first, &missing)) {
 		found(check, LEVEL_BAD, what, "%s: %s cannot be passed through by %s", path, first,
-			check->is_root ? "the users of the workers (chmod o+x)" : "this user");
+			by_workers ? "the users of the workers (chmod o+x)" : "this user");
 		return;
 	}
 	if (!missing && stat(path, &seen) == -1) {
@@ -143,7 +148,7 @@ static void check_directory(struct check *check, const char *what, const char *p
 		found(check, LEVEL_BAD, what, "%s: is no directory", path);
 	} else if (access(path, W_OK | X_OK) == -1) {
 		found(check, LEVEL_BAD, what, "%s: not writable by this user", path);
-	} else if (check->is_root && (seen.st_mode & S_IXOTH) == 0) {
+	} else if (by_workers && (seen.st_mode & S_IXOTH) == 0) {
 		found(check, LEVEL_BAD, what,
 			"%s: cannot be passed through by the users of the workers (chmod o+x)",
 			path);
@@ -152,11 +157,32 @@ static void check_directory(struct check *check, const char *what, const char *p
 	}
 }
 
+/* The lock of a node with amnesia is in its memory; its control socket is not. */
+static bool node_answers(const struct check *check)
+{
+	struct control_answer answer;
+	struct control control;
+	bool answers = control_init(&control, check->config->node_run_dir, NODE_TIMEOUT_MS) &&
+		       control_status(&control, &answer) == MN_OK;
+
+	control_finish(&control);
+	return answers;
+}
+
 static void check_lock(struct check *check)
 {
 	char path[CONFIG_TEXT_BYTES_MAX + 16];
 	int fd;
 
+	if (check->config->amnesia_enabled) {
+		check->node_runs = node_answers(check);
+		if (check->node_runs) {
+			found(check, LEVEL_WARN, "lock",
+				"a node runs with this run directory now; its ports are not looked "
+				"at");
+		}
+		return;
+	}
 	(void)snprintf(path, sizeof path, "%s/lock", check->config->node_data_dir);
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0) {
@@ -170,14 +196,73 @@ static void check_lock(struct check *check)
 	}
 }
 
+/* Not guessed: a process of its own does what a start would do, and takes it along. */
+static bool try_amnesia(const struct check *check, struct amnesia *ret)
+{
+	int ends[2] = { -1, -1 };
+	ssize_t got = -1;
+	pid_t pid = pipe2(ends, O_CLOEXEC) == 0 ? fork() : -1;
+
+	if (pid == 0) {
+		static struct amnesia tried;
+		bool entered = amnesia_enter(check->config, &tried);
+
+		_exit(write(ends[1], &tried, sizeof tried) == sizeof tried && entered ? 0 : 1);
+	}
+	*ret = (struct amnesia){ .why = "it cannot be tried" };
+	if (pid > 0) {
+		int status = 1;
+
+		(void)close(ends[1]);
+		got = read(ends[0], ret, sizeof *ret);
+		(void)waitpid(pid, &status, 0);
+		(void)close(ends[0]);
+		return got == sizeof *ret && status == 0;
+	}
+	return false;
+}
+
+static void check_amnesia(struct check *check)
+{
+	uint64_t free_bytes = (uint64_t)sysconf(_SC_AVPHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+	const char *path = check->config->node_data_dir;
+	struct amnesia tried;
+
+	if (!try_amnesia(check, &tried)) {
+		found(check, LEVEL_BAD, "amnesia", "%s", tried.why);
+		return;
+	}
+	if (tried.swap_is_active && !tried.keeps_out_of_swap) {
+		found(check, LEVEL_WARN, "amnesia",
+			"swap is active, and amnesia.allow_swap lets memory of the node reach it");
+	}
+	if (check->config->amnesia_size_bytes > free_bytes) {
+		found(check, LEVEL_WARN, "amnesia",
+			"amnesia.size is %" PRIu64 " MiB, and only %" PRIu64
+			" MiB of memory are unused now",
+			check->config->amnesia_size_bytes >> 20, free_bytes >> 20);
+	}
+	found(check, LEVEL_OK, "amnesia", "memory over %s%s", path,
+		tried.covers_files ? ", which covers what is in it" : "");
+}
+
+static void check_data_dir(struct check *check)
+{
+	if (check->config->amnesia_enabled) {
+		check_amnesia(check);
+	} else {
+		check_directory(check, "data_dir", check->config->node_data_dir, check->is_root);
+	}
+}
+
 static void check_directories(struct check *check)
 {
 	const char *uds = check->config->uds_path;
 	const char *slash = strrchr(uds, '/');
 	char dir[CONFIG_TEXT_BYTES_MAX + 1];
 
-	check_directory(check, "data_dir", check->config->node_data_dir);
-	check_directory(check, "run_dir", check->config->node_run_dir);
+	check_data_dir(check);
+	check_directory(check, "run_dir", check->config->node_run_dir, false);
 	if (slash == NULL || slash == uds) {
 		return;
 	}

@@ -21,6 +21,9 @@ static void print_head(const struct json_in *root)
 		cli_print_text(stdout, (struct slice){ (const uint8_t *)reason, strlen(reason) });
 		(void)fputc('\n', stdout);
 	}
+	if (json_in_true_of(root, "amnesia")) {
+		(void)fputs("amnesia   the ledger is in memory and ends with the node\n", stdout);
+	}
 	(void)printf("ledger    seq %" PRIu64 "%s, oldest unanswered batch %" PRIu64 " ms\n"
 		     "root      %s\n",
 		json_in_u64_of(ledger, "seq"),

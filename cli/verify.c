@@ -189,7 +189,17 @@ int cli_verify(struct cli *cli)
 	char dir[CONFIG_TEXT_BYTES_MAX + 16];
 	bool running = false;
 
-	if (!cli_load_config(cli, &config) || !look_at_lock(cli, config.node_data_dir, &running)) {
+	if (!cli_load_config(cli, &config)) {
+		return CLI_CANNOT;
+	}
+	if (config.amnesia_enabled) { /* what lies in the data directory is not its ledger */
+		return cli_has(cli, "--offline")
+			       ? cli_fail(cli, CLI_CANNOT,
+					 "--offline: a ledger with amnesia.enabled is in the "
+					 "memory of its node, which must be asked")
+			       : verify_there(cli, &config);
+	}
+	if (!look_at_lock(cli, config.node_data_dir, &running)) {
 		return CLI_CANNOT;
 	}
 	if (running && !cli_has(cli, "--offline")) {

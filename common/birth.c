@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -73,4 +74,14 @@ enum err birth_begin(const char *role, const char *supervisor_pid, const char **
 		return ERR_STALE;
 	}
 	return ERR_OK;
+}
+
+enum err birth_lock_memory(void)
+{
+	struct rlimit locked;
+
+	if (getrlimit(RLIMIT_MEMLOCK, &locked) != 0 || locked.rlim_cur != RLIM_INFINITY) {
+		return ERR_OK;
+	}
+	return mlockall(MCL_CURRENT | MCL_FUTURE | MCL_ONFAULT) == 0 ? ERR_OK : ERR_IO;
 }

@@ -12,4 +12,8 @@
  * On failure *failed names the step. */
 MUST_CHECK enum err birth_begin(const char *role, const char *supervisor_pid, const char **failed);
 
+/* What we have and what we will get stays out of swap. ERR_OK, too, where we may not lock as much
+ * as we like: the supervisor has judged that before. */
+MUST_CHECK enum err birth_lock_memory(void);
+
 #endif

@@ -89,6 +89,70 @@ static void check_paths(struct config_load *load)
 	}
 }
 
+static bool is_said(const struct config_load *load, enum config_key_id id)
+{
+	return load->sources[id].rank != CONFIG_FROM_DEFAULT;
+}
+
+/* Two keys for one thing (spec/ledger.md, LC-35): either alone is enough, and both are set then,
+ * so that nobody else has to look at two. True: amnesia is wanted. */
+static bool settle_amnesia(struct config_load *load)
+{
+	const enum config_key_id mode_id = CONFIG_KEY_engine_mode;
+	const enum config_key_id enabled_id = CONFIG_KEY_amnesia_enabled;
+	struct config *config = &load->config;
+	bool by_mode = config->engine_mode == CONFIG_ENGINE_AMNESIA;
+
+	if (by_mode == config->amnesia_enabled) {
+		return by_mode;
+	}
+	if (is_said(load, mode_id) && is_said(load, enabled_id)) {
+		config_load_problem(load, stronger(load, mode_id, enabled_id),
+			"amnesia.enabled is %s, but engine.mode is %s: expected that they agree, "
+			"or one of them alone",
+			config->amnesia_enabled ? "true" : "false",
+			by_mode ? "amnesia" : "persistent");
+		return true;
+	}
+	if (by_mode) {
+		config->amnesia_enabled = true;
+		load->sources[enabled_id] = load->sources[mode_id];
+	} else {
+		config->engine_mode = CONFIG_ENGINE_AMNESIA;
+		load->sources[mode_id] = load->sources[enabled_id];
+	}
+	return true;
+}
+
+static void check_amnesia(struct config_load *load)
+{
+	const struct config *config = &load->config;
+
+	if (!settle_amnesia(load)) {
+		return;
+	}
+	if (config->log_file[0] != '\0') {
+		config_load_problem(load, &load->sources[CONFIG_KEY_log_file],
+			"log.file: expected none with amnesia.enabled, where the log goes to "
+			"standard output");
+	}
+	if (strlen(config->node_name) > CONFIG_AMNESIA_NAME_BYTES_MAX) {
+		config_load_problem(load, &load->sources[CONFIG_KEY_node_name],
+			"node.name: expected at most %u bytes with amnesia.enabled, which puts a "
+			"slash and 16 digits behind it",
+			CONFIG_AMNESIA_NAME_BYTES_MAX);
+	}
+	if (config->amnesia_size_bytes <
+		config->engine_disk_reserve_bytes + CONFIG_AMNESIA_ROOM_BYTES) {
+		config_load_problem(load,
+			stronger(load, CONFIG_KEY_amnesia_size_bytes,
+				CONFIG_KEY_engine_disk_reserve_bytes),
+			"amnesia.size: expected %u MiB more than engine.disk_reserve, or nothing "
+			"could be written",
+			CONFIG_AMNESIA_ROOM_BYTES / CONFIG_MIB);
+	}
+}
+
 void config_rules_check(struct config_load *load)
 {
 	const struct config *config = &load->config;
@@ -101,8 +165,5 @@ void config_rules_check(struct config_load *load)
 		CONFIG_KEY_node_restart_max_ms, config->node_restart_max_ms);
 	check_order(load, CONFIG_KEY_node_restart_max_ms, config->node_restart_max_ms,
 		CONFIG_KEY_node_restart_cap_ms, config->node_restart_cap_ms);
-	if (config->engine_mode == CONFIG_ENGINE_AMNESIA) {
-		config_load_problem(load, &load->sources[CONFIG_KEY_engine_mode],
-			"engine.mode: amnesia is not built yet; expected persistent");
-	}
+	check_amnesia(load);
 }

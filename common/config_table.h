@@ -42,6 +42,13 @@
 /* A run directory leaves room for "/macronode.sock" in sun_path. */
 #define CONFIG_RUN_DIR_BYTES_MAX 90u
 
+/* A name that amnesia makes unique, with a slash and 16 digits, is still one of an origin. */
+#define CONFIG_AMNESIA_NAME_BYTES_MAX (ORIGIN_BYTES_MAX - 17u)
+
+/* Of amnesia.size, besides engine.disk_reserve: an empty store with its log takes 10 MiB, and
+ * twice the log is kept free (DESIGN-LEDGER.md section 5). */
+#define CONFIG_AMNESIA_ROOM_BYTES (48u * CONFIG_MIB)
+
 #define CONFIG_SECOND_MS 1000u
 #define CONFIG_MINUTE_MS (60u * CONFIG_SECOND_MS)
 #define CONFIG_HOUR_MS   (60u * CONFIG_MINUTE_MS)
@@ -165,7 +172,7 @@
 	\
 	CHOICE(engine_mode, "engine.mode", "persistent", "persistent|amnesia", \
 		CONFIG_FOR(SUPERVISOR), RESTART, "RON_LEDGER_ENGINE", "--engine", \
-		"Where the ledger lives: persistent is on disk.") \
+		"Where the ledger lives: persistent is on disk, amnesia is amnesia.enabled.") \
 	CHOICE(engine_hash, "engine.hash", "sha256", "sha256|blake3", \
 		CONFIG_FOR(COMMITTER), RESTART, "", "", \
 		"Hash of the tree, fixed when the ledger is made. With sha256 the tools of " \
@@ -204,6 +211,23 @@
 		CONFIG_FOR(PREVALIDATOR), HOT, "RON_LEDGER_KMS_TIMEOUT", "--kms-timeout", \
 		"Time for kms to judge a token; past it the request is refused.") \
 	\
+	K(amnesia_enabled, SWITCH, "amnesia.enabled", "false", 0, 1, \
+		CONFIG_FOR_ALL, RESTART, \
+		CONFIG_ENV_API("AMNESIA") " MACRO_AMNESIA RON_AMNESIA AMNESIA", "--amnesia", \
+		"Hold everything in memory: a file system of the node's own covers " \
+		"node.data_dir, nothing is written to a disk, and ledger, keys and tokens end " \
+		"with the node. Each start makes a new ledger, whose name is node.name (or " \
+		"macronode.local), a slash and 16 random hexadecimal digits; exactly-once " \
+		"holds until the node ends.") \
+	K(amnesia_size_bytes, SIZE, "amnesia.size", "1GiB", CONFIG_MIB, CONFIG_TIB, \
+		CONFIG_FOR(SUPERVISOR), RESTART, "", "", \
+		"Most memory that the store may take with amnesia.enabled, at some 400 bytes an " \
+		"entry; engine.disk_reserve is a part of it.") \
+	K(amnesia_allow_swap, SWITCH, "amnesia.allow_swap", "false", 0, 1, \
+		CONFIG_FOR(SUPERVISOR), RESTART, "", "", \
+		"Start with amnesia.enabled even where swap is active and memory cannot be kept " \
+		"out of it.") \
+	\
 	CHOICE(log_level, "log.level", "info", "error|warn|info|debug", \
 		CONFIG_FOR_ALL, HOT, "RON_LOG " CONFIG_ENV_API("LOG_LEVEL"), "--log-level", \
 		"What is logged: this level and those before it.") \
@@ -234,7 +258,6 @@
  * key in the file ("" for none) | environment names | flags | why */
 #define CONFIG_NO_TLS   "TLS is not built yet and every listener is on loopback"
 #define CONFIG_NO_PQ    "post-quantum forms are not built yet"
-#define CONFIG_NO_RAM   "amnesia is not built yet"
 #define CONFIG_NO_OTEL  "the OpenTelemetry exporter is not built yet"
 #define CONFIG_NO_GOV   "the governance workflow is not built yet"
 #define CONFIG_NO_UP    "the node has no upstream services"
@@ -326,8 +349,6 @@
 	D("audit.*", "RON_LEDGER_ROOT_INTERVAL", "--root-interval", "signed checkpoints are not " \
 		"built yet") \
 	D("rotation.*", "", "", "keys are rotated by command: macronode cap rotate") \
-	D("amnesia.*", CONFIG_ENV_API("AMNESIA") " MACRO_AMNESIA RON_AMNESIA AMNESIA", \
-		"--amnesia", CONFIG_NO_RAM) \
 	D("pq.*", CONFIG_ENV_API("PQ_MODE") " SVC_WALLET_PQ_SIGN_ALGO SVC_WALLET_PQ_ONLY " \
 		"SVC_REWARDER_PQ_REQUIRE SVC_REWARDER_PQ_SIGN_ALGO MACRO_PQ_MODE", \
 		"--pq --pq-mode", CONFIG_NO_PQ) \

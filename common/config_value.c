@@ -145,10 +145,12 @@ static bool parse_amount(const char *text, u128 *ret_amount)
 	return amount_parse(digits, count, ret_amount) == AMOUNT_OK && *ret_amount > 0;
 }
 
+/* A file has booleans; the environment of others says 1 or on (RON_AMNESIA=1). */
 static bool parse_switch(const char *text, bool *ret_on)
 {
-	*ret_on = strcmp(text, "true") == 0;
-	return *ret_on || strcmp(text, "false") == 0;
+	*ret_on = strcmp(text, "true") == 0 || strcmp(text, "1") == 0 || strcmp(text, "on") == 0;
+	return *ret_on || strcmp(text, "false") == 0 || strcmp(text, "0") == 0 ||
+	       strcmp(text, "off") == 0;
 }
 
 static bool parse_choice(const char *words, const char *text, unsigned *ret_choice)

@@ -48,6 +48,9 @@ enum log_level {
 	E(12, DEGRADED, degraded, ERROR, "a worker dies too often")                              \
 	E(13, RECOVERED, recovered, INFO, "no longer degraded")                                  \
 	E(14, DRAIN_CUT, drain_cut, WARN, "requests were cut off at the end of the drain")       \
+	E(15, AMNESIA, amnesia, INFO, "everything is held in memory and ends with the node")     \
+	E(16, AMNESIA_COVERS, amnesia_covers, WARN,                                              \
+		"what lies in the data directory is covered, and stays as it is")                \
 	/* Walls. */                                                                             \
 	E(20, SANDBOX_WEAKER, sandbox_weaker, WARN, "a wall is missing on this system")          \
 	E(22, ACCUSED, accused, ERROR, "a peer sent what the verb table forbids")                \

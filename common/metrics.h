@@ -130,6 +130,8 @@ enum {
 		BY_SUPERVISOR, "Resident memory.")                                                 \
 	GAUGE(PROCESS_OPEN_FDS, process_open_fds, PROCESS, ONE, SUM, WHEN_SET, BY_SUPERVISOR,      \
 		"Open file descriptors.")                                                          \
+	GAUGE(AMNESIA_ENABLED, amnesia_enabled, NONE, ONE, SUM, ALWAYS, BY_SUPERVISOR,             \
+		"1 while everything is held in memory and ends with the node.")                    \
 	/* Of TLS and of reloads, which are not built: always there, always zero. */               \
 	COUNTER(TLS_HANDSHAKE_FAILURES, tls_handshake_failures_total, NONE, ONE, SUM, ALWAYS,      \
 		BY_INGRESS | BY_ADMIN, "TLS handshakes that failed.")                              \

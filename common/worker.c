@@ -378,6 +378,9 @@ int worker_run(const struct worker_spec *spec, int argc, char *argv[])
 		return EXIT_FAILURE;
 	}
 	open_log_and_page(&worker);
+	if (worker.config.amnesia_enabled && birth_lock_memory() != ERR_OK) {
+		worker_fail(&worker, "memory cannot be locked: %s", strerror(errno));
+	}
 	enter_walls(&worker);
 	if (spec->ready != NULL) {
 		spec->ready(spec->self, &worker);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -174,6 +175,22 @@ static void publish_constants(const struct supervisor *self)
 		links_window(PROCESS_SEQUENCER, PROCESS_COMMITTER).requests);
 	metrics_inc(METRIC_CONFIG_APPLY, METRIC_OUTCOME_OK);
 	metrics_set(METRIC_PQ_POLICY_MODE, METRIC_PQ_MODE_OFF, 1);
+	metrics_set(METRIC_AMNESIA_ENABLED, METRIC_PLAIN, self->config.amnesia_enabled);
+}
+
+/* Nobody reads our memory, alive or dead; a worker does the same for itself, because execve
+ * takes it back (common/birth.c). Behind amnesia_begin, whose maps in /proc only a process that
+ * is dumpable may write. */
+static bool close_to_others(void)
+{
+	const struct rlimit no_core = { 0, 0 };
+
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 && setrlimit(RLIMIT_CORE, &no_core) == 0) {
+		return true;
+	}
+	log_event(LOG_START_FAILED, &(struct log_fields){ .text = "core dumps cannot be turned off",
+					    .os_error = errno });
+	return false;
 }
 
 #ifdef MACRONODE_TEST_HOOKS
@@ -222,9 +239,9 @@ static bool start(struct supervisor *self)
 	metrics_begin(self->own_page, (uint32_t)getpid(), self->started_at);
 	metrics_use(self->own_page);
 	publish_constants(self);
-	if (!spawn_identities(self) || !dirs_prepare(self) || !dirs_lock(self) ||
-		!spawn_open_executables(self) || !spawn_plan_children(self) ||
-		!open_listeners(self) || !control_open(self)) {
+	if (!amnesia_begin(self) || !close_to_others() || !spawn_identities(self) ||
+		!dirs_prepare(self) || !dirs_lock(self) || !spawn_open_executables(self) ||
+		!spawn_plan_children(self) || !open_listeners(self) || !control_open(self)) {
 		return false;
 	}
 	watch_all(self);

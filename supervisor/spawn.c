@@ -263,7 +263,10 @@ static struct identity_plan identity_of(const struct child *child, gid_t *store_
 			.data_bytes = plan->memory_mib_max == 0 ?
 				IDENTITY_UNLIMITED :
 				(uint64_t)plan->memory_mib_max * 1024 * 1024,
-			.locked_bytes = (uint64_t)plan->locked_kib_max * 1024,
+			/* with amnesia all of it is locked, where we may raise the limit */
+			.locked_bytes = self->privileged && self->config.amnesia_enabled ?
+				IDENTITY_UNLIMITED :
+				(uint64_t)plan->locked_kib_max * 1024,
 		},
 	};
 }

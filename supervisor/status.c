@@ -143,6 +143,7 @@ size_t status_write(struct supervisor *self, char *buffer, size_t buffer_bytes)
 	key_text(&out, "version", version_semver);
 	key_u64(&out, "uptime_s",
 		(uint64_t)(instant_since(self->started_at, clock_now()).us / 1000000));
+	key_bool(&out, "amnesia", self->config.amnesia_enabled);
 	key_u64(&out, "supervisor_pid", (uint64_t)getpid());
 	json_out_key(&out, "ledger");
 	write_ledger(&out, self);

@@ -6,6 +6,7 @@
  *
  *   run.c       start to end of the node; signals
  *   spawn.c     from a plan to a running process: pipes, fork, identity, execveat, set-up
+ *   amnesia.c   a data directory in memory, of our own namespace
  *   life.c      READY, death, ping, accusation
  *   restart.c   who is started again, when, and together with whom
  *   deaths.c    how often a worker died; back-off
@@ -160,6 +161,9 @@ int supervisor_run(const struct config *config, const struct supervisor_options 
 struct child *supervisor_child(struct supervisor *self, unsigned process, unsigned instance);
 struct child *supervisor_child_of(
 	struct supervisor *self, unsigned process, unsigned instance, uint32_t generation);
+
+/* amnesia.c: false after a log line that says what was wrong. */
+MUST_CHECK bool amnesia_begin(struct supervisor *self);
 
 /* spawn.c */
 MUST_CHECK bool spawn_open_executables(struct supervisor *self);

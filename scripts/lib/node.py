@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Starts and stops a development node; the one place that knows what such a node looks like.
 
-	node.py up   --build BUILD DIR     in the background, everything in DIR
-	node.py run  --build BUILD [--keep]   in the foreground, throw-away profile in ./.dev
+	node.py up   --build BUILD [--amnesia] DIR   in the background, everything in DIR
+	node.py run  --build BUILD [--keep|--amnesia]   in the foreground, throw-away profile in ./.dev
 	node.py down [--quiet] DIR         stops it
 
 tests/system/harness.py uses the same functions. A node is named by pid *and* start time, and
@@ -25,6 +25,7 @@ import tempfile
 import time
 
 CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
+MEMORY = '/dev/shm'      # where a node with amnesia has its sockets and its log
 UID_BASE = 47000         # one uid a role from here on, when root starts a node without users
 READY_SECONDS = 60       # generous: a loaded machine, a sanitizer build
 STOP_SECONDS = 60
@@ -139,10 +140,12 @@ class Profile:
 	"""The files of one development node, all in one directory.
 
 	Where worker uids cannot pass through that directory, or its name is too long for a socket,
-	data/ and run/ become links into a directory of mktemp, and that is said aloud.
+	data/ and run/ become links into a directory of mktemp, and that is said aloud. With amnesia
+	run/ and node.log are links into memory, and data/ is only a place to mount on.
 	"""
 
-	def __init__(self, directory, user=None):
+	def __init__(self, directory, user=None, amnesia=False):
+		self.amnesia = amnesia
 		self.directory = pathlib.Path(directory).absolute()
 		self.user = os.getuid() if user is None else user
 		self.config = self.directory / 'macronode.toml'
@@ -152,6 +155,8 @@ class Profile:
 
 	def prepare(self):
 		make_directory(self.directory)
+		if self.amnesia:
+			self.prepare_memory()
 		unreachable = self.user == 0 and not is_reachable(self.directory)
 		too_long = len(os.fsencode(self.directory / 'run')) > RUN_DIR_BYTES_MAX
 		elsewhere = None
@@ -169,6 +174,21 @@ class Profile:
 		self.run = (self.directory / 'run').resolve()
 		self.uds = self.run / 'macronode.sock'
 
+	def prepare_memory(self):
+		path = self.directory / 'run'
+		if path.is_symlink() and path.exists() and path.resolve().is_relative_to(MEMORY):
+			return  # of the last start
+		if path.is_symlink():
+			path.unlink()
+		elif path.exists():
+			shutil.rmtree(path)  # sockets of a dead node, at most
+		memory = pathlib.Path(tempfile.mkdtemp(prefix='macronode-', dir=MEMORY))
+		memory.chmod(0o711)
+		make_directory(memory / 'run')
+		path.symlink_to(memory / 'run')
+		self.log.unlink(missing_ok=True)
+		self.log.symlink_to(memory / 'node.log')
+
 	def make_elsewhere(self, unreachable):
 		elsewhere = pathlib.Path(tempfile.mkdtemp(prefix='macronode-'))
 		elsewhere.chmod(0o711)
@@ -183,8 +203,10 @@ class Profile:
 			if path.is_symlink():
 				shutil.rmtree(path.resolve().parent, ignore_errors=True)
 				path.unlink()
-			elif path.exists():
+			elif path.is_dir():
 				shutil.rmtree(path)
+		if self.log.is_symlink():
+			self.log.unlink()  # it lay beside run/
 
 	def write_config(self, overrides=None):
 		"""Development settings, then overrides {'section': {'key': value}}."""
@@ -196,6 +218,9 @@ class Profile:
 			'uds': {'path': str(self.uds), 'allow_uids': sorted({os.getuid(), self.user})},
 			'limits': {'rps': 0},
 		}
+		if self.amnesia:
+			settings['amnesia'] = {'enabled': True}
+			settings['uds']['allow_uids'] = [self.user]  # a user namespace knows nobody else
 		if self.user == 0:
 			settings['node']['uid_base'] = UID_BASE
 		for section, keys in (overrides or {}).items():
@@ -293,11 +318,12 @@ def wait_ready(child, profile, seconds=READY_SECONDS):
 		time.sleep(0.02)
 
 
-def mint(macronode, actions=ACTIONS):
-	"""A token for all of `actions` (a comma between two), through the control socket."""
+def mint(macronode, actions=ACTIONS, **other):
+	"""A token for all of `actions` (a comma between two), through the control socket; `other`
+	says who asks for it, in the words of subprocess."""
 	words = [*macronode, 'cap', 'mint', '--action', actions, '--ttl', '24h']
 	done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True,
-		timeout=30)
+		timeout=30, **other)
 	if done.returncode != 0:
 		raise NodeError(f'{shlex.join(words)}: exit {done.returncode}: {done.stderr.strip()}')
 	return done.stdout.strip()
@@ -361,8 +387,8 @@ def refuse_second(profile):
 			f'scripts/dev down {shlex.quote(str(profile.directory))} stops it')
 
 
-def up(build, directory):
-	profile = Profile(directory)
+def up(build, directory, amnesia=False):
+	profile = Profile(directory, amnesia=amnesia)
 	refuse_second(profile)
 	profile.prepare()
 	profile.write_config()
@@ -380,8 +406,8 @@ def up(build, directory):
 	say(f'ready: . {shlex.quote(str(profile.env))}')
 
 
-def run_foreground(build, keep):
-	profile = Profile(CHECKOUT / '.dev')
+def run_foreground(build, keep, amnesia=False):
+	profile = Profile(CHECKOUT / '.dev', amnesia=amnesia)
 	refuse_second(profile)
 	if not keep:
 		profile.throw_away()
@@ -402,6 +428,8 @@ def run_foreground(build, keep):
 	finally:
 		stop_child(child, profile)
 		profile.env.unlink(missing_ok=True)
+		if amnesia:
+			profile.throw_away()
 
 
 def what_to_try(profile):
@@ -449,6 +477,7 @@ def main():
 	for verb in ('up', 'run', 'down'):
 		one = verbs.add_parser(verb)
 		if verb != 'down':
+			one.add_argument('--amnesia', action='store_true', help='nothing on a disk')
 			one.add_argument('--build', type=pathlib.Path, required=True, help=argparse.SUPPRESS)
 		if verb == 'run':
 			one.add_argument('--keep', action='store_true', help='start from what is in ./.dev')
@@ -460,9 +489,9 @@ def main():
 	os.umask(0o022)
 	try:
 		if options.verb == 'up':
-			up(options.build.resolve(), options.directory)
+			up(options.build.resolve(), options.directory, options.amnesia)
 		elif options.verb == 'run':
-			return run_foreground(options.build.resolve(), options.keep)
+			return run_foreground(options.build.resolve(), options.keep, options.amnesia)
 		else:
 			down(options.directory, options.quiet)
 	except NodeError as error:

@@ -97,6 +97,7 @@ void edge_ready(void *self, struct worker *worker)
 	edge_random(edge, edge->networks.key, sizeof edge->networks.key);
 	tickets_init(&edge->tickets, edge->ticket_slots, EDGE_TICKETS_MAX);
 	replies_readiness_keep(&edge->readiness, &unknown);
+	edge->readiness.amnesia = worker->config.amnesia_enabled;
 	ev_timer_init(&edge->tick, on_tick, EDGE_TICK_S, EDGE_TICK_S);
 	edge->tick.data = edge;
 	listen_start(edge);

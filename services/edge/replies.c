@@ -49,7 +49,7 @@ static void put_commit(struct json_out *out)
 	put_text(out, "build_ts", *date == ' ' ? date + 1 : "1970-01-01T00:00:00Z");
 }
 
-size_t replies_version(uint8_t *bytes)
+size_t replies_version(uint8_t *bytes, bool amnesia)
 {
 	struct json_out out = begin_document(bytes);
 
@@ -65,7 +65,7 @@ size_t replies_version(uint8_t *bytes)
 	json_out_object_end(&out);
 	json_out_key(&out, "features");
 	json_out_object_begin(&out);
-	put_bool(&out, "amnesia", false);
+	put_bool(&out, "amnesia", amnesia);
 	put_bool(&out, "tls", false);
 	put_bool(&out, "pq", false);
 	put_bool(&out, "zk", false);
@@ -115,6 +115,7 @@ static void put_readiness(struct json_out *out, const struct readiness *readines
 	put_bool(out, "backpressure_ok", !has_reason(readiness, "committer_lag"));
 	put_u64(out, "committer_lag_ms", now->lag_ms);
 	put_text(out, "pq_mode", "off");
+	put_bool(out, "amnesia", readiness->amnesia);
 	if (now->degraded) {
 		put_text(out, "reason", readiness->reason);
 	}

@@ -13,8 +13,9 @@
 #include "core/hex.h"
 #include "core/macaroon.h"
 
-#define ORIGIN_PREFIX       "macronode.local/"
-#define ORIGIN_RANDOM_BYTES 8u
+#define ORIGIN_NAME           "macronode.local"
+#define ORIGIN_RANDOM_BYTES   8u
+#define ORIGIN_NAME_BYTES_MAX ((int)CONFIG_AMNESIA_NAME_BYTES_MAX) /* the rules see to it */
 
 _Static_assert(KEYS_ITEMS_MAX < UINT16_MAX, "items are numbered in 16 bits");
 _Static_assert(KEYS_SLOTS >= 2 * KEYS_ITEMS_MAX && (KEYS_SLOTS & (KEYS_SLOTS - 1)) == 0,
@@ -308,19 +309,31 @@ enum err keys_read_caveats(const struct keys *keys, const struct keys_item *item
 
 /* --- the start --- */
 
-static void choose_origin(const char *name, char ret_origin[ORIGIN_BYTES_MAX + 1])
+/* With amnesia a name is the beginning of many, one a start: no two ledgers may have one origin. */
+static void choose_origin(const struct keys *keys, const char *name, char *ret_origin)
 {
 	uint8_t random[ORIGIN_RANDOM_BYTES];
 	char digits[HEX_TEXT_BYTES(ORIGIN_RANDOM_BYTES) + 1];
+	bool amnesia = keys->worker->config.amnesia_enabled;
 
-	if (name[0] != '\0') {
+	if (name[0] != '\0' && !amnesia) {
 		assert(strlen(name) <= ORIGIN_BYTES_MAX); /* the bound of its row */
 		(void)snprintf(ret_origin, ORIGIN_BYTES_MAX + 1, "%s", name);
 		return;
 	}
 	randombytes_buf(random, sizeof random);
 	hex_encode(random, sizeof random, digits);
-	(void)snprintf(ret_origin, ORIGIN_BYTES_MAX + 1, ORIGIN_PREFIX "%s", digits);
+	(void)snprintf(ret_origin, ORIGIN_BYTES_MAX + 1, "%.*s/%s", ORIGIN_NAME_BYTES_MAX,
+		name[0] != '\0' ? name : ORIGIN_NAME, digits);
+}
+
+static bool is_of_name(const struct keys *keys, const char *name)
+{
+	size_t bytes = strlen(name);
+
+	return keys->worker->config.amnesia_enabled
+		       ? strncmp(keys->origin, name, bytes) == 0 && keys->origin[bytes] == '/'
+		       : strcmp(keys->origin, name) == 0;
 }
 
 /* Each token carries node=, whose value is a list: a name with a comma would be two others. */
@@ -346,7 +359,7 @@ static void make(struct keys *keys, const char *name)
 	struct byte_writer out;
 	enum err err;
 
-	choose_origin(name, origin);
+	choose_origin(keys, name, origin);
 	demand_nameable(keys, origin);
 	keys_file_create_begin(&keys->file, keys->worker);
 	out = payload_begin(keys, KEYS_FILE_NODE, now_unix_s);
@@ -405,7 +418,7 @@ void keys_open(struct keys *keys, struct worker *worker, const char *dir, const 
 		make(keys, name);
 	}
 	load(keys);
-	if (name[0] != '\0' && strcmp(name, keys->origin) != 0) {
+	if (name[0] != '\0' && !is_of_name(keys, name)) {
 		worker_fail(worker,
 			"node.name is %s, but the keyring was made for %s: a ledger cannot be "
 			"renamed",

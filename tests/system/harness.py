@@ -79,23 +79,28 @@ def clean_environment():
 
 class Node:
 	def __init__(self, overrides=None, build=BUILD, user=None, extra=(), environment=None,
-			seconds=GENEROUS_SECONDS):
+			seconds=GENEROUS_SECONDS, amnesia=False, wrapper=()):
 		"""`user`: uid that runs the node instead of ours (root only); `extra`: flags of `run`;
-		`environment`: variables besides the usual ones."""
+		`environment`: variables besides the usual ones; `wrapper`: words before the command of
+		the node, of programs that end as exec."""
 		self.build = build
 		self.user = user
 		self.extra = extra
+		self.wrapper = wrapper
 		self.environment = {**clean_environment(), **(environment or {})}
 		self.seconds = seconds
 		self.child = None
 		self.directory = pathlib.Path(tempfile.mkdtemp(prefix='macronode-test-'))
 		self.directory.chmod(0o755)
-		self.profile = nodes.Profile(self.directory, user)
+		# A user namespace tells no other user than its own: then that one must ask.
+		self.asker = {'user': user, 'group': user, 'extra_groups': []} if amnesia and user else {}
+		self.profile = nodes.Profile(self.directory, user, amnesia)
 		self.profile.prepare()
 		self.profile.write_config(overrides)
 		if user is not None:
 			for path in (self.directory, *self.directory.iterdir()):
 				os.chown(path, user, user, follow_symlinks=False)
+			os.chown(self.profile.run, user, user)
 
 	def __enter__(self):
 		try:
@@ -113,12 +118,14 @@ class Node:
 			self.remove()
 
 	def remove(self):
+		if self.profile.amnesia:
+			self.profile.throw_away()
 		shutil.rmtree(self.directory, ignore_errors=True)
 
 	# --- life -------------------------------------------------------------------------
 
 	def start(self, wait=True):
-		words = nodes.run_command(self.build, self.profile, self.extra)
+		words = [*self.wrapper, *nodes.run_command(self.build, self.profile, self.extra)]
 		with open(self.profile.log, 'ab') as log:
 			self.child = nodes.spawn(words, self.profile, log, self.user, self.environment)
 		if wait:
@@ -223,13 +230,14 @@ class Node:
 	def cli(self, *words, check=True, stdin=None):
 		"""The macronode command with this node's config."""
 		done = subprocess.run([*nodes.command(self.build, self.profile), *words], text=True,
-			input=stdin or '', capture_output=True, env=self.environment, timeout=self.seconds * 5)
+			input=stdin or '', capture_output=True, env=self.environment, timeout=self.seconds * 5,
+			**self.asker)
 		if check and done.returncode != 0:
 			raise AssertionError(f'{words}: exit {done.returncode}: {done.stdout}{done.stderr}')
 		return done
 
 	def mint(self, actions=nodes.ACTIONS):
-		return nodes.mint(nodes.command(self.build, self.profile), actions)
+		return nodes.mint(nodes.command(self.build, self.profile), actions, **self.asker)
 
 	# --- what it says -----------------------------------------------------------------
 

@@ -66,7 +66,7 @@ def test_status_has_the_types_that_readers_rely_on():
 	with Node() as node:
 		got = status_of(node)
 		kinds = {'ready': bool, 'degraded': bool, 'draining': bool, 'reason': str, 'version': str,
-			'uptime_s': int, 'supervisor_pid': int, 'ledger': dict, 'queues': dict,
+			'uptime_s': int, 'amnesia': bool, 'supervisor_pid': int, 'ledger': dict, 'queues': dict,
 			'processes': list, 'deaths': list}
 		assert {name: type(value) for name, value in got.items()} == kinds, got
 		assert {name: type(value) for name, value in got['ledger'].items()} == {'seq': int,

@@ -266,8 +266,10 @@ static void unknown_variables_with_our_prefixes_are_problems(void **state)
 	assert_false(apply_env("RON_LEDGER_WAL_DIR=/x", NULL));
 	expect_problem("environment RON_LEDGER_WAL_DIR", "not used, because");
 	config_init(&load);
-	assert_false(apply_env("RON_AMNESIA=1", NULL));
-	expect_problem("environment RON_AMNESIA", "amnesia is not built yet");
+	assert_true(apply_env("RON_AMNESIA=1", "AMNESIA=on"));
+	assert_true(load.config.amnesia_enabled);
+	assert_false(apply_env("RON_AMNESIA=1", "MACRO_AMNESIA=off"));
+	expect_problem("environment MACRO_AMNESIA", "RON_AMNESIA says otherwise");
 }
 
 static void every_flag_is_known_and_sets_its_key(void **state)
@@ -283,9 +285,13 @@ static void every_flag_is_known_and_sets_its_key(void **state)
 		}
 		config_init(&load);
 		assert_true(config_knows_flag(flag, &wants_value));
-		assert_true(wants_value);
+		assert_true(wants_value == (config_key_at(id)->type != CONFIG_SWITCH));
 		assert_true(config_apply_flag(&load, flag, config_key_at(id)->preset));
 		assert_int_equal(load.sources[id].rank, CONFIG_FROM_FLAG);
+		if (!wants_value) {
+			assert_true(config_apply_flag(&load, flag, NULL));
+			continue;
+		}
 		assert_false(config_apply_flag(&load, flag, NULL));
 		expect_problem(load.problems[0].where, "a value must follow");
 	}
@@ -318,7 +324,19 @@ static void check_refuses_what_no_row_can_say(void **state)
 		{ "[node]\nname='a+b'", "test.toml:2:6", "without blanks" },
 		{ "[node]\nuid_base=999", "test.toml:2:10", "from 1000" },
 		{ "[node]\ndata_dir='/run/macronode'", "test.toml:2:10", "two directories" },
-		{ "[engine]\nmode='amnesia'", "test.toml:2:6", "not built yet" },
+		{ "[engine]\nmode='persistent'\n[amnesia]\nenabled=true", "test.toml:2:6",
+			"engine.mode is persistent" },
+		{ "[engine]\nmode='amnesia'\n[amnesia]\nenabled=false", "test.toml:2:6",
+			"amnesia.enabled is false" },
+		{ "[log]\nfile='/x'\n[amnesia]\nenabled=true", "test.toml:2:6",
+			"the log goes to standard output" },
+		{ "[amnesia]\nenabled=true\nsize='303MiB'", "test.toml:3:6",
+			"48 MiB more than engine.disk_reserve" },
+		{ "[amnesia]\nenabled=true\n[engine]\ndisk_reserve='1GiB'", "test.toml:4:14",
+			"48 MiB more than engine.disk_reserve" },
+		{ "[amnesia]\nenabled=true\n[node]\n"
+		  "name='123456789.123456789.123456789.123456789.12345678'",
+			"test.toml:4:6", "at most 47 bytes" },
 	};
 	static const char good[] =
 		"[api]\nbind_addr='127.9.9.9:0'\n[admin]\nbind_addr='[::1]:0'\n"
@@ -335,6 +353,37 @@ static void check_refuses_what_no_row_can_say(void **state)
 	config_init(&load);
 	assert_true(apply_file(good));
 	assert_true(config_check(&load));
+}
+
+/* Either key alone is enough, whichever source it is from, and both say so afterwards. */
+static void amnesia_is_one_thing_with_two_keys(void **state)
+{
+	static const struct {
+		const char *key, *value;
+	} cases[] = { { "--engine", "amnesia" }, { "--amnesia", NULL },
+		{ "amnesia.enabled", "true" } };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		config_init(&load);
+		assert_true(apply_file("[amnesia]\nsize='304MiB'\n[node]\n"
+				       "name='123456789.123456789.123456789.123456789.1234567'"));
+		assert_true(config_apply_flag(&load, cases[i].key, cases[i].value));
+		assert_true(config_check(&load));
+		assert_true(load.config.amnesia_enabled);
+		assert_int_equal(load.config.engine_mode, CONFIG_ENGINE_AMNESIA);
+		assert_int_equal(load.sources[CONFIG_KEY_engine_mode].rank, CONFIG_FROM_FLAG);
+		assert_int_equal(load.sources[CONFIG_KEY_amnesia_enabled].rank, CONFIG_FROM_FLAG);
+	}
+	config_init(&load);
+	assert_true(apply_file("[engine]\nmode='persistent'\n[log]\nfile='/x'"));
+	assert_true(config_apply_flag(&load, "amnesia.enabled", "false"));
+	assert_true(config_check(&load));
+	config_init(&load);
+	assert_true(apply_file("[engine]\nmode='persistent'"));
+	assert_true(config_apply_flag(&load, "--amnesia", NULL));
+	assert_false(config_check(&load));
+	expect_problem("flag --amnesia", "engine.mode is persistent");
 }
 
 static void automatic_counts_follow_the_processors(void **state)
@@ -454,6 +503,7 @@ int main(void)
 		cmocka_unit_test(unknown_variables_with_our_prefixes_are_problems),
 		cmocka_unit_test(every_flag_is_known_and_sets_its_key),
 		cmocka_unit_test(check_refuses_what_no_row_can_say),
+		cmocka_unit_test(amnesia_is_one_thing_with_two_keys),
 		cmocka_unit_test(automatic_counts_follow_the_processors),
 		cmocka_unit_test(a_process_gets_its_keys_and_no_others),
 		cmocka_unit_test(a_told_config_decodes_only_when_whole),

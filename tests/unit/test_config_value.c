@@ -222,6 +222,25 @@ static void expect_amount_bounds(size_t id)
 	expect_from_everywhere(id, "", false);
 }
 
+/* What other programs put into the environment is no TOML. */
+static void expect_switch_of_others(size_t id)
+{
+	static const struct {
+		const char *text;
+		bool on;
+	} cases[] = { { "1", true }, { "on", true }, { "0", false }, { "off", false } };
+	union config_value value;
+
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		for (unsigned rank = CONFIG_FROM_ENV; rank <= CONFIG_FROM_FLAG; rank++) {
+			assert_true(set_from(id, (enum config_rank)rank, cases[i].text));
+			config_value_get(config_key_at(id), &load.config, &value);
+			assert_true(value.on == cases[i].on);
+		}
+		assert_false(set_from(id, CONFIG_FROM_FILE, cases[i].text));
+	}
+}
+
 static void expect_key_bounds(size_t id)
 {
 	switch (config_key_at(id)->type) {
@@ -246,7 +265,9 @@ static void expect_key_bounds(size_t id)
 		expect_from_everywhere(id, "true", true);
 		expect_from_everywhere(id, "false", true);
 		expect_from_everywhere(id, "yes", false);
-		expect_from_everywhere(id, "1", false);
+		expect_from_everywhere(id, "True", false);
+		expect_from_everywhere(id, "", false);
+		expect_switch_of_others(id);
 		break;
 	case CONFIG_TEXT:
 	case CONFIG_PATH:

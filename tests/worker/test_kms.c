@@ -93,6 +93,41 @@ static void a_configured_name_is_the_origin_and_cannot_change(void **state)
 	start();
 }
 
+/* Goal: with amnesia no two ledgers have one origin, while kms may die as often as it likes. */
+static void a_name_with_amnesia_is_the_beginning_of_the_origin(void **state)
+{
+	struct oap_origin origin;
+	uint8_t first[ORIGIN_BYTES_MAX];
+
+	(void)state;
+	h.config.amnesia_enabled = true;
+	(void)snprintf(h.config.node_name, sizeof h.config.node_name, "ledger.example");
+	start();
+	(void)harness_expect_origin(harness_link_up(&h, PROCESS_COMMITTER, 0), &origin);
+	assert_int_equal(origin.origin.bytes_count, strlen("ledger.example/0123456789abcdef"));
+	assert_memory_equal(origin.origin.bytes, "ledger.example/", 15);
+	memcpy(first, origin.origin.bytes, origin.origin.bytes_count);
+	restart();
+	(void)harness_expect_origin(harness_link_up(&h, PROCESS_COMMITTER, 0), &origin);
+	assert_memory_equal(origin.origin.bytes, first, origin.origin.bytes_count);
+	harness_stop(&h);
+	(void)snprintf(h.config.node_name, sizeof h.config.node_name, "ledger.exampl");
+	harness_start(&h);
+	harness_expect_refusal(&h, "made for ledger.example/");
+}
+
+static void the_longest_name_with_amnesia_fits(void **state)
+{
+	struct oap_origin origin;
+
+	(void)state;
+	h.config.amnesia_enabled = true;
+	memset(h.config.node_name, 'n', CONFIG_AMNESIA_NAME_BYTES_MAX);
+	start();
+	(void)harness_expect_origin(harness_link_up(&h, PROCESS_COMMITTER, 0), &origin);
+	assert_int_equal(origin.origin.bytes_count, ORIGIN_BYTES_MAX);
+}
+
 static void a_token_verifies_after_a_restart_and_a_kill(void **state)
 {
 	char token[TOKEN_ROOM];
@@ -796,6 +831,8 @@ int main(void)
 		CASE(the_origin_is_chosen_at_genesis_and_kept),
 		CASE(with_the_first_token_the_ledger_is_in_use),
 		CASE(a_configured_name_is_the_origin_and_cannot_change),
+		CASE(a_name_with_amnesia_is_the_beginning_of_the_origin),
+		CASE(the_longest_name_with_amnesia_fits),
 		CASE(a_token_verifies_after_a_restart_and_a_kill),
 		CASE(the_grant_key_is_new_at_each_start),
 		CASE(a_name_that_no_token_could_carry_is_refused_at_genesis),
