@@ -163,9 +163,11 @@
 
 /* route: enum route of common/routes.h, never one that the edge answers itself; is_oap: it came
  * as a public verb, so there is no method and no path for caveats; peer_class: enum grant_peer.
- * query: of ROOTS the query string without its question mark, of ENTRY the decimal seq, else
- * empty. token: as text, empty when there was none. body_bytes: of the whole body; `body` is all
- * of it, or empty when it is longer than fits: then it follows as BODY, after PROCEED. */
+ * query: what follows the fixed part of the route's path, of ENTRY the decimal seq alone, of
+ * routes without {name} the query string without its question mark. offset: of the answer, whose
+ * beginning the edge has; 0 but for TLOG_TILE. token: as text, empty when there was none.
+ * body_bytes: of the whole body; `body` is all of it, or empty when it is longer than fits: then it
+ * follows as BODY, after PROCEED. */
 #define PAYLOAD_REQUEST(FIXED, SIZED)      \
 	FIXED(u64, deadline_mono_ms)       \
 	FIXED(u8, route)                   \
@@ -173,6 +175,7 @@
 	FIXED(u8, peer_class)              \
 	FIXED(u32, peer_uid)               \
 	FIXED(u32, body_bytes)             \
+	FIXED(u64, offset)                 \
 	SIZED(query, VERB_QUERY_BYTES_MAX) \
 	SIZED(token, VERB_TOKEN_BYTES_MAX) \
 	SIZED(body, VERB_BODY_INLINE_BYTES_MAX)
@@ -276,7 +279,8 @@ enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
 	FIXED(u64, seq)                 \
 	SIZED(text, VERB_TEXT_BYTES_MAX)
 
-/* --- archive: told by the committer, asked by sequencer and prevalidator --- */
+/* --- archive: told by the committer, asked by sequencer and prevalidator; asks the sequencer ---
+ */
 
 #define PAYLOAD_TREE(FIXED, SIZED) \
 	FIXED(u8, open)            \
@@ -317,6 +321,25 @@ enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
 	FIXED(u64, entries_done)       \
 	FIXED(u64, entries_total)      \
 	SIZED(text, VERB_REPLY_BYTES_MAX)
+
+/* what, a, b, text: common/reads.h. grant: empty when there was no token and none is needed */
+#define PAYLOAD_READ_TLOG(FIXED, SIZED)   \
+	ROUTE_FIELDS(FIXED)               \
+	FIXED(u8, what)                   \
+	FIXED(u64, a)                     \
+	FIXED(u64, b)                     \
+	FIXED(u64, offset)                \
+	SIZED(text, VERB_QUERY_BYTES_MAX) \
+	SIZED(grant, VERB_GRANT_BYTES_MAX)
+/* fault, content, cache: common/reads.h. bytes: of the `total` those from `offset` on; as long as
+ * they are not all, the edge asks for the next when its client has taken these. */
+#define PAYLOAD_BLOB(FIXED, SIZED) \
+	FIXED(u8, fault)           \
+	FIXED(u8, content)         \
+	FIXED(u8, cache)           \
+	FIXED(u64, total)          \
+	FIXED(u64, offset)         \
+	SIZED(bytes, VERB_REPLY_BYTES_MAX)
 
 /* Senders and receivers are sets, because admin is an edge like ingress. */
 #define BY(NAME)   (1u << PROCESS_##NAME)
@@ -380,6 +403,8 @@ enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
 	VERB(0x0246, ENTRY, entry, BY(ARCHIVE), BY_EDGE, REPLY)                          \
 	VERB(0x0247, READ_VERIFY, read_verify, BY(PREVALIDATOR), BY(ARCHIVE), REQUEST)   \
 	VERB(0x0248, VERIFIED, verified, BY(ARCHIVE), BY_EDGE, REPLY)                    \
+	VERB(0x0249, READ_TLOG, read_tlog, BY(PREVALIDATOR), BY(ARCHIVE), REQUEST)       \
+	VERB(0x024A, BLOB, blob, BY(ARCHIVE), BY_EDGE, REPLY)                            \
 	VERB(0x0250, PROBE, probe, BY_EDGE, BY(PREVALIDATOR), REQUEST)                   \
 	VERB(0x0251, PROBE_ORDER, probe_order, BY(PREVALIDATOR), BY(SEQUENCER), REQUEST) \
 	VERB(0x0252, PROBE_ECHO, probe_echo, BY(SEQUENCER), BY_EDGE, REPLY)              \

@@ -4,6 +4,10 @@
 /* The archive: reads the store for everybody else, over a connection that cannot write.
  *
  *   handlers.c  roots, entries, rows for the sequencer
+ *   reads.c     READ_TLOG, whatever is asked for
+ *   tiles.c     the tree: tiles, bundles of entries, nodes
+ *   proofs.c    inclusion and consistency
+ *   exports.c   pages of everything, for audits and snapshots
  *   check.c     verify on a running node, between other work
  *
  * The committer tells when the store is open and how large the tree is; nothing beyond that
@@ -12,8 +16,11 @@
 #include <ev.h>
 
 #include "common/clock.h"
+#include "common/reads.h"
 #include "common/worker.h"
 #include "core/grant.h"
+#include "core/json_out.h"
+#include "core/tile.h"
 #include "store/reader.h"
 #include "store/verify.h"
 
@@ -30,12 +37,22 @@ struct check {
 	struct instant told_at;
 };
 
+/* The beginning of a level's partial tile, as far as somebody asked. */
+struct tiles_row {
+	uint64_t index;
+	unsigned count;
+	struct hash hashes[TILE_WIDTH];
+};
+
 struct archive {
 	struct worker *worker;
 	struct reader *reader; /* owned; NULL while the committer has no store open */
 	char dir[CONFIG_TEXT_BYTES_MAX + 32];
+	enum merkle_hash hash; /* of its tree */
 	uint64_t size;
 	struct hash root;
+	struct tiles_row rows[TILE_LEVELS_MAX];
+	uint8_t page[VERB_REPLY_BYTES_MAX]; /* one answer at a time */
 	struct grant_keys keys;
 	struct check check;
 	ev_timer start_check;
@@ -53,6 +70,45 @@ void archive_link_lost(void *self, const struct oap_from *whom);
 bool archive_may_read(const struct grant *grant, struct slice account);
 struct peer *archive_edge(
 	struct archive *self, unsigned process, unsigned instance, uint32_t generation);
+
+/* What was announced before a read was sent is known after this. */
+void archive_catch_up(struct archive *self);
+
+/* reads.c */
+struct read_route {
+	uint8_t edge_process, edge_instance;
+	uint32_t edge_generation;
+};
+MUST_CHECK enum err reads_answer(
+	struct archive *self, const struct oap_from *from, const struct oap_read_tlog *msg);
+void reads_send(struct archive *self, const struct oap_from *from, const struct read_route *route,
+	const struct oap_blob *blob);
+/* What a client hears of it; what is ours to mend is logged with the seq. */
+enum read_fault reads_fault_of(enum err err, uint64_t seq);
+/* The piece from blob->offset on. */
+void reads_put_piece(struct oap_blob *blob, struct slice whole);
+/* Ends the object; its bytes are the blob's. */
+void reads_put_json(struct oap_blob *blob, struct json_out *json);
+
+/* Answers one kind of question. The store is open; grant: opened, NULL when none came along.
+ * blob->offset is set; only a bundle may have one that is not 0. */
+typedef enum read_fault read_answer(struct archive *self, const struct oap_read_tlog *msg,
+	const struct grant *grant, struct oap_blob *blob);
+
+/* tiles.c: of the tree of the announced size. ERR_NOT_FOUND: not in it; ERR_CORRUPT: in it, but
+ * not in the store. */
+void tiles_forget(struct archive *self);
+MUST_CHECK enum err tiles_read(
+	struct archive *self, struct tile tile, struct hash ret_hashes[TILE_WIDTH]);
+/* A merkle_node_get; context is the archive. */
+MUST_CHECK enum err tiles_node(
+	void *archive, unsigned level, uint64_t index, struct hash *ret_node);
+MUST_CHECK enum err tiles_root(struct archive *self, uint64_t size, struct hash *ret_root);
+read_answer tiles_answer, tiles_answer_bundle;
+
+/* proofs.c, exports.c */
+read_answer proofs_answer_entry, proofs_answer_consistency;
+read_answer exports_answer;
 
 /* check.c */
 MUST_CHECK enum err check_accept(

@@ -28,6 +28,7 @@ static void close_store(struct archive *self)
 	self->check.stop = true; /* it reads over a connection of its own */
 	reader_close(self->reader);
 	self->reader = NULL;
+	tiles_forget(self);
 	worker_report(self->worker, PHASE_LOADING, 0, 0, NULL, "waiting for the committer");
 }
 
@@ -43,6 +44,7 @@ static bool open_store(struct archive *self)
 		log_event(LOG_STORE_FAILED, &(struct log_fields){ .text = why.text });
 		return false;
 	}
+	self->hash = reader_hash(self->reader);
 	return true;
 }
 
@@ -118,7 +120,7 @@ bool archive_may_read(const struct grant *grant, struct slice account)
 
 /* Who was told COMMITTED may ask for it at once. The committer told us before it told anybody
  * (it flushes TREE first), so that what we don't know yet waits in its socket. */
-static void catch_up(struct archive *self)
+void archive_catch_up(struct archive *self)
 {
 	struct peer *committer = mesh_peer(&self->worker->mesh, PROCESS_COMMITTER, 0);
 
@@ -157,7 +159,7 @@ static enum err on_read_roots(
 	struct byte_writer out = byte_writer_of(rows, sizeof rows);
 	struct oap_roots reply;
 
-	catch_up(archive);
+	archive_catch_up(archive);
 	put_roots(archive, msg, &out, &reply.next);
 	reply.rows = (struct slice){ rows, out.used };
 	mesh_give_back(&archive->worker->mesh, from);
@@ -213,7 +215,7 @@ static enum err on_read_entry(
 		return err;
 	}
 	if (err == ERR_OK) {
-		catch_up(archive);
+		archive_catch_up(archive);
 		reply.status = find_entry(archive, msg->seq, &grant, &reply);
 	}
 	mesh_give_back(&archive->worker->mesh, from);
@@ -227,6 +229,12 @@ static enum err on_read_verify(
 	void *self, const struct oap_from *from, const struct oap_read_verify *msg)
 {
 	return check_accept(self, from, msg);
+}
+
+static enum err on_read_tlog(
+	void *self, const struct oap_from *from, const struct oap_read_tlog *msg)
+{
+	return reads_answer(self, from, msg);
 }
 
 /* --- rows for the sequencer --- */
@@ -287,6 +295,7 @@ const struct oap_handlers archive_handlers = {
 	.read_roots = on_read_roots,
 	.read_entry = on_read_entry,
 	.read_verify = on_read_verify,
+	.read_tlog = on_read_tlog,
 	.fetch = on_fetch,
 };
 
