@@ -341,6 +341,18 @@ enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
 	FIXED(u64, offset)         \
 	SIZED(bytes, VERB_REPLY_BYTES_MAX)
 
+/* The newest balance of an account in an asset, once all up to as_of_seq is committed; last_seq: of
+ * the last entry about it, 0 when there is none. Not known: the sequencer has no state now. */
+#define PAYLOAD_LOCATE(FIXED, SIZED)        \
+	SIZED(account, VERB_NAME_BYTES_MAX) \
+	SIZED(asset, VERB_NAME_BYTES_MAX)
+#define PAYLOAD_LOCATED(FIXED, SIZED) \
+	FIXED(u8, known)              \
+	FIXED(u64, as_of_seq)         \
+	FIXED(u64, last_seq)          \
+	FIXED(u128, available)        \
+	FIXED(u128, held)
+
 /* Senders and receivers are sets, because admin is an edge like ingress. */
 #define BY(NAME)   (1u << PROCESS_##NAME)
 #define BY_EDGE    (BY(INGRESS) | BY(ADMIN))
@@ -405,6 +417,8 @@ enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
 	VERB(0x0248, VERIFIED, verified, BY(ARCHIVE), BY_EDGE, REPLY)                    \
 	VERB(0x0249, READ_TLOG, read_tlog, BY(PREVALIDATOR), BY(ARCHIVE), REQUEST)       \
 	VERB(0x024A, BLOB, blob, BY(ARCHIVE), BY_EDGE, REPLY)                            \
+	VERB(0x024B, LOCATE, locate, BY(ARCHIVE), BY(SEQUENCER), REQUEST)                \
+	VERB(0x024C, LOCATED, located, BY(SEQUENCER), BY(ARCHIVE), REPLY)                \
 	VERB(0x0250, PROBE, probe, BY_EDGE, BY(PREVALIDATOR), REQUEST)                   \
 	VERB(0x0251, PROBE_ORDER, probe_order, BY(PREVALIDATOR), BY(SEQUENCER), REQUEST) \
 	VERB(0x0252, PROBE_ECHO, probe_echo, BY(SEQUENCER), BY_EDGE, REPLY)              \
@@ -436,6 +450,7 @@ enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
 	WINDOW(SEQUENCER, COMMITTER, 2, 2097152)       \
 	WINDOW(COMMITTER, SEQUENCER, 8, 8388608)       \
 	WINDOW(SEQUENCER, ARCHIVE, 64, 2097152)        \
+	WINDOW(ARCHIVE, SEQUENCER, 64, 65536)          \
 	WINDOW(CLIENT, SUPERVISOR, 4, 65536)           \
 	WINDOW(SUPERVISOR, KMS, 16, 262144)            \
 	WINDOW(SUPERVISOR, SEQUENCER, 16, 65536)
@@ -454,6 +469,7 @@ typedef uint8_t verb_u8;
 typedef uint16_t verb_u16;
 typedef uint32_t verb_u32;
 typedef uint64_t verb_u64;
+typedef u128 verb_u128;
 typedef struct hash verb_hash;
 typedef struct id128 verb_id128;
 #define FIXED_MEMBER(kind, field)      verb_##kind field;

@@ -123,6 +123,22 @@ static enum err put_head(struct page *page, struct oap_blob *blob)
 	return ERR_OK;
 }
 
+/* Both notes of the newest signing, or nothing. */
+static enum err put_notes(struct page *page, uint64_t after)
+{
+	struct schema_checkpoint checkpoint;
+	enum err err = reader_checkpoint(page->archive->reader, &checkpoint);
+
+	if (err == ERR_NOT_FOUND || after > 0) {
+		return ERR_OK;
+	}
+	if (err == ERR_OK) {
+		byte_put_slice32(&page->out, checkpoint.checkpoint);
+		byte_put_slice32(&page->out, checkpoint.audit);
+	}
+	return err;
+}
+
 /* The rows of one table behind `after`. */
 static enum err put_rows(struct page *page, enum read_export what, uint64_t after)
 {
@@ -145,6 +161,7 @@ static enum err put_rows(struct page *page, enum read_export what, uint64_t afte
 		page->type = BATCH_COUNTER;
 		return reader_rows(reader, SCHEMA_COUNTER, &after, put_counter, page, &done);
 	case READ_EXPORT_CHECKPOINT:
+		return put_notes(page, after);
 	case READ_EXPORT_HEAD:
 	case READ_EXPORT_COUNT:
 		break;

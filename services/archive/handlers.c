@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/metrics.h"
+#include "common/random.h"
 #include "core/caveat_set.h"
 #include "core/entry.h"
 
@@ -29,6 +30,7 @@ static void close_store(struct archive *self)
 	reader_close(self->reader);
 	self->reader = NULL;
 	tiles_forget(self);
+	balances_fail(self, false, READ_FAULT_CLOSED);
 	worker_report(self->worker, PHASE_LOADING, 0, 0, NULL, "waiting for the committer");
 }
 
@@ -82,6 +84,8 @@ void archive_link_lost(void *self, const struct oap_from *whom)
 
 	if (whom->process == PROCESS_COMMITTER) {
 		close_store(archive);
+	} else if (whom->process == PROCESS_SEQUENCER) {
+		balances_fail(archive, true, READ_FAULT_NO_STATE);
 	}
 }
 
@@ -96,13 +100,15 @@ static enum err on_grant_key(
 	return grant_keys_add(&archive->keys, msg->kms_generation, &msg->key);
 }
 
-bool archive_may_read(const struct grant *grant, struct slice account)
+bool archive_may(const struct grant *grant, enum caveat_action action, struct slice account,
+	struct slice asset)
 {
 	struct caveat_request request = {
 		.now_unix_s = (uint64_t)clock_unix_ms() / 1000,
 	};
 	struct caveat_entry entry = {
-		.actions = CAVEAT_ACTION_BIT(CAVEAT_ACTION_AUDIT_READ),
+		.actions = CAVEAT_ACTION_BIT(action),
+		.asset = asset,
 		.accounts = &account,
 		.account_count = account.bytes_count > 0 ? 1 : 0,
 	};
@@ -114,6 +120,11 @@ bool archive_may_read(const struct grant *grant, struct slice account)
 		       &grant->caveats, caveat_kinds(CAVEAT_WHERE_LEDGER), &request)
 			       .result == CAVEAT_HOLDS &&
 	       caveat_set_check_entry(&grant->caveats, &entry).result == CAVEAT_HOLDS;
+}
+
+bool archive_may_read(const struct grant *grant, struct slice account)
+{
+	return archive_may(grant, CAVEAT_ACTION_AUDIT_READ, account, (struct slice){ NULL, 0 });
 }
 
 /* --- reads --- */
@@ -237,6 +248,15 @@ static enum err on_read_tlog(
 	return reads_answer(self, from, msg);
 }
 
+static enum err on_located(void *self, const struct oap_from *from, const struct oap_located *msg)
+{
+	if (msg->known > 1) {
+		return ERR_MALFORMED;
+	}
+	balances_located(self, from, msg);
+	return ERR_OK;
+}
+
 /* --- rows for the sequencer --- */
 
 /* What the sequencer asks for was committed, whether the committer told us yet or not. False:
@@ -296,6 +316,7 @@ const struct oap_handlers archive_handlers = {
 	.read_entry = on_read_entry,
 	.read_verify = on_read_verify,
 	.read_tlog = on_read_tlog,
+	.located = on_located,
 	.fetch = on_fetch,
 };
 
@@ -328,5 +349,8 @@ void archive_ready(void *self, struct worker *worker)
 
 	ev_timer_init(&archive->start_check, check_on_start, 0.0, 0.0);
 	archive->start_check.data = archive;
+	archive->balances.id_last = random_u64() >> 1; /* no reply of a former life fits */
+	ev_timer_init(&archive->balances.timer, balances_on_timer, 0.0, 0.0);
+	archive->balances.timer.data = archive;
 	worker_report(worker, PHASE_LOADING, 0, 0, NULL, "waiting for the committer");
 }

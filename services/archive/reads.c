@@ -1,10 +1,11 @@
 /* READ_TLOG: one question, one BLOB, whatever is asked for. What is asked for are rows of a table;
- * only balances take longer, for the sequencer has to be asked (balances.c). */
+ * only balances may take longer, for the sequencer has to be asked (balances.c). */
 #include "services/archive/archive.h"
 
 #include "common/log.h"
 
 static read_answer *const answers[READ_WHAT_COUNT] = {
+	[READ_CHECKPOINT] = proofs_answer_checkpoint,
 	[READ_TILE] = tiles_answer,
 	[READ_BUNDLE] = tiles_answer_bundle,
 	[READ_PROOF_ENTRY] = proofs_answer_entry,
@@ -35,6 +36,20 @@ enum read_fault reads_fault_of(enum err err, uint64_t seq)
 	return READ_FAULT_CLOSED;
 }
 
+/* The one that may be answered later. */
+static enum err answer_balance(struct archive *self, const struct oap_from *from,
+	const struct oap_read_tlog *msg, const struct grant *grant)
+{
+	struct read_route route = { msg->edge_process, msg->edge_instance, msg->edge_generation };
+	enum read_fault fault;
+	enum err err = balances_accept(self, from, msg, grant, &fault);
+
+	if (err == ERR_OK && fault != READ_FAULT_NONE) {
+		reads_send(self, from, &route, &(struct oap_blob){ .fault = (uint8_t)fault });
+	}
+	return err;
+}
+
 enum err reads_answer(
 	struct archive *self, const struct oap_from *from, const struct oap_read_tlog *msg)
 {
@@ -55,8 +70,8 @@ enum err reads_answer(
 		blob.fault = READ_FAULT_STALE;
 	} else if (self->reader == NULL) {
 		blob.fault = READ_FAULT_CLOSED;
-	} else if (answers[msg->what] == NULL) {
-		blob.fault = READ_FAULT_NO_STATE;
+	} else if (msg->what == READ_BALANCE) {
+		return answer_balance(self, from, msg, has_grant ? &grant : NULL);
 	} else {
 		blob.fault =
 			(uint8_t)answers[msg->what](self, msg, has_grant ? &grant : NULL, &blob);

@@ -2,6 +2,7 @@
  * again here from its entries. */
 #include "common/reads.h"
 #include "core/tile.h"
+#include "core/tlog_proof.h"
 #include "tests/worker/archive_driver.h"
 
 /* --- asking --- */
@@ -442,6 +443,97 @@ static void proofs_hold_for_every_size(void **state)
 	expect_fault(ask_public(READ_PROOF_CONSISTENCY, 601, READS_NEWEST), READ_FAULT_NOT_THERE);
 }
 
+/* --- the checkpoint --- */
+
+static void sign(uint64_t size, const struct hash *root)
+{
+	struct why why = { "" };
+	struct schema_checkpoint checkpoint = {
+		.size = size,
+		.root = *root,
+		.checkpoint = text_of("ledger.example\nand so on\n"),
+		.audit = text_of("audit note\n"),
+	};
+
+	assert_int_equal(store_checkpoint_keep(store, &checkpoint), ERR_OK);
+	assert_int_equal(store_checkpoint_flush(store, (struct instant){ 0 }, &why), ERR_OK);
+}
+
+static void a_checkpoint_is_shown_once_there_is_one(void **state)
+{
+	struct oap_blob blob;
+
+	(void)state;
+	start_serving();
+	expect_fault(ask_public(READ_CHECKPOINT, 0, 0), READ_FAULT_NOT_SIGNED_YET);
+	expect_fault(ask_public(READ_PROOF_ENTRY, 1, READS_NEWEST), READ_FAULT_NOT_SIGNED_YET);
+	assert_int_equal(export_page(READ_EXPORT_CHECKPOINT, 0).bytes.bytes_count, 0);
+	sign(300, &maker.root);
+	blob = ask_public(READ_CHECKPOINT, 0, 0);
+	assert_int_equal(blob.fault, READ_FAULT_NONE);
+	assert_int_equal(blob.content, READ_CONTENT_TEXT);
+	assert_int_equal(blob.cache, READ_CACHE_ASK);
+	assert_int_equal(blob.bytes.bytes_count, 25);
+	assert_memory_equal(blob.bytes.bytes, "ledger.example\nand so on\n", 25);
+	blob = export_page(READ_EXPORT_CHECKPOINT, 0);
+	assert_int_equal(blob.bytes.bytes_count, 4 + 25 + 4 + 11);
+	assert_memory_equal(blob.bytes.bytes + 4 + 25, "\x0b\0\0\0audit note\n", 4 + 11);
+}
+
+/* Goal: a proof for the signed tree, with the entry only for whom the token lets see it. */
+static void a_proof_of_the_signed_tree_has_the_entry_for_auditors(void **state)
+{
+	static uint8_t extra[ENTRY_LEAF_BYTES_MAX];
+	static const struct {
+		const char *caveat;
+		bool sees;
+	} rows[] = { { NULL, false }, { "action=audit.read", true }, { "account=acct-00007", true },
+		{ "account=acct-00001", false }, { "action=ledger.ingest", false } };
+	struct hash root;
+
+	(void)state;
+	commit(1);
+	start_serving();
+	(void)take_all_entries();
+	root = root_of(300);
+	sign(300, &root);
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct slice grant = { NULL, 0 };
+		struct tlog_proof proof;
+		struct oap_blob blob;
+
+		if (rows[i].caveat != NULL) {
+			grant = seal(rows[i].caveat);
+		}
+		blob = ask(READ_PROOF_ENTRY, 7, READS_NEWEST, 0, grant);
+		assert_int_equal(blob.content, READ_CONTENT_TEXT);
+		assert_int_equal(
+			tlog_proof_parse(blob.bytes, extra, sizeof extra, &proof), TLOG_PROOF_OK);
+		assert_int_equal(proof.index, 6);
+		assert_true(merkle_verify_inclusion(MERKLE_SHA256, &leaves[6], 6, 300,
+			proof.path.hashes, proof.path.hash_count, &root));
+		assert_int_equal(proof.extra.bytes_count > 0, rows[i].sees);
+		assert_true(!rows[i].sees || tlog_proof_verify(&proof, proof.extra, 300, &root));
+	}
+	expect_fault(ask_public(READ_PROOF_ENTRY, 301, READS_NEWEST), READ_FAULT_NOT_SIGNED_YET);
+	expect_fault(ask_public(READ_PROOF_ENTRY, 401, READS_NEWEST), READ_FAULT_NOT_THERE);
+	expect_fault(ask_public(READ_PROOF_ENTRY, 0, READS_NEWEST), READ_FAULT_NOT_THERE);
+	assert_non_null(strstr(
+		expect_json(ask_public(READ_PROOF_CONSISTENCY, 5, READS_NEWEST)), "\"to\":300,"));
+	assert_non_null(strstr(
+		expect_json(ask_public(READ_PROOF_CONSISTENCY, 301, READS_NEWEST)), "\"to\":400,"));
+}
+
+static void a_checkpoint_of_another_tree_proves_nothing(void **state)
+{
+	static const struct hash other = { { 1 } };
+
+	(void)state;
+	start_serving();
+	sign(300, &other);
+	expect_fault(ask_public(READ_PROOF_ENTRY, 7, READS_NEWEST), READ_FAULT_CLOSED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -455,6 +547,9 @@ int main(void)
 		CASE(a_full_tile_above_is_made_of_those_below),
 		CASE(a_bundle_comes_in_pieces),
 		CASE(proofs_hold_for_every_size),
+		CASE(a_checkpoint_is_shown_once_there_is_one),
+		CASE(a_proof_of_the_signed_tree_has_the_entry_for_auditors),
+		CASE(a_checkpoint_of_another_tree_proves_nothing),
 	};
 
 	return cmocka_run_group_tests_name("archive reads", tests, NULL, NULL);
