@@ -308,6 +308,8 @@ bool pull_fits(const struct exchange *exchange, const struct oap_blob *msg);
 bool pull_note(struct exchange *exchange, const struct oap_blob *msg);
 void pull_step(struct client *client);       /* asks for the next piece if there is room for it */
 bool pull_is_waiting(struct client *client); /* to be asked again */
+/* A piece was refused: true when it is asked for again a little later. */
+MUST_CHECK bool pull_may_wait(struct exchange *exchange, uint16_t status);
 void pull_break(struct exchange *exchange);
 
 /* --- exposition.c: /metrics --- */

@@ -309,8 +309,10 @@ void exchange_refuse_as(
 	enum reply_style style = style_of(exchange);
 
 	if (pull_has_begun(exchange)) {
-		account(exchange, told.status);
-		pull_break(exchange);
+		if (!pull_may_wait(exchange, told.status)) {
+			account(exchange, told.status);
+			pull_break(exchange);
+		}
 		return;
 	}
 	told.corr_id =

@@ -89,7 +89,8 @@ bool pull_note(struct exchange *exchange, const struct oap_blob *msg)
 	return pull->got_bytes == pull->total_bytes;
 }
 
-/* --- the next piece --- */
+/* --- the next piece --- *
+ * Who is busy now may have room at the next tick, but not for ever. */
 
 /* The eldest of a connection, whose last piece came and is nearly gone. */
 static struct exchange *wants_more(struct client *client)
@@ -123,7 +124,15 @@ static enum err ask_again(struct exchange *exchange, int64_t now_us)
 	return dispatch_request(exchange, &ask);
 }
 
-/* Who is busy now may have room at the next tick, but not for ever. */
+bool pull_may_wait(struct exchange *exchange, uint16_t status)
+{
+	if (status != 429 || edge_now_us() >= exchange->pull->due_us) {
+		return false;
+	}
+	dispatch_end(exchange);
+	return true;
+}
+
 void pull_step(struct client *client)
 {
 	struct exchange *exchange = wants_more(client);
@@ -139,7 +148,7 @@ void pull_step(struct client *client)
 			now_us + (int64_t)client->edge->limits.req_timeout_ms * 1000;
 	}
 	err = ask_again(exchange, now_us);
-	if (err != ERR_OK && (err != ERR_BUSY || now_us >= exchange->pull->due_us)) {
+	if (err != ERR_OK) {
 		dispatch_refuse(exchange, err);
 	}
 }
