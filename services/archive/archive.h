@@ -82,6 +82,7 @@ struct archive {
 	uint64_t size;
 	struct hash root;
 	struct tiles_row rows[TILE_LEVELS_MAX];
+	ev_timer warm;
 	uint8_t page[VERB_REPLY_BYTES_MAX]; /* one answer at a time */
 	struct grant_keys keys;
 	struct balances balances;
@@ -128,6 +129,7 @@ typedef enum read_fault read_answer(struct archive *self, const struct oap_read_
 /* tiles.c: of the tree of the announced size. ERR_NOT_FOUND: not in it; ERR_CORRUPT: in it, but
  * not in the store. */
 void tiles_forget(struct archive *self);
+void tiles_on_warm(struct ev_loop *loop, ev_timer *watcher, int events);
 MUST_CHECK enum err tiles_read(
 	struct archive *self, struct tile tile, struct hash ret_hashes[TILE_WIDTH]);
 /* A merkle_node_get; context is the archive. */

@@ -53,6 +53,7 @@ static bool open_store(struct archive *self)
 static enum err on_tree(void *self, const struct oap_from *from, const struct oap_tree *msg)
 {
 	struct archive *archive = self;
+	bool is_new = archive->reader == NULL;
 
 	(void)from;
 	if (msg->open == 0) { /* the log has grown too long under what we read */
@@ -74,6 +75,9 @@ static enum err on_tree(void *self, const struct oap_from *from, const struct oa
 	}
 	archive->size = msg->size;
 	archive->root = msg->root;
+	if (is_new) {
+		ev_timer_start(archive->worker->loop, &archive->warm);
+	}
 	return ERR_OK;
 }
 
@@ -352,5 +356,7 @@ void archive_ready(void *self, struct worker *worker)
 	archive->balances.id_last = random_u64() >> 1; /* no reply of a former life fits */
 	ev_timer_init(&archive->balances.timer, balances_on_timer, 0.0, 0.0);
 	archive->balances.timer.data = archive;
+	ev_timer_init(&archive->warm, tiles_on_warm, 0.0, 0.0);
+	archive->warm.data = archive;
 	worker_report(worker, PHASE_LOADING, 0, 0, NULL, "waiting for the committer");
 }
