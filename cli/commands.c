@@ -118,6 +118,13 @@ static const struct cli_option options_show[] = {
 	{ NULL, NULL, NULL },
 };
 
+static const struct cli_option options_balance[] = {
+	{ "--asset", "NAME", "the asset; ron if not said" },
+	{ "--at", "SEQ", "as of this entry instead of now; 0 is before the first" },
+	TOKEN_OPTION,
+	{ NULL, NULL, NULL },
+};
+
 #define options_status          options_none
 #define options_config_print    options_none
 #define options_config_validate options_none
@@ -134,6 +141,7 @@ static const struct cli_option options_show[] = {
 #define options_ledger_import   options_import
 #define options_ledger_roots    options_roots
 #define options_ledger_show     options_show
+#define options_ledger_balance  options_balance
 #define options_version         options_none
 #define options_completion      options_none
 #define options_help            options_none

@@ -1,4 +1,4 @@
-/* macronode ledger ingest, roots, show. */
+/* macronode ledger ingest, roots, show, balance. */
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -6,6 +6,7 @@
 
 #include "cli/node.h"
 #include "common/limits.h"
+#include "core/entry.h"
 
 static struct slice slice_of(const struct mn_answer *answer)
 {
@@ -195,6 +196,67 @@ int cli_ledger_show(struct cli *cli)
 		exit = CLI_CANNOT;
 	}
 	json_in_free(root);
+	mn_close(client);
+	return exit;
+}
+
+/* ---- balance ---- */
+
+static struct slice view_of(const char *text)
+{
+	return (struct slice){ (const uint8_t *)text, strlen(text) };
+}
+
+static int print_balance(const struct cli *cli, const struct mn_answer *answer)
+{
+	struct json_in *root = cli->json ? NULL : node_parse(cli, slice_of(answer));
+
+	if (cli->json) {
+		node_print_line(slice_of(answer));
+		return CLI_GOOD;
+	}
+	if (root == NULL) {
+		return CLI_CANNOT;
+	}
+	(void)printf(
+		"%s %s", json_in_text_of(root, "amount_minor"), json_in_text_of(root, "asset"));
+	if (strcmp(json_in_text_of(root, "held_minor"), "0") != 0) {
+		(void)printf(", and %s held", json_in_text_of(root, "held_minor"));
+	}
+	(void)printf(" (as of seq %" PRIu64 ", %s)\n", json_in_u64_of(root, "as_of_seq"),
+		json_in_text_of(root, "as_of"));
+	json_in_free(root);
+	return CLI_GOOD;
+}
+
+int cli_ledger_balance(struct cli *cli)
+{
+	static struct config config;
+	const char *account = cli->words[0], *token;
+	const char *asset = cli_option(cli, "--asset"), *text = cli_option(cli, "--at");
+	struct mn_client *client;
+	struct mn_answer answer;
+	enum mn_result result;
+	uint64_t at = MN_NOW;
+	int exit;
+
+	asset = asset == NULL ? "ron" : asset;
+	if (!entry_account_is_valid(view_of(account))) {
+		return cli_fail(cli, CLI_USAGE, "'%s': no account has such a name", account);
+	}
+	if (!entry_asset_is_valid(view_of(asset))) {
+		return cli_fail(cli, CLI_USAGE, "--asset %s: no asset has such a name", asset);
+	}
+	if (text != NULL && !parse_seq(text, &at)) {
+		return cli_fail(cli, CLI_USAGE, "--at %s: not a number", text);
+	}
+	if (!cli_load_config(cli, &config) || (token = cli_token(cli, false)) == NULL ||
+		(client = node_open_client(cli, &config)) == NULL) {
+		return CLI_CANNOT;
+	}
+	result = mn_balance(client, token, account, asset, at, &answer);
+	exit = result == MN_OK ? print_balance(cli, &answer)
+			       : node_fail(cli, client, result, &answer);
 	mn_close(client);
 	return exit;
 }

@@ -2,6 +2,7 @@
 #include "client/macronode.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,12 +19,18 @@ enum public_verb {
 	VERB_ROOTS = 0x0011,
 	VERB_ENTRY = 0x0012,
 	VERB_VERIFY = 0x0013,
+	VERB_CHECKPOINT = 0x0014,
+	VERB_TILE = 0x0015,
+	VERB_PROOF = 0x0016,
+	VERB_EXPORT = 0x0017,
+	VERB_BALANCE = 0x0018,
 };
 
 /* No answer of a node comes near; one that does is not worth our memory. */
 #define ANSWER_BYTES_MAX (16u * 1024u * 1024u)
 
-/* An error is the only body that begins so: JSON of ours has no blanks. */
+/* An error is the only body that begins so: JSON of ours has no blanks, and of what is no JSON
+ * records begin with small numbers, and hashes are no text. */
 #define ERROR_BEGIN "{\"error\":"
 
 struct mn_client {
@@ -223,6 +230,82 @@ enum mn_result mn_entry(
 	}
 	parts[2] = (struct slice){ (const uint8_t *)digits, (size_t)bytes };
 	return call(client, VERB_ENTRY, parts, 3, ret_answer);
+}
+
+enum mn_result mn_checkpoint(struct mn_client *client, struct mn_answer *ret_answer)
+{
+	return call(client, VERB_CHECKPOINT, NULL, 0, ret_answer);
+}
+
+/* Questions in words are a path or a query, and never longer than the node takes. */
+#define WORDS_BYTES_MAX 1024u
+
+/* The token, which may be NULL, and what is asked in words. */
+__attribute__((format(printf, 5, 6))) static enum mn_result call_in_words(struct mn_client *client,
+	uint16_t verb, const char *token, struct mn_answer *ret_answer, const char *format, ...)
+{
+	char words[WORDS_BYTES_MAX + 1];
+	uint8_t length[2];
+	struct slice parts[3];
+	va_list list;
+	int bytes;
+
+	va_start(list, format);
+	bytes = vsnprintf(words, sizeof words, format, list);
+	va_end(list);
+	if (!token_part(token == NULL ? "" : token, length, parts)) {
+		return refuse_token(client, ret_answer);
+	}
+	if (bytes < 0 || (size_t)bytes > WORDS_BYTES_MAX) {
+		*ret_answer = (struct mn_answer){ "", 0 };
+		(void)snprintf(client->stream.error, sizeof client->stream.error,
+			"the question is over %u bytes", WORDS_BYTES_MAX);
+		return MN_TOO_LARGE;
+	}
+	parts[2] = (struct slice){ (const uint8_t *)words, (size_t)bytes };
+	return call(client, verb, parts, 3, ret_answer);
+}
+
+enum mn_result mn_tile(
+	struct mn_client *client, const char *token, const char *path, struct mn_answer *ret_answer)
+{
+	return call_in_words(client, VERB_TILE, token, ret_answer, "%s", path);
+}
+
+enum mn_result mn_proof_entry(struct mn_client *client, const char *token, uint64_t seq,
+	uint64_t size, struct mn_answer *ret_answer)
+{
+	if (size == 0) {
+		return call_in_words(
+			client, VERB_PROOF, token, ret_answer, "entries/%" PRIu64, seq);
+	}
+	return call_in_words(client, VERB_PROOF, token, ret_answer,
+		"entries/%" PRIu64 "?size=%" PRIu64, seq, size);
+}
+
+enum mn_result mn_proof_consistency(
+	struct mn_client *client, uint64_t from, uint64_t to, struct mn_answer *ret_answer)
+{
+	return call_in_words(client, VERB_PROOF, NULL, ret_answer,
+		"consistency?from=%" PRIu64 "&to=%" PRIu64, from, to);
+}
+
+enum mn_result mn_export(struct mn_client *client, const char *token, const char *what,
+	uint64_t after, struct mn_answer *ret_answer)
+{
+	return call_in_words(
+		client, VERB_EXPORT, token, ret_answer, "what=%s&after=%" PRIu64, what, after);
+}
+
+enum mn_result mn_balance(struct mn_client *client, const char *token, const char *account,
+	const char *asset, uint64_t at, struct mn_answer *ret_answer)
+{
+	if (at == MN_NOW) {
+		return call_in_words(client, VERB_BALANCE, token, ret_answer, "account=%s&asset=%s",
+			account, asset);
+	}
+	return call_in_words(client, VERB_BALANCE, token, ret_answer,
+		"account=%s&asset=%s&at=%" PRIu64, account, asset, at);
 }
 
 enum mn_result mn_verify(struct mn_client *client, const char *token, mn_progress *progress,

@@ -16,7 +16,8 @@
  * failure. Nothing is ever asked twice by itself: after MN_TIMEOUT or MN_CLOSED an ingest may
  * have happened, and sending the same entries again is how to find out. It moves nothing twice.
  *
- * Tokens are text as `macronode cap mint` prints it. */
+ * Tokens are text as `macronode cap mint` prints it. Where one may be NULL, the answer holds what
+ * everybody may know. */
 
 #include <stddef.h>
 #include <stdint.h>
@@ -39,8 +40,9 @@ enum mn_result {
 
 struct mn_client;
 
-/* The JSON text that the HTTP route would have had as its body. Belongs to the client and lives
- * until its next question. Set for MN_OK and MN_REFUSED, else empty. A zero follows. */
+/* The bytes that the HTTP route would have had as its body: JSON, but for what says otherwise
+ * below, and then the bytes may be any. Belongs to the client and lives until its next question.
+ * Set for MN_OK and MN_REFUSED (always JSON), else empty. A zero follows. */
 struct mn_answer {
 	const char *json;
 	size_t json_bytes;
@@ -68,6 +70,35 @@ enum mn_result mn_roots(struct mn_client *client, uint64_t since, struct mn_answ
 /* One entry, as it is stored. */
 enum mn_result mn_entry(
 	struct mn_client *client, const char *token, uint64_t seq, struct mn_answer *ret_answer);
+
+/* The newest signed checkpoint: text, a C2SP signed note. Refused as long as there is none. */
+enum mn_result mn_checkpoint(struct mn_client *client, struct mn_answer *ret_answer);
+
+/* A tile of the tree as C2SP tlog-tiles names it: "0/x001/067", "1/000.p/12", bytes. One of
+ * entries ("entries/000.p/8") needs a token. */
+enum mn_result mn_tile(struct mn_client *client, const char *token, const char *path,
+	struct mn_answer *ret_answer);
+
+/* That the entry with this seq is in the tree of `size`, as JSON; of size 0: in that of the newest
+ * signed checkpoint, as a C2SP .tlog-proof, text, with the checkpoint in it, and with the entry if
+ * the token may read it. */
+enum mn_result mn_proof_entry(struct mn_client *client, const char *token, uint64_t seq,
+	uint64_t size, struct mn_answer *ret_answer);
+
+/* That the tree of size `to` goes on from the one of size `from`. */
+enum mn_result mn_proof_consistency(
+	struct mn_client *client, uint64_t from, uint64_t to, struct mn_answer *ret_answer);
+
+/* A page of everything of one kind behind the key `after`, bytes as macronode-oap(7) lays them out;
+ * an empty answer is the end. what: "entries", "commits", "controls", "audits", "counters"; or
+ * "checkpoint", and "head", which is JSON. */
+enum mn_result mn_export(struct mn_client *client, const char *token, const char *what,
+	uint64_t after, struct mn_answer *ret_answer);
+
+/* What an account has of an asset, as of the entry with seq `at`; of MN_NOW: now. */
+#define MN_NOW UINT64_MAX
+enum mn_result mn_balance(struct mn_client *client, const char *token, const char *account,
+	const char *asset, uint64_t at, struct mn_answer *ret_answer);
 
 /* Everything is read and computed again. Progress comes about once a second, as JSON; the
  * callback may be NULL, and ends the wait by returning 0: MN_CLOSED. */

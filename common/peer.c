@@ -214,6 +214,7 @@ static enum err send_frame(struct peer *peer, unsigned verb, enum oap_kind kind,
 #define BYTES_u16                     2u
 #define BYTES_u32                     4u
 #define BYTES_u64                     8u
+#define BYTES_u128                    16u
 #define BYTES_hash                    HASH_BYTES
 #define BYTES_id128                   ID_BYTES
 #define FIXED_BYTES(kind, field)      +BYTES_##kind

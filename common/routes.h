@@ -6,20 +6,27 @@
  * A route stands here when it works, not before.
  *
  * plane: which listeners answer it; EVERY: both. PUBLIC_VERB: no HTTP at all, a verb of OAP/1 on
- * the local socket only.
+ * the local socket only. In a template {name} stands for the rest of the path without a slash,
+ * {name...} for all of the rest.
  * owner: who has it in hand at last (services/edge); EDGE: the edge itself.
  *
  * NAME, method, template, plane, owner */
-#define ROUTES(R)                                        \
-	R(OTHER, "other", "other", NONE, EDGE)           \
-	R(HEALTHZ, "GET", "/healthz", EVERY, EDGE)       \
-	R(READYZ, "GET", "/readyz", EVERY, EDGE)         \
-	R(VERSION, "GET", "/version", EVERY, EDGE)       \
-	R(METRICS, "GET", "/metrics", ADMIN, EDGE)       \
-	R(INGEST, "POST", "/ingest", API, SEQUENCER)     \
-	R(ROOTS, "GET", "/roots", API, ARCHIVE)          \
-	R(ENTRY, "GET", "/entries/{seq}", API, ARCHIVE)  \
-	R(VERIFY, "OAP", "verify", PUBLIC_VERB, ARCHIVE) \
+#define ROUTES(R)                                                        \
+	R(OTHER, "other", "other", NONE, EDGE)                           \
+	R(HEALTHZ, "GET", "/healthz", EVERY, EDGE)                       \
+	R(READYZ, "GET", "/readyz", EVERY, EDGE)                         \
+	R(VERSION, "GET", "/version", EVERY, EDGE)                       \
+	R(METRICS, "GET", "/metrics", ADMIN, EDGE)                       \
+	R(INGEST, "POST", "/ingest", API, SEQUENCER)                     \
+	R(ROOTS, "GET", "/roots", API, ARCHIVE)                          \
+	R(ENTRY, "GET", "/entries/{seq}", API, ARCHIVE)                  \
+	R(TLOG_CHECKPOINT, "GET", "/tlog/checkpoint", API, ARCHIVE)      \
+	R(TLOG_TILE, "GET", "/tlog/tile/{path...}", API, ARCHIVE)        \
+	R(PROOF_ENTRY, "GET", "/proofs/entries/{seq}", API, ARCHIVE)     \
+	R(PROOF_CONSISTENCY, "GET", "/proofs/consistency", API, ARCHIVE) \
+	R(BALANCE, "GET", "/v1/balance", API, ARCHIVE)                   \
+	R(EXPORT, "OAP", "export", PUBLIC_VERB, ARCHIVE)                 \
+	R(VERIFY, "OAP", "verify", PUBLIC_VERB, ARCHIVE)                 \
 	R(PROBE, "OAP", "health_ping", PUBLIC_VERB, SEQUENCER)
 
 enum route {

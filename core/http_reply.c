@@ -225,3 +225,19 @@ void http_reply_date(uint64_t unix_s, char ret_date[HTTP_REPLY_DATE_BYTES])
 	put_digits(ret_date + 20, 2, second / 60 % 60);
 	put_digits(ret_date + 23, 2, second % 60);
 }
+
+void http_reply_timestamp(uint64_t unix_s, char ret_time[HTTP_REPLY_TIMESTAMP_BYTES])
+{
+	unsigned second = (unsigned)(unix_s % SECONDS_PER_DAY);
+	struct day day;
+
+	assert(unix_s <= YEAR_9999_END_S);
+	day = day_from_number(unix_s / SECONDS_PER_DAY);
+	memcpy(ret_time, "YYYY-MM-DDThh:mm:ssZ", HTTP_REPLY_TIMESTAMP_BYTES);
+	put_digits(ret_time, 4, day.year);
+	put_digits(ret_time + 5, 2, day.month + 1);
+	put_digits(ret_time + 8, 2, day.day_of_month);
+	put_digits(ret_time + 11, 2, second / 3600);
+	put_digits(ret_time + 14, 2, second / 60 % 60);
+	put_digits(ret_time + 17, 2, second % 60);
+}

@@ -7,6 +7,7 @@
 #define BYTES_u16    2u
 #define BYTES_u32    4u
 #define BYTES_u64    8u
+#define BYTES_u128   16u
 #define BYTES_hash   HASH_BYTES
 #define BYTES_id128  ID_BYTES
 #define BYTES_PREFIX 4u
@@ -24,6 +25,7 @@ OAP_VERBS(AS_SIZE_CHECK)
 #define put_u16(out, value)   byte_put_u16(out, *(value))
 #define put_u32(out, value)   byte_put_u32(out, *(value))
 #define put_u64(out, value)   byte_put_u64(out, *(value))
+#define put_u128(out, value)  byte_put_u128(out, *(value))
 #define put_hash(out, value)  byte_put_hash(out, value)
 #define put_id128(out, value) byte_put_id128(out, value)
 

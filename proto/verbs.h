@@ -163,9 +163,11 @@
 
 /* route: enum route of common/routes.h, never one that the edge answers itself; is_oap: it came
  * as a public verb, so there is no method and no path for caveats; peer_class: enum grant_peer.
- * query: of ROOTS the query string without its question mark, of ENTRY the decimal seq, else
- * empty. token: as text, empty when there was none. body_bytes: of the whole body; `body` is all
- * of it, or empty when it is longer than fits: then it follows as BODY, after PROCEED. */
+ * query: what follows the fixed part of the route's path, of ENTRY the decimal seq alone, of
+ * routes without {name} the query string without its question mark. offset: of the answer, whose
+ * beginning the edge has; 0 but for TLOG_TILE. token: as text, empty when there was none.
+ * body_bytes: of the whole body; `body` is all of it, or empty when it is longer than fits: then it
+ * follows as BODY, after PROCEED. */
 #define PAYLOAD_REQUEST(FIXED, SIZED)      \
 	FIXED(u64, deadline_mono_ms)       \
 	FIXED(u8, route)                   \
@@ -173,6 +175,7 @@
 	FIXED(u8, peer_class)              \
 	FIXED(u32, peer_uid)               \
 	FIXED(u32, body_bytes)             \
+	FIXED(u64, offset)                 \
 	SIZED(query, VERB_QUERY_BYTES_MAX) \
 	SIZED(token, VERB_TOKEN_BYTES_MAX) \
 	SIZED(body, VERB_BODY_INLINE_BYTES_MAX)
@@ -276,7 +279,8 @@ enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
 	FIXED(u64, seq)                 \
 	SIZED(text, VERB_TEXT_BYTES_MAX)
 
-/* --- archive: told by the committer, asked by sequencer and prevalidator --- */
+/* --- archive: told by the committer, asked by sequencer and prevalidator; asks the sequencer ---
+ */
 
 #define PAYLOAD_TREE(FIXED, SIZED) \
 	FIXED(u8, open)            \
@@ -317,6 +321,37 @@ enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
 	FIXED(u64, entries_done)       \
 	FIXED(u64, entries_total)      \
 	SIZED(text, VERB_REPLY_BYTES_MAX)
+
+/* what, a, b, text: common/reads.h. grant: empty when there was no token and none is needed */
+#define PAYLOAD_READ_TLOG(FIXED, SIZED)   \
+	ROUTE_FIELDS(FIXED)               \
+	FIXED(u8, what)                   \
+	FIXED(u64, a)                     \
+	FIXED(u64, b)                     \
+	FIXED(u64, offset)                \
+	SIZED(text, VERB_QUERY_BYTES_MAX) \
+	SIZED(grant, VERB_GRANT_BYTES_MAX)
+/* fault, content, cache: common/reads.h. bytes: of the `total` those from `offset` on; as long as
+ * they are not all, the edge asks for the next when its client has taken these. */
+#define PAYLOAD_BLOB(FIXED, SIZED) \
+	FIXED(u8, fault)           \
+	FIXED(u8, content)         \
+	FIXED(u8, cache)           \
+	FIXED(u64, total)          \
+	FIXED(u64, offset)         \
+	SIZED(bytes, VERB_REPLY_BYTES_MAX)
+
+/* The newest balance of an account in an asset, once all up to as_of_seq is committed; last_seq: of
+ * the last entry about it, 0 when there is none. Not known: the sequencer has no state now. */
+#define PAYLOAD_LOCATE(FIXED, SIZED)        \
+	SIZED(account, VERB_NAME_BYTES_MAX) \
+	SIZED(asset, VERB_NAME_BYTES_MAX)
+#define PAYLOAD_LOCATED(FIXED, SIZED) \
+	FIXED(u8, known)              \
+	FIXED(u64, as_of_seq)         \
+	FIXED(u64, last_seq)          \
+	FIXED(u128, available)        \
+	FIXED(u128, held)
 
 /* Senders and receivers are sets, because admin is an edge like ingress. */
 #define BY(NAME)   (1u << PROCESS_##NAME)
@@ -380,6 +415,10 @@ enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
 	VERB(0x0246, ENTRY, entry, BY(ARCHIVE), BY_EDGE, REPLY)                          \
 	VERB(0x0247, READ_VERIFY, read_verify, BY(PREVALIDATOR), BY(ARCHIVE), REQUEST)   \
 	VERB(0x0248, VERIFIED, verified, BY(ARCHIVE), BY_EDGE, REPLY)                    \
+	VERB(0x0249, READ_TLOG, read_tlog, BY(PREVALIDATOR), BY(ARCHIVE), REQUEST)       \
+	VERB(0x024A, BLOB, blob, BY(ARCHIVE), BY_EDGE, REPLY)                            \
+	VERB(0x024B, LOCATE, locate, BY(ARCHIVE), BY(SEQUENCER), REQUEST)                \
+	VERB(0x024C, LOCATED, located, BY(SEQUENCER), BY(ARCHIVE), REPLY)                \
 	VERB(0x0250, PROBE, probe, BY_EDGE, BY(PREVALIDATOR), REQUEST)                   \
 	VERB(0x0251, PROBE_ORDER, probe_order, BY(PREVALIDATOR), BY(SEQUENCER), REQUEST) \
 	VERB(0x0252, PROBE_ECHO, probe_echo, BY(SEQUENCER), BY_EDGE, REPLY)              \
@@ -411,6 +450,7 @@ enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
 	WINDOW(SEQUENCER, COMMITTER, 2, 2097152)       \
 	WINDOW(COMMITTER, SEQUENCER, 8, 8388608)       \
 	WINDOW(SEQUENCER, ARCHIVE, 64, 2097152)        \
+	WINDOW(ARCHIVE, SEQUENCER, 64, 65536)          \
 	WINDOW(CLIENT, SUPERVISOR, 4, 65536)           \
 	WINDOW(SUPERVISOR, KMS, 16, 262144)            \
 	WINDOW(SUPERVISOR, SEQUENCER, 16, 65536)
@@ -429,6 +469,7 @@ typedef uint8_t verb_u8;
 typedef uint16_t verb_u16;
 typedef uint32_t verb_u32;
 typedef uint64_t verb_u64;
+typedef u128 verb_u128;
 typedef struct hash verb_hash;
 typedef struct id128 verb_id128;
 #define FIXED_MEMBER(kind, field)      verb_##kind field;

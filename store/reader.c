@@ -480,6 +480,11 @@ enum err reader_fingerprints(struct reader *reader, uint64_t block, struct slice
 		(size_t)FINGERPRINT_BLOCK_ENTRIES * FINGERPRINT_BYTES, ret_block);
 }
 
+enum merkle_hash reader_hash(const struct reader *reader)
+{
+	return reader->meta.hash;
+}
+
 enum err reader_counts(struct reader *reader, struct reader_counts *ret_counts)
 {
 	struct reader_counts counts;

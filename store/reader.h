@@ -70,6 +70,9 @@ struct sqlite3;
 MUST_CHECK enum err reader_borrow(
 	struct sqlite3 *db, const char *dir, struct reader **ret_reader, struct why *why);
 
+/* Of its tree; read when it was opened. */
+enum merkle_hash reader_hash(const struct reader *reader);
+
 MUST_CHECK enum err reader_head(struct reader *reader, struct reader_head *ret_head);
 MUST_CHECK enum err reader_entry(
 	struct reader *reader, uint64_t seq, struct reader_entry *ret_entry);

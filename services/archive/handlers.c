@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/metrics.h"
+#include "common/random.h"
 #include "core/caveat_set.h"
 #include "core/entry.h"
 
@@ -28,6 +29,8 @@ static void close_store(struct archive *self)
 	self->check.stop = true; /* it reads over a connection of its own */
 	reader_close(self->reader);
 	self->reader = NULL;
+	tiles_forget(self);
+	balances_fail(self, false, READ_FAULT_CLOSED);
 	worker_report(self->worker, PHASE_LOADING, 0, 0, NULL, "waiting for the committer");
 }
 
@@ -43,12 +46,14 @@ static bool open_store(struct archive *self)
 		log_event(LOG_STORE_FAILED, &(struct log_fields){ .text = why.text });
 		return false;
 	}
+	self->hash = reader_hash(self->reader);
 	return true;
 }
 
 static enum err on_tree(void *self, const struct oap_from *from, const struct oap_tree *msg)
 {
 	struct archive *archive = self;
+	bool is_new = archive->reader == NULL;
 
 	(void)from;
 	if (msg->open == 0) { /* the log has grown too long under what we read */
@@ -70,6 +75,9 @@ static enum err on_tree(void *self, const struct oap_from *from, const struct oa
 	}
 	archive->size = msg->size;
 	archive->root = msg->root;
+	if (is_new) {
+		ev_timer_start(archive->worker->loop, &archive->warm);
+	}
 	return ERR_OK;
 }
 
@@ -80,6 +88,8 @@ void archive_link_lost(void *self, const struct oap_from *whom)
 
 	if (whom->process == PROCESS_COMMITTER) {
 		close_store(archive);
+	} else if (whom->process == PROCESS_SEQUENCER) {
+		balances_fail(archive, true, READ_FAULT_NO_STATE);
 	}
 }
 
@@ -94,13 +104,15 @@ static enum err on_grant_key(
 	return grant_keys_add(&archive->keys, msg->kms_generation, &msg->key);
 }
 
-bool archive_may_read(const struct grant *grant, struct slice account)
+bool archive_may(const struct grant *grant, enum caveat_action action, struct slice account,
+	struct slice asset)
 {
 	struct caveat_request request = {
 		.now_unix_s = (uint64_t)clock_unix_ms() / 1000,
 	};
 	struct caveat_entry entry = {
-		.actions = CAVEAT_ACTION_BIT(CAVEAT_ACTION_AUDIT_READ),
+		.actions = CAVEAT_ACTION_BIT(action),
+		.asset = asset,
 		.accounts = &account,
 		.account_count = account.bytes_count > 0 ? 1 : 0,
 	};
@@ -114,11 +126,16 @@ bool archive_may_read(const struct grant *grant, struct slice account)
 	       caveat_set_check_entry(&grant->caveats, &entry).result == CAVEAT_HOLDS;
 }
 
+bool archive_may_read(const struct grant *grant, struct slice account)
+{
+	return archive_may(grant, CAVEAT_ACTION_AUDIT_READ, account, (struct slice){ NULL, 0 });
+}
+
 /* --- reads --- */
 
 /* Who was told COMMITTED may ask for it at once. The committer told us before it told anybody
  * (it flushes TREE first), so that what we don't know yet waits in its socket. */
-static void catch_up(struct archive *self)
+void archive_catch_up(struct archive *self)
 {
 	struct peer *committer = mesh_peer(&self->worker->mesh, PROCESS_COMMITTER, 0);
 
@@ -157,7 +174,7 @@ static enum err on_read_roots(
 	struct byte_writer out = byte_writer_of(rows, sizeof rows);
 	struct oap_roots reply;
 
-	catch_up(archive);
+	archive_catch_up(archive);
 	put_roots(archive, msg, &out, &reply.next);
 	reply.rows = (struct slice){ rows, out.used };
 	mesh_give_back(&archive->worker->mesh, from);
@@ -213,7 +230,7 @@ static enum err on_read_entry(
 		return err;
 	}
 	if (err == ERR_OK) {
-		catch_up(archive);
+		archive_catch_up(archive);
 		reply.status = find_entry(archive, msg->seq, &grant, &reply);
 	}
 	mesh_give_back(&archive->worker->mesh, from);
@@ -227,6 +244,21 @@ static enum err on_read_verify(
 	void *self, const struct oap_from *from, const struct oap_read_verify *msg)
 {
 	return check_accept(self, from, msg);
+}
+
+static enum err on_read_tlog(
+	void *self, const struct oap_from *from, const struct oap_read_tlog *msg)
+{
+	return reads_answer(self, from, msg);
+}
+
+static enum err on_located(void *self, const struct oap_from *from, const struct oap_located *msg)
+{
+	if (msg->known > 1) {
+		return ERR_MALFORMED;
+	}
+	balances_located(self, from, msg);
+	return ERR_OK;
 }
 
 /* --- rows for the sequencer --- */
@@ -287,6 +319,8 @@ const struct oap_handlers archive_handlers = {
 	.read_roots = on_read_roots,
 	.read_entry = on_read_entry,
 	.read_verify = on_read_verify,
+	.read_tlog = on_read_tlog,
+	.located = on_located,
 	.fetch = on_fetch,
 };
 
@@ -319,5 +353,10 @@ void archive_ready(void *self, struct worker *worker)
 
 	ev_timer_init(&archive->start_check, check_on_start, 0.0, 0.0);
 	archive->start_check.data = archive;
+	archive->balances.id_last = random_u64() >> 1; /* no reply of a former life fits */
+	ev_timer_init(&archive->balances.timer, balances_on_timer, 0.0, 0.0);
+	archive->balances.timer.data = archive;
+	ev_timer_init(&archive->warm, tiles_on_warm, 0.0, 0.0);
+	archive->warm.data = archive;
 	worker_report(worker, PHASE_LOADING, 0, 0, NULL, "waiting for the committer");
 }

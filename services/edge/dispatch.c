@@ -108,6 +108,7 @@ enum err dispatch_request(struct exchange *exchange, const struct ask *ask)
 		.peer_class = (uint8_t)client->peer,
 		.peer_uid = client->peer_uid,
 		.body_bytes = ask->body_bytes,
+		.offset = ask->offset,
 		.query = ask->query,
 		.token = ask->token,
 		.body = ask->body,

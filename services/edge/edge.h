@@ -20,6 +20,7 @@
 #include <ev.h>
 
 #include "common/metrics_render.h"
+#include "common/reads.h"
 #include "common/worker.h"
 #include "core/grant.h"
 #include "core/http_body.h"
@@ -72,6 +73,7 @@ _Static_assert(EDGE_BODIES_BYTES_MAX + 16777216u <= PEER_QUEUE_BYTES_MAX, "");
 
 struct edge;
 struct client;
+struct pull; /* pull.c */
 
 struct buffer {
 	uint8_t *bytes; /* owned */
@@ -93,6 +95,7 @@ struct exchange {
 	uint32_t reserved_bytes; /* of the connection's out-buffer */
 	uint32_t body_reserved;  /* of the body budget */
 	struct buffer early;     /* the answer, when elder ones are not answered yet */
+	struct pull *pull;       /* owned; NULL: the answer cannot be longer than one piece */
 };
 
 enum client_wire { WIRE_UNDECIDED, WIRE_HTTP, WIRE_OAP };
@@ -229,7 +232,7 @@ uint8_t *client_reserve(struct client *client, struct buffer *buffer, size_t byt
 bool http_request_step(struct client *client);
 bool oap_client_step(struct client *client);
 void oap_client_answer(struct client *client, struct buffer *to, const struct exchange *exchange,
-	uint16_t verb, struct slice body);
+	uint16_t verb, struct slice body, bool is_last);
 void oap_client_event(struct exchange *exchange, struct slice body);
 
 /* --- intake.c: bodies --- */
@@ -246,6 +249,8 @@ struct answer {
 	uint16_t status;
 	uint16_t oap_verb;        /* 0: that of the request */
 	const char *content_type; /* NULL: application/json */
+	enum read_cache cache;
+	uint64_t total_bytes; /* what the head tells, if not the length of `body` */
 	struct slice body;
 	uint32_t retry_after_s;
 	uint32_t allow;
@@ -256,6 +261,9 @@ struct answer {
 bool exchange_may_begin(struct client *client, enum route route, bool is_write);
 struct exchange *exchange_begin(struct client *client, enum route route, enum http_method method);
 void exchange_answer(struct exchange *exchange, const struct answer *answer);
+/* A piece of one; the first has the head, and the last is the answer's end. */
+void exchange_answer_piece(
+	struct exchange *exchange, const struct answer *answer, bool is_first, bool is_last);
 /* reason: REASON_NONE: that of the status. text: "" or a sentence. */
 /* Counts and logs what is refused here; text is ours, never the client's. */
 void exchange_note_refusal(
@@ -273,6 +281,7 @@ bool exchange_is_write(const struct exchange *exchange);
 struct ask {
 	struct slice token, query, body;
 	uint32_t body_bytes;
+	uint64_t offset;
 	uint64_t deadline_mono_ms;
 };
 /* ERR_STALE: nobody is there. ERR_BUSY: no credit anywhere, or no ticket. */
@@ -287,6 +296,21 @@ void dispatch_overdue(struct edge *edge, int64_t now_us);
 /* Answers what may not go on now: draining, not ready, rate. True: it was answered. */
 bool dispatch_gate(struct exchange *exchange);
 void dispatch_refuse(struct exchange *exchange, enum err err);
+
+/* --- pull.c: answers in pieces --- */
+/* Keeps what may have to be asked again; false: no memory. */
+MUST_CHECK bool pull_keep(struct exchange *exchange, const struct ask *ask);
+void pull_forget(struct exchange *exchange);
+bool pull_has_begun(const struct exchange *exchange);
+/* It is the piece that was asked for, and all if the question was of the short ones. */
+bool pull_fits(const struct exchange *exchange, const struct oap_blob *msg);
+/* It is taken; true: it was the last. */
+bool pull_note(struct exchange *exchange, const struct oap_blob *msg);
+void pull_step(struct client *client);       /* asks for the next piece if there is room for it */
+bool pull_is_waiting(struct client *client); /* to be asked again */
+/* A piece was refused: true when it is asked for again a little later. */
+MUST_CHECK bool pull_may_wait(struct exchange *exchange, uint16_t status);
+void pull_break(struct exchange *exchange);
 
 /* --- exposition.c: /metrics --- */
 void exposition_open(struct edge *edge);

@@ -18,6 +18,9 @@ bool exchange_is_write(const struct exchange *exchange)
 
 static uint32_t answer_bytes_of(enum route route)
 {
+	if (route == ROUTE_TLOG_TILE || route == ROUTE_EXPORT) { /* a piece of it */
+		return VERB_REPLY_BYTES_MAX + HEAD_BYTES_MAX;
+	}
 	return route == ROUTE_ROOTS ? REPLIES_ROOTS_BYTES_MAX : EDGE_ANSWER_BYTES_USUAL;
 }
 
@@ -92,13 +95,26 @@ static const char *date_now(struct edge *edge)
 	return edge->date;
 }
 
+/* Of most answers the next may differ already. */
+static struct http_reply_field cache_field(enum read_cache cache)
+{
+	static const char *const texts[READ_CACHE_COUNT] = {
+		[READ_CACHE_NEVER] = "no-store",
+		[READ_CACHE_ASK] = "no-cache",
+		[READ_CACHE_FOREVER] = "public, max-age=31536000, immutable",
+		[READ_CACHE_FOREVER_OWN] = "private, max-age=31536000, immutable",
+	};
+
+	return (struct http_reply_field){
+		"Cache-Control",
+		{ (const uint8_t *)texts[cache], strlen(texts[cache]) },
+	};
+}
+
 static void write_http(
 	struct buffer *to, const struct exchange *exchange, const struct answer *answer)
 {
-	static const struct http_reply_field no_store = {
-		"Cache-Control",
-		{ (const uint8_t *)"no-store", sizeof "no-store" - 1 },
-	};
+	struct http_reply_field cache = cache_field(answer->cache);
 	struct client *client = exchange->client;
 	bool has_type = answer->status != 204;
 	struct http_reply reply = {
@@ -107,13 +123,14 @@ static void write_http(
 		.content_type = !has_type                      ? NULL
 				: answer->content_type == NULL ? replies_content_type(REPLY_ERROR)
 							       : answer->content_type,
-		.content_length = answer->body.bytes_count,
+		.content_length =
+			answer->total_bytes > 0 ? answer->total_bytes : answer->body.bytes_count,
 		.close = exchange->close,
 		.retry_after_s = answer->retry_after_s,
 		.allow = answer->allow,
 		.corr_id = { (const uint8_t *)exchange->corr_id, exchange->corr_id_bytes },
 		.www_authenticate = answer->authenticate ? "Bearer" : NULL,
-		.fields = &no_store, /* the next answer may differ already */
+		.fields = &cache,
 		.fields_count = 1,
 	};
 	uint8_t *bytes = client_reserve(client, to, HEAD_BYTES_MAX + answer->body.bytes_count);
@@ -166,6 +183,7 @@ static void release(struct exchange *exchange)
 	struct client *client = exchange->client;
 
 	dispatch_end(exchange);
+	pull_forget(exchange);
 	client->edge->bodies_bytes -= exchange->body_reserved;
 	exchange->body_reserved = 0;
 	count_in_flight(client->edge, (enum route)exchange->route, false);
@@ -206,9 +224,23 @@ static void pop_answered(struct client *client)
 		client->ring_first = (client->ring_first + 1) % EDGE_PIPELINE_MAX;
 		client->ring_count--;
 	}
+	if (client->ring_count > 0) { /* what is there of an answer in pieces */
+		append_early(client, &client->ring[client->ring_first]);
+	}
 }
 
-void exchange_answer(struct exchange *exchange, const struct answer *answer)
+static void write_more(struct client *client, struct buffer *to, struct slice bytes)
+{
+	uint8_t *room = client_reserve(client, to, bytes.bytes_count);
+
+	if (room != NULL) {
+		memcpy(room, bytes.bytes, bytes.bytes_count);
+		to->tail += bytes.bytes_count;
+	}
+}
+
+void exchange_answer_piece(
+	struct exchange *exchange, const struct answer *answer, bool is_first, bool is_last)
 {
 	struct client *client = exchange->client;
 	bool is_eldest = exchange == &client->ring[client->ring_first];
@@ -218,16 +250,27 @@ void exchange_answer(struct exchange *exchange, const struct answer *answer)
 	if (client->current == exchange) {
 		intake_settle(client, exchange);
 	}
-	account(exchange, answer->status);
-	release(exchange);
-	if (exchange->is_oap) {
-		oap_client_answer(client, to, exchange, answer->oap_verb, answer->body);
+	if (is_last) {
+		account(exchange, answer->status);
+		release(exchange);
 	} else {
-		write_http(to, exchange, answer);
+		dispatch_end(exchange);
 	}
-	exchange->answered = true;
+	if (exchange->is_oap) {
+		oap_client_answer(client, to, exchange, answer->oap_verb, answer->body, is_last);
+	} else if (is_first) {
+		write_http(to, exchange, answer);
+	} else {
+		write_more(client, to, answer->body);
+	}
+	exchange->answered = is_last;
 	pop_answered(client);
 	client_mark(client);
+}
+
+void exchange_answer(struct exchange *exchange, const struct answer *answer)
+{
+	exchange_answer_piece(exchange, answer, true, true);
 }
 
 void exchange_cancel(struct exchange *exchange)
@@ -265,6 +308,13 @@ void exchange_refuse_as(
 	struct refusal told = *refusal;
 	enum reply_style style = style_of(exchange);
 
+	if (pull_has_begun(exchange)) {
+		if (!pull_may_wait(exchange, told.status)) {
+			account(exchange, told.status);
+			pull_break(exchange);
+		}
+		return;
+	}
 	told.corr_id =
 		(struct slice){ (const uint8_t *)exchange->corr_id, exchange->corr_id_bytes };
 	if (told.reason == REASON_NONE) {

@@ -193,6 +193,70 @@ static enum err on_entry(void *self, const struct oap_from *from, const struct o
 	return ERR_OK;
 }
 
+static bool is_sound(const struct oap_blob *msg)
+{
+	if (msg->fault != READ_FAULT_NONE) {
+		return msg->fault < READ_FAULT_COUNT && msg->bytes.bytes_count == 0;
+	}
+	return msg->content < READ_CONTENT_COUNT && msg->cache < READ_CACHE_COUNT &&
+	       msg->total <= READS_BYTES_MAX && msg->offset <= msg->total &&
+	       msg->bytes.bytes_count <= msg->total - msg->offset &&
+	       (msg->bytes.bytes_count > 0 || msg->total == 0);
+}
+
+static bool is_blobs(enum route route)
+{
+	return route == ROUTE_TLOG_CHECKPOINT || route == ROUTE_TLOG_TILE ||
+	       route == ROUTE_PROOF_ENTRY || route == ROUTE_PROOF_CONSISTENCY ||
+	       route == ROUTE_BALANCE || route == ROUTE_EXPORT;
+}
+
+static void answer_blob(struct exchange *exchange, const struct oap_blob *msg)
+{
+	static const char *const types[READ_CONTENT_COUNT] = {
+		[READ_CONTENT_JSON] = NULL,
+		[READ_CONTENT_TEXT] = "text/plain; charset=utf-8",
+		[READ_CONTENT_BYTES] = "application/octet-stream",
+	};
+	struct answer answer = {
+		.status = 200,
+		.content_type = types[msg->content],
+		.cache = (enum read_cache)msg->cache,
+		.total_bytes = msg->total,
+		.body = msg->bytes,
+	};
+	bool is_first = !pull_has_begun(exchange);
+	bool is_last = pull_note(exchange, msg);
+
+	exchange_answer_piece(exchange, &answer, is_first, is_last);
+}
+
+static enum err on_blob(void *self, const struct oap_from *from, const struct oap_blob *msg)
+{
+	struct edge *edge = self;
+	struct exchange *exchange = find(edge, from);
+
+	if (!is_sound(msg)) {
+		return ERR_MALFORMED;
+	}
+	if (exchange == NULL) {
+		return ERR_OK;
+	}
+	if (!is_blobs((enum route)exchange->route)) {
+		return ERR_CONFLICT;
+	}
+	if (msg->fault != READ_FAULT_NONE) {
+		exchange_refuse(exchange, reads_fault_status(msg->fault),
+			reads_fault_reason(msg->fault), reads_fault_text(msg->fault));
+		return ERR_OK;
+	}
+	if (!pull_fits(exchange, msg)) {
+		return ERR_CONFLICT;
+	}
+	answer_blob(exchange, msg);
+	return ERR_OK;
+}
+
 static enum err on_verified(void *self, const struct oap_from *from, const struct oap_verified *msg)
 {
 	struct edge *edge = self;
@@ -267,6 +331,7 @@ const struct oap_handlers edge_handlers = {
 	.roots = on_roots,
 	.entry = on_entry,
 	.verified = on_verified,
+	.blob = on_blob,
 	.probe_echo = on_probe_echo,
 	.probe_refused = on_probe_refused,
 };

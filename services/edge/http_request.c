@@ -97,6 +97,12 @@ static void answer_here(struct exchange *exchange, const struct http_head *head)
 	case ROUTE_INGEST:
 	case ROUTE_ROOTS:
 	case ROUTE_ENTRY:
+	case ROUTE_TLOG_CHECKPOINT:
+	case ROUTE_TLOG_TILE:
+	case ROUTE_PROOF_ENTRY:
+	case ROUTE_PROOF_CONSISTENCY:
+	case ROUTE_BALANCE:
+	case ROUTE_EXPORT:
 	case ROUTE_VERIFY:
 	case ROUTE_PROBE:
 	case ROUTE_COUNT:
@@ -105,12 +111,26 @@ static void answer_here(struct exchange *exchange, const struct http_head *head)
 	}
 }
 
+/* PAYLOAD_REQUEST says what `query` is. */
+static struct slice rest_of(const struct http_head *head, const struct route_match *match)
+{
+	const uint8_t *end = head->query.bytes + head->query.bytes_count;
+
+	if (match->variable.bytes_count == 0) {
+		return head->query;
+	}
+	if (match->route == ROUTE_ENTRY || head->query.bytes_count == 0) {
+		return match->variable;
+	}
+	return (struct slice){ match->variable.bytes, (size_t)(end - match->variable.bytes) };
+}
+
 static void ask_read(
 	struct exchange *exchange, const struct http_head *head, const struct route_match *match)
 {
 	struct edge *edge = exchange->client->edge;
 	struct ask ask = {
-		.query = match->route == ROUTE_ENTRY ? match->variable : head->query,
+		.query = rest_of(head, match),
 		.deadline_mono_ms = (uint64_t)edge_now_us() / 1000 + edge->limits.req_timeout_ms,
 	};
 	enum err err;
@@ -127,7 +147,7 @@ static void ask_read(
 	if (dispatch_gate(exchange)) {
 		return;
 	}
-	err = dispatch_request(exchange, &ask);
+	err = pull_keep(exchange, &ask) ? dispatch_request(exchange, &ask) : ERR_BUSY;
 	if (err != ERR_OK) {
 		dispatch_refuse(exchange, err);
 	}

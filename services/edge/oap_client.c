@@ -25,18 +25,18 @@ static void put_frame(struct client *client, struct buffer *to, const struct fra
 }
 
 void oap_client_answer(struct client *client, struct buffer *to, const struct exchange *exchange,
-	uint16_t verb, struct slice body)
+	uint16_t verb, struct slice body, bool is_last)
 {
 	size_t done = 0;
 
 	do {
 		size_t left = body.bytes_count - done;
-		bool is_last = left <= FRAME_CHUNK_BYTES_MAX;
+		bool is_rest = left <= FRAME_CHUNK_BYTES_MAX;
 		struct frame_head head = {
-			.flags = FRAME_RESP | (is_last ? FRAME_END : FRAME_CONT),
+			.flags = FRAME_RESP | (is_rest && is_last ? FRAME_END : FRAME_CONT),
 			.verb = verb == 0 ? exchange->oap_verb : verb,
 			.corr_id = exchange->oap_corr_id,
-			.payload_bytes = is_last ? (uint32_t)left : FRAME_CHUNK_BYTES_MAX,
+			.payload_bytes = is_rest ? (uint32_t)left : FRAME_CHUNK_BYTES_MAX,
 		};
 
 		put_frame(client, to, &head, body.bytes + done);
@@ -107,8 +107,11 @@ static void ask(struct exchange *exchange, const struct oap_request_head *head)
 	if (head->route != ROUTE_PROBE && dispatch_gate(exchange)) {
 		return;
 	}
-	err = head->route == ROUTE_PROBE ? dispatch_probe(exchange, ask.deadline_mono_ms)
-					 : dispatch_request(exchange, &ask);
+	if (head->route == ROUTE_PROBE) {
+		err = dispatch_probe(exchange, ask.deadline_mono_ms);
+	} else {
+		err = pull_keep(exchange, &ask) ? dispatch_request(exchange, &ask) : ERR_BUSY;
+	}
 	if (err != ERR_OK) {
 		dispatch_refuse(exchange, err);
 	}
@@ -192,6 +195,7 @@ bool oap_client_step(struct client *client)
 	case OAP_REQUEST_VERB:
 	case OAP_REQUEST_PAYLOAD:
 	case OAP_REQUEST_TOKEN:
+	case OAP_REQUEST_PROOF:
 	case OAP_REQUEST_VERDICT_COUNT:
 		break;
 	}

@@ -1,5 +1,7 @@
 #include "services/edge/oap_request.h"
 
+#include <string.h>
+
 #include "core/bytes.h"
 
 static const struct verdict_row {
@@ -58,6 +60,33 @@ static enum oap_request_verdict judge_head(const struct frame_head *head)
 	return head->tenant_id != 0 ? OAP_REQUEST_TENANT : OAP_REQUEST_OK;
 }
 
+static size_t query_bytes_max(enum route route)
+{
+	return route == ROUTE_VERIFY || route == ROUTE_TLOG_CHECKPOINT ? 0 : VERB_QUERY_BYTES_MAX;
+}
+
+static bool cut_prefix(struct slice *text, const char *prefix)
+{
+	size_t prefix_bytes = strlen(prefix);
+
+	if (text->bytes_count < prefix_bytes || memcmp(text->bytes, prefix, prefix_bytes) != 0) {
+		return false;
+	}
+	text->bytes += prefix_bytes;
+	text->bytes_count -= prefix_bytes;
+	return true;
+}
+
+/* One verb for two routes, told apart as their paths are. */
+static enum oap_request_verdict take_proof(struct oap_request_head *head)
+{
+	if (cut_prefix(&head->query, "consistency?")) {
+		head->route = ROUTE_PROOF_CONSISTENCY;
+		return OAP_REQUEST_OK;
+	}
+	return cut_prefix(&head->query, "entries/") ? OAP_REQUEST_OK : OAP_REQUEST_PROOF;
+}
+
 /* The payload as far as it is there, of a verb whose first field is a token. */
 static enum oap_request_verdict take_token(
 	struct byte_reader *in, uint32_t payload_bytes, struct slice *ret_token)
@@ -101,13 +130,14 @@ static enum oap_request_verdict take_payload(struct byte_reader *in, const struc
 	if (verdict != OAP_REQUEST_OK || row->route == ROUTE_INGEST) {
 		return verdict;
 	}
-	if (row->route == ROUTE_ROOTS || row->route == ROUTE_ENTRY) {
-		head->query = byte_get_view(in, in->left);
-	} else if (row->route == ROUTE_VERIFY && in->left > 0) {
+	if (row->route == ROUTE_PROBE) {
+		return OAP_REQUEST_OK;
+	}
+	head->query = byte_get_view(in, in->left);
+	if (head->query.bytes_count > query_bytes_max(row->route)) {
 		return OAP_REQUEST_PAYLOAD;
 	}
-	return head->query.bytes_count > VERB_QUERY_BYTES_MAX ? OAP_REQUEST_PAYLOAD
-							      : OAP_REQUEST_OK;
+	return row->verb == OAP_PUBLIC_PROOF ? take_proof(head) : OAP_REQUEST_OK;
 }
 
 static enum oap_request_verdict verdict_of(enum frame_verdict verdict)

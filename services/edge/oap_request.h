@@ -10,12 +10,17 @@
  *   0x0011  ROOTS        the query of GET /roots, as text: "since=17"
  *   0x0012  ENTRY        token, then a seq in decimal
  *   0x0013  VERIFY       token
+ *   0x0014  CHECKPOINT   empty
+ *   0x0015  TILE         token, then what stands behind /tlog/tile/ in the path
+ *   0x0016  PROOF        token, then what stands behind /proofs/ in the path, with its query
+ *   0x0017  EXPORT       token, then what=...&after=N: one page
+ *   0x0018  BALANCE      token, then the query of GET /v1/balance
  *
- * A token is a u16 length and that many bytes. A request is one frame with the flag REQ, and END
- * if the client likes; its corr_id comes back, its tenant_id is 0, because there are no tenants.
- * The answer is one frame of the same verb with RESP and END, or several of at most 64 KiB of
- * which all but the last have CONT instead of END. VERIFY sends frames with EVENT before it, one
- * a second. */
+ * A token is a u16 length and that many bytes; of what HTTP tells everybody it may be empty. A
+ * request is one frame with the flag REQ, and END if the client likes; its corr_id comes back, its
+ * tenant_id is 0, because there are no tenants. The answer is one frame of the same verb with RESP
+ * and END, or several of at most 64 KiB of which all but the last have CONT instead of END. VERIFY
+ * sends frames with EVENT before it, one a second. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,33 +31,45 @@
 #include "proto/frame.h"
 #include "proto/verbs.h"
 
-#define OAP_PUBLIC_VERBS(V)                  \
-	V(0x0001, HEALTH_PING, PROBE, false) \
-	V(0x0010, INGEST, INGEST, true)      \
-	V(0x0011, ROOTS, ROOTS, false)       \
-	V(0x0012, ENTRY, ENTRY, true)        \
-	V(0x0013, VERIFY, VERIFY, true)
+#define OAP_PUBLIC_VERBS(V)                           \
+	V(0x0001, HEALTH_PING, PROBE, false)          \
+	V(0x0010, INGEST, INGEST, true)               \
+	V(0x0011, ROOTS, ROOTS, false)                \
+	V(0x0012, ENTRY, ENTRY, true)                 \
+	V(0x0013, VERIFY, VERIFY, true)               \
+	V(0x0014, CHECKPOINT, TLOG_CHECKPOINT, false) \
+	V(0x0015, TILE, TLOG_TILE, true)              \
+	V(0x0016, PROOF, PROOF_ENTRY, true)           \
+	V(0x0017, EXPORT, EXPORT, true)               \
+	V(0x0018, BALANCE, BALANCE, true)
 
 #define OAP_PUBLIC_HEALTH_PONG 0x0002u
+
+enum oap_public_verb {
+#define AS_ENUM(id, NAME, route, has_token) OAP_PUBLIC_##NAME = (id),
+	OAP_PUBLIC_VERBS(AS_ENUM)
+#undef AS_ENUM
+};
 
 /* Payload of a verb that is no INGEST: whole before it is looked at. */
 #define OAP_REQUEST_SMALL_BYTES_MAX (2u + VERB_TOKEN_BYTES_MAX + VERB_QUERY_BYTES_MAX)
 
 /* What the client is told before its connection is closed: what follows cannot be trusted or is
  * not wanted. NAME, code, sentence */
-#define OAP_REQUEST_VERDICTS(V)                                                      \
-	V(OK, "", "")                                                                \
-	V(MORE, "", "")                                                              \
-	V(SKIP, "", "") /* unknown flags: the frame is dropped and counted */        \
-	V(VERSION, "BadVersion", "only version 1 is spoken here")                    \
-	V(TOO_LARGE, "FrameTooLarge", "a frame has at most 1 MiB")                   \
-	V(LENGTH, "BadRequest", "a frame has at least its header")                   \
-	V(COMPRESSED, "NotImplemented", "compressed frames are not built")           \
-	V(FLAGS, "BadRequest", "a request is one frame, with the flag REQ")          \
-	V(TENANT, "BadRequest", "there are no tenants: tenant_id is 0")              \
-	V(VERB, "NotImplemented", "there is no such verb for clients")               \
-	V(PAYLOAD, "FrameTooLarge", "the payload is longer than this verb's can be") \
-	V(TOKEN, "BadRequest", "the payload begins with a token behind its u16 length")
+#define OAP_REQUEST_VERDICTS(V)                                                         \
+	V(OK, "", "")                                                                   \
+	V(MORE, "", "")                                                                 \
+	V(SKIP, "", "") /* unknown flags: the frame is dropped and counted */           \
+	V(VERSION, "BadVersion", "only version 1 is spoken here")                       \
+	V(TOO_LARGE, "FrameTooLarge", "a frame has at most 1 MiB")                      \
+	V(LENGTH, "BadRequest", "a frame has at least its header")                      \
+	V(COMPRESSED, "NotImplemented", "compressed frames are not built")              \
+	V(FLAGS, "BadRequest", "a request is one frame, with the flag REQ")             \
+	V(TENANT, "BadRequest", "there are no tenants: tenant_id is 0")                 \
+	V(VERB, "NotImplemented", "there is no such verb for clients")                  \
+	V(PAYLOAD, "FrameTooLarge", "the payload is longer than this verb's can be")    \
+	V(TOKEN, "BadRequest", "the payload begins with a token behind its u16 length") \
+	V(PROOF, "BadRequest", "a proof is asked for by what follows /proofs/ in its path")
 
 enum oap_request_verdict {
 #define AS_ENUM(NAME, code, text) OAP_REQUEST_##NAME,
@@ -69,7 +86,7 @@ struct oap_request_head {
 	uint16_t verb;
 	enum route route;
 	struct slice token;  /* borrowed */
-	struct slice query;  /* borrowed; ROOTS and ENTRY */
+	struct slice query;  /* borrowed; what PAYLOAD_REQUEST says */
 	uint32_t head_bytes; /* of the frame, up to where its body begins */
 	uint32_t body_bytes; /* behind them: the body of INGEST, or what SKIP skips */
 };

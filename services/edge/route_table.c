@@ -24,7 +24,7 @@ static const struct row {
 #undef AS_ROW
 };
 
-/* {name} stands for the rest of the path: at least one byte, no slash. */
+/* {name} stands for the rest of the path: at least one byte, no slash but in {name...}. */
 static bool matches(const char *template, struct slice path, struct slice *ret_variable)
 {
 	size_t fixed_bytes = strcspn(template, "{");
@@ -37,7 +37,8 @@ static bool matches(const char *template, struct slice path, struct slice *ret_v
 		return ret_variable->bytes_count == 0;
 	}
 	return ret_variable->bytes_count > 0 &&
-	       memchr(ret_variable->bytes, '/', ret_variable->bytes_count) == NULL;
+	       (strstr(template + fixed_bytes, "...}") != NULL ||
+		       memchr(ret_variable->bytes, '/', ret_variable->bytes_count) == NULL);
 }
 
 static uint32_t method_bit_of(const struct row *row)

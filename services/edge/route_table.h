@@ -15,7 +15,7 @@ enum plane { PLANE_ADMIN, PLANE_API };
 struct route_match {
 	enum route route;
 	uint32_t allow;        /* HTTP_METHOD_BIT of what the path answers to */
-	struct slice variable; /* what stood for {seq} */
+	struct slice variable; /* what stood for {name} */
 };
 
 /* HTTP_OK; HTTP_ROUTE_UNKNOWN, or HTTP_OTHER_METHODS with `allow` set. HEAD finds its GET;

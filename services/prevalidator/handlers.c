@@ -5,8 +5,28 @@
 
 static bool is_ours(unsigned route)
 {
-	return route == ROUTE_INGEST || route == ROUTE_ROOTS || route == ROUTE_ENTRY ||
-	       route == ROUTE_VERIFY;
+	switch ((enum route)route) {
+	case ROUTE_INGEST:
+	case ROUTE_ROOTS:
+	case ROUTE_ENTRY:
+	case ROUTE_TLOG_CHECKPOINT:
+	case ROUTE_TLOG_TILE:
+	case ROUTE_PROOF_ENTRY:
+	case ROUTE_PROOF_CONSISTENCY:
+	case ROUTE_BALANCE:
+	case ROUTE_EXPORT:
+	case ROUTE_VERIFY:
+		return true;
+	case ROUTE_OTHER:
+	case ROUTE_HEALTHZ:
+	case ROUTE_READYZ:
+	case ROUTE_VERSION:
+	case ROUTE_METRICS:
+	case ROUTE_PROBE:
+	case ROUTE_COUNT:
+		break;
+	}
+	return false;
 }
 
 static enum err on_request(void *owner, const struct oap_from *from, const struct oap_request *msg)
@@ -21,12 +41,14 @@ static enum err on_request(void *owner, const struct oap_from *from, const struc
 		.peer_class = (enum grant_peer)msg->peer_class,
 		.peer_uid = msg->peer_class == GRANT_PEER_UNIX ? msg->peer_uid : 0,
 		.body_bytes = msg->body_bytes,
+		.offset = msg->offset,
 		.query = msg->query,
 		.token = msg->token,
 		.body = msg->body,
 	};
 
-	if (!is_ours(msg->route) || msg->is_oap > 1 || msg->peer_class >= GRANT_PEER_COUNT ||
+	if (!is_ours(msg->route) || (msg->offset != 0 && msg->route != ROUTE_TLOG_TILE) ||
+		msg->is_oap > 1 || msg->peer_class >= GRANT_PEER_COUNT ||
 		(msg->body.bytes_count != 0 && msg->body.bytes_count != msg->body_bytes)) {
 		return ERR_MALFORMED;
 	}

@@ -14,6 +14,7 @@
  *
  *   handlers.c  what others say
  *   wall.c      the way of a request
+ *   reads.c     what reads ask archive for
  *   grants.c    the cache, and the VERIFYs under way
  *   jobs.c      requests that wait
  *   bodies.c    bodies in pieces
@@ -60,6 +61,7 @@ struct ask {
 	enum grant_peer peer_class;
 	uint32_t peer_uid;
 	uint32_t body_bytes;
+	uint64_t offset;                 /* of a long answer that the edge asks for in pieces */
 	struct slice query, token, body; /* body is empty as long as it is not all here */
 };
 
@@ -138,6 +140,23 @@ void wall_refuse(
 	struct prevalidator *self, const struct ask *ask, enum reason reason, const char *detail);
 void wall_refuse_with(struct prevalidator *self, const struct ask *ask, uint16_t status,
 	enum reason reason, const char *detail);
+
+/* It went to its owner, or could not. */
+void wall_forwarded(struct prevalidator *self, const struct ask *ask, enum err err);
+
+/* --- reads.c --- */
+
+/* No token is needed, and none is looked at. */
+bool reads_is_public(const struct ask *ask);
+
+/* Forwards or refuses. cached: NULL for what is public. */
+void reads_handle(
+	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached);
+
+/* The path as the client wrote it: paths are canonical (DESIGN-WALL.md section 5). Empty: it is
+ * longer than that of any route. */
+#define READS_PATH_BYTES_MAX 128u
+struct slice reads_path(const struct ask *ask, char buffer[READS_PATH_BYTES_MAX]);
 
 /* --- grants.c --- */
 

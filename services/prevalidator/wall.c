@@ -2,9 +2,7 @@
 
 #include "common/log.h"
 #include "common/metrics.h"
-#include "core/amount.h"
 #include "core/detail.h"
-#include "core/http_target.h"
 #include "core/macaroon.h"
 #include "services/prevalidator/prevalidator.h"
 
@@ -89,7 +87,7 @@ void wall_refuse(
 }
 
 /* A request to its owner went out, or could not. */
-static void forwarded(struct prevalidator *self, const struct ask *ask, enum err err)
+void wall_forwarded(struct prevalidator *self, const struct ask *ask, enum err err)
 {
 	if (err == ERR_OK) {
 		finish(self, ask);
@@ -107,11 +105,6 @@ static void forwarded(struct prevalidator *self, const struct ask *ask, enum err
 }
 
 /* --- handlers --- */
-
-static struct peer *archive_of(struct prevalidator *self)
-{
-	return mesh_peer(&self->worker->mesh, PROCESS_ARCHIVE, 0);
-}
 
 /* The sequencer tells the client, and counts; here it is known what the bytes were. */
 static void note_bad_entries(const struct ask *ask, const struct ingest_request *request)
@@ -153,118 +146,9 @@ static void ingest(
 		.grant = { cached->sealed, cached->sealed_bytes },
 		.drafts = request.drafts,
 	};
-	forwarded(self, ask,
+	wall_forwarded(self, ask,
 		oap_send_submit(mesh_peer(&self->worker->mesh, PROCESS_SEQUENCER, 0),
 			ask->from.corr_id, &submit));
-}
-
-/* Decimal, canonical, at most 2^63 - 1. */
-static bool parse_number(struct slice text, uint64_t *ret_number)
-{
-	u128 number;
-
-	if (amount_parse((const char *)text.bytes, text.bytes_count, &number) != AMOUNT_OK ||
-		number > INT64_MAX) {
-		return false;
-	}
-	*ret_number = (uint64_t)number;
-	return true;
-}
-
-/* NULL, or what is wrong with the query of /roots. */
-static const char *read_range(struct slice query, uint64_t *ret_since, uint64_t *ret_limit)
-{
-	struct http_parameters parameters = { .count = 0 };
-	const struct slice *since, *limit;
-
-	if (http_target_parameters(query, &parameters) != HTTP_OK) {
-		return "query";
-	}
-	since = http_target_parameter(&parameters, "since");
-	limit = http_target_parameter(&parameters, "limit");
-	if (parameters.count != (since != NULL) + (size_t)(limit != NULL)) {
-		return detail_text(DETAIL_UNKNOWN_FIELD);
-	}
-	if (since != NULL && !parse_number(*since, ret_since)) {
-		return "since";
-	}
-	if (limit != NULL && (!parse_number(*limit, ret_limit) || *ret_limit == 0 ||
-				     *ret_limit > ROOTS_LIMIT_MAX)) {
-		return "limit";
-	}
-	return NULL;
-}
-
-static void roots(struct prevalidator *self, const struct ask *ask)
-{
-	uint64_t since = 0;
-	uint64_t limit = ROOTS_LIMIT_MAX;
-	const char *wrong = read_range(ask->query, &since, &limit);
-
-	if (wrong != NULL) {
-		wall_refuse(self, ask, REASON_UNKNOWN_KIND, wrong);
-		return;
-	}
-	struct oap_read_roots read = {
-		.edge_process = ask->from.process,
-		.edge_instance = ask->from.instance,
-		.edge_generation = ask->from.generation,
-		.deadline_mono_ms = ask->deadline_mono_ms,
-		.since = since,
-		.limit = (uint32_t)limit,
-	};
-	forwarded(self, ask, oap_send_read_roots(archive_of(self), ask->from.corr_id, &read));
-}
-
-/* Archive judges the rest, when it knows whose entry it is. */
-static bool may_audit(
-	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached)
-{
-	const struct caveat_verdict denied = { .result = CAVEAT_FAILS, .kind = CAVEAT_ACTION };
-
-	if ((cached->grant.caveats.actions & CAVEAT_ACTION_BIT(CAVEAT_ACTION_AUDIT_READ)) != 0) {
-		return true;
-	}
-	wall_refuse(self, ask, REASON_CAP_INVALID, caveat_set_verdict_text(denied));
-	return false;
-}
-
-static void entry(
-	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached)
-{
-	struct oap_read_entry read = {
-		.edge_process = ask->from.process,
-		.edge_instance = ask->from.instance,
-		.edge_generation = ask->from.generation,
-		.deadline_mono_ms = ask->deadline_mono_ms,
-		.grant = { cached->sealed, cached->sealed_bytes },
-	};
-
-	if (!may_audit(self, ask, cached)) {
-		return;
-	}
-	if (!parse_number(ask->query, &read.seq)) {
-		wall_refuse(self, ask, REASON_UNKNOWN_KIND, "seq");
-		return;
-	}
-	forwarded(self, ask, oap_send_read_entry(archive_of(self), ask->from.corr_id, &read));
-}
-
-static void verify(
-	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached)
-{
-	struct oap_read_verify read = {
-		.edge_process = ask->from.process,
-		.edge_instance = ask->from.instance,
-		.edge_generation = ask->from.generation,
-		.deadline_mono_ms = ask->deadline_mono_ms,
-		.grant = { cached->sealed, cached->sealed_bytes },
-	};
-
-	if (may_audit(self, ask, cached)) {
-		forwarded(self, ask,
-			oap_send_read_verify(archive_of(self), ask->from.corr_id, &read));
-	}
 }
 
 static void handle(
@@ -272,38 +156,19 @@ static void handle(
 {
 	if (ask->route == ROUTE_INGEST) {
 		ingest(self, ask, cached);
-	} else if (ask->route == ROUTE_ENTRY) {
-		entry(self, ask, cached);
 	} else {
-		assert(ask->route == ROUTE_VERIFY); /* handlers.c lets no other in */
-		verify(self, ask, cached);
+		reads_handle(self, ask, cached);
 	}
 }
 
 /* --- policy --- */
-
-#define PATH_BYTES_MAX 64u
-
-/* The path as the client wrote it: paths are canonical (DESIGN-WALL.md section 5). */
-static struct slice path_of(const struct ask *ask, char buffer[PATH_BYTES_MAX])
-{
-	static const char entries[] = "/entries/";
-	struct byte_writer out = byte_writer_of(buffer, PATH_BYTES_MAX);
-
-	if (ask->route == ROUTE_INGEST) {
-		return ENTRY_VIEW("/ingest");
-	}
-	byte_put_bytes(&out, entries, sizeof entries - 1);
-	byte_put_bytes(&out, ask->query.bytes, ask->query.bytes_count);
-	return (struct slice){ (const uint8_t *)buffer, out.failed ? 0 : out.used };
-}
 
 /* The caveats about the request as such. Those about entries are ingest.c's, those about the
  * node were judged by kms, which knows our origin. */
 static bool caveats_hold(
 	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached)
 {
-	char path[PATH_BYTES_MAX];
+	char path[READS_PATH_BYTES_MAX];
 	const char *method = routes_method(ask->route);
 	struct caveat_request facts = {
 		.now_unix_s = (uint64_t)clock_unix_ms() / 1000,
@@ -316,7 +181,7 @@ static bool caveats_hold(
 
 	if (!ask->is_oap) { /* that has neither */
 		facts.method = (struct slice){ (const uint8_t *)method, strlen(method) };
-		facts.path = path_of(ask, path);
+		facts.path = reads_path(ask, path);
 	}
 	verdict = caveat_set_check_request(&cached->grant.caveats, self->caveats_judged, &facts);
 	if (verdict.result == CAVEAT_HOLDS) {
@@ -376,8 +241,8 @@ void wall_enter(struct prevalidator *self, const struct ask *ask)
 		wall_refuse(self, ask, REASON_UNKNOWN_KIND, "body");
 		return;
 	}
-	if (ask->route == ROUTE_ROOTS) { /* public */
-		roots(self, ask);
+	if (reads_is_public(ask)) {
+		reads_handle(self, ask, NULL);
 		return;
 	}
 	fault = token_fault(ask, &reason);

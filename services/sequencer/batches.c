@@ -212,10 +212,11 @@ static void finish_batch(struct sequencer *self, struct batch *batch)
 
 	batch->controls = NULL;
 	send_answers(self, batch);
+	locates_answer(self, batch, true);
 	controls_answer(self, controls, ERR_OK);
 }
 
-static struct batch *newest_in_flight(struct sequencer *self)
+struct batch *batches_newest(struct sequencer *self)
 {
 	struct batch *newest = NULL;
 
@@ -248,7 +249,7 @@ static void hand_over(struct batch *from, struct batch *to)
 /* Nothing to commit: the answers wait for what was numbered before they were judged. */
 static void close_empty(struct sequencer *self, struct batch *batch)
 {
-	struct batch *newest = newest_in_flight(self);
+	struct batch *newest = batches_newest(self);
 
 	if (newest != NULL) {
 		hand_over(batch, newest);
@@ -415,6 +416,7 @@ void batches_fail_all(struct sequencer *self, enum detail detail)
 			answer->root_source = ROOT_NEWEST;
 		}
 		send_answers(self, batch);
+		locates_answer(self, batch, false);
 		controls_answer(self, batch->controls, ERR_NO_SPACE);
 		batch->controls = NULL;
 		batch->state = BATCH_FREE;

@@ -107,6 +107,12 @@ static enum err on_rows(void *self, const struct oap_from *from, const struct oa
 	return rows_take(self, from, msg);
 }
 
+static enum err on_locate(void *self, const struct oap_from *from, const struct oap_locate *msg)
+{
+	locates_take(self, from, msg);
+	return ERR_OK;
+}
+
 const struct oap_handlers sequencer_handlers = {
 	.submit = on_submit,
 	.probe_order = on_probe_order,
@@ -119,6 +125,7 @@ const struct oap_handlers sequencer_handlers = {
 	.state_piece = on_state_piece,
 	.state_end = on_state_end,
 	.rows = on_rows,
+	.locate = on_locate,
 };
 
 /* --- links --- */

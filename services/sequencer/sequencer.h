@@ -12,6 +12,7 @@
  *   batches.c   when a batch is formed, of what, and what COMMITTED means
  *   answers.c   verdicts on their way out
  *   controls.c  freezes and revocations
+ *   locates.c   where an account's newest balance is, for archive
  *   state.c     the start: the committer streams, the ledger loads and replays
  *
  * It opens nothing, reads no clock but in common/, and all of its logic is core/ledger. */
@@ -102,6 +103,13 @@ struct control_ask {
 	char actor[VERB_NAME_BYTES_MAX + 1];
 };
 
+/* A balance that archive asked for, as of the batch that it waits for. */
+struct locate {
+	struct locate *next;
+	struct oap_from from;
+	struct oap_located located;
+};
+
 enum batch_state { BATCH_FREE, BATCH_OPEN, BATCH_IN_FLIGHT };
 
 struct batch {
@@ -111,7 +119,8 @@ struct batch {
 	struct instant sent_at;
 	struct answer *answers, **answers_last;
 	struct control_ask *controls;
-	uint8_t *records; /* owned, BATCH_BYTES_MAX */
+	struct locate *locates; /* owned */
+	uint8_t *records;       /* owned, BATCH_BYTES_MAX */
 	size_t records_bytes;
 	uint32_t *offsets; /* owned, BATCH_ENTRIES_MAX: where each entry's record begins */
 };
@@ -197,6 +206,8 @@ bool batches_form(struct sequencer *self, uint32_t chunks_min); /* false: nothin
 void batches_idle(struct sequencer *self);
 MUST_CHECK enum err batches_on_committed(struct sequencer *self, const struct oap_committed *msg);
 bool batches_is_in_flight(const struct sequencer *self, uint64_t batch_no);
+/* The last one that went to the committer and did not come back; NULL: all did. */
+struct batch *batches_newest(struct sequencer *self);
 void batches_fail_all(struct sequencer *self, enum detail detail);
 uint64_t batches_oldest_ms(const struct sequencer *self);
 
@@ -205,6 +216,11 @@ void answers_refuse(struct sequencer *self, struct request *request, enum detail
 struct answer *answers_create(const struct request *request, const struct ledger_verdict *verdict,
 	const struct ledger_result *results, const struct draft *drafts);
 void answers_send(struct sequencer *self, struct answer *answer);
+
+/* locates.c */
+void locates_take(
+	struct sequencer *self, const struct oap_from *from, const struct oap_locate *msg);
+void locates_answer(struct sequencer *self, struct batch *batch, bool is_committed);
 
 /* controls.c */
 MUST_CHECK enum err controls_govern(

@@ -372,6 +372,94 @@ static void what_is_over_the_bounds_is_not_sent(void **state)
 
 /* ---- the control socket ---- */
 
+/* --- reads: one verb, a token that may be empty, and words --- */
+
+static enum mn_result ask_read(struct mn_client *client, size_t which, struct mn_answer *ret)
+{
+	switch (which) {
+	case 0:
+		return mn_checkpoint(client, ret);
+	case 1:
+		return mn_tile(client, NULL, "0/000", ret);
+	case 2:
+		return mn_tile(client, "tk", "entries/000.p/8", ret);
+	case 3:
+		return mn_proof_entry(client, NULL, 17, 0, ret);
+	case 4:
+		return mn_proof_entry(client, "tk", 17, 20, ret);
+	case 5:
+		return mn_proof_consistency(client, 3, 9, ret);
+	case 6:
+		return mn_export(client, "tk", "entries", 17, ret);
+	case 7:
+		return mn_balance(client, "tk", "alice", "ron", MN_NOW, ret);
+	default:
+		return mn_balance(client, "tk", "alice", "ron", 0, ret);
+	}
+}
+
+static void each_read_says_its_words_and_takes_any_bytes(void **state)
+{
+	static const struct {
+		unsigned verb;
+		const char *payload;
+		size_t payload_bytes;
+	} rows[] = {
+		{ 0x0014, "", 0 },
+		{ 0x0015,
+			"\0\0"
+			"0/000",
+			7 },
+		{ 0x0015, "\2\0tkentries/000.p/8", 19 },
+		{ 0x0016, "\0\0entries/17", 12 },
+		{ 0x0016, "\2\0tkentries/17?size=20", 22 },
+		{ 0x0016, "\0\0consistency?from=3&to=9", 25 },
+		{ 0x0017, "\2\0tkwhat=entries&after=17", 25 },
+		{ 0x0018, "\2\0tkaccount=alice&asset=ron", 27 },
+		{ 0x0018, "\2\0tkaccount=alice&asset=ron&at=0", 32 },
+	};
+	struct mn_client *client;
+	struct mn_answer got;
+	uint8_t request[256];
+	struct frame_head head;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		setup();
+		answer(FRAME_RESP | FRAME_CONT, rows[i].verb, 1, "\1\0", 2);
+		answer(FRAME_RESP | FRAME_END, rows[i].verb, 1, "\0\xff", 2);
+		serve(true);
+		client = open_client(10000);
+		assert_int_equal(ask_read(client, i, &got), MN_OK);
+		assert_int_equal(got.json_bytes, 4);
+		assert_memory_equal(got.json, "\1\0\0\xff", 4);
+		assert_true(read_whole(
+			fake.request_pipe[0], request, FRAME_HEAD_BYTES + rows[i].payload_bytes));
+		assert_int_equal(
+			frame_decode((struct slice){ request, FRAME_HEAD_BYTES }, &head), FRAME_OK);
+		assert_int_equal(head.verb, rows[i].verb);
+		assert_int_equal(head.payload_bytes, rows[i].payload_bytes);
+		assert_memory_equal(
+			request + FRAME_HEAD_BYTES, rows[i].payload, rows[i].payload_bytes);
+		mn_close(client);
+		teardown();
+	}
+}
+
+static void a_question_in_too_many_words_is_not_sent(void **state)
+{
+	static char path[2000];
+	struct mn_client *client = mn_open("/nonexistent/socket", 1000);
+	struct mn_answer got;
+
+	(void)state;
+	memset(path, 'a', sizeof path - 1);
+	assert_int_equal(mn_tile(client, NULL, path, &got), MN_TOO_LARGE);
+	assert_int_equal(got.json_bytes, 0);
+	assert_string_equal(mn_error_text(client), "the question is over 1024 bytes");
+	mn_close(client);
+}
+
 static void answer_control(uint64_t corr_id, enum err status, const char *text)
 {
 	uint8_t payload[256];
@@ -436,6 +524,8 @@ int main(void)
 		cmocka_unit_test(nobody_there_is_said),
 		cmocka_unit_test(a_path_that_no_socket_can_have_is_refused),
 		cmocka_unit_test(what_is_over_the_bounds_is_not_sent),
+		cmocka_unit_test(each_read_says_its_words_and_takes_any_bytes),
+		cmocka_unit_test(a_question_in_too_many_words_is_not_sent),
 		cmocka_unit_test(credit_before_an_answer_is_passed_over),
 		cmocka_unit_test(a_reason_that_is_too_long_is_refused_here),
 	};

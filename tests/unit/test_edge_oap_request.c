@@ -42,6 +42,17 @@ static const struct row {
 	{ 0x0011, "since=17", 8, ROUTE_ROOTS, "", "since=17", 0 },
 	{ 0x0012, "\x02\0tk17", 6, ROUTE_ENTRY, "tk", "17", 0 },
 	{ 0x0013, "\x02\0tk", 4, ROUTE_VERIFY, "tk", "", 0 },
+	{ 0x0014, "", 0, ROUTE_TLOG_CHECKPOINT, "", "", 0 },
+	{ 0x0015,
+		"\0\0"
+		"0/000",
+		7, ROUTE_TLOG_TILE, "", "0/000", 0 },
+	{ 0x0015, "\x02\0tkentries/000.p/8", 19, ROUTE_TLOG_TILE, "tk", "entries/000.p/8", 0 },
+	{ 0x0016, "\0\0entries/17", 12, ROUTE_PROOF_ENTRY, "", "17", 0 },
+	{ 0x0016, "\x02\0tkentries/17?size=20", 22, ROUTE_PROOF_ENTRY, "tk", "17?size=20", 0 },
+	{ 0x0016, "\0\0consistency?from=1", 20, ROUTE_PROOF_CONSISTENCY, "", "from=1", 0 },
+	{ 0x0017, "\x02\0tkwhat=head", 13, ROUTE_EXPORT, "tk", "what=head", 0 },
+	{ 0x0018, "\x02\0tkaccount=a", 13, ROUTE_BALANCE, "tk", "account=a", 0 },
 };
 
 static void expect_slice(struct slice got, const char *text)
@@ -117,13 +128,29 @@ static void a_token_may_not_reach_over_its_frame(void **state)
 		oap_request_decode(frame_of(0x0013, "\x01\0tx", 4), &head), OAP_REQUEST_PAYLOAD);
 }
 
+static void a_proof_is_of_one_of_two_kinds(void **state)
+{
+	static const char *const payloads[] = { "\0\0", "\0\0roots/17777777",
+		"\0\0consistencyfrom=1", "\0\0entries" };
+	static const size_t payload_bytes[] = { 2, 16, 19, 9 };
+	struct oap_request_head head;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(payloads); i++) {
+		assert_int_equal(
+			oap_request_decode(frame_of(0x0016, payloads[i], payload_bytes[i]), &head),
+			OAP_REQUEST_PROOF);
+	}
+	assert_int_equal(oap_request_decode(frame_of(0x0014, "x", 1), &head), OAP_REQUEST_PAYLOAD);
+}
+
 static void every_other_verb_is_not_for_clients(void **state)
 {
 	struct oap_request_head head;
 
 	(void)state;
 	for (uint32_t verb = 0; verb <= UINT16_MAX; verb++) {
-		bool is_public = verb == 1 || (verb >= 0x10 && verb <= 0x13);
+		bool is_public = verb == 1 || (verb >= 0x10 && verb <= 0x18);
 		enum oap_request_verdict verdict =
 			oap_request_decode(frame_of((uint16_t)verb, "\0\0", 2), &head);
 
@@ -166,6 +193,7 @@ int main(void)
 		cmocka_unit_test(each_verb_is_read_when_it_is_whole),
 		cmocka_unit_test(the_largest_of_each_part_is_taken_and_one_more_is_not),
 		cmocka_unit_test(a_token_may_not_reach_over_its_frame),
+		cmocka_unit_test(a_proof_is_of_one_of_two_kinds),
 		cmocka_unit_test(every_other_verb_is_not_for_clients),
 		cmocka_unit_test(flags_and_tenant_are_judged_before_the_payload),
 	};

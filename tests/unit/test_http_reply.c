@@ -231,6 +231,23 @@ static void head_and_204_have_no_content(void **state)
 	assert_memory_equal(interim.bytes, "HTTP/1.1 100 Continue\r\n\r\n", 25);
 }
 
+static void times_for_people_are_of_rfc_3339(void **state)
+{
+	static const struct {
+		uint64_t unix_s;
+		const char *text;
+	} rows[] = { { 0, "1970-01-01T00:00:00Z" }, { 784111777, "1994-11-06T08:49:37Z" },
+		{ 951782400, "2000-02-29T00:00:00Z" }, { 1760631130, "2025-10-16T16:12:10Z" },
+		{ 253402300799, "9999-12-31T23:59:59Z" } };
+	char text[HTTP_REPLY_TIMESTAMP_BYTES];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		http_reply_timestamp(rows[i].unix_s, text);
+		assert_string_equal(text, rows[i].text);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -244,6 +261,7 @@ int main(void)
 		cmocka_unit_test(a_date_is_what_the_c_library_says),
 		cmocka_unit_test(each_day_has_its_date),
 		cmocka_unit_test(head_and_204_have_no_content),
+		cmocka_unit_test(times_for_people_are_of_rfc_3339),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -603,6 +603,70 @@ static void legs_of_one_asset_are_a_group(void **state)
 	expect_accepted(3, 2, 3, &kept.root);
 }
 
+/* --- balances for archive --- */
+
+static struct oap_located locate(uint64_t id, const char *account)
+{
+	struct oap_located located;
+
+	harness_send_locate(archive, id,
+		&(struct oap_locate){ .account = text_of(account), .asset = text_of("ron") });
+	assert_int_equal(harness_expect_located(archive, &located), id);
+	return located;
+}
+
+static void a_balance_is_located_once_it_is_on_disk(void **state)
+{
+	struct draft transfer = transfer_of("alice", "bob", 30);
+	struct oap_located located;
+
+	(void)state;
+	start_serving();
+	fund("alice", 100);
+	located = locate(1, "alice");
+	assert_int_equal(located.known, 1);
+	assert_int_equal(located.as_of_seq, 1);
+	assert_int_equal(located.last_seq, 1);
+	assert_int_equal(located.available, 100);
+	submit(2, &transfer, 1);
+	expect_work(&first);
+	harness_send_locate(archive, 2,
+		&(struct oap_locate){ .account = text_of("bob"), .asset = text_of("ron") });
+	harness_expect_nothing(archive);
+	commit(&first);
+	assert_int_equal(harness_expect_located(archive, &located), 2);
+	assert_int_equal(located.as_of_seq, 2);
+	assert_int_equal(located.last_seq, 2);
+	assert_int_equal(located.available, 30);
+	located = locate(3, "nobody");
+	assert_int_equal(located.known, 1);
+	assert_int_equal(located.last_seq, 0);
+	assert_int_equal(located.available, 0);
+	harness_settle(&h);
+	harness_expect_nothing(archive);
+	assert_int_equal(archive->credit_requests, 3);
+}
+
+static void a_balance_of_what_was_not_committed_is_not_located(void **state)
+{
+	struct oap_located located;
+
+	(void)state;
+	start();
+	assert_int_equal(locate(1, "alice").known, 0);
+	stream_nothing();
+	submit(2, mints(1), 1);
+	expect_work(&first);
+	harness_send_locate(archive, 2,
+		&(struct oap_locate){ .account = text_of("alice"), .asset = text_of("ron") });
+	harness_settle(&h);
+	harness_send_not_committed(
+		committer, 0, &(struct oap_not_committed){ first.head.batch_no });
+	assert_int_equal(harness_expect_located(archive, &located), 2);
+	assert_int_equal(located.known, 0);
+	assert_int_equal(locate(3, "alice").known, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -639,6 +703,8 @@ int main(void)
 		CASE(an_atomic_request_fails_whole),
 		CASE(a_dry_run_consumes_nothing),
 		CASE(legs_of_one_asset_are_a_group),
+		CASE(a_balance_is_located_once_it_is_on_disk),
+		CASE(a_balance_of_what_was_not_committed_is_not_located),
 	};
 
 	return cmocka_run_group_tests_name("sequencer", tests, NULL, NULL);

@@ -1,0 +1,430 @@
+/* What is read of the ledger: query strings become typed questions to archive, which judges what
+ * a token may see of it, for it knows whose entry it is. */
+#include <string.h>
+
+#include "common/reads.h"
+#include "core/amount.h"
+#include "core/detail.h"
+#include "core/entry.h"
+#include "core/http_target.h"
+#include "core/merkle.h"
+#include "core/tile.h"
+#include "services/prevalidator/prevalidator.h"
+
+/* --- the parts of a request --- */
+
+/* Of routes with {name}: what stood for it, and the query string behind it. */
+static struct slice variable_of(const struct ask *ask, struct slice *ret_query)
+{
+	const uint8_t *mark = ask->query.bytes_count == 0
+				      ? NULL
+				      : memchr(ask->query.bytes, '?', ask->query.bytes_count);
+	size_t bytes_count =
+		mark == NULL ? ask->query.bytes_count : (size_t)(mark - ask->query.bytes);
+
+	*ret_query = (struct slice){ NULL, 0 };
+	if (mark != NULL) {
+		*ret_query = (struct slice){ mark + 1, ask->query.bytes_count - bytes_count - 1 };
+	}
+	return (struct slice){ ask->query.bytes, bytes_count };
+}
+
+/* Decimal, canonical, at most 2^63 - 1. */
+static bool parse_number(struct slice text, uint64_t *ret_number)
+{
+	u128 number;
+
+	if (amount_parse((const char *)text.bytes, text.bytes_count, &number) != AMOUNT_OK ||
+		number > MERKLE_SIZE_MAX) {
+		return false;
+	}
+	*ret_number = (uint64_t)number;
+	return true;
+}
+
+/* A query string that has these parameters and no others. A value that was not given stays as it
+ * was. */
+struct wanted {
+	const char *name;
+	uint64_t *ret_number; /* or */
+	struct slice *ret_text;
+};
+
+/* NULL, or what is wrong with it. */
+static const char *read_query(struct slice query, const struct wanted *wanted, size_t wanted_count)
+{
+	struct http_parameters parameters = { .count = 0 };
+	size_t found = 0;
+
+	if (http_target_parameters(query, &parameters) != HTTP_OK) {
+		return "query";
+	}
+	for (size_t i = 0; i < wanted_count; i++) {
+		const struct slice *value = http_target_parameter(&parameters, wanted[i].name);
+
+		if (value == NULL) {
+			continue;
+		}
+		found++;
+		if (wanted[i].ret_text != NULL) {
+			*wanted[i].ret_text = *value;
+		} else if (!parse_number(*value, wanted[i].ret_number)) {
+			return wanted[i].name;
+		}
+	}
+	return found == parameters.count ? NULL : detail_text(DETAIL_UNKNOWN_FIELD);
+}
+
+/* --- paths and who needs no token --- */
+
+#define ENTRIES_PREFIX "entries/"
+
+static bool is_bundle(const struct ask *ask)
+{
+	size_t prefix_bytes = sizeof ENTRIES_PREFIX - 1;
+
+	return ask->query.bytes_count >= prefix_bytes &&
+	       memcmp(ask->query.bytes, ENTRIES_PREFIX, prefix_bytes) == 0;
+}
+
+bool reads_is_public(const struct ask *ask)
+{
+	switch (ask->route) {
+	case ROUTE_ROOTS:
+	case ROUTE_TLOG_CHECKPOINT:
+	case ROUTE_PROOF_CONSISTENCY:
+		return true;
+	case ROUTE_TLOG_TILE:
+		return !is_bundle(ask);
+	case ROUTE_PROOF_ENTRY: /* with a token the entry itself comes along */
+		return ask->token.bytes_count == 0;
+	case ROUTE_INGEST:
+	case ROUTE_ENTRY:
+	case ROUTE_BALANCE:
+	case ROUTE_EXPORT:
+	case ROUTE_VERIFY:
+	case ROUTE_OTHER:
+	case ROUTE_HEALTHZ:
+	case ROUTE_READYZ:
+	case ROUTE_VERSION:
+	case ROUTE_METRICS:
+	case ROUTE_PROBE:
+	case ROUTE_COUNT:
+		break;
+	}
+	return false;
+}
+
+struct slice reads_path(const struct ask *ask, char buffer[READS_PATH_BYTES_MAX])
+{
+	const char *template = routes_template(ask->route);
+	size_t fixed_bytes = strcspn(template, "{");
+	struct byte_writer out = byte_writer_of(buffer, READS_PATH_BYTES_MAX);
+	struct slice query;
+
+	byte_put_bytes(&out, template, fixed_bytes);
+	if (template[fixed_bytes] != '\0') {
+		struct slice variable = variable_of(ask, &query);
+
+		byte_put_bytes(&out, variable.bytes, variable.bytes_count);
+	}
+	return (struct slice){ (const uint8_t *)buffer, out.failed ? 0 : out.used };
+}
+
+/* --- to archive --- */
+
+static struct peer *archive_of(struct prevalidator *self)
+{
+	return mesh_peer(&self->worker->mesh, PROCESS_ARCHIVE, 0);
+}
+
+static struct slice sealed_of(const struct cached_grant *cached)
+{
+	return cached == NULL ? (struct slice){ NULL, 0 }
+			      : (struct slice){ cached->sealed, cached->sealed_bytes };
+}
+
+static void refuse(struct prevalidator *self, const struct ask *ask, const char *what)
+{
+	wall_refuse(self, ask, REASON_UNKNOWN_KIND, what);
+}
+
+static bool has_action(const struct cached_grant *cached, enum caveat_action action)
+{
+	return (cached->grant.caveats.actions & CAVEAT_ACTION_BIT(action)) != 0;
+}
+
+/* Archive judges the rest, when it knows whose entry it is. */
+static bool may_audit(
+	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached)
+{
+	const struct caveat_verdict denied = { .result = CAVEAT_FAILS, .kind = CAVEAT_ACTION };
+
+	if (has_action(cached, CAVEAT_ACTION_AUDIT_READ)) {
+		return true;
+	}
+	wall_refuse(self, ask, REASON_CAP_INVALID, caveat_set_verdict_text(denied));
+	return false;
+}
+
+static void send_read(struct prevalidator *self, const struct ask *ask,
+	const struct cached_grant *cached, struct oap_read_tlog read)
+{
+	read.edge_process = ask->from.process;
+	read.edge_instance = ask->from.instance;
+	read.edge_generation = ask->from.generation;
+	read.deadline_mono_ms = ask->deadline_mono_ms;
+	read.offset = ask->offset;
+	read.grant = sealed_of(cached);
+	wall_forwarded(self, ask, oap_send_read_tlog(archive_of(self), ask->from.corr_id, &read));
+}
+
+/* --- roots, entries, verify --- */
+
+static void roots(struct prevalidator *self, const struct ask *ask)
+{
+	uint64_t since = 0;
+	uint64_t limit = ROOTS_LIMIT_MAX;
+	const struct wanted wanted[] = { { "since", &since, NULL }, { "limit", &limit, NULL } };
+	const char *wrong = read_query(ask->query, wanted, COUNT_OF(wanted));
+
+	if (wrong == NULL && (limit == 0 || limit > ROOTS_LIMIT_MAX)) {
+		wrong = "limit";
+	}
+	if (wrong != NULL) {
+		refuse(self, ask, wrong);
+		return;
+	}
+	struct oap_read_roots read = {
+		.edge_process = ask->from.process,
+		.edge_instance = ask->from.instance,
+		.edge_generation = ask->from.generation,
+		.deadline_mono_ms = ask->deadline_mono_ms,
+		.since = since,
+		.limit = (uint32_t)limit,
+	};
+	wall_forwarded(self, ask, oap_send_read_roots(archive_of(self), ask->from.corr_id, &read));
+}
+
+static void entry(
+	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached)
+{
+	struct oap_read_entry read = {
+		.edge_process = ask->from.process,
+		.edge_instance = ask->from.instance,
+		.edge_generation = ask->from.generation,
+		.deadline_mono_ms = ask->deadline_mono_ms,
+		.grant = sealed_of(cached),
+	};
+
+	if (!may_audit(self, ask, cached)) {
+		return;
+	}
+	if (!parse_number(ask->query, &read.seq)) {
+		refuse(self, ask, "seq");
+		return;
+	}
+	wall_forwarded(self, ask, oap_send_read_entry(archive_of(self), ask->from.corr_id, &read));
+}
+
+static void verify(
+	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached)
+{
+	struct oap_read_verify read = {
+		.edge_process = ask->from.process,
+		.edge_instance = ask->from.instance,
+		.edge_generation = ask->from.generation,
+		.deadline_mono_ms = ask->deadline_mono_ms,
+		.grant = sealed_of(cached),
+	};
+
+	if (may_audit(self, ask, cached)) {
+		wall_forwarded(self, ask,
+			oap_send_read_verify(archive_of(self), ask->from.corr_id, &read));
+	}
+}
+
+/* --- the transparency log --- */
+
+static void checkpoint(struct prevalidator *self, const struct ask *ask)
+{
+	const char *wrong = read_query(ask->query, NULL, 0);
+
+	if (wrong != NULL) {
+		refuse(self, ask, wrong);
+		return;
+	}
+	send_read(self, ask, NULL, (struct oap_read_tlog){ .what = READ_CHECKPOINT });
+}
+
+/* A tile has one name: any other is nobody's, and so 404. */
+static void tile(
+	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached)
+{
+	struct slice query;
+	struct slice path = variable_of(ask, &query);
+	const char *wrong = read_query(query, NULL, 0);
+	struct tile tile;
+
+	if (cached != NULL && !may_audit(self, ask, cached)) {
+		return;
+	}
+	if (wrong != NULL) {
+		refuse(self, ask, wrong);
+		return;
+	}
+	if (tile_path_parse((const char *)path.bytes, path.bytes_count, &tile) != ERR_OK) {
+		wall_refuse_with(
+			self, ask, 404, REASON_UNKNOWN_KIND, "no tile is written like this");
+		return;
+	}
+	send_read(self, ask, cached,
+		(struct oap_read_tlog){
+			.what = tile.entries ? READ_BUNDLE : READ_TILE,
+			.a = tile.index,
+			.b = (uint64_t)tile.level << 16 | tile.width,
+		});
+}
+
+static void proof_entry(
+	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached)
+{
+	struct oap_read_tlog read = { .what = READ_PROOF_ENTRY, .b = READS_NEWEST };
+	const struct wanted wanted[] = { { "size", &read.b, NULL } };
+	struct slice query;
+	struct slice seq = variable_of(ask, &query);
+	const char *wrong = read_query(query, wanted, COUNT_OF(wanted));
+
+	if (wrong == NULL && (!parse_number(seq, &read.a) || read.a == 0)) {
+		wrong = "seq";
+	}
+	if (wrong == NULL && read.b < read.a) {
+		wrong = "size"; /* a tree of that size does not hold the entry */
+	}
+	if (wrong != NULL) {
+		refuse(self, ask, wrong);
+		return;
+	}
+	send_read(self, ask, cached, read);
+}
+
+static void proof_consistency(struct prevalidator *self, const struct ask *ask)
+{
+	struct oap_read_tlog read = { .what = READ_PROOF_CONSISTENCY, .b = READS_NEWEST };
+	const struct wanted wanted[] = { { "from", &read.a, NULL }, { "to", &read.b, NULL } };
+	const char *wrong;
+
+	read.a = READS_NEWEST; /* not given */
+	wrong = read_query(ask->query, wanted, COUNT_OF(wanted));
+	if (wrong == NULL && read.a == READS_NEWEST) {
+		wrong = detail_text(DETAIL_MISSING_FIELD);
+	}
+	if (wrong == NULL && read.b < read.a) {
+		wrong = "from"; /* behind `to` */
+	}
+	if (wrong != NULL) {
+		refuse(self, ask, wrong);
+		return;
+	}
+	send_read(self, ask, NULL, read);
+}
+
+/* --- balances and exports --- */
+
+static void balance(
+	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached)
+{
+	struct oap_read_tlog read = { .what = READ_BALANCE, .a = READS_NEWEST };
+	struct slice account = { NULL, 0 }, asset = { NULL, 0 };
+	const struct wanted wanted[] = { { "account", NULL, &account }, { "asset", NULL, &asset },
+		{ "at", &read.a, NULL } };
+	const char *wrong = read_query(ask->query, wanted, COUNT_OF(wanted));
+	char names[ACCOUNT_BYTES_MAX + 1 + ASSET_BYTES_MAX];
+	struct byte_writer out = byte_writer_of(names, sizeof names);
+
+	if (wrong == NULL && (account.bytes == NULL || asset.bytes == NULL)) {
+		wrong = detail_text(DETAIL_MISSING_FIELD);
+	} else if (wrong == NULL && !entry_account_is_valid(account)) {
+		wrong = detail_text(DETAIL_ACCOUNT);
+	} else if (wrong == NULL && !entry_asset_is_valid(asset)) {
+		wrong = detail_text(DETAIL_ASSET);
+	}
+	if (wrong != NULL) {
+		refuse(self, ask, wrong);
+		return;
+	}
+	if (!has_action(cached, CAVEAT_ACTION_WALLET_READ) && !may_audit(self, ask, cached)) {
+		return;
+	}
+	byte_put_bytes(&out, account.bytes, account.bytes_count);
+	byte_put_u8(&out, ' ');
+	byte_put_bytes(&out, asset.bytes, asset.bytes_count);
+	read.text = (struct slice){ (const uint8_t *)names, out.used };
+	send_read(self, ask, cached, read);
+}
+
+static void export_page(
+	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached)
+{
+	struct oap_read_tlog read = { .what = READ_EXPORT };
+	struct slice what = { NULL, 0 };
+	const struct wanted wanted[] = { { "what", NULL, &what }, { "after", &read.a, NULL } };
+	const char *wrong = read_query(ask->query, wanted, COUNT_OF(wanted));
+
+	if (!may_audit(self, ask, cached)) {
+		return;
+	}
+	read.b = reads_export_parse(what.bytes, what.bytes_count);
+	if (wrong == NULL && read.b == READ_EXPORT_COUNT) {
+		wrong = "what";
+	}
+	if (wrong != NULL) {
+		refuse(self, ask, wrong);
+		return;
+	}
+	send_read(self, ask, cached, read);
+}
+
+void reads_handle(
+	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached)
+{
+	switch (ask->route) {
+	case ROUTE_ROOTS:
+		roots(self, ask);
+		return;
+	case ROUTE_ENTRY:
+		entry(self, ask, cached);
+		return;
+	case ROUTE_TLOG_CHECKPOINT:
+		checkpoint(self, ask);
+		return;
+	case ROUTE_TLOG_TILE:
+		tile(self, ask, cached);
+		return;
+	case ROUTE_PROOF_ENTRY:
+		proof_entry(self, ask, cached);
+		return;
+	case ROUTE_PROOF_CONSISTENCY:
+		proof_consistency(self, ask);
+		return;
+	case ROUTE_BALANCE:
+		balance(self, ask, cached);
+		return;
+	case ROUTE_EXPORT:
+		export_page(self, ask, cached);
+		return;
+	case ROUTE_VERIFY:
+		verify(self, ask, cached);
+		return;
+	case ROUTE_INGEST:
+	case ROUTE_OTHER:
+	case ROUTE_HEALTHZ:
+	case ROUTE_READYZ:
+	case ROUTE_VERSION:
+	case ROUTE_METRICS:
+	case ROUTE_PROBE:
+	case ROUTE_COUNT:
+		break;
+	}
+	assert(false); /* handlers.c lets no other in */
+}
