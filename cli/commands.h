@@ -45,6 +45,8 @@ enum cli_exit {
 	C(ledger_import, "ledger import", "FILE", 1, 1, "send the rows of a CSV file as entries") \
 	C(ledger_roots, "ledger roots", "", 0, 0, "list commits with their roots")                \
 	C(ledger_show, "ledger show", "SEQ", 1, 1, "show one entry, as it is stored")             \
+	C(proof_check, "proof check", "FILE", 1, 1,                                               \
+		"check a .tlog-proof or a checkpoint with the public key; needs no node")         \
 	C(version, "version", "", 0, 0, "print what this was built from")                         \
 	C(completion, "completion", "bash|zsh|fish", 1, 1, "print a completion script")           \
 	C(help, "help", "[COMMAND]", 0, 2, "explain a command")
