@@ -125,6 +125,16 @@ static const struct cli_option options_balance[] = {
 	{ NULL, NULL, NULL },
 };
 
+#define VKEY_OPTION                                                                         \
+	{                                                                                   \
+		"--vkey", "KEY", "the node's public key, as `macronode key show` prints it" \
+	}
+
+static const struct cli_option options_proof_check[] = {
+	VKEY_OPTION,
+	{ "--entry", "FILE", "the bytes of the entry, when the proof does not hold them" },
+	{ NULL, NULL, NULL },
+};
 #define options_status          options_none
 #define options_config_print    options_none
 #define options_config_validate options_none

@@ -47,6 +47,8 @@ enum cli_exit {
 	C(ledger_show, "ledger show", "SEQ", 1, 1, "show one entry, as it is stored")             \
 	C(ledger_balance, "ledger balance", "ACCOUNT", 1, 1,                                      \
 		"show what an account has, or had as of an entry")                                \
+	C(proof_check, "proof check", "FILE", 1, 1,                                               \
+		"check a .tlog-proof or a checkpoint with the public key; needs no node")         \
 	C(version, "version", "", 0, 0, "print what this was built from")                         \
 	C(completion, "completion", "bash|zsh|fish", 1, 1, "print a completion script")           \
 	C(help, "help", "[COMMAND]", 0, 2, "explain a command")
