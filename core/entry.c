@@ -49,54 +49,55 @@ unsigned entry_kind_parse(struct slice name)
 	return 0;
 }
 
-static bool is_digit(uint8_t byte)
-{
-	return byte >= '0' && byte <= '9';
-}
+/* What a byte may be part of: a look into a table instead of up to eight comparisons. */
+enum byte_class {
+	IN_ACCOUNT = 1 << 0,
+	IN_ASSET = 1 << 1,
+	BEGINS_ASSET = 1 << 2,
+};
 
-static bool is_lower(uint8_t byte)
-{
-	return byte >= 'a' && byte <= 'z';
-}
+#define AN IN_ACCOUNT
+#define AS (IN_ACCOUNT | IN_ASSET)
+#define AB (IN_ACCOUNT | IN_ASSET | BEGINS_ASSET)
+/* clang-format off */
+static const uint8_t byte_classes[UINT8_MAX + 1] = {
+	[':'] = AN, ['-'] = AS, ['.'] = AS, ['_'] = AS,
+	['0'] = AB, ['1'] = AB, ['2'] = AB, ['3'] = AB, ['4'] = AB, ['5'] = AB, ['6'] = AB,
+	['7'] = AB, ['8'] = AB, ['9'] = AB,
+	['a'] = AB, ['b'] = AB, ['c'] = AB, ['d'] = AB, ['e'] = AB, ['f'] = AB, ['g'] = AB,
+	['h'] = AB, ['i'] = AB, ['j'] = AB, ['k'] = AB, ['l'] = AB, ['m'] = AB, ['n'] = AB,
+	['o'] = AB, ['p'] = AB, ['q'] = AB, ['r'] = AB, ['s'] = AB, ['t'] = AB, ['u'] = AB,
+	['v'] = AB, ['w'] = AB, ['x'] = AB, ['y'] = AB, ['z'] = AB,
+	['A'] = AN, ['B'] = AN, ['C'] = AN, ['D'] = AN, ['E'] = AN, ['F'] = AN, ['G'] = AN,
+	['H'] = AN, ['I'] = AN, ['J'] = AN, ['K'] = AN, ['L'] = AN, ['M'] = AN, ['N'] = AN,
+	['O'] = AN, ['P'] = AN, ['Q'] = AN, ['R'] = AN, ['S'] = AN, ['T'] = AN, ['U'] = AN,
+	['V'] = AN, ['W'] = AN, ['X'] = AN, ['Y'] = AN, ['Z'] = AN,
+};
+/* clang-format on */
+#undef AN
+#undef AS
+#undef AB
 
-static bool is_upper(uint8_t byte)
+static bool all_are(struct slice text, enum byte_class wanted)
 {
-	return byte >= 'A' && byte <= 'Z';
+	unsigned common = wanted;
+
+	for (size_t i = 0; i < text.bytes_count; i++) {
+		common &= byte_classes[text.bytes[i]];
+	}
+	return common != 0;
 }
 
 bool entry_account_is_valid(struct slice account)
 {
-	if (account.bytes_count == 0 || account.bytes_count > ACCOUNT_BYTES_MAX) {
-		return false;
-	}
-	for (size_t i = 0; i < account.bytes_count; i++) {
-		uint8_t byte = account.bytes[i];
-
-		if (!is_digit(byte) && !is_lower(byte) && !is_upper(byte) && byte != '_' &&
-			byte != '.' && byte != ':' && byte != '-') {
-			return false;
-		}
-	}
-	return true;
+	return account.bytes_count > 0 && account.bytes_count <= ACCOUNT_BYTES_MAX &&
+	       all_are(account, IN_ACCOUNT);
 }
 
 bool entry_asset_is_valid(struct slice asset)
 {
-	if (asset.bytes_count == 0 || asset.bytes_count > ASSET_BYTES_MAX) {
-		return false;
-	}
-	if (!is_digit(asset.bytes[0]) && !is_lower(asset.bytes[0])) {
-		return false;
-	}
-	for (size_t i = 1; i < asset.bytes_count; i++) {
-		uint8_t byte = asset.bytes[i];
-
-		if (!is_digit(byte) && !is_lower(byte) && byte != '.' && byte != '_' &&
-			byte != '-') {
-			return false;
-		}
-	}
-	return true;
+	return asset.bytes_count > 0 && asset.bytes_count <= ASSET_BYTES_MAX &&
+	       (byte_classes[asset.bytes[0]] & BEGINS_ASSET) != 0 && all_are(asset, IN_ASSET);
 }
 
 static bool has_prefix(struct slice text, struct slice prefix)
