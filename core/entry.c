@@ -157,32 +157,35 @@ int entry_compare(const struct entry *a, const struct entry *b)
 
 void entry_encode(struct byte_writer *out, const struct entry *entry)
 {
+	struct byte_writer to = *out; /* in registers: no byte that is written is part of it */
+
 	assert(entry->account.bytes_count <= ACCOUNT_BYTES_MAX);
 	assert(entry->counter_account.bytes_count <= ACCOUNT_BYTES_MAX);
 	assert(entry->asset.bytes_count <= ASSET_BYTES_MAX);
 	assert(entry->capability_ref.bytes_count <= ENTRY_CAPABILITY_REF_BYTES_MAX);
 
-	byte_put_u16(out, ENTRY_VERSION);
-	byte_put_u64(out, entry->seq);
-	byte_put_id128(out, &entry->id);
-	byte_put_u64(out, entry->ts_unix_ms);
-	byte_put_u8(out, (uint8_t)entry->kind);
-	byte_put_u8(out, (uint8_t)entry->source);
-	byte_put_string8(out, entry->account);
-	byte_put_string8(out, entry->asset);
-	byte_put_u128(out, entry->amount);
-	byte_put_id128(out, &entry->nonce);
-	byte_put_u32(out, entry->kid);
-	byte_put_string8(out, entry->capability_ref);
-	byte_put_string8(out, entry->counter_account);
-	byte_put_id128(out, &entry->original_id);
-	byte_put_u64(out, entry->original_seq);
-	byte_put_u8(out, (uint8_t)entry->effect);
-	byte_put_u64(out, entry->expires_unix_ms);
-	byte_put_hash(out, &entry->memo_hash);
-	byte_put_u64(out, entry->group_first);
-	byte_put_u32(out, entry->group_count);
-	byte_put_hash(out, &entry->receipt_hash);
+	byte_put_u16(&to, ENTRY_VERSION);
+	byte_put_u64(&to, entry->seq);
+	byte_put_id128(&to, &entry->id);
+	byte_put_u64(&to, entry->ts_unix_ms);
+	byte_put_u8(&to, (uint8_t)entry->kind);
+	byte_put_u8(&to, (uint8_t)entry->source);
+	byte_put_string8(&to, entry->account);
+	byte_put_string8(&to, entry->asset);
+	byte_put_u128(&to, entry->amount);
+	byte_put_id128(&to, &entry->nonce);
+	byte_put_u32(&to, entry->kid);
+	byte_put_string8(&to, entry->capability_ref);
+	byte_put_string8(&to, entry->counter_account);
+	byte_put_id128(&to, &entry->original_id);
+	byte_put_u64(&to, entry->original_seq);
+	byte_put_u8(&to, (uint8_t)entry->effect);
+	byte_put_u64(&to, entry->expires_unix_ms);
+	byte_put_hash(&to, &entry->memo_hash);
+	byte_put_u64(&to, entry->group_first);
+	byte_put_u32(&to, entry->group_count);
+	byte_put_hash(&to, &entry->receipt_hash);
+	*out = to;
 }
 
 /* Which effects a kind may have, and whether it moves to a counter account. */
