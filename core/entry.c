@@ -5,9 +5,10 @@
 struct name_row {
 	unsigned number;
 	const char *name;
+	size_t name_bytes;
 };
 
-#define AS_ROW(NAME, name, number) { (number), name },
+#define AS_ROW(NAME, name, number) { (number), name, sizeof(name) - 1 },
 static const struct name_row kinds[] = { ENTRY_KINDS(AS_ROW) };
 static const struct name_row sources[] = { ENTRY_SOURCES(AS_ROW) };
 static const struct name_row effects[] = { ENTRY_EFFECTS(AS_ROW) };
@@ -41,7 +42,7 @@ const char *entry_effect_name(unsigned effect)
 unsigned entry_kind_parse(struct slice name)
 {
 	for (size_t i = 0; i < COUNT_OF(kinds); i++) {
-		if (strlen(kinds[i].name) == name.bytes_count &&
+		if (kinds[i].name_bytes == name.bytes_count &&
 			memcmp(kinds[i].name, name.bytes, name.bytes_count) == 0) {
 			return kinds[i].number;
 		}
