@@ -50,6 +50,8 @@ struct writer {
 		struct batch_entry entry;
 	} pending[ENTRIES_PER_INSERT]; /* borrowing from the batch that is being written */
 	size_t pending_count;
+	bool had_optional[ENTRIES_PER_INSERT]; /* the row in this place last time */
+	bool single_had_optional;
 #define AS_MEMBER(name, text) sqlite3_stmt *name;
 	STATEMENTS(AS_MEMBER)
 #undef AS_MEMBER
@@ -148,13 +150,37 @@ enum err writer_meta(struct writer *writer, const struct schema_meta *meta,
 	return sql_run(writer->meta);
 }
 
+/* NULL where there is none. Most entries have nothing of it, and a parameter stays NULL. */
+static void bind_optional(
+	sqlite3_stmt *insert, int at, const struct batch_entry *entry, bool *had_optional)
+{
+	const struct slice salt = { entry->salt, entry->has_memo ? ENTRY_SALT_BYTES : 0 };
+	const bool has_optional = entry->has_memo || entry->receipt.bytes_count > 0 ||
+				  entry->idem_id.bytes_count > 0 || entry->lane != 0;
+
+	if (!has_optional && !*had_optional) {
+		return;
+	}
+	*had_optional = has_optional;
+	sql_bind_bytes(insert, at, entry->memo);
+	sql_bind_bytes(insert, at + 1, salt);
+	sql_bind_bytes(insert, at + 2, entry->receipt);
+	sql_bind_bytes(insert, at + 3, entry->idem_id);
+	if (entry->lane == 0) {
+		(void)sqlite3_bind_null(insert, at + 4);
+		(void)sqlite3_bind_null(insert, at + 5);
+	} else {
+		(void)sqlite3_bind_int(insert, at + 4, entry->lane);
+		sql_bind_sum(insert, at + 5, entry->lane_nonce);
+	}
+}
+
 /* The row's columns from the statement's parameter `at` on. */
-static void bind_entry(
-	struct writer *writer, sqlite3_stmt *insert, int at, const struct pending *row)
+static void bind_entry(struct writer *writer, sqlite3_stmt *insert, int at,
+	const struct pending *row, bool *had_optional)
 {
 	const struct batch_entry *entry = &row->entry;
 	const uint64_t seq = row->seq;
-	const struct slice salt = { entry->salt, entry->has_memo ? ENTRY_SALT_BYTES : 0 };
 	const uint64_t numbers[] = { seq, entry->prev_account_seq, entry->prev_counter_seq,
 		entry->lane, entry->lane_nonce };
 	const struct slice parts[] = { entry->receipt, entry->idem_id };
@@ -163,17 +189,7 @@ static void bind_entry(
 	sql_bind_bytes(insert, at + 1, entry->leaf);
 	sql_bind_u64(insert, at + 2, entry->prev_account_seq);
 	sql_bind_u64(insert, at + 3, entry->prev_counter_seq);
-	sql_bind_bytes(insert, at + 4, entry->memo);
-	sql_bind_bytes(insert, at + 5, salt);
-	sql_bind_bytes(insert, at + 6, entry->receipt);
-	sql_bind_bytes(insert, at + 7, entry->idem_id);
-	if (entry->lane == 0) {
-		(void)sqlite3_bind_null(insert, at + 8);
-		(void)sqlite3_bind_null(insert, at + 9);
-	} else {
-		(void)sqlite3_bind_int(insert, at + 8, entry->lane);
-		sql_bind_sum(insert, at + 9, entry->lane_nonce);
-	}
+	bind_optional(insert, at + 4, entry, had_optional);
 	sql_bind_sum(insert, at + 10,
 		schema_sum(writer->key, numbers, COUNT_OF(numbers), parts, COUNT_OF(parts)));
 }
@@ -186,8 +202,8 @@ enum err writer_entry(struct writer *writer, uint64_t seq, const struct batch_en
 	}
 	writer->pending_count = 0;
 	for (size_t i = 0; i < ENTRIES_PER_INSERT; i++) {
-		bind_entry(
-			writer, writer->entries, (int)i * ENTRY_COLUMNS + 1, &writer->pending[i]);
+		bind_entry(writer, writer->entries, (int)i * ENTRY_COLUMNS + 1, &writer->pending[i],
+			&writer->had_optional[i]);
 	}
 	return sql_run(writer->entries);
 }
@@ -199,7 +215,8 @@ enum err writer_entries_end(struct writer *writer)
 
 	writer->pending_count = 0;
 	for (size_t i = 0; i < count && err == ERR_OK; i++) {
-		bind_entry(writer, writer->entry, 1, &writer->pending[i]);
+		bind_entry(writer, writer->entry, 1, &writer->pending[i],
+			&writer->single_had_optional);
 		err = sql_run(writer->entry);
 	}
 	return err;
