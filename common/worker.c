@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <ev.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -16,6 +17,10 @@
 #include "common/metrics.h"
 
 #define CONTROL_FD 3
+
+/* What one turn's requests took and freed is wanted again in the next turn: up to here it isn't
+ * given back to the kernel in between, which would clear the same pages over and over. */
+#define HEAP_KEPT_BYTES (8 * 1024 * 1024)
 
 /* The supervisor answers within a loop turn; one that needs longer is gone or stuck. */
 #define SETUP_TIMEOUT_MS 10000
@@ -359,6 +364,7 @@ int worker_run(const struct worker_spec *spec, int argc, char *argv[])
 	const char *failed = "";
 
 	worker.spec = spec;
+	(void)mallopt(M_TRIM_THRESHOLD, HEAP_KEPT_BYTES);
 	if (birth_begin(process_name(spec->process), argc > 1 ? argv[1] : "", &failed) != ERR_OK) {
 		fprintf(stderr, "mn-%s: %s (started by macronode only)\n",
 			process_name(spec->process), failed);

@@ -9,13 +9,15 @@
 
 enum amount_error amount_parse(const char *text, size_t text_bytes, u128 *ret_amount)
 {
-	u128 amount = 0;
+	uint64_t head = 0; /* as many digits as 64 bits hold, which most amounts are */
+	size_t i = 0;
+	u128 amount;
 
 	if (text_bytes == 0) {
 		return AMOUNT_EMPTY;
 	}
-	for (size_t i = 0; i < text_bytes; i++) {
-		if (text[i] < '0' || text[i] > '9') {
+	for (size_t at = 0; at < text_bytes; at++) {
+		if (text[at] < '0' || text[at] > '9') {
 			return AMOUNT_NOT_A_DIGIT;
 		}
 	}
@@ -25,7 +27,10 @@ enum amount_error amount_parse(const char *text, size_t text_bytes, u128 *ret_am
 	if (text_bytes > AMOUNT_DIGITS_MAX) {
 		return AMOUNT_TOO_LARGE;
 	}
-	for (size_t i = 0; i < text_bytes; i++) {
+	for (; i < text_bytes && i < CHUNK_DIGITS; i++) {
+		head = 10 * head + (unsigned)(text[i] - '0');
+	}
+	for (amount = head; i < text_bytes; i++) {
 		unsigned digit = (unsigned)(text[i] - '0');
 
 		if (amount > U128_MAX / 10 || 10 * amount > U128_MAX - digit) {

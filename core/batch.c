@@ -33,7 +33,8 @@ static void end(struct byte_writer *out, uint8_t *head)
 
 void batch_put_entry(struct byte_writer *out, const struct batch_entry *entry)
 {
-	uint8_t *head = begin(out, BATCH_ENTRY);
+	struct byte_writer to = *out; /* in registers: no byte that is written is part of it */
+	uint8_t *head = begin(&to, BATCH_ENTRY);
 	unsigned flags = (entry->has_memo ? FLAG_MEMO : 0u) |
 			 (entry->receipt.bytes_count > 0 ? FLAG_RECEIPT : 0u) |
 			 (entry->idem_id.bytes_count > 0 ? FLAG_IDEM : 0u) |
@@ -43,27 +44,28 @@ void batch_put_entry(struct byte_writer *out, const struct batch_entry *entry)
 	assert(entry->memo.bytes_count <= MEMO_BYTES_MAX);
 	assert(entry->receipt.bytes_count <= BATCH_RECEIPT_BYTES_MAX);
 	assert(entry->idem_id.bytes_count <= IDEM_ID_BYTES_MAX);
-	byte_put_u8(out, (uint8_t)flags);
-	byte_put_u64(out, entry->prev_account_seq);
-	byte_put_u64(out, entry->prev_counter_seq);
-	byte_put_u64(out, entry->key_fingerprint);
-	byte_put_u64(out, entry->id_fingerprint);
-	byte_put_slice16(out, entry->leaf);
+	byte_put_u8(&to, (uint8_t)flags);
+	byte_put_u64(&to, entry->prev_account_seq);
+	byte_put_u64(&to, entry->prev_counter_seq);
+	byte_put_u64(&to, entry->key_fingerprint);
+	byte_put_u64(&to, entry->id_fingerprint);
+	byte_put_slice16(&to, entry->leaf);
 	if (flags & FLAG_MEMO) {
-		byte_put_bytes(out, entry->salt, sizeof entry->salt);
-		byte_put_slice16(out, entry->memo);
+		byte_put_bytes(&to, entry->salt, sizeof entry->salt);
+		byte_put_slice16(&to, entry->memo);
 	}
 	if (flags & FLAG_RECEIPT) {
-		byte_put_slice16(out, entry->receipt);
+		byte_put_slice16(&to, entry->receipt);
 	}
 	if (flags & FLAG_IDEM) {
-		byte_put_string8(out, entry->idem_id);
+		byte_put_string8(&to, entry->idem_id);
 	}
 	if (flags & FLAG_LANE) {
-		byte_put_u8(out, entry->lane);
-		byte_put_u64(out, entry->lane_nonce);
+		byte_put_u8(&to, entry->lane);
+		byte_put_u64(&to, entry->lane_nonce);
 	}
-	end(out, head);
+	end(&to, head);
+	*out = to;
 }
 
 void batch_put_account(struct byte_writer *out, const struct batch_account *account)
@@ -78,20 +80,22 @@ void batch_put_account(struct byte_writer *out, const struct batch_account *acco
 
 void batch_put_chunk(struct byte_writer *out, const struct batch_chunk *chunk)
 {
-	uint8_t *head = begin(out, BATCH_CHUNK);
+	struct byte_writer to = *out; /* like in batch_put_entry */
+	uint8_t *head = begin(&to, BATCH_CHUNK);
 
 	assert(chunk->count >= 1 && chunk->count <= BATCH_CHUNK_ACCOUNTS);
-	byte_put_u32(out, chunk->number);
-	byte_put_u64(out, chunk->true_at_seq);
-	byte_put_u8(out, chunk->count);
+	byte_put_u32(&to, chunk->number);
+	byte_put_u64(&to, chunk->true_at_seq);
+	byte_put_u8(&to, chunk->count);
 	for (size_t i = 0; i < chunk->count; i++) {
-		byte_put_u128(out, chunk->balances[i].available);
-		byte_put_u128(out, chunk->balances[i].held);
-		byte_put_u64(out, chunk->balances[i].last_seq);
-		byte_put_u128(out, chunk->balances[i].spent);
-		byte_put_u32(out, chunk->balances[i].day);
+		byte_put_u128(&to, chunk->balances[i].available);
+		byte_put_u128(&to, chunk->balances[i].held);
+		byte_put_u64(&to, chunk->balances[i].last_seq);
+		byte_put_u128(&to, chunk->balances[i].spent);
+		byte_put_u32(&to, chunk->balances[i].day);
 	}
-	end(out, head);
+	end(&to, head);
+	*out = to;
 }
 
 void batch_put_claim(struct byte_writer *out, const struct batch_claim *claim)

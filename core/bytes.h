@@ -9,6 +9,7 @@
  * gets and one check at its end. A writer fails the same way when its buffer is full.
  * Bounds are compared before a sender's length is used in any arithmetic. */
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -59,18 +60,16 @@ static inline const uint8_t *byte_take(struct byte_reader *in, size_t count)
 	return bytes;
 }
 
+/* The first `width` of a word's bytes: with a width that is known one load, not a loop. */
 static inline uint64_t byte_get_uint(struct byte_reader *in, size_t width)
 {
 	const uint8_t *bytes = byte_take(in, width);
-	uint64_t value = 0;
+	uint64_t word = 0;
 
-	if (bytes == NULL) {
-		return 0;
+	if (bytes != NULL) {
+		memcpy(&word, bytes, width);
 	}
-	for (size_t i = width; i > 0; i--) {
-		value = value << 8 | bytes[i - 1];
-	}
-	return value;
+	return le64toh(word);
 }
 
 static inline uint8_t byte_get_u8(struct byte_reader *in)
@@ -174,12 +173,9 @@ static inline void byte_put_bytes(struct byte_writer *out, const void *bytes, si
 
 static inline void byte_put_uint(struct byte_writer *out, size_t width, uint64_t value)
 {
-	uint8_t bytes[8];
+	uint64_t word = htole64(value);
 
-	for (size_t i = 0; i < sizeof bytes; i++) {
-		bytes[i] = (uint8_t)(value >> (8 * i));
-	}
-	byte_put_bytes(out, bytes, width);
+	byte_put_bytes(out, &word, width);
 }
 
 static inline void byte_put_u8(struct byte_writer *out, uint8_t value)

@@ -60,24 +60,27 @@ void draft_encode(struct byte_writer *out, const struct draft *draft)
 {
 	const struct entry *entry = &draft->entry;
 	unsigned flags = flags_of(draft);
+	struct byte_writer to = *out; /* in registers: no byte that is written is part of it */
 
 	assert(draft->memo.bytes_count <= MEMO_BYTES_MAX);
 	assert(draft->receipt.bytes_count <= DRAFT_RECEIPT_BYTES_MAX);
-	byte_put_u16(out, (uint16_t)flags);
-	byte_put_u32(out, draft->idx);
-	byte_put_u8(out, (uint8_t)entry->kind);
-	byte_put_string8(out, entry->asset);
+	byte_put_u16(&to, (uint16_t)flags);
+	byte_put_u32(&to, draft->idx);
+	byte_put_u8(&to, (uint8_t)entry->kind);
+	byte_put_string8(&to, entry->asset);
 	if (flags & FLAG_REFUSED) {
-		byte_put_u8(out, (uint8_t)draft->refused);
+		byte_put_u8(&to, (uint8_t)draft->refused);
+		*out = to;
 		return;
 	}
-	byte_put_id128(out, &entry->id);
-	byte_put_u64(out, entry->ts_unix_ms);
-	byte_put_string8(out, entry->account);
-	byte_put_u128(out, entry->amount);
-	byte_put_id128(out, &entry->nonce);
-	byte_put_u32(out, entry->kid);
-	byte_put_string8(out, entry->capability_ref);
+	byte_put_id128(&to, &entry->id);
+	byte_put_u64(&to, entry->ts_unix_ms);
+	byte_put_string8(&to, entry->account);
+	byte_put_u128(&to, entry->amount);
+	byte_put_id128(&to, &entry->nonce);
+	byte_put_u32(&to, entry->kid);
+	byte_put_string8(&to, entry->capability_ref);
+	*out = to;
 	put_optional(out, draft, flags);
 }
 

@@ -5,9 +5,10 @@
 struct name_row {
 	unsigned number;
 	const char *name;
+	size_t name_bytes;
 };
 
-#define AS_ROW(NAME, name, number) { (number), name },
+#define AS_ROW(NAME, name, number) { (number), name, sizeof(name) - 1 },
 static const struct name_row kinds[] = { ENTRY_KINDS(AS_ROW) };
 static const struct name_row sources[] = { ENTRY_SOURCES(AS_ROW) };
 static const struct name_row effects[] = { ENTRY_EFFECTS(AS_ROW) };
@@ -41,7 +42,7 @@ const char *entry_effect_name(unsigned effect)
 unsigned entry_kind_parse(struct slice name)
 {
 	for (size_t i = 0; i < COUNT_OF(kinds); i++) {
-		if (strlen(kinds[i].name) == name.bytes_count &&
+		if (kinds[i].name_bytes == name.bytes_count &&
 			memcmp(kinds[i].name, name.bytes, name.bytes_count) == 0) {
 			return kinds[i].number;
 		}
@@ -49,54 +50,55 @@ unsigned entry_kind_parse(struct slice name)
 	return 0;
 }
 
-static bool is_digit(uint8_t byte)
-{
-	return byte >= '0' && byte <= '9';
-}
+/* What a byte may be part of: a look into a table instead of up to eight comparisons. */
+enum byte_class {
+	IN_ACCOUNT = 1 << 0,
+	IN_ASSET = 1 << 1,
+	BEGINS_ASSET = 1 << 2,
+};
 
-static bool is_lower(uint8_t byte)
-{
-	return byte >= 'a' && byte <= 'z';
-}
+#define AN IN_ACCOUNT
+#define AS (IN_ACCOUNT | IN_ASSET)
+#define AB (IN_ACCOUNT | IN_ASSET | BEGINS_ASSET)
+/* clang-format off */
+static const uint8_t byte_classes[UINT8_MAX + 1] = {
+	[':'] = AN, ['-'] = AS, ['.'] = AS, ['_'] = AS,
+	['0'] = AB, ['1'] = AB, ['2'] = AB, ['3'] = AB, ['4'] = AB, ['5'] = AB, ['6'] = AB,
+	['7'] = AB, ['8'] = AB, ['9'] = AB,
+	['a'] = AB, ['b'] = AB, ['c'] = AB, ['d'] = AB, ['e'] = AB, ['f'] = AB, ['g'] = AB,
+	['h'] = AB, ['i'] = AB, ['j'] = AB, ['k'] = AB, ['l'] = AB, ['m'] = AB, ['n'] = AB,
+	['o'] = AB, ['p'] = AB, ['q'] = AB, ['r'] = AB, ['s'] = AB, ['t'] = AB, ['u'] = AB,
+	['v'] = AB, ['w'] = AB, ['x'] = AB, ['y'] = AB, ['z'] = AB,
+	['A'] = AN, ['B'] = AN, ['C'] = AN, ['D'] = AN, ['E'] = AN, ['F'] = AN, ['G'] = AN,
+	['H'] = AN, ['I'] = AN, ['J'] = AN, ['K'] = AN, ['L'] = AN, ['M'] = AN, ['N'] = AN,
+	['O'] = AN, ['P'] = AN, ['Q'] = AN, ['R'] = AN, ['S'] = AN, ['T'] = AN, ['U'] = AN,
+	['V'] = AN, ['W'] = AN, ['X'] = AN, ['Y'] = AN, ['Z'] = AN,
+};
+/* clang-format on */
+#undef AN
+#undef AS
+#undef AB
 
-static bool is_upper(uint8_t byte)
+static bool all_are(struct slice text, enum byte_class wanted)
 {
-	return byte >= 'A' && byte <= 'Z';
+	unsigned common = wanted;
+
+	for (size_t i = 0; i < text.bytes_count; i++) {
+		common &= byte_classes[text.bytes[i]];
+	}
+	return common != 0;
 }
 
 bool entry_account_is_valid(struct slice account)
 {
-	if (account.bytes_count == 0 || account.bytes_count > ACCOUNT_BYTES_MAX) {
-		return false;
-	}
-	for (size_t i = 0; i < account.bytes_count; i++) {
-		uint8_t byte = account.bytes[i];
-
-		if (!is_digit(byte) && !is_lower(byte) && !is_upper(byte) && byte != '_' &&
-			byte != '.' && byte != ':' && byte != '-') {
-			return false;
-		}
-	}
-	return true;
+	return account.bytes_count > 0 && account.bytes_count <= ACCOUNT_BYTES_MAX &&
+	       all_are(account, IN_ACCOUNT);
 }
 
 bool entry_asset_is_valid(struct slice asset)
 {
-	if (asset.bytes_count == 0 || asset.bytes_count > ASSET_BYTES_MAX) {
-		return false;
-	}
-	if (!is_digit(asset.bytes[0]) && !is_lower(asset.bytes[0])) {
-		return false;
-	}
-	for (size_t i = 1; i < asset.bytes_count; i++) {
-		uint8_t byte = asset.bytes[i];
-
-		if (!is_digit(byte) && !is_lower(byte) && byte != '.' && byte != '_' &&
-			byte != '-') {
-			return false;
-		}
-	}
-	return true;
+	return asset.bytes_count > 0 && asset.bytes_count <= ASSET_BYTES_MAX &&
+	       (byte_classes[asset.bytes[0]] & BEGINS_ASSET) != 0 && all_are(asset, IN_ASSET);
 }
 
 static bool has_prefix(struct slice text, struct slice prefix)
@@ -156,32 +158,35 @@ int entry_compare(const struct entry *a, const struct entry *b)
 
 void entry_encode(struct byte_writer *out, const struct entry *entry)
 {
+	struct byte_writer to = *out; /* in registers: no byte that is written is part of it */
+
 	assert(entry->account.bytes_count <= ACCOUNT_BYTES_MAX);
 	assert(entry->counter_account.bytes_count <= ACCOUNT_BYTES_MAX);
 	assert(entry->asset.bytes_count <= ASSET_BYTES_MAX);
 	assert(entry->capability_ref.bytes_count <= ENTRY_CAPABILITY_REF_BYTES_MAX);
 
-	byte_put_u16(out, ENTRY_VERSION);
-	byte_put_u64(out, entry->seq);
-	byte_put_id128(out, &entry->id);
-	byte_put_u64(out, entry->ts_unix_ms);
-	byte_put_u8(out, (uint8_t)entry->kind);
-	byte_put_u8(out, (uint8_t)entry->source);
-	byte_put_string8(out, entry->account);
-	byte_put_string8(out, entry->asset);
-	byte_put_u128(out, entry->amount);
-	byte_put_id128(out, &entry->nonce);
-	byte_put_u32(out, entry->kid);
-	byte_put_string8(out, entry->capability_ref);
-	byte_put_string8(out, entry->counter_account);
-	byte_put_id128(out, &entry->original_id);
-	byte_put_u64(out, entry->original_seq);
-	byte_put_u8(out, (uint8_t)entry->effect);
-	byte_put_u64(out, entry->expires_unix_ms);
-	byte_put_hash(out, &entry->memo_hash);
-	byte_put_u64(out, entry->group_first);
-	byte_put_u32(out, entry->group_count);
-	byte_put_hash(out, &entry->receipt_hash);
+	byte_put_u16(&to, ENTRY_VERSION);
+	byte_put_u64(&to, entry->seq);
+	byte_put_id128(&to, &entry->id);
+	byte_put_u64(&to, entry->ts_unix_ms);
+	byte_put_u8(&to, (uint8_t)entry->kind);
+	byte_put_u8(&to, (uint8_t)entry->source);
+	byte_put_string8(&to, entry->account);
+	byte_put_string8(&to, entry->asset);
+	byte_put_u128(&to, entry->amount);
+	byte_put_id128(&to, &entry->nonce);
+	byte_put_u32(&to, entry->kid);
+	byte_put_string8(&to, entry->capability_ref);
+	byte_put_string8(&to, entry->counter_account);
+	byte_put_id128(&to, &entry->original_id);
+	byte_put_u64(&to, entry->original_seq);
+	byte_put_u8(&to, (uint8_t)entry->effect);
+	byte_put_u64(&to, entry->expires_unix_ms);
+	byte_put_hash(&to, &entry->memo_hash);
+	byte_put_u64(&to, entry->group_first);
+	byte_put_u32(&to, entry->group_count);
+	byte_put_hash(&to, &entry->receipt_hash);
+	*out = to;
 }
 
 /* Which effects a kind may have, and whether it moves to a counter account. */

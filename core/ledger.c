@@ -186,10 +186,12 @@ static void warm(struct ledger *ledger, const struct ledger_request *request)
 		}
 	}
 	for (size_t i = 0; i < 2 * request->draft_count; i++) {
-		ledger_account_warm(ledger, ledger->work[i / 2].warm[i % 2], false);
+		struct ledger_work *work = &ledger->work[i / 2];
+
+		work->expected[i % 2] = ledger_account_warm(ledger, work->warm[i % 2]);
 	}
 	for (size_t i = 0; i < 2 * request->draft_count; i++) {
-		ledger_account_warm(ledger, ledger->work[i / 2].warm[i % 2], true);
+		ledger_account_warm_name(ledger, ledger->work[i / 2].expected[i % 2]);
 	}
 }
 
@@ -214,6 +216,7 @@ static void admit_single(struct ledger *ledger, const struct ledger_request *req
 	enum detail detail = DETAIL_CAPACITY;
 	enum err err;
 
+	ledger_account_expect(ledger, work->expected);
 	if (ledger_reserve_entry(ledger)) {
 		detail = ledger_judge_entry(
 			ledger, request, draft, work, &entry, &original, &repeat_seq);

@@ -86,18 +86,29 @@ uint32_t ledger_asset_make(struct ledger *ledger, struct slice name)
 	return number;
 }
 
+static bool is_account(
+	const struct ledger *ledger, uint32_t index, struct slice name, uint32_t asset)
+{
+	const struct ledger_account *account = ledger_account_at(ledger, index);
+
+	return account->asset == asset && entry_views_equal(ledger_account_name(account), name);
+}
+
 static uint32_t account_in_asset(struct ledger *ledger, struct slice name, uint32_t asset)
 {
-	struct table_scan scan =
-		table_find(&ledger->account_table, account_fingerprint(ledger, name, asset));
+	struct table_scan scan;
 	uint64_t value;
 
-	while (table_next(&scan, &value)) {
-		const struct ledger_account *account =
-			ledger_account_at(ledger, (uint32_t)value - 1);
+	for (size_t i = 0; i < COUNT_OF(ledger->expected); i++) {
+		uint32_t index = ledger->expected[i];
 
-		if (account->asset == asset &&
-			entry_views_equal(ledger_account_name(account), name)) {
+		if (index < ledger->account_count && is_account(ledger, index, name, asset)) {
+			return index;
+		}
+	}
+	scan = table_find(&ledger->account_table, account_fingerprint(ledger, name, asset));
+	while (table_next(&scan, &value)) {
+		if (is_account(ledger, (uint32_t)value - 1, name, asset)) {
 			return (uint32_t)value - 1;
 		}
 	}
@@ -117,17 +128,32 @@ uint64_t ledger_account_warm_slot(struct ledger *ledger, struct slice name, stru
 	return fingerprint;
 }
 
-void ledger_account_warm(struct ledger *ledger, uint64_t fingerprint, bool is_account_here)
+uint32_t ledger_account_warm(struct ledger *ledger, uint64_t fingerprint)
 {
-	struct table_scan scan = table_find(&ledger->account_table, fingerprint);
-	const struct ledger_account *account;
+	struct table_scan scan;
 	uint64_t value;
 
-	if (fingerprint == 0 || !table_next(&scan, &value)) {
-		return;
+	if (fingerprint == 0) {
+		return LEDGER_NONE;
 	}
-	account = ledger_account_at(ledger, (uint32_t)value - 1);
-	__builtin_prefetch(is_account_here ? (const void *)account->name : account);
+	scan = table_find(&ledger->account_table, fingerprint);
+	if (!table_next(&scan, &value)) {
+		return LEDGER_NONE;
+	}
+	__builtin_prefetch(ledger_account_at(ledger, (uint32_t)value - 1));
+	return (uint32_t)value - 1;
+}
+
+void ledger_account_warm_name(struct ledger *ledger, uint32_t index)
+{
+	if (index != LEDGER_NONE) {
+		__builtin_prefetch(ledger_account_at(ledger, index)->name);
+	}
+}
+
+void ledger_account_expect(struct ledger *ledger, const uint32_t accounts[2])
+{
+	memcpy(ledger->expected, accounts, sizeof ledger->expected);
 }
 
 uint32_t ledger_account_find(struct ledger *ledger, struct slice name, struct slice asset)

@@ -11,76 +11,79 @@
  * debits come before its credits is in debt meanwhile: its available wraps modulo 2^128, which
  * the credits undo. ledger->debts is zero again at the end of a good group. */
 
+static struct ledger_move move_of(struct slice account, bool is_held, bool rises)
+{
+	return (struct ledger_move){ .account = account, .is_held = is_held, .rises = rises };
+}
+
+static struct ledger_move move_of_issuance(bool rises) /* its magnitude */
+{
+	return (struct ledger_move){
+		.account = ENTRY_ISSUANCE_ACCOUNT, .is_issuance = true, .rises = rises
+	};
+}
+
+static size_t moves_of_reverse(const struct entry *entry, struct ledger_move ret_moves[2])
+{
+	switch (entry->effect) {
+	case EFFECT_NONE: /* entry_decode and judgement know none */
+		return 0;
+	case EFFECT_TRANSFER:
+	case EFFECT_CAPTURE:
+		ret_moves[0] = move_of(entry->counter_account, false, false);
+		ret_moves[1] = move_of(entry->account, false, true);
+		return 2;
+	case EFFECT_MINT:
+		ret_moves[0] = move_of(entry->account, false, false);
+		ret_moves[1] = move_of_issuance(false);
+		return 2;
+	case EFFECT_BURN:
+		ret_moves[0] = move_of(entry->account, false, true);
+		ret_moves[1] = move_of_issuance(true);
+		return 2;
+	case EFFECT_HOLD_RELEASE:
+		ret_moves[0] = move_of(entry->account, true, false);
+		ret_moves[1] = move_of(entry->account, false, true);
+		return 2;
+	case EFFECT_GROUP_DEBIT:
+		ret_moves[0] = move_of(entry->account, false, true);
+		return 1;
+	case EFFECT_GROUP_CREDIT:
+		ret_moves[0] = move_of(entry->account, false, false);
+		return 1;
+	}
+	return 0;
+}
+
 size_t ledger_moves(const struct entry *entry, struct ledger_move ret_moves[2])
 {
-	struct ledger_move account_rises = { .account = entry->account, .rises = true };
-	struct ledger_move account_falls = { .account = entry->account };
-	struct ledger_move counter_rises = { .account = entry->counter_account, .rises = true };
-	struct ledger_move counter_falls = { .account = entry->counter_account };
-	struct ledger_move held_rises = {
-		.account = entry->account, .is_held = true, .rises = true
-	};
-	struct ledger_move held_falls = { .account = entry->account, .is_held = true };
-	struct ledger_move issuance = { .account = ENTRY_ISSUANCE_ACCOUNT, .is_issuance = true };
-	struct ledger_move first = account_falls, second = counter_rises;
-	size_t count = 2;
-
 	switch (entry->kind) {
 	case ENTRY_CREDIT:
-		first = account_rises;
-		count = 1;
-		break;
+		ret_moves[0] = move_of(entry->account, false, true);
+		return 1;
 	case ENTRY_DEBIT:
-		count = 1;
-		break;
+		ret_moves[0] = move_of(entry->account, false, false);
+		return 1;
 	case ENTRY_TRANSFER:
-		first = entry->effect == EFFECT_CAPTURE ? held_falls : account_falls;
-		break;
+		ret_moves[0] = move_of(entry->account, entry->effect == EFFECT_CAPTURE, false);
+		ret_moves[1] = move_of(entry->counter_account, false, true);
+		return 2;
 	case ENTRY_MINT:
-		first = account_rises;
-		second = issuance;
-		second.rises = true; /* its magnitude */
-		break;
+		ret_moves[0] = move_of(entry->account, false, true);
+		ret_moves[1] = move_of_issuance(true);
+		return 2;
 	case ENTRY_BURN:
-		second = issuance;
-		break;
+		ret_moves[0] = move_of(entry->account, false, false);
+		ret_moves[1] = move_of_issuance(false);
+		return 2;
 	case ENTRY_HOLD:
-		second = held_rises;
-		break;
+		ret_moves[0] = move_of(entry->account, false, false);
+		ret_moves[1] = move_of(entry->account, true, true);
+		return 2;
 	case ENTRY_REVERSE:
-		switch (entry->effect) {
-		case EFFECT_NONE: /* entry_decode and judgement know none */
-			return 0;
-		case EFFECT_TRANSFER:
-		case EFFECT_CAPTURE:
-			first = counter_falls;
-			second = account_rises;
-			break;
-		case EFFECT_MINT:
-			second = issuance;
-			break;
-		case EFFECT_BURN:
-			first = account_rises;
-			second = issuance;
-			second.rises = true;
-			break;
-		case EFFECT_HOLD_RELEASE:
-			first = held_falls;
-			second = account_rises;
-			break;
-		case EFFECT_GROUP_DEBIT:
-			first = account_rises;
-			count = 1;
-			break;
-		case EFFECT_GROUP_CREDIT:
-			count = 1;
-			break;
-		}
-		break;
+		return moves_of_reverse(entry, ret_moves);
 	}
-	ret_moves[0] = first;
-	ret_moves[1] = second;
-	return count;
+	return 0;
 }
 
 /* In a group, beyond zero and back. */

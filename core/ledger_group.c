@@ -203,6 +203,7 @@ static enum detail judge_leg(
 	enum detail detail;
 
 	*ret_repeat_seq = 0;
+	ledger_account_expect(ledger, ledger->work[leg].expected);
 	if (!ledger_reserve_entry(ledger)) {
 		return DETAIL_CAPACITY;
 	}

@@ -123,6 +123,7 @@ struct ledger_work {
 	uint64_t original_fingerprint; /* 0 = no original */
 	uint64_t group_key;            /* of legs: fingerprint of the asset, or seq of the group */
 	uint64_t warm[2];              /* fingerprints of the two accounts */
+	uint32_t expected[2];          /* which accounts these may be; LEDGER_NONE = none yet */
 	uint32_t next_leg;             /* LEDGER_NONE = last */
 	uint32_t last_leg;             /* the first leg knows these three */
 	uint32_t leg_count;
@@ -167,7 +168,8 @@ struct ledger {
 	struct ledger_asset *assets; /* owned; LEDGER_ASSETS_MAX; 0 is "" */
 	uint32_t asset_count;
 	struct table asset_table;
-	uint32_t asset_last; /* found last time */
+	uint32_t asset_last;  /* found last time */
+	uint32_t expected[2]; /* accounts that are looked up next, perhaps */
 	uint8_t *arena_next;
 	size_t arena_left;
 	void *arenas;   /* owned; each piece begins with the address of the one before */
@@ -268,9 +270,12 @@ uint64_t ledger_id_fingerprint(const struct ledger *ledger, const struct id128 *
 uint32_t ledger_asset_find(struct ledger *ledger, struct slice name);
 uint32_t ledger_account_find(struct ledger *ledger, struct slice name, struct slice asset);
 /* Ahead of ledger_account_find: asks for the slot of the table (and says under which fingerprint;
- * 0 = none), then for the account, then for its name. */
+ * 0 = none), then for the account that stands there (LEDGER_NONE = none), then for its name. */
 uint64_t ledger_account_warm_slot(struct ledger *ledger, struct slice name, struct slice asset);
-void ledger_account_warm(struct ledger *ledger, uint64_t fingerprint, bool is_account_here);
+uint32_t ledger_account_warm(struct ledger *ledger, uint64_t fingerprint);
+void ledger_account_warm_name(struct ledger *ledger, uint32_t index);
+/* Look at these two first: a guess that saves the table, compared like what the table says. */
+void ledger_account_expect(struct ledger *ledger, const uint32_t accounts[2]);
 /* Found or made; memory was reserved. LEDGER_NONE: too many assets. */
 uint32_t ledger_asset_make(struct ledger *ledger, struct slice name);
 uint32_t ledger_account_make(struct ledger *ledger, struct slice name, struct slice asset);

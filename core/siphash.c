@@ -1,5 +1,8 @@
 #include "core/siphash.h"
 
+#include <endian.h>
+#include <string.h>
+
 struct state {
 	uint64_t v0, v1, v2, v3;
 };
@@ -9,12 +12,25 @@ static uint64_t rotate_left(uint64_t word, unsigned bits)
 	return word << bits | word >> (64 - bits);
 }
 
-/* At most 8 bytes, little-endian, the missing ones zero. */
-static uint64_t load_word(const uint8_t *bytes, size_t bytes_count)
+static inline uint64_t load_word(const uint8_t bytes[8])
 {
+	uint64_t word;
+
+	memcpy(&word, bytes, sizeof word);
+	return le64toh(word);
+}
+
+/* The bytes behind the last whole word, little-endian, the missing ones zero. What has a whole
+ * word before them is read with the end of that word, which is then shifted out. */
+static uint64_t load_rest(const uint8_t *bytes, size_t bytes_count)
+{
+	size_t rest = bytes_count % 8;
 	uint64_t word = 0;
 
-	for (size_t i = bytes_count; i > 0; i--) {
+	if (rest > 0 && bytes_count > 8) {
+		return load_word(bytes + bytes_count - 8) >> (8 * (8 - rest));
+	}
+	for (size_t i = rest; i > 0; i--) {
 		word = word << 8 | bytes[i - 1];
 	}
 	return word;
@@ -45,18 +61,18 @@ static inline void absorb(struct state *s, uint64_t word)
 uint64_t siphash_24(const uint8_t key[SIPHASH_KEY_BYTES], const void *bytes, size_t bytes_count)
 {
 	const uint8_t *next = bytes;
-	uint64_t k0 = load_word(key, 8);
-	uint64_t k1 = load_word(key + 8, 8);
+	uint64_t k0 = load_word(key);
+	uint64_t k1 = load_word(key + 8);
 	/* "somepseudorandomlygeneratedbytes" */
 	struct state s = { k0 ^ 0x736f6d6570736575, k1 ^ 0x646f72616e646f6d,
 		k0 ^ 0x6c7967656e657261, k1 ^ 0x7465646279746573 };
 	size_t left = bytes_count;
 
 	for (; left >= 8; left -= 8) {
-		absorb(&s, load_word(next, 8));
+		absorb(&s, load_word(next));
 		next += 8;
 	}
-	absorb(&s, (uint64_t)bytes_count << 56 | load_word(next, left));
+	absorb(&s, (uint64_t)bytes_count << 56 | load_rest(bytes, bytes_count));
 	s.v2 ^= 0xff;
 	for (int i = 0; i < 4; i++) {
 		sip_round(&s);

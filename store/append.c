@@ -154,10 +154,10 @@ static enum err put_end(struct append *append, const struct reader_head *head)
 {
 	const struct store_batch *batch = append->batch;
 	struct append_end *end = &append->end;
-	enum err err = ERR_OK;
+	enum err err = writer_entries_end(append->writer);
 
 	tile_builder_root(&append->memory->builder, &end->root);
-	if (end->entry_count > 0) {
+	if (err == ERR_OK && end->entry_count > 0) {
 		const struct schema_root root = {
 			.first_seq = batch->first_seq,
 			.last_seq = append->seq_next - 1,

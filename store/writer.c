@@ -5,6 +5,16 @@
 
 #include "store/sql.h"
 
+/* Entries are the many rows: one statement takes so many at once, which saves its begin and end
+ * and the way down the tree for all but the first. OR FAIL: a statement that fails leaves what it
+ * did so far, so that SQLite need not keep each page as it was before; the transaction is rolled
+ * back in any case. */
+#define ENTRIES_PER_INSERT 16u
+#define ENTRY_COLUMNS      11
+#define ENTRY_ROW          "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+#define ENTRY_ROWS_4       ENTRY_ROW ", " ENTRY_ROW ", " ENTRY_ROW ", " ENTRY_ROW
+#define ENTRY_ROWS_16      ENTRY_ROWS_4 ", " ENTRY_ROWS_4 ", " ENTRY_ROWS_4 ", " ENTRY_ROWS_4
+
 #define STATEMENTS(S)                                                                             \
 	S(begin, "BEGIN IMMEDIATE")                                                               \
 	S(commit, "COMMIT")                                                                       \
@@ -12,7 +22,8 @@
 	S(fence_get, "SELECT fence FROM meta WHERE id = 1")                                       \
 	S(meta, "UPDATE meta SET fence = ?1, batch_ts = ?2, low_water = ?3, sum = ?4 WHERE id = " \
 		"1")                                                                              \
-	S(entry, "INSERT INTO entries VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")      \
+	S(entry, "INSERT INTO entries VALUES" ENTRY_ROW)                                          \
+	S(entries, "INSERT OR FAIL INTO entries VALUES" ENTRY_ROWS_16)                            \
 	S(txid, "INSERT INTO txids VALUES(?1, ?2)")                                               \
 	S(tile, "INSERT INTO tiles VALUES(?1, ?2)")                                               \
 	S(fingerprints, "INSERT INTO fingerprints VALUES(?1, ?2)")                                \
@@ -34,6 +45,13 @@ _Static_assert(BATCH_CHUNK_BYTES_MAX + 64 <= SCHEMA_SUM_BYTES_MAX &&
 struct writer {
 	sqlite3 *db;                        /* borrowed */
 	uint8_t key[FINGERPRINT_KEY_BYTES]; /* of the sums */
+	struct pending {
+		uint64_t seq;
+		struct batch_entry entry;
+	} pending[ENTRIES_PER_INSERT]; /* borrowing from the batch that is being written */
+	size_t pending_count;
+	bool had_optional[ENTRIES_PER_INSERT]; /* the row in this place last time */
+	bool single_had_optional;
 #define AS_MEMBER(name, text) sqlite3_stmt *name;
 	STATEMENTS(AS_MEMBER)
 #undef AS_MEMBER
@@ -76,6 +94,7 @@ enum err writer_create(
 
 enum err writer_begin(struct writer *writer)
 {
+	writer->pending_count = 0; /* of a batch that was given up */
 	return sql_run(writer->begin);
 }
 
@@ -91,8 +110,10 @@ void writer_rollback(struct writer *writer)
  * cache, and so in the next start's log, or not. */
 enum err writer_commit(struct writer *writer)
 {
-	enum err err = sql_run(writer->commit);
+	enum err err;
 
+	assert(writer->pending_count == 0);
+	err = sql_run(writer->commit);
 	if (err == ERR_OK) {
 		return ERR_OK;
 	}
@@ -129,32 +150,76 @@ enum err writer_meta(struct writer *writer, const struct schema_meta *meta,
 	return sql_run(writer->meta);
 }
 
-enum err writer_entry(struct writer *writer, uint64_t seq, const struct batch_entry *entry)
+/* NULL where there is none. Most entries have nothing of it, and a parameter stays NULL. */
+static void bind_optional(
+	sqlite3_stmt *insert, int at, const struct batch_entry *entry, bool *had_optional)
 {
-	sqlite3_stmt *insert = writer->entry;
 	const struct slice salt = { entry->salt, entry->has_memo ? ENTRY_SALT_BYTES : 0 };
+	const bool has_optional = entry->has_memo || entry->receipt.bytes_count > 0 ||
+				  entry->idem_id.bytes_count > 0 || entry->lane != 0;
+
+	if (!has_optional && !*had_optional) {
+		return;
+	}
+	*had_optional = has_optional;
+	sql_bind_bytes(insert, at, entry->memo);
+	sql_bind_bytes(insert, at + 1, salt);
+	sql_bind_bytes(insert, at + 2, entry->receipt);
+	sql_bind_bytes(insert, at + 3, entry->idem_id);
+	if (entry->lane == 0) {
+		(void)sqlite3_bind_null(insert, at + 4);
+		(void)sqlite3_bind_null(insert, at + 5);
+	} else {
+		(void)sqlite3_bind_int(insert, at + 4, entry->lane);
+		sql_bind_sum(insert, at + 5, entry->lane_nonce);
+	}
+}
+
+/* The row's columns from the statement's parameter `at` on. */
+static void bind_entry(struct writer *writer, sqlite3_stmt *insert, int at,
+	const struct pending *row, bool *had_optional)
+{
+	const struct batch_entry *entry = &row->entry;
+	const uint64_t seq = row->seq;
 	const uint64_t numbers[] = { seq, entry->prev_account_seq, entry->prev_counter_seq,
 		entry->lane, entry->lane_nonce };
 	const struct slice parts[] = { entry->receipt, entry->idem_id };
 
-	sql_bind_u64(insert, 1, seq);
-	sql_bind_bytes(insert, 2, entry->leaf);
-	sql_bind_u64(insert, 3, entry->prev_account_seq);
-	sql_bind_u64(insert, 4, entry->prev_counter_seq);
-	sql_bind_bytes(insert, 5, entry->memo);
-	sql_bind_bytes(insert, 6, salt);
-	sql_bind_bytes(insert, 7, entry->receipt);
-	sql_bind_bytes(insert, 8, entry->idem_id);
-	if (entry->lane == 0) {
-		(void)sqlite3_bind_null(insert, 9);
-		(void)sqlite3_bind_null(insert, 10);
-	} else {
-		(void)sqlite3_bind_int(insert, 9, entry->lane);
-		sql_bind_sum(insert, 10, entry->lane_nonce);
-	}
-	sql_bind_sum(insert, 11,
+	sql_bind_u64(insert, at, seq);
+	sql_bind_bytes(insert, at + 1, entry->leaf);
+	sql_bind_u64(insert, at + 2, entry->prev_account_seq);
+	sql_bind_u64(insert, at + 3, entry->prev_counter_seq);
+	bind_optional(insert, at + 4, entry, had_optional);
+	sql_bind_sum(insert, at + 10,
 		schema_sum(writer->key, numbers, COUNT_OF(numbers), parts, COUNT_OF(parts)));
-	return sql_run(insert);
+}
+
+enum err writer_entry(struct writer *writer, uint64_t seq, const struct batch_entry *entry)
+{
+	writer->pending[writer->pending_count++] = (struct pending){ seq, *entry };
+	if (writer->pending_count < ENTRIES_PER_INSERT) {
+		return ERR_OK;
+	}
+	writer->pending_count = 0;
+	for (size_t i = 0; i < ENTRIES_PER_INSERT; i++) {
+		bind_entry(writer, writer->entries, (int)i * ENTRY_COLUMNS + 1, &writer->pending[i],
+			&writer->had_optional[i]);
+	}
+	return sql_run(writer->entries);
+}
+
+enum err writer_entries_end(struct writer *writer)
+{
+	const size_t count = writer->pending_count;
+	enum err err = ERR_OK;
+
+	writer->pending_count = 0;
+	for (size_t i = 0; i < count && err == ERR_OK; i++) {
+		bind_entry(writer, writer->entry, 1, &writer->pending[i],
+			&writer->single_had_optional);
+		err = sql_run(writer->entry);
+	}
+	return err;
 }
 
 enum err writer_txid(struct writer *writer, const struct id128 *txid, uint64_t seq)

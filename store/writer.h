@@ -32,8 +32,10 @@ MUST_CHECK enum err writer_fence_get(struct writer *writer, uint64_t *ret_fence)
 MUST_CHECK enum err writer_meta(struct writer *writer, const struct schema_meta *meta,
 	int64_t batch_ts_unix_ms, uint64_t low_water);
 
+/* Waits for its neighbours until writer_entries_end: some rows are inserted at once. */
 MUST_CHECK enum err writer_entry(
 	struct writer *writer, uint64_t seq, const struct batch_entry *entry);
+MUST_CHECK enum err writer_entries_end(struct writer *writer);
 MUST_CHECK enum err writer_txid(struct writer *writer, const struct id128 *txid, uint64_t seq);
 MUST_CHECK enum err writer_tile(struct writer *writer, unsigned level, uint64_t index,
 	const struct hash hashes[TILE_WIDTH]);

@@ -41,18 +41,19 @@ enum detail ingest_fault_detail(enum ingest_fault fault)
 	return details[fault];
 }
 
-/* Clients write their members in the same order every time: the one after the last is tried
- * first. Returns row_count for a name that is none. */
+/* Clients write their members in the same order every time: what came behind the last one when
+ * that was seen before is tried first. Returns row_count for a name that is none. */
 static unsigned find_member(
-	const struct member_row *rows, unsigned row_count, unsigned last, struct slice name)
+	const struct member_row *rows, unsigned row_count, uint8_t *behind_last, struct slice name)
 {
-	unsigned row = last + 1 < row_count ? last + 1 : 0;
-
-	for (unsigned tried = 0; tried < row_count; tried++) {
+	if (entry_views_equal(rows[*behind_last].name, name)) {
+		return *behind_last;
+	}
+	for (unsigned row = 0; row < row_count; row++) {
 		if (entry_views_equal(rows[row].name, name)) {
+			*behind_last = (uint8_t)row;
 			return row;
 		}
-		row = row + 1 < row_count ? row + 1 : 0;
 	}
 	return row_count;
 }
@@ -246,8 +247,8 @@ static void take_entry_value(struct ingest *ingest, enum json_type type, struct 
 
 static void take_entry_member(struct ingest *ingest, struct slice name)
 {
-	unsigned member =
-		find_member(entry_members, INGEST_ENTRY_MEMBER_COUNT, ingest->entry_member, name);
+	uint8_t *behind_last = &ingest->entry_member_behind[ingest->entry_member];
+	unsigned member = find_member(entry_members, INGEST_ENTRY_MEMBER_COUNT, behind_last, name);
 
 	ingest->entry_member = member;
 	if (member == INGEST_ENTRY_MEMBER_COUNT) {
@@ -376,7 +377,8 @@ static enum ingest_fault fault_of(enum ingest_member member)
 
 static void take_member(struct ingest *ingest, struct slice name)
 {
-	unsigned member = find_member(members, INGEST_MEMBER_COUNT, ingest->member, name);
+	uint8_t *behind_last = &ingest->member_behind[ingest->member];
+	unsigned member = find_member(members, INGEST_MEMBER_COUNT, behind_last, name);
 
 	ingest->member = member;
 	if (member == INGEST_MEMBER_COUNT) {

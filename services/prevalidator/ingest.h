@@ -106,6 +106,10 @@ struct ingest {
 	char capability_ref[HEX_TEXT_BYTES(ID_BYTES) + 1];
 	size_t entries_max;
 
+	/* which one followed each member when it was seen last, and the first one; of all reads */
+	uint8_t member_behind[INGEST_MEMBER_COUNT + 1];
+	uint8_t entry_member_behind[INGEST_ENTRY_MEMBER_COUNT + 1];
+
 	enum ingest_fault fault;
 	unsigned depth;          /* containers that are open */
 	bool in_batch, in_entry; /* batch is open; one of its elements is open and an object */

@@ -9,7 +9,16 @@
 
 void requests_init(struct request_list *list)
 {
-	*list = (struct request_list){ .last = &list->first };
+	*list = (struct request_list){ .last = &list->first, .deadline_first_ms = UINT64_MAX };
+}
+
+static void note(struct request_list *list, const struct request *request)
+{
+	if (request->deadline_mono_ms < list->deadline_first_ms) {
+		list->deadline_first_ms = request->deadline_mono_ms;
+	}
+	list->count++;
+	list->entry_count += request->draft_count;
 }
 
 void requests_append(struct request_list *list, struct request *request)
@@ -17,8 +26,7 @@ void requests_append(struct request_list *list, struct request *request)
 	request->next = NULL;
 	*list->last = request;
 	list->last = &request->next;
-	list->count++;
-	list->entry_count += request->draft_count;
+	note(list, request);
 }
 
 void requests_prepend(struct request_list *list, struct request *request)
@@ -28,8 +36,7 @@ void requests_prepend(struct request_list *list, struct request *request)
 		list->last = &request->next;
 	}
 	list->first = request;
-	list->count++;
-	list->entry_count += request->draft_count;
+	note(list, request);
 }
 
 struct request *requests_take(struct request_list *list)
@@ -99,17 +106,19 @@ enum err requests_accept(
 		msg->mode > 1 || msg->dry_run > 1) {
 		return ERR_MALFORMED;
 	}
-	request = calloc(1, sizeof *request + bytes_count);
+	request = malloc(sizeof *request + bytes_count);
 	assert(request != NULL); /* the credit windows bound what we hold */
-	request->sequencer = self;
-	request->from = *from;
-	request->route = (struct reply_route){ msg->edge_process, msg->edge_instance,
-		msg->edge_generation, from->corr_id };
-	request->deadline_mono_ms = msg->deadline_mono_ms;
-	request->atomic = msg->mode == 1;
-	request->dry_run = msg->dry_run == 1;
-	request->draft_count = msg->draft_count;
-	request->bytes_count = bytes_count;
+	*request = (struct request){
+		.sequencer = self,
+		.from = *from,
+		.route = { msg->edge_process, msg->edge_instance, msg->edge_generation,
+			from->corr_id },
+		.deadline_mono_ms = msg->deadline_mono_ms,
+		.atomic = msg->mode == 1,
+		.dry_run = msg->dry_run == 1,
+		.draft_count = msg->draft_count,
+		.bytes_count = bytes_count,
+	};
 	request->idem_id = keep(request, &used, msg->idem_id);
 	request->drafts = keep(request, &used, msg->drafts);
 	err = open_grant(self, request, keep(request, &used, msg->grant));
@@ -141,6 +150,9 @@ static void drop_late_of(struct sequencer *self, struct request_list *list)
 	struct request_list still;
 	uint64_t now = now_mono_ms();
 
+	if (now < list->deadline_first_ms) {
+		return; /* a batch is formed every millisecond, a deadline lasts seconds */
+	}
 	requests_init(&still);
 	for (struct request *request = requests_take(list); request != NULL;
 		request = requests_take(list)) {

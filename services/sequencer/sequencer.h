@@ -76,6 +76,7 @@ struct request_list {
 	struct request *first, **last;
 	size_t count;
 	size_t entry_count;
+	uint64_t deadline_first_ms; /* none of them is due before */
 };
 
 enum root_source { ROOT_NEWEST, ROOT_KNOWN, ROOT_OF_SEQ };

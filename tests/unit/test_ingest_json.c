@@ -124,6 +124,40 @@ static void an_entry_becomes_a_draft_with_the_grants_names(void **state)
 	assert_int_equal(request.idem_id.bytes_count, 0);
 }
 
+/* Goal: where a member stood last time is a guess and nothing else. */
+static void members_may_change_their_order_at_any_time(void **state)
+{
+	static const char *const members[] = { ID, TS, KIND, ACCOUNT, AMOUNT, NONCE, CAP, VERSION,
+		COUNTER };
+	static const size_t steps[] = { 1, 2, 4, 5, 7, 8 }; /* each goes round all nine */
+	const size_t count = COUNT_OF(members);
+	uint8_t wanted[512];
+	size_t wanted_bytes;
+
+	(void)state;
+	accept(BATCH("{" GOOD "}"), 1);
+	wanted_bytes = request.drafts.bytes_count;
+	assert_true(wanted_bytes <= sizeof wanted);
+	memcpy(wanted, request.drafts.bytes, wanted_bytes);
+	for (size_t at = 0; at < COUNT_OF(steps); at++) {
+		for (size_t first = 0; first < count; first++) {
+			size_t used = (size_t)snprintf(body, sizeof body, "{\"batch\":[{");
+
+			for (size_t i = 0; i < count; i++) {
+				used += (size_t)snprintf(body + used, sizeof body - used, "%s%s",
+					i == 0 ? "" : ",",
+					members[(first + i * steps[at]) % count]);
+			}
+			(void)snprintf(body + used, sizeof body - used, "}]}");
+			accept(body, 1);
+			assert_int_equal(request.drafts.bytes_count, wanted_bytes);
+			assert_memory_equal(request.drafts.bytes, wanted, wanted_bytes);
+		}
+	}
+	assert_int_equal(detail_of_entry("\"other\":1," GOOD), DETAIL_UNKNOWN_FIELD);
+	assert_int_equal(detail_of_entry(GOOD "," ID), DETAIL_MALFORMED);
+}
+
 static void the_options_of_a_request_are_read(void **state)
 {
 	(void)state;
@@ -756,6 +790,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(an_entry_becomes_a_draft_with_the_grants_names, setup),
+		cmocka_unit_test_setup(members_may_change_their_order_at_any_time, setup),
 		cmocka_unit_test_setup(the_options_of_a_request_are_read, setup),
 		cmocka_unit_test_setup(a_request_inherits_nothing_of_the_one_before, setup),
 		cmocka_unit_test_setup(optional_members_are_read, setup),

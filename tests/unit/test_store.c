@@ -149,6 +149,58 @@ static void appending_and_reopening_give_the_same_root(void **state)
 	maker_finish(&maker);
 }
 
+static void expect_slice(struct slice slice, struct slice wanted)
+{
+	assert_int_equal(slice.bytes_count, wanted.bytes_count);
+	if (wanted.bytes_count > 0) {
+		assert_memory_equal(slice.bytes, wanted.bytes, wanted.bytes_count);
+	}
+}
+
+static void expect_row(struct store_dir *dir, uint64_t seq, const struct batch_entry *sent)
+{
+	struct slice salt = { sent->salt, sent->has_memo ? ENTRY_SALT_BYTES : 0 };
+	struct reader_entry row;
+
+	assert_int_equal(reader_entry(store_reader(dir->store), seq, &row), ERR_OK);
+	expect_slice(row.leaf, sent->leaf);
+	expect_slice(row.memo, sent->memo);
+	expect_slice(row.salt, salt);
+	expect_slice(row.receipt, sent->receipt);
+	expect_slice(row.idem_id, sent->idem_id);
+	assert_int_equal(row.prev_account_seq, sent->prev_account_seq);
+	assert_int_equal(row.prev_counter_seq, sent->prev_counter_seq);
+	assert_int_equal(row.lane, sent->lane);
+	assert_int_equal(row.lane_nonce, sent->lane_nonce);
+}
+
+/* Goal: rows are inserted some at a time, and none takes anything from its neighbours or from
+ * who was in its place before, wherever a batch ends. */
+static void each_row_is_the_record_that_was_sent(void **state)
+{
+	static const uint64_t counts[] = { 120, 1, 15, 16, 17, 32, 33, 100 };
+	struct store_dir *dir = *state;
+	struct maker maker;
+
+	store_dir_open(dir);
+	maker_init(&maker, &dir->state);
+	for (size_t i = 0; i < COUNT_OF(counts); i++) {
+		uint64_t first = maker.size + 1;
+		struct slice records = { maker.bytes, 0 };
+
+		maker_entries(&maker, counts[i]);
+		records.bytes_count = maker.out.used;
+		assert_int_equal(maker_send(&maker, dir->store, first, &dir->why), ERR_OK);
+		for (uint64_t seq = first; seq <= maker.size; seq++) {
+			struct batch_entry sent;
+
+			assert_int_equal(batch_find_entry(records, seq, &sent), ERR_OK);
+			expect_row(dir, seq, &sent);
+		}
+	}
+	maker_finish(&maker);
+}
+
 static void the_same_entries_in_other_batches_give_the_same_root(void **state)
 {
 	static const uint64_t sizes[] = { 1, 7, 255, 256, 257, 1100 };
@@ -458,6 +510,7 @@ int main(void)
 		IN_A_DIR(a_newer_schema_and_a_foreign_database_are_refused),
 		IN_A_DIR(files_of_another_user_are_refused),
 		IN_A_DIR(appending_and_reopening_give_the_same_root),
+		IN_A_DIR(each_row_is_the_record_that_was_sent),
 		cmocka_unit_test(the_same_entries_in_other_batches_give_the_same_root),
 		IN_A_DIR(only_an_exact_continuation_is_appended),
 		IN_A_DIR(a_batch_that_breaks_in_the_middle_leaves_nothing),
