@@ -114,7 +114,7 @@ static void answer_here(struct exchange *exchange, const struct http_head *head)
 /* PAYLOAD_REQUEST says what `query` is. */
 static struct slice rest_of(const struct http_head *head, const struct route_match *match)
 {
-	const uint8_t *end = head->query.bytes + head->query.bytes_count;
+	const uint8_t *end;
 
 	if (match->variable.bytes_count == 0) {
 		return head->query;
@@ -122,6 +122,7 @@ static struct slice rest_of(const struct http_head *head, const struct route_mat
 	if (match->route == ROUTE_ENTRY || head->query.bytes_count == 0) {
 		return match->variable;
 	}
+	end = head->query.bytes + head->query.bytes_count;
 	return (struct slice){ match->variable.bytes, (size_t)(end - match->variable.bytes) };
 }
 
