@@ -156,8 +156,7 @@ static void serve(const struct oap_origin *origin)
 static void drain(uint64_t limit_ms)
 {
 	harness_send_drain(&h.control, 0,
-		&(struct oap_drain){
-			(uint64_t)(clock_now().monotonic_us / 1000) + limit_ms });
+		&(struct oap_drain){ (uint64_t)(clock_now().monotonic_us / 1000) + limit_ms });
 }
 
 static void expect_drained(void)
@@ -194,8 +193,8 @@ static void what_has_grown_is_signed_and_kept(void **state)
 	expect_ask();
 	assert_int_equal(asked.old_size, 300);
 	assert_int_equal(asked.size, 357);
-	assert_true(merkle_verify_consistency(MERKLE_SHA256, 300, &first, 357, &asked.root, proof,
-		proof_count));
+	assert_true(merkle_verify_consistency(
+		MERKLE_SHA256, 300, &first, 357, &asked.root, proof, proof_count));
 	answer();
 	harness_settle(&h);
 	harness_expect_nothing(kms); /* nothing has grown since */

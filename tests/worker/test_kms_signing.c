@@ -620,7 +620,8 @@ static void what_happens_to_keys_is_an_event_each(void **state)
 	assert_int_equal(seen.kinds[1], AUDIT_KEY_CREATED);
 	assert_string_equal(seen.json[1], "{\"event\":2,\"key\":\"root\",\"kid\":1}");
 	assert_int_equal(seen.kinds[2], AUDIT_MINTED);
-	assert_says(seen.json[2], "\"caveats\":[\"node=ledger.example\",\"action=wallet.transfer\",");
+	assert_says(
+		seen.json[2], "\"caveats\":[\"node=ledger.example\",\"action=wallet.transfer\",");
 	assert_says(seen.json[2], "\"event\":3,");
 	assert_int_equal(seen.kinds[3], AUDIT_REVOKED);
 	assert_says(seen.json[3], "\"event\":4,\"kid\":1}");
@@ -687,8 +688,8 @@ static void the_key_is_shown(void **state)
 		(void)note_vkey_print(&vkey, expected);
 		assert_says(text, expected);
 		assert_says(text, "\"origin\":\"ledger.example\"");
-		assert_says(text, i == 0 ? "\"signed_root\":null,\"signed_size\":0"
-					 : "\"signed_size\":12,");
+		assert_says(text,
+			i == 0 ? "\"signed_root\":null,\"signed_size\":0" : "\"signed_size\":12,");
 		sign(i == 0 ? 0 : 12, 12);
 	}
 }
