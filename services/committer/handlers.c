@@ -74,7 +74,7 @@ static void open_store(struct committer *self)
 		.dir = self->dir,
 		.disk_reserve_bytes = config->engine_disk_reserve_bytes,
 		.origin = self->told.origin,
-		.origin_before = self->told.before,
+		.has_had_names = self->told.before[0] != '\0',
 		.hash = config->engine_hash == CONFIG_HASH_BLAKE3 ? MERKLE_BLAKE3 : MERKLE_SHA256,
 		.now_unix_ms = clock_unix_ms(),
 		.in_use = self->in_use,
