@@ -145,6 +145,7 @@ static const struct cli_option options_proof_check[] = {
 #define options_cap_revoke      options_revoke
 #define options_cap_rotate      options_none
 #define options_cap_list        options_none
+#define options_key_show        options_none
 #define options_gov_freeze      options_govern
 #define options_gov_unfreeze    options_govern
 #define options_ledger_ingest   options_ingest

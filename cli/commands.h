@@ -39,6 +39,8 @@ enum cli_exit {
 	C(cap_revoke, "cap revoke", "[CAPABILITY]", 0, 1, "take a token back, or a root key")     \
 	C(cap_rotate, "cap rotate", "KEY", 1, 1, "let a new root key follow the active one, KEY") \
 	C(cap_list, "cap list", "", 0, 0, "list root keys and tokens, revoked ones too")          \
+	C(key_show, "key show", "", 0, 0,                                                         \
+		"show the key that signs checkpoints, as others need it")                         \
 	C(gov_freeze, "gov freeze", "", 0, 0, "stop what leaves accounts")                        \
 	C(gov_unfreeze, "gov unfreeze", "", 0, 0, "let it leave again")                           \
 	C(ledger_ingest, "ledger ingest", "", 0, 0, "send an IngestRequest")                      \

@@ -165,6 +165,16 @@ enum mn_result control_list(
 	return ask(control, OAP_CTL_LIST, &out, payload, ret_answer);
 }
 
+enum mn_result control_key(struct control *control, struct control_answer *ret_answer)
+{
+	uint8_t payload[1];
+	struct byte_writer out = byte_writer_of(payload, sizeof payload);
+	struct oap_ctl_key msg = { .detail = 1 };
+
+	(void)!oap_encode_ctl_key(&out, &msg);
+	return ask(control, OAP_CTL_KEY, &out, payload, ret_answer);
+}
+
 enum mn_result control_govern(struct control *control, const struct control_order *order,
 	struct control_answer *ret_answer)
 {

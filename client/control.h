@@ -48,6 +48,8 @@ MUST_CHECK enum mn_result control_rotate(
 	struct control *control, uint32_t active_kid, struct control_answer *ret_answer);
 MUST_CHECK enum mn_result control_list(
 	struct control *control, uint64_t after, struct control_answer *ret_answer);
+/* The node key: JSON. */
+MUST_CHECK enum mn_result control_key(struct control *control, struct control_answer *ret_answer);
 MUST_CHECK enum mn_result control_govern(struct control *control, const struct control_order *order,
 	struct control_answer *ret_answer);
 

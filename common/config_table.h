@@ -43,7 +43,7 @@
 #define CONFIG_RUN_DIR_BYTES_MAX 90u
 
 /* A name that amnesia makes unique, with a slash and 16 digits, is still one of an origin. */
-#define CONFIG_AMNESIA_NAME_BYTES_MAX (ORIGIN_BYTES_MAX - 17u)
+#define CONFIG_AMNESIA_NAME_BYTES_MAX (NODE_NAME_BYTES_MAX - 17u)
 
 /* Of amnesia.size, besides engine.disk_reserve: an empty store with its log takes 10 MiB, and
  * twice the log is kept free (DESIGN-LEDGER.md section 5). */
@@ -174,7 +174,7 @@
 		CONFIG_FOR(SUPERVISOR), RESTART, "RON_LEDGER_ENGINE", "--engine", \
 		"Where the ledger lives: persistent is on disk, amnesia is amnesia.enabled.") \
 	CHOICE(engine_hash, "engine.hash", "sha256", "sha256|blake3", \
-		CONFIG_FOR(COMMITTER), RESTART, "", "", \
+		CONFIG_FOR(COMMITTER) | CONFIG_FOR(KMS), RESTART, "", "", \
 		"Hash of the tree, fixed when the ledger is made. With sha256 the tools of " \
 		"others can check it.") \
 	K(engine_batch_max_entries, NUMBER, "engine.batch_max_entries", "1024", 1, \
@@ -202,6 +202,12 @@
 		CONFIG_FOR(SEQUENCER), HOT, "SVC_WALLET_MAX_TOTAL", "", \
 		"Most that an account may have of one asset, available and held together, in " \
 		"minor units.") \
+	\
+	K(audit_root_emit_interval_ms, DURATION, "audit.root_emit_interval", "5s", 100, \
+		CONFIG_HOUR_MS, \
+		CONFIG_FOR(COMMITTER), HOT, "RON_LEDGER_ROOT_INTERVAL", "--root-interval", \
+		"Sign a checkpoint of the tree and of the audit records at most this often, when " \
+		"they have grown; and once more at each orderly stop.") \
 	\
 	K(kms_cache_ttl_ms, DURATION, "kms.cache_ttl", "5s", 0, CONFIG_MINUTE_MS, \
 		CONFIG_FOR(PREVALIDATOR) | CONFIG_FOR(KMS), HOT, "", "", \
@@ -346,8 +352,6 @@
 		"key, and the kid of an entry must always be that one") \
 	D("policy.*", "", "", "policy documents are not built yet") \
 	D("governance.*", "RON_LEDGER_REVERSIBLE", "--reversible", CONFIG_NO_GOV) \
-	D("audit.*", "RON_LEDGER_ROOT_INTERVAL", "--root-interval", "signed checkpoints are not " \
-		"built yet") \
 	D("rotation.*", "", "", "keys are rotated by command: macronode cap rotate") \
 	D("pq.*", CONFIG_ENV_API("PQ_MODE") " SVC_WALLET_PQ_SIGN_ALGO SVC_WALLET_PQ_ONLY " \
 		"SVC_REWARDER_PQ_REQUIRE SVC_REWARDER_PQ_SIGN_ALGO MACRO_PQ_MODE", \

@@ -24,8 +24,12 @@
 #define TOKEN_CAVEATS_MAX 32u
 #define CAVEAT_BYTES_MAX  256u
 
-/* The origin of the ledger, the first line of each checkpoint: node.name is no longer. */
-#define ORIGIN_BYTES_MAX 64u
+/* node.name, or what is chosen when it is empty. */
+#define NODE_NAME_BYTES_MAX 64u
+
+/* The origin of the ledger, the first line of each checkpoint: the name, and after a restore under
+ * a new one a slash and a number. */
+#define ORIGIN_BYTES_MAX 80u
 
 /* Instances of a role (DESIGN-WALL.md section 7). Tables have room for one prevalidator more, which
  * is to be admin's alone. */

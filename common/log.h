@@ -82,6 +82,9 @@ enum log_level {
 	E(89, SAFE_MODE_LEFT, safe_mode_left, INFO, "safe mode left")                            \
 	E(90, DISK_PRESSURE, disk_pressure, ERROR, "free space is below the reserve")            \
 	E(91, DISK_RELIEVED, disk_relieved, INFO, "free space is above the reserve again")       \
+	E(95, CHECKPOINT_SIGNED, checkpoint_signed, DEBUG, "checkpoint signed")                  \
+	E(96, CHECKPOINT_REFUSED, checkpoint_refused, ERROR, "a checkpoint was not signed")      \
+	E(97, CHECKPOINT_SKIPPED, checkpoint_skipped, WARN, "stopped without a last checkpoint") \
 	/* Keys and capabilities. */                                                             \
 	E(110, KEYS_CREATED, keys_created, INFO, "keys created at genesis")                      \
 	E(111, KEYS_LOADED, keys_loaded, INFO, "keys loaded")                                    \
@@ -89,6 +92,8 @@ enum log_level {
 	E(113, CAPABILITY_MINTED, capability_minted, INFO, "capability minted")                  \
 	E(114, CAPABILITY_REVOKED, capability_revoked, INFO, "capability revoked")               \
 	E(115, KEYRING_CUT, keyring_cut, WARN, "an unfinished record was cut off the keyring")   \
+	E(116, ORIGIN_CHANGED, origin_changed, WARN, "the ledger has a new name and a new key")  \
+	E(117, KEYRING_BEHIND, keyring_behind, ERROR, "the keyring is older than the audit log") \
 	/* The log about itself. */                                                              \
 	E(130, LOG_SUPPRESSED, log_suppressed, WARN, "too many records a second, some left out") \
 	E(131, LOG_MALFORMED, log_malformed, ERROR, "a log record does not parse")               \

@@ -105,6 +105,10 @@ enum {
 		BY_SUPERVISOR | BY_SEQUENCER, "1 while writes are refused.")                       \
 	GAUGE(LEDGER_TREE_SIZE, ledger_tree_size, NONE, ONE, SUM, ALWAYS, BY_COMMITTER,            \
 		"Entries in the tree.")                                                            \
+	COUNTER(LEDGER_CHECKPOINTS_SIGNED, ledger_checkpoints_signed_total, NONE, ONE, SUM,        \
+		ALWAYS, BY_COMMITTER, "Checkpoints signed by kms and kept.")                       \
+	GAUGE(LEDGER_CHECKPOINT_SIZE, ledger_checkpoint_size, NONE, ONE, SUM, ALWAYS,              \
+		BY_COMMITTER, "Entries under the last signed checkpoint.")                         \
 	COUNTER(WAL_FSYNC_FAIL, wal_fsync_fail_total, NONE, ONE, SUM, ALWAYS, BY_COMMITTER,        \
 		"Syncs of the store that failed.")                                                 \
 	GAUGE(DISK_PRESSURE, disk_pressure, NONE, ONE, SUM, ALWAYS, BY_COMMITTER,                  \

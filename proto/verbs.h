@@ -37,6 +37,8 @@
 #define VERB_ROWS_BYTES_MAX        1000000u
 #define VERB_REPLY_BYTES_MAX       65536u /* rendered by the edge; larger ones are pulled */
 #define VERB_CAVEATS_BYTES_MAX     8192u  /* caveats as lines of text, for minting */
+#define VERB_PROOF_BYTES_MAX       2048u  /* MERKLE_PROOF_HASHES_MAX hashes */
+#define VERB_NOTE_BYTES_MAX        512u   /* a checkpoint or an audit note, with its signature */
 
 /* FIXED(kind, field)            a value whose size the kind decides
  * SIZED(field, bytes_max)       a view with a u32 length before it, and its bound
@@ -119,6 +121,8 @@
 /* active_kid: of the root key that its sender saw as the active one, so that asking twice
  * rotates once */
 #define PAYLOAD_CAP_ROTATE(FIXED, SIZED) FIXED(u32, active_kid)
+/* Answered by CAP_ANSWER with JSON: the node's own key, and what it signed last. */
+#define PAYLOAD_KEY_SHOW(FIXED, SIZED) FIXED(u8, detail)
 /* status: enum err; text: a token, JSON lines, or the sentence that says why not */
 #define PAYLOAD_CAP_ANSWER(FIXED, SIZED) \
 	FIXED(u8, status)                \
@@ -145,6 +149,7 @@
 #define PAYLOAD_CTL_LIST(FIXED, SIZED)   PAYLOAD_CAP_LIST(FIXED, SIZED)
 #define PAYLOAD_CTL_ROTATE(FIXED, SIZED) PAYLOAD_CAP_ROTATE(FIXED, SIZED)
 #define PAYLOAD_CTL_GOVERN(FIXED, SIZED) PAYLOAD_GOVERN(FIXED, SIZED)
+#define PAYLOAD_CTL_KEY(FIXED, SIZED)    PAYLOAD_KEY_SHOW(FIXED, SIZED)
 /* status: enum err; text: JSON, a token, or the sentence that says why not */
 #define PAYLOAD_CTL_ANSWER(FIXED, SIZED) PAYLOAD_CAP_ANSWER(FIXED, SIZED)
 
@@ -215,9 +220,54 @@
 #define PAYLOAD_REVOKED_DONE(FIXED, SIZED) FIXED(u64, after_seq)
 /* The name of the ledger, made at genesis and kept with the keys, because kms judges node= and
  * signs by it. Sent at link up: the committer opens the store only when it has it, and refuses
- * one whose meta.origin is another. in_use: tokens were minted for it, so there must be a store. */
-#define PAYLOAD_ORIGIN(FIXED, SIZED) \
-	FIXED(u8, in_use)            \
+ * one whose meta.origin is another. in_use: tokens were minted for it, so there must be a store.
+ * signed_*: the largest tree that kms signed for this origin (size 0: none), which the store must
+ * hold. key_event_count: see KEY_EVENTS. origin_before: empty, or what the ledger was called until
+ * it was restored under this name; abandoned_*: what had been signed last under that one. */
+#define PAYLOAD_ORIGIN(FIXED, SIZED)           \
+	FIXED(u8, in_use)                      \
+	FIXED(u64, signed_size)                \
+	FIXED(hash, signed_root)               \
+	FIXED(hash, public_key)                \
+	FIXED(u64, key_event_count)            \
+	SIZED(origin, ORIGIN_BYTES_MAX)        \
+	SIZED(origin_before, ORIGIN_BYTES_MAX) \
+	FIXED(u64, abandoned_size)             \
+	FIXED(hash, abandoned_root)
+
+/* --- kms and committer: what is signed, and what happened to keys --- */
+
+/* old_size: what kms remembers; proof: hashes from there to size (RFC 6962). Only a continuation of
+ * what was signed is signed. audit_*: the chain of audit records, in a note of its own. */
+#define PAYLOAD_SIGN_CHECKPOINT(FIXED, SIZED) \
+	FIXED(u64, old_size)                  \
+	FIXED(u64, size)                      \
+	FIXED(hash, root)                     \
+	FIXED(u64, audit_count)               \
+	FIXED(hash, audit_head)               \
+	SIZED(proof, VERB_PROOF_BYTES_MAX)
+/* status: enum err; STALE: old_size is not what kms remembers, CONFLICT: the tree is no
+ * continuation of it. signed_*: what it remembers now. The notes are whole (core/note.h). */
+#define PAYLOAD_SIGNED_CHECKPOINT(FIXED, SIZED) \
+	FIXED(u8, status)                       \
+	FIXED(u64, size)                        \
+	FIXED(u64, signed_size)                 \
+	FIXED(hash, signed_root)                \
+	SIZED(checkpoint, VERB_NOTE_BYTES_MAX)  \
+	SIZED(audit, VERB_NOTE_BYTES_MAX)
+/* The keyring is a log of keys made and replaced, capabilities minted and revoked. Its events are
+ * numbered from 1; the committer mirrors each once among the audit records. count: so many there
+ * are. after: the number of the last one that it has. rows: {u16 enum audit_kind, u64 Unix ms, u16
+ * length, JSON} each, ascending without a gap. */
+#define PAYLOAD_KEY_EVENTS(FIXED, SIZED)      FIXED(u64, count)
+#define PAYLOAD_READ_KEY_EVENTS(FIXED, SIZED) FIXED(u64, after)
+#define PAYLOAD_KEY_EVENT_ROWS(FIXED, SIZED)  SIZED(rows, VERB_REPLY_BYTES_MAX)
+
+/* --- kms and archive --- */
+
+/* Who signed the checkpoint that archive finds in the store: verify asks. */
+#define PAYLOAD_SIGNER(FIXED, SIZED) \
+	FIXED(hash, public_key)      \
 	SIZED(origin, ORIGIN_BYTES_MAX)
 
 /* --- prevalidator and sequencer, sequencer and edge --- */
@@ -362,75 +412,83 @@ enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
 /* id      NAME             name             sender            receiver          kind
  * An id is never reused (0x0233 was). 0x0100: fd 3. 0x0180: fd 3, one role. 0x0200: links.
  * 0x0400: the control socket. */
-#define OAP_VERBS(VERB)                                                                  \
-	VERB(0x0100, SETUP_CONFIG, setup_config, BY(SUPERVISOR), BY_WORKER, CONTROL)     \
-	VERB(0x0101, SETUP_FD, setup_fd, BY(SUPERVISOR), BY_WORKER, CONTROL)             \
-	VERB(0x0102, SETUP_END, setup_end, BY(SUPERVISOR), BY_WORKER, CONTROL)           \
-	VERB(0x0103, READY, ready, BY_WORKER, BY(SUPERVISOR), CONTROL)                   \
-	VERB(0x0104, PROGRESS, progress, BY_WORKER, BY(SUPERVISOR), CONTROL)             \
-	VERB(0x0105, PING, ping, BY(SUPERVISOR), BY_WORKER, CONTROL)                     \
-	VERB(0x0106, PONG, pong, BY_WORKER, BY(SUPERVISOR), CONTROL)                     \
-	VERB(0x0107, LINK, link, BY(SUPERVISOR), BY_WORKER, CONTROL)                     \
-	VERB(0x0108, ACCUSE, accuse, BY_WORKER, BY(SUPERVISOR), CONTROL)                 \
-	VERB(0x0109, DRAIN, drain, BY(SUPERVISOR), BY_WORKER, CONTROL)                   \
-	VERB(0x010A, DRAINED, drained, BY_WORKER, BY(SUPERVISOR), CONTROL)               \
-	VERB(0x010B, REPORT, report, BY_WORKER, BY(SUPERVISOR), CONTROL)                 \
-	VERB(0x010C, FAILED, failed, BY_WORKER, BY(SUPERVISOR), CONTROL)                 \
-	VERB(0x010D, CREDIT, credit, BY_PROCESS, BY_PROCESS, CONTROL)                    \
-	VERB(0x0180, READINESS, readiness, BY(SUPERVISOR), BY_EDGE, EVENT)               \
-	VERB(0x0181, CAP_MINT, cap_mint, BY(SUPERVISOR), BY(KMS), REQUEST)               \
-	VERB(0x0182, CAP_REVOKE, cap_revoke, BY(SUPERVISOR), BY(KMS), REQUEST)           \
-	VERB(0x0183, CAP_LIST, cap_list, BY(SUPERVISOR), BY(KMS), REQUEST)               \
-	VERB(0x0184, CAP_ANSWER, cap_answer, BY(KMS), BY(SUPERVISOR), REPLY)             \
-	VERB(0x0185, GOVERN, govern, BY(SUPERVISOR), BY(SEQUENCER), REQUEST)             \
-	VERB(0x0186, GOVERN_ANSWER, govern_answer, BY(SEQUENCER), BY(SUPERVISOR), REPLY) \
-	VERB(0x0187, CAP_ROTATE, cap_rotate, BY(SUPERVISOR), BY(KMS), REQUEST)           \
-	VERB(0x0200, REQUEST, request, BY_EDGE, BY(PREVALIDATOR), REQUEST)               \
-	VERB(0x0201, BODY, body, BY_EDGE, BY(PREVALIDATOR), EVENT)                       \
-	VERB(0x0202, ABANDON, abandon, BY_EDGE, BY(PREVALIDATOR), EVENT)                 \
-	VERB(0x0203, PROCEED, proceed, BY(PREVALIDATOR), BY_EDGE, REPLY)                 \
-	VERB(0x0204, REFUSED, refused, BY(PREVALIDATOR), BY_EDGE, REPLY)                 \
-	VERB(0x0210, VERIFY, verify, BY(PREVALIDATOR), BY(KMS), REQUEST)                 \
-	VERB(0x0211, GRANT, grant, BY(KMS), BY(PREVALIDATOR), REPLY)                     \
-	VERB(0x0212, FORGET_GRANTS, forget_grants, BY(KMS), BY(PREVALIDATOR), EVENT)     \
-	VERB(0x0213, GRANT_KEY, grant_key, BY(KMS), BY(SEQUENCER) | BY(ARCHIVE), EVENT)  \
-	VERB(0x0214, REVOKED, revoked, BY(KMS), BY(SEQUENCER), REQUEST)                  \
-	VERB(0x0215, REVOKED_DONE, revoked_done, BY(SEQUENCER), BY(KMS), REPLY)          \
-	VERB(0x0216, ORIGIN, origin, BY(KMS), BY(COMMITTER), EVENT)                      \
-	VERB(0x0220, SUBMIT, submit, BY(PREVALIDATOR), BY(SEQUENCER), REQUEST)           \
-	VERB(0x0221, VERDICT, verdict, BY(SEQUENCER), BY_EDGE, REPLY)                    \
-	VERB(0x0230, BATCH, batch, BY(SEQUENCER), BY(COMMITTER), REQUEST)                \
-	VERB(0x0231, COMMITTED, committed, BY(COMMITTER), BY(SEQUENCER), REPLY)          \
-	VERB(0x0232, NOT_COMMITTED, not_committed, BY(COMMITTER), BY(SEQUENCER), REPLY)  \
-	VERB(0x0234, STATE_BEGIN, state_begin, BY(COMMITTER), BY(SEQUENCER), EVENT)      \
-	VERB(0x0235, STATE_PIECE, state_piece, BY(COMMITTER), BY(SEQUENCER), REQUEST)    \
-	VERB(0x0236, STATE_END, state_end, BY(COMMITTER), BY(SEQUENCER), EVENT)          \
-	VERB(0x0237, STATE_BAD, state_bad, BY(SEQUENCER), BY(COMMITTER), EVENT)          \
-	VERB(0x0240, TREE, tree, BY(COMMITTER), BY(ARCHIVE), EVENT)                      \
-	VERB(0x0241, FETCH, fetch, BY(SEQUENCER), BY(ARCHIVE), REQUEST)                  \
-	VERB(0x0242, ROWS, rows, BY(ARCHIVE), BY(SEQUENCER), REPLY)                      \
-	VERB(0x0243, READ_ROOTS, read_roots, BY(PREVALIDATOR), BY(ARCHIVE), REQUEST)     \
-	VERB(0x0244, ROOTS, roots, BY(ARCHIVE), BY_EDGE, REPLY)                          \
-	VERB(0x0245, READ_ENTRY, read_entry, BY(PREVALIDATOR), BY(ARCHIVE), REQUEST)     \
-	VERB(0x0246, ENTRY, entry, BY(ARCHIVE), BY_EDGE, REPLY)                          \
-	VERB(0x0247, READ_VERIFY, read_verify, BY(PREVALIDATOR), BY(ARCHIVE), REQUEST)   \
-	VERB(0x0248, VERIFIED, verified, BY(ARCHIVE), BY_EDGE, REPLY)                    \
-	VERB(0x0249, READ_TLOG, read_tlog, BY(PREVALIDATOR), BY(ARCHIVE), REQUEST)       \
-	VERB(0x024A, BLOB, blob, BY(ARCHIVE), BY_EDGE, REPLY)                            \
-	VERB(0x024B, LOCATE, locate, BY(ARCHIVE), BY(SEQUENCER), REQUEST)                \
-	VERB(0x024C, LOCATED, located, BY(SEQUENCER), BY(ARCHIVE), REPLY)                \
-	VERB(0x0250, PROBE, probe, BY_EDGE, BY(PREVALIDATOR), REQUEST)                   \
-	VERB(0x0251, PROBE_ORDER, probe_order, BY(PREVALIDATOR), BY(SEQUENCER), REQUEST) \
-	VERB(0x0252, PROBE_ECHO, probe_echo, BY(SEQUENCER), BY_EDGE, REPLY)              \
-	VERB(0x0253, PROBE_REFUSED, probe_refused, BY(PREVALIDATOR), BY_EDGE, REPLY)     \
-	VERB(0x0400, CTL_STATUS, ctl_status, BY(CLIENT), BY(SUPERVISOR), REQUEST)        \
-	VERB(0x0401, CTL_STOP, ctl_stop, BY(CLIENT), BY(SUPERVISOR), REQUEST)            \
-	VERB(0x0402, CTL_MINT, ctl_mint, BY(CLIENT), BY(SUPERVISOR), REQUEST)            \
-	VERB(0x0403, CTL_REVOKE, ctl_revoke, BY(CLIENT), BY(SUPERVISOR), REQUEST)        \
-	VERB(0x0404, CTL_LIST, ctl_list, BY(CLIENT), BY(SUPERVISOR), REQUEST)            \
-	VERB(0x0405, CTL_GOVERN, ctl_govern, BY(CLIENT), BY(SUPERVISOR), REQUEST)        \
-	VERB(0x0406, CTL_ANSWER, ctl_answer, BY(SUPERVISOR), BY(CLIENT), REPLY)          \
-	VERB(0x0407, CTL_ROTATE, ctl_rotate, BY(CLIENT), BY(SUPERVISOR), REQUEST)
+#define OAP_VERBS(VERB)                                                                   \
+	VERB(0x0100, SETUP_CONFIG, setup_config, BY(SUPERVISOR), BY_WORKER, CONTROL)      \
+	VERB(0x0101, SETUP_FD, setup_fd, BY(SUPERVISOR), BY_WORKER, CONTROL)              \
+	VERB(0x0102, SETUP_END, setup_end, BY(SUPERVISOR), BY_WORKER, CONTROL)            \
+	VERB(0x0103, READY, ready, BY_WORKER, BY(SUPERVISOR), CONTROL)                    \
+	VERB(0x0104, PROGRESS, progress, BY_WORKER, BY(SUPERVISOR), CONTROL)              \
+	VERB(0x0105, PING, ping, BY(SUPERVISOR), BY_WORKER, CONTROL)                      \
+	VERB(0x0106, PONG, pong, BY_WORKER, BY(SUPERVISOR), CONTROL)                      \
+	VERB(0x0107, LINK, link, BY(SUPERVISOR), BY_WORKER, CONTROL)                      \
+	VERB(0x0108, ACCUSE, accuse, BY_WORKER, BY(SUPERVISOR), CONTROL)                  \
+	VERB(0x0109, DRAIN, drain, BY(SUPERVISOR), BY_WORKER, CONTROL)                    \
+	VERB(0x010A, DRAINED, drained, BY_WORKER, BY(SUPERVISOR), CONTROL)                \
+	VERB(0x010B, REPORT, report, BY_WORKER, BY(SUPERVISOR), CONTROL)                  \
+	VERB(0x010C, FAILED, failed, BY_WORKER, BY(SUPERVISOR), CONTROL)                  \
+	VERB(0x010D, CREDIT, credit, BY_PROCESS, BY_PROCESS, CONTROL)                     \
+	VERB(0x0180, READINESS, readiness, BY(SUPERVISOR), BY_EDGE, EVENT)                \
+	VERB(0x0181, CAP_MINT, cap_mint, BY(SUPERVISOR), BY(KMS), REQUEST)                \
+	VERB(0x0182, CAP_REVOKE, cap_revoke, BY(SUPERVISOR), BY(KMS), REQUEST)            \
+	VERB(0x0183, CAP_LIST, cap_list, BY(SUPERVISOR), BY(KMS), REQUEST)                \
+	VERB(0x0184, CAP_ANSWER, cap_answer, BY(KMS), BY(SUPERVISOR), REPLY)              \
+	VERB(0x0185, GOVERN, govern, BY(SUPERVISOR), BY(SEQUENCER), REQUEST)              \
+	VERB(0x0186, GOVERN_ANSWER, govern_answer, BY(SEQUENCER), BY(SUPERVISOR), REPLY)  \
+	VERB(0x0187, CAP_ROTATE, cap_rotate, BY(SUPERVISOR), BY(KMS), REQUEST)            \
+	VERB(0x0188, KEY_SHOW, key_show, BY(SUPERVISOR), BY(KMS), REQUEST)                \
+	VERB(0x0200, REQUEST, request, BY_EDGE, BY(PREVALIDATOR), REQUEST)                \
+	VERB(0x0201, BODY, body, BY_EDGE, BY(PREVALIDATOR), EVENT)                        \
+	VERB(0x0202, ABANDON, abandon, BY_EDGE, BY(PREVALIDATOR), EVENT)                  \
+	VERB(0x0203, PROCEED, proceed, BY(PREVALIDATOR), BY_EDGE, REPLY)                  \
+	VERB(0x0204, REFUSED, refused, BY(PREVALIDATOR), BY_EDGE, REPLY)                  \
+	VERB(0x0210, VERIFY, verify, BY(PREVALIDATOR), BY(KMS), REQUEST)                  \
+	VERB(0x0211, GRANT, grant, BY(KMS), BY(PREVALIDATOR), REPLY)                      \
+	VERB(0x0212, FORGET_GRANTS, forget_grants, BY(KMS), BY(PREVALIDATOR), EVENT)      \
+	VERB(0x0213, GRANT_KEY, grant_key, BY(KMS), BY(SEQUENCER) | BY(ARCHIVE), EVENT)   \
+	VERB(0x0214, REVOKED, revoked, BY(KMS), BY(SEQUENCER), REQUEST)                   \
+	VERB(0x0215, REVOKED_DONE, revoked_done, BY(SEQUENCER), BY(KMS), REPLY)           \
+	VERB(0x0216, ORIGIN, origin, BY(KMS), BY(COMMITTER), EVENT)                       \
+	VERB(0x0217, SIGN_CHECKPOINT, sign_checkpoint, BY(COMMITTER), BY(KMS), REQUEST)   \
+	VERB(0x0218, SIGNED_CHECKPOINT, signed_checkpoint, BY(KMS), BY(COMMITTER), REPLY) \
+	VERB(0x0219, KEY_EVENTS, key_events, BY(KMS), BY(COMMITTER), EVENT)               \
+	VERB(0x021A, READ_KEY_EVENTS, read_key_events, BY(COMMITTER), BY(KMS), REQUEST)   \
+	VERB(0x021B, KEY_EVENT_ROWS, key_event_rows, BY(KMS), BY(COMMITTER), REPLY)       \
+	VERB(0x021C, SIGNER, signer, BY(KMS), BY(ARCHIVE), EVENT)                         \
+	VERB(0x0220, SUBMIT, submit, BY(PREVALIDATOR), BY(SEQUENCER), REQUEST)            \
+	VERB(0x0221, VERDICT, verdict, BY(SEQUENCER), BY_EDGE, REPLY)                     \
+	VERB(0x0230, BATCH, batch, BY(SEQUENCER), BY(COMMITTER), REQUEST)                 \
+	VERB(0x0231, COMMITTED, committed, BY(COMMITTER), BY(SEQUENCER), REPLY)           \
+	VERB(0x0232, NOT_COMMITTED, not_committed, BY(COMMITTER), BY(SEQUENCER), REPLY)   \
+	VERB(0x0234, STATE_BEGIN, state_begin, BY(COMMITTER), BY(SEQUENCER), EVENT)       \
+	VERB(0x0235, STATE_PIECE, state_piece, BY(COMMITTER), BY(SEQUENCER), REQUEST)     \
+	VERB(0x0236, STATE_END, state_end, BY(COMMITTER), BY(SEQUENCER), EVENT)           \
+	VERB(0x0237, STATE_BAD, state_bad, BY(SEQUENCER), BY(COMMITTER), EVENT)           \
+	VERB(0x0240, TREE, tree, BY(COMMITTER), BY(ARCHIVE), EVENT)                       \
+	VERB(0x0241, FETCH, fetch, BY(SEQUENCER), BY(ARCHIVE), REQUEST)                   \
+	VERB(0x0242, ROWS, rows, BY(ARCHIVE), BY(SEQUENCER), REPLY)                       \
+	VERB(0x0243, READ_ROOTS, read_roots, BY(PREVALIDATOR), BY(ARCHIVE), REQUEST)      \
+	VERB(0x0244, ROOTS, roots, BY(ARCHIVE), BY_EDGE, REPLY)                           \
+	VERB(0x0245, READ_ENTRY, read_entry, BY(PREVALIDATOR), BY(ARCHIVE), REQUEST)      \
+	VERB(0x0246, ENTRY, entry, BY(ARCHIVE), BY_EDGE, REPLY)                           \
+	VERB(0x0247, READ_VERIFY, read_verify, BY(PREVALIDATOR), BY(ARCHIVE), REQUEST)    \
+	VERB(0x0248, VERIFIED, verified, BY(ARCHIVE), BY_EDGE, REPLY)                     \
+	VERB(0x0249, READ_TLOG, read_tlog, BY(PREVALIDATOR), BY(ARCHIVE), REQUEST)        \
+	VERB(0x024A, BLOB, blob, BY(ARCHIVE), BY_EDGE, REPLY)                             \
+	VERB(0x024B, LOCATE, locate, BY(ARCHIVE), BY(SEQUENCER), REQUEST)                 \
+	VERB(0x024C, LOCATED, located, BY(SEQUENCER), BY(ARCHIVE), REPLY)                 \
+	VERB(0x0250, PROBE, probe, BY_EDGE, BY(PREVALIDATOR), REQUEST)                    \
+	VERB(0x0251, PROBE_ORDER, probe_order, BY(PREVALIDATOR), BY(SEQUENCER), REQUEST)  \
+	VERB(0x0252, PROBE_ECHO, probe_echo, BY(SEQUENCER), BY_EDGE, REPLY)               \
+	VERB(0x0253, PROBE_REFUSED, probe_refused, BY(PREVALIDATOR), BY_EDGE, REPLY)      \
+	VERB(0x0400, CTL_STATUS, ctl_status, BY(CLIENT), BY(SUPERVISOR), REQUEST)         \
+	VERB(0x0401, CTL_STOP, ctl_stop, BY(CLIENT), BY(SUPERVISOR), REQUEST)             \
+	VERB(0x0402, CTL_MINT, ctl_mint, BY(CLIENT), BY(SUPERVISOR), REQUEST)             \
+	VERB(0x0403, CTL_REVOKE, ctl_revoke, BY(CLIENT), BY(SUPERVISOR), REQUEST)         \
+	VERB(0x0404, CTL_LIST, ctl_list, BY(CLIENT), BY(SUPERVISOR), REQUEST)             \
+	VERB(0x0405, CTL_GOVERN, ctl_govern, BY(CLIENT), BY(SUPERVISOR), REQUEST)         \
+	VERB(0x0406, CTL_ANSWER, ctl_answer, BY(SUPERVISOR), BY(CLIENT), REPLY)           \
+	VERB(0x0407, CTL_ROTATE, ctl_rotate, BY(CLIENT), BY(SUPERVISOR), REQUEST)         \
+	VERB(0x0409, CTL_KEY, ctl_key, BY(CLIENT), BY(SUPERVISOR), REQUEST)
 
 /* Credit of a link and direction: requests in the receiver's hands, and their payload bytes.
  * A direction without a row has none: no REQUEST goes that way. Why each is as large as it is:
@@ -439,6 +497,7 @@ enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
  *   prevalidator -> sequencer  the same 512, and 256 clients with 256 entries each: at 4 MiB they
  *                          were told busy and came back after seconds
  *   sequencer -> committer two batches in flight (DESIGN.md section 3), each of any size
+ *   committer -> kms       one checkpoint and one page of key events at a time
  *   committer -> sequencer eight pieces of state keep both busy during a start */
 #define OAP_WINDOWS(WINDOW)                            \
 	WINDOW(INGRESS, PREVALIDATOR, 512, 16777216)   \
@@ -449,6 +508,7 @@ enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
 	WINDOW(KMS, SEQUENCER, 16, 65536)              \
 	WINDOW(SEQUENCER, COMMITTER, 2, 2097152)       \
 	WINDOW(COMMITTER, SEQUENCER, 8, 8388608)       \
+	WINDOW(COMMITTER, KMS, 4, 16384)               \
 	WINDOW(SEQUENCER, ARCHIVE, 64, 2097152)        \
 	WINDOW(ARCHIVE, SEQUENCER, 64, 65536)          \
 	WINDOW(CLIENT, SUPERVISOR, 4, 65536)           \

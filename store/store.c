@@ -195,12 +195,39 @@ static enum err genesis(struct store *store, const struct store_config *config, 
 	return err;
 }
 
-static bool is_name(const struct schema_meta *meta, const char *origin)
+/* "name" and "name/j" before "name/k"; 0 is the name alone. */
+static bool number_of(const char *origin, const char *name, size_t name_bytes, uint64_t *ret_number)
 {
-	return origin != NULL && origin[0] != '\0' && strcmp(meta->origin, origin) == 0;
+	uint64_t number = 0;
+	const char *c = origin + name_bytes;
+
+	if (strncmp(origin, name, name_bytes) != 0 || (*c != '\0' && *c != '/')) {
+		return false;
+	}
+	if (*c == '/' && (c[1] == '0' || strlen(c) < 2 || strlen(c) > 10)) {
+		return false;
+	}
+	for (c += *c == '/' ? 1 : 0; *c != '\0'; c++) {
+		if (*c < '0' || *c > '9') {
+			return false;
+		}
+		number = number * 10 + (uint64_t)(*c - '0');
+	}
+	*ret_number = number;
+	return true;
 }
 
-/* kms names the ledger, and what it was called before a restore under a new name. */
+static bool is_earlier_name(const char *earlier, const char *origin)
+{
+	const char *slash = strrchr(origin, '/');
+	size_t name_bytes = slash == NULL ? 0 : (size_t)(slash - origin);
+	uint64_t before = 0, now = 0;
+
+	return slash != NULL && number_of(earlier, origin, name_bytes, &before) &&
+	       number_of(origin, origin, name_bytes, &now) && before < now;
+}
+
+/* kms names the ledger; a restore behind what was signed is followed by another name. */
 static enum err config_agrees(const struct store *store, const struct store_config *config,
 	const struct schema_meta *meta, struct why *why)
 {
@@ -213,7 +240,8 @@ static enum err config_agrees(const struct store *store, const struct store_conf
 			config->hash == MERKLE_BLAKE3 ? "blake3" : "sha256");
 		return ERR_CONFLICT;
 	}
-	if (is_named && !is_name(meta, config->origin) && !is_name(meta, config->origin_before)) {
+	if (is_named && strcmp(meta->origin, config->origin) != 0 &&
+		!(config->has_had_names && is_earlier_name(meta->origin, config->origin))) {
 		why_say(why, "%s/%s: is the ledger of %s, configured is %s", store->dir,
 			SCHEMA_DATABASE, meta->origin, config->origin);
 		return ERR_CONFLICT;

@@ -32,10 +32,11 @@ struct store_config {
 	const char *dir;             /* <data>/store; must exist and be ours */
 	uint64_t disk_reserve_bytes; /* engine.disk_reserve */
 	const char *origin;          /* genesis: node.origin, NULL or "" = drawn from `random` */
-	const char *origin_before;   /* NULL or ""; else a store of this name is ours, too */
-	enum merkle_hash hash;       /* genesis: engine.hash; afterwards compared */
-	uint8_t random[24];          /* genesis: 16 for the fingerprint key, 8 for the origin */
-	int64_t now_unix_ms;         /* genesis: when */
+	bool has_had_names; /* origin is "name/k": a store called "name", or "name/j" with a smaller
+			       j, is of the same line, and ours */
+	enum merkle_hash hash; /* genesis: engine.hash; afterwards compared */
+	uint8_t random[24];    /* genesis: 16 for the fingerprint key, 8 for the origin */
+	int64_t now_unix_ms;   /* genesis: when */
 	bool in_use; /* no genesis: there was a ledger, and a disk that is not mounted is none */
 };
 

@@ -146,6 +146,19 @@ static enum err on_rotate(void *self, const struct oap_from *from, const struct 
 	return ERR_OK;
 }
 
+static enum err on_key(void *self, const struct oap_from *from, const struct oap_ctl_key *msg)
+{
+	struct supervisor *supervisor = self;
+	uint64_t id = remember(supervisor, from, PROCESS_KMS);
+	struct oap_key_show ask = { .detail = msg->detail };
+
+	if (id == 0 ||
+		oap_send_key_show(worker_peer(supervisor, PROCESS_KMS), id, &ask) != ERR_OK) {
+		return not_there(supervisor, from, id, PROCESS_KMS);
+	}
+	return ERR_OK;
+}
+
 static enum err on_govern(void *self, const struct oap_from *from, const struct oap_ctl_govern *msg)
 {
 	struct supervisor *supervisor = self;
@@ -219,6 +232,7 @@ const struct oap_handlers control_handlers = {
 	.ctl_list = on_list,
 	.ctl_rotate = on_rotate,
 	.ctl_govern = on_govern,
+	.ctl_key = on_key,
 	.cap_answer = on_cap_answer,
 	.govern_answer = on_govern_answer,
 };

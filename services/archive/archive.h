@@ -74,6 +74,12 @@ struct balances {
 	ev_timer timer;
 };
 
+/* Who signs checkpoints, as kms says. */
+struct signer {
+	char origin[ORIGIN_BYTES_MAX + 1]; /* "": kms has not told yet */
+	struct hash public_key;
+};
+
 struct archive {
 	struct worker *worker;
 	struct reader *reader; /* owned; NULL while the committer has no store open */
@@ -86,6 +92,7 @@ struct archive {
 	uint8_t page[VERB_REPLY_BYTES_MAX]; /* one answer at a time */
 	struct grant_keys keys;
 	struct balances balances;
+	struct signer signer;
 	struct check check;
 	ev_timer start_check;
 };

@@ -104,6 +104,20 @@ static enum err on_grant_key(
 	return grant_keys_add(&archive->keys, msg->kms_generation, &msg->key);
 }
 
+static enum err on_signer(void *self, const struct oap_from *from, const struct oap_signer *msg)
+{
+	struct archive *archive = self;
+
+	(void)from;
+	if (msg->origin.bytes_count == 0) {
+		return ERR_MALFORMED;
+	}
+	memcpy(archive->signer.origin, msg->origin.bytes, msg->origin.bytes_count);
+	archive->signer.origin[msg->origin.bytes_count] = '\0';
+	archive->signer.public_key = msg->public_key;
+	return ERR_OK;
+}
+
 bool archive_may(const struct grant *grant, enum caveat_action action, struct slice account,
 	struct slice asset)
 {
@@ -316,6 +330,7 @@ static enum err on_fetch(void *self, const struct oap_from *from, const struct o
 const struct oap_handlers archive_handlers = {
 	.tree = on_tree,
 	.grant_key = on_grant_key,
+	.signer = on_signer,
 	.read_roots = on_read_roots,
 	.read_entry = on_read_entry,
 	.read_verify = on_read_verify,

@@ -7,6 +7,8 @@
  *
  *   handlers.c  batches, what a failed one means, links
  *   stream.c    the start: what is on disk, in pieces, as the sequencer asks for more
+ *   checkpoint.c  what kms signs of it, and whether it is what kms signed
+ *   audits.c    audit records of our own: start, stop, another name, what happened to keys
  *
  * What it cannot append exactly, and what it does not know to be on disk, ends it: the
  * supervisor starts sequencer and committer anew, and the new ones look at what is there. */
@@ -14,6 +16,7 @@
 #include <ev.h>
 
 #include "common/worker.h"
+#include "core/audit.h"
 #include "store/store.h"
 
 /* How often space is looked at while the disk is full, and our size is told. */
@@ -47,21 +50,56 @@ struct stream {
 	enum err err;
 };
 
+/* What kms said about the ledger's name. */
+struct origin_told {
+	char origin[SCHEMA_ORIGIN_BYTES_MAX + 1];
+	char before[SCHEMA_ORIGIN_BYTES_MAX + 1]; /* "": it has had no other */
+	uint64_t abandoned_size;
+	struct hash abandoned_root;
+};
+
+struct signing {
+	uint64_t signed_size; /* what kms remembers */
+	struct hash signed_root;
+	bool is_noted; /* over so much there are notes: in the store, or on their way into it */
+	uint64_t noted_size;
+	uint64_t noted_audits;
+	bool asked;
+	uint64_t ask_no;
+	struct instant asked_at;
+	struct schema_checkpoint wanted; /* what was asked to be signed */
+	unsigned drain_asks;
+	ev_timer due, flush, drain_limit;
+};
+
+struct audits {
+	uint64_t mirrored; /* events of the keyring that are audit records */
+	uint64_t told;     /* that there are */
+	bool asked;
+	uint64_t ask_no;
+	const char *after; /* how the life before ended: "genesis", "stop", "crash" */
+	bool start_is_recorded;
+};
+
 struct committer {
 	struct worker *worker;
 	struct store *store;   /* NULL until kms has told the origin */
 	struct reader *reader; /* the store's */
 	struct store_state state;
-	char origin[SCHEMA_ORIGIN_BYTES_MAX + 1];
+	struct origin_told told;
 	bool in_use; /* tokens were minted for it */
 	char dir[CONFIG_TEXT_BYTES_MAX + 32];
 	int lock_fd;
 	enum worker_phase phase;
 	bool disk_full;
+	bool is_forked; /* it is not what was signed */
+	bool is_draining;
 	bool is_damaged_readable; /* no store is open, and archive may read what is there */
 	uint64_t told_size;       /* of the last REPORT */
 	uint64_t wal_bytes_due;   /* from so many on archive is asked (again) */
 	struct stream stream;
+	struct signing signing;
+	struct audits audits;
 	ev_timer tick;
 };
 
@@ -72,9 +110,39 @@ size_t committer_paths(
 void committer_open(void *self, struct worker *worker);
 void committer_ready(void *self, struct worker *worker);
 void committer_link_up(void *self, const struct oap_from *whom);
+void committer_link_lost(void *self, const struct oap_from *whom);
 void committer_turn(void *self);
 void committer_drain(void *self, uint64_t deadline_mono_ms);
 void committer_report(struct committer *self, enum worker_phase phase, const char *text);
+
+void committer_disk_full(struct committer *self, const char *why);
+/* Safe mode: what is here is not what was signed. Reads go on. */
+void committer_fork(struct committer *self, const char *why);
+void committer_drained(struct committer *self); /* closes the store */
+
+/* checkpoint.c */
+void checkpoint_ready(struct committer *self);
+void checkpoint_told(struct committer *self, uint64_t signed_size, const struct hash *signed_root);
+void checkpoint_resume(struct committer *self); /* what the store has kept */
+/* Otherwise `why` says both sizes and roots. */
+MUST_CHECK bool checkpoint_agrees(struct committer *self, char *why, size_t why_bytes);
+void checkpoint_turn(struct committer *self);
+MUST_CHECK enum err checkpoint_take(
+	struct committer *self, uint64_t corr_id, const struct oap_signed_checkpoint *msg);
+void checkpoint_lost(struct committer *self); /* kms is gone */
+/* committer_drained follows, when the last checkpoint is kept or cannot be had. */
+void checkpoint_drain(struct committer *self, uint64_t deadline_mono_ms);
+void checkpoint_drain_step(struct committer *self);
+
+/* audits.c: ERR_NO_SPACE leaves safe mode behind it, and nothing was appended. */
+MUST_CHECK enum err audits_resume(struct committer *self);
+MUST_CHECK enum err audits_append(struct committer *self, enum audit_kind kind, struct slice json);
+MUST_CHECK enum err audits_origin(struct committer *self, const struct origin_told *told);
+void audits_start(struct committer *self);
+void audits_stop(struct committer *self);
+void audits_told(struct committer *self, uint64_t count);
+void audits_turn(struct committer *self);
+MUST_CHECK enum err audits_take(struct committer *self, uint64_t corr_id, struct slice rows);
 
 /* stream.c */
 void stream_begin(struct committer *self);

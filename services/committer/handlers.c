@@ -42,7 +42,7 @@ static void tell_archive(struct committer *self)
 
 /* --- opening --- */
 
-static void enter_disk_full(struct committer *self, const char *why)
+void committer_disk_full(struct committer *self, const char *why)
 {
 	self->disk_full = true;
 	metrics_set(METRIC_DISK_PRESSURE, METRIC_PLAIN, 1);
@@ -73,7 +73,8 @@ static void open_store(struct committer *self)
 	struct store_config wanted = {
 		.dir = self->dir,
 		.disk_reserve_bytes = config->engine_disk_reserve_bytes,
-		.origin = self->origin,
+		.origin = self->told.origin,
+		.has_had_names = self->told.before[0] != '\0',
 		.hash = config->engine_hash == CONFIG_HASH_BLAKE3 ? MERKLE_BLAKE3 : MERKLE_SHA256,
 		.now_unix_ms = clock_unix_ms(),
 		.in_use = self->in_use,
@@ -84,7 +85,7 @@ static void open_store(struct committer *self)
 	random_fill(wanted.random, sizeof wanted.random);
 	err = store_open(&wanted, &self->store, &self->state, &why);
 	if (err == ERR_NO_SPACE) {
-		enter_disk_full(self, why.text);
+		committer_disk_full(self, why.text);
 		return;
 	}
 	if (err == ERR_CORRUPT) {
@@ -99,6 +100,42 @@ static void open_store(struct committer *self)
 					    .root = &self->state.head.root,
 					    .fence = self->state.head.meta.fence });
 	metrics_set(METRIC_LEDGER_TREE_SIZE, METRIC_PLAIN, self->state.head.size);
+	checkpoint_resume(self);
+}
+
+void committer_fork(struct committer *self, const char *why)
+{
+	self->is_forked = true;
+	self->stream.stage = STREAM_IDLE;
+	committer_report(self, PHASE_SAFE_MODE, why);
+}
+
+/* A store that goes back behind what was signed has another name from here on. */
+static bool takes_its_name(struct committer *self)
+{
+	const struct reader_head *head = store_head(self->store);
+
+	return strcmp(head->meta.origin, self->told.origin) == 0 ||
+	       audits_origin(self, &self->told) == ERR_OK;
+}
+
+/* What kms signed must be here, and our own records must be readable. */
+static void judge_store(struct committer *self)
+{
+	char why[VERB_TEXT_BYTES_MAX];
+
+	if (self->store == NULL || self->state.tail_missing) {
+		return;
+	}
+	if (!checkpoint_agrees(self, why, sizeof why)) {
+		committer_fork(self, why);
+		return;
+	}
+	if (audits_resume(self) != ERR_OK) {
+		committer_fork(self, "store_corrupt: the audit records cannot be read");
+		return;
+	}
+	(void)takes_its_name(self); /* or the disk is full, and it is tried again */
 }
 
 /* What was acknowledged is not there: nothing is appended until an operator has looked. */
@@ -121,8 +158,29 @@ static void stream_if_possible(struct committer *self)
 {
 	struct peer *sequencer = mesh_peer(&self->worker->mesh, PROCESS_SEQUENCER, 0);
 
-	if (self->store != NULL && !self->disk_full && sequencer != NULL && is_whole(self)) {
+	if (self->store != NULL && !self->disk_full && !self->is_forked && sequencer != NULL &&
+		is_whole(self)) {
 		stream_begin(self);
+	}
+}
+
+static void copy_text(char to[SCHEMA_ORIGIN_BYTES_MAX + 1], struct slice text)
+{
+	assert(text.bytes_count <= SCHEMA_ORIGIN_BYTES_MAX); /* the verb's bound */
+	if (text.bytes_count > 0) {
+		memcpy(to, text.bytes, text.bytes_count);
+	}
+	to[text.bytes_count] = '\0';
+}
+
+/* Of a kms that was started again; the store has had its name since birth. */
+static void hear_again(struct committer *self)
+{
+	char why[VERB_TEXT_BYTES_MAX];
+
+	if (!self->is_forked && !self->state.tail_missing &&
+		!checkpoint_agrees(self, why, sizeof why)) {
+		committer_fork(self, why);
 	}
 }
 
@@ -131,21 +189,47 @@ static enum err on_origin(void *self, const struct oap_from *from, const struct 
 	struct committer *committer = self;
 
 	(void)from;
-	if (msg->in_use > 1 || msg->origin.bytes_count == 0 ||
-		msg->origin.bytes_count > SCHEMA_ORIGIN_BYTES_MAX) {
+	if (msg->in_use > 1 || msg->origin.bytes_count == 0 || msg->signed_size > MERKLE_SIZE_MAX) {
 		return ERR_MALFORMED;
 	}
+	checkpoint_told(committer, msg->signed_size, &msg->signed_root);
+	committer->audits.asked = false;
 	if (committer->store != NULL) {
-		return ERR_OK; /* of a kms that was restarted; the store has had its name since
-				  birth */
+		audits_told(committer, msg->key_event_count);
+		hear_again(committer);
+		return ERR_OK;
 	}
-	memcpy(committer->origin, msg->origin.bytes, msg->origin.bytes_count);
-	committer->origin[msg->origin.bytes_count] = '\0';
+	copy_text(committer->told.origin, msg->origin);
+	copy_text(committer->told.before, msg->origin_before);
+	committer->told.abandoned_size = msg->abandoned_size;
+	committer->told.abandoned_root = msg->abandoned_root;
 	committer->in_use = msg->in_use == 1;
 	open_store(committer);
+	judge_store(committer);
+	audits_told(committer, msg->key_event_count);
 	tell_archive(committer);
 	stream_if_possible(committer);
 	return ERR_OK;
+}
+
+static enum err on_key_events(
+	void *self, const struct oap_from *from, const struct oap_key_events *msg)
+{
+	(void)from;
+	audits_told(self, msg->count);
+	return ERR_OK;
+}
+
+static enum err on_key_event_rows(
+	void *self, const struct oap_from *from, const struct oap_key_event_rows *msg)
+{
+	return audits_take(self, from->corr_id, msg->rows);
+}
+
+static enum err on_signed_checkpoint(
+	void *self, const struct oap_from *from, const struct oap_signed_checkpoint *msg)
+{
+	return checkpoint_take(self, from->corr_id, msg);
 }
 
 /* --- appending --- */
@@ -253,7 +337,7 @@ static enum err on_batch(void *self, const struct oap_from *from, const struct o
 	err = store_append(committer->store, &batch, started, &commit, &why);
 	if (err == ERR_NO_SPACE) {
 		refuse_batch(committer, from, msg->batch_no);
-		enter_disk_full(committer, why.text);
+		committer_disk_full(committer, why.text);
 		return ERR_OK;
 	}
 	if (err == ERR_MALFORMED || err == ERR_CONFLICT) {
@@ -289,6 +373,9 @@ static enum err on_state_bad(
 
 const struct oap_handlers committer_handlers = {
 	.origin = on_origin,
+	.signed_checkpoint = on_signed_checkpoint,
+	.key_events = on_key_events,
+	.key_event_rows = on_key_event_rows,
 	.batch = on_batch,
 	.state_bad = on_state_bad,
 };
@@ -307,22 +394,46 @@ void committer_link_up(void *self, const struct oap_from *whom)
 	}
 }
 
-void committer_turn(void *self)
-{
-	stream_pump(self);
-}
-
-void committer_drain(void *self, uint64_t deadline_mono_ms)
+void committer_link_lost(void *self, const struct oap_from *whom)
 {
 	struct committer *committer = self;
 
-	(void)deadline_mono_ms;
+	if (whom->process == PROCESS_KMS) {
+		committer->audits.asked = false;
+		checkpoint_lost(committer);
+	}
+}
+
+void committer_turn(void *self)
+{
+	stream_pump(self);
+	audits_turn(self);
+	checkpoint_turn(self);
+}
+
+/* The sequencer has sealed its last batch. The end of this life is recorded, signed and kept. */
+void committer_drain(void *self, uint64_t deadline_mono_ms)
+{
+	struct committer *committer = self;
+	bool serves = committer->store != NULL && committer->phase == PHASE_SERVING;
+
 	committer->stream.stage = STREAM_IDLE;
 	ev_timer_stop(committer->worker->loop, &committer->tick);
-	store_close(committer->store);
-	committer->reader = NULL;
-	committer->store = NULL;
-	worker_drained(committer->worker, 0);
+	committer->is_draining = true;
+	if (!serves) {
+		committer_drained(committer);
+		return;
+	}
+	audits_stop(committer);
+	checkpoint_drain(committer, deadline_mono_ms);
+}
+
+void committer_drained(struct committer *self)
+{
+	store_close(self->store);
+	self->reader = NULL;
+	self->store = NULL;
+	worker_drained(self->worker, 0);
 }
 
 /* There is room again: what the sequencer has in memory is ahead of the disk, so it gets the
@@ -331,11 +442,15 @@ static void look_at_space(struct committer *self)
 {
 	if (self->store == NULL) {
 		open_store(self);
+		judge_store(self);
 	}
 	if (self->store == NULL || !store_has_space(self->store, clock_now())) {
 		return;
 	}
 	self->disk_full = false;
+	if (!self->is_forked && !self->state.tail_missing && !takes_its_name(self)) {
+		return; /* full again */
+	}
 	metrics_set(METRIC_DISK_PRESSURE, METRIC_PLAIN, 0);
 	log_event(LOG_DISK_RELIEVED, NULL);
 	tell_archive(self);
@@ -394,6 +509,7 @@ void committer_ready(void *self, struct worker *worker)
 
 	committer->phase = PHASE_LOADING;
 	committer->wal_bytes_due = WAL_BYTES_HIGH;
+	checkpoint_ready(committer);
 	ev_timer_init(&committer->tick, on_tick, TICK_S, TICK_S);
 	committer->tick.data = committer;
 	ev_timer_start(worker->loop, &committer->tick);

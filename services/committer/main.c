@@ -14,6 +14,7 @@ int main(int argc, char *argv[])
 		.open = committer_open,
 		.ready = committer_ready,
 		.link_up = committer_link_up,
+		.link_lost = committer_link_lost,
 		.turn = committer_turn,
 		.drain = committer_drain,
 	};

@@ -218,7 +218,10 @@ static void finish(struct committer *self)
 
 	(void)!oap_send_state_end(sequencer_of(self), 0, &end);
 	self->stream.stage = STREAM_DONE;
-	committer_report(self, PHASE_SERVING, "");
+	audits_start(self);
+	if (!self->disk_full) {
+		committer_report(self, PHASE_SERVING, "");
+	}
 }
 
 void stream_pump(struct committer *self)

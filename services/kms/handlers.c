@@ -47,6 +47,7 @@ void kms_open(void *self, struct worker *worker)
 
 	kms->worker = worker;
 	keys_open(&kms->keys, worker, kms->dir, worker->config.node_name);
+	signer_open(&kms->signer, &kms->keys, worker, kms->dir);
 	tokens_init(&kms->tokens, &kms->keys, worker);
 }
 
@@ -69,6 +70,48 @@ static void tell_forget(struct kms *kms, struct peer *peer)
 	(void)!oap_send_forget_grants(peer, 0, &forget);
 }
 
+static void tell_origin(struct kms *kms, struct peer *peer)
+{
+	const struct keys_origin *now = keys_origin_now(&kms->keys);
+	const struct signed_mark *mark = signer_mark(&kms->signer);
+	struct oap_origin origin = {
+		.in_use = keys_in_use(&kms->keys),
+		.signed_size = mark->size,
+		.signed_root = mark->root,
+		.public_key = now->public_key,
+		.key_event_count = kms->keys.event_count,
+		.origin = keys_origin(&kms->keys),
+		.origin_before = keys_origin_before(&kms->keys),
+		.abandoned_size = now->abandoned_size,
+		.abandoned_root = now->abandoned_root,
+	};
+
+	kms->events_told = kms->keys.event_count;
+	(void)!oap_send_origin(peer, 0, &origin);
+}
+
+static void tell_signer(struct kms *kms, struct peer *peer)
+{
+	struct oap_signer signer = {
+		.public_key = keys_origin_now(&kms->keys)->public_key,
+		.origin = keys_origin(&kms->keys),
+	};
+
+	(void)!oap_send_signer(peer, 0, &signer);
+}
+
+/* That something happened to a key; the committer asks what. */
+static void tell_events(struct kms *kms)
+{
+	struct oap_key_events events = { .count = kms->keys.event_count };
+	struct peer *committer = mesh_peer(&kms->worker->mesh, PROCESS_COMMITTER, 0);
+
+	if (kms->events_told != events.count && committer != NULL) {
+		kms->events_told = events.count;
+		(void)!oap_send_key_events(committer, 0, &events);
+	}
+}
+
 void kms_link_up(void *self, const struct oap_from *whom)
 {
 	struct kms *kms = self;
@@ -84,15 +127,11 @@ void kms_link_up(void *self, const struct oap_from *whom)
 		break;
 	case PROCESS_ARCHIVE:
 		tell_grant_key(kms, peer);
+		tell_signer(kms, peer);
 		break;
-	case PROCESS_COMMITTER: {
-		struct oap_origin origin = {
-			.in_use = keys_in_use(&kms->keys),
-			.origin = keys_origin(&kms->keys),
-		};
-		(void)!oap_send_origin(peer, 0, &origin);
+	case PROCESS_COMMITTER:
+		tell_origin(kms, peer);
 		break;
-	}
 	case PROCESS_CLIENT:
 	case PROCESS_SUPERVISOR:
 	case PROCESS_ADMIN:
@@ -111,6 +150,7 @@ void kms_turn(void *self)
 		worker_report(kms->worker, PHASE_SERVING, 0, 0, NULL, ""); /* READY went before */
 	}
 	kms_revoked_tell(kms);
+	tell_events(kms);
 }
 
 static void forget_everywhere(struct kms *kms)
@@ -250,6 +290,67 @@ static enum err on_revoked_done(
 	return kms_revoked_confirm(self, from->corr_id, msg->after_seq);
 }
 
+/* --- signing --- */
+
+static enum err on_sign_checkpoint(
+	void *self, const struct oap_from *from, const struct oap_sign_checkpoint *msg)
+{
+	struct kms *kms = self;
+	struct mesh *mesh = &kms->worker->mesh;
+	struct slice checkpoint = { NULL, 0 }, audit = { NULL, 0 };
+	enum err err = signer_checkpoint(&kms->signer, msg, &checkpoint, &audit);
+	const struct signed_mark *mark = signer_mark(&kms->signer);
+	struct oap_signed_checkpoint reply = {
+		.status = (uint8_t)err,
+		.size = msg->size,
+		.signed_size = mark->size,
+		.signed_root = mark->root,
+		.checkpoint = checkpoint,
+		.audit = audit,
+	};
+
+	if (err == ERR_MALFORMED) {
+		return err;
+	}
+	if (err != ERR_OK) {
+		log_event(LOG_CHECKPOINT_REFUSED,
+			&(struct log_fields){
+				.fault = err, .size = msg->size, .root = &msg->root });
+	}
+	(void)!oap_send_signed_checkpoint(
+		mesh_peer_of(mesh, from->process, from->instance, from->generation), from->corr_id,
+		&reply);
+	mesh_give_back(mesh, from);
+	return ERR_OK;
+}
+
+static enum err on_read_key_events(
+	void *self, const struct oap_from *from, const struct oap_read_key_events *msg)
+{
+	struct kms *kms = self;
+	struct mesh *mesh = &kms->worker->mesh;
+	struct oap_key_event_rows reply = { .rows = { NULL, 0 } };
+
+	/* none when they cannot be read now: the committer asks again when it hears of more */
+	(void)!kms_event_rows(kms, msg->after, &reply.rows);
+	(void)!oap_send_key_event_rows(
+		mesh_peer_of(mesh, from->process, from->instance, from->generation), from->corr_id,
+		&reply);
+	mesh_give_back(mesh, from);
+	return ERR_OK;
+}
+
+static enum err on_key_show(void *self, const struct oap_from *from, const struct oap_key_show *msg)
+{
+	struct kms *kms = self;
+	size_t bytes = 0;
+	enum err err = signer_show(&kms->signer, kms->list, sizeof kms->list, &bytes);
+
+	(void)msg;
+	kms_answer(kms, from, err, 0, (struct slice){ kms->list, bytes });
+	return ERR_OK;
+}
+
 const struct oap_handlers kms_handlers = {
 	.verify = on_verify,
 	.revoked_done = on_revoked_done,
@@ -257,4 +358,7 @@ const struct oap_handlers kms_handlers = {
 	.cap_revoke = on_cap_revoke,
 	.cap_list = on_cap_list,
 	.cap_rotate = on_cap_rotate,
+	.key_show = on_key_show,
+	.sign_checkpoint = on_sign_checkpoint,
+	.read_key_events = on_read_key_events,
 };

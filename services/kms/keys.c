@@ -4,6 +4,7 @@
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/clock.h"
 #include "common/log.h"
@@ -12,10 +13,14 @@
 #include "core/caveat.h"
 #include "core/hex.h"
 #include "core/macaroon.h"
+#include "core/note.h"
+#include "services/kms/signed_file.h"
 
 #define ORIGIN_NAME           "macronode.local"
 #define ORIGIN_RANDOM_BYTES   8u
 #define ORIGIN_NAME_BYTES_MAX ((int)CONFIG_AMNESIA_NAME_BYTES_MAX) /* the rules see to it */
+
+_Static_assert(NODE_NAME_BYTES_MAX + sizeof "/63" <= ORIGIN_BYTES_MAX, "a number fits behind it");
 
 _Static_assert(KEYS_ITEMS_MAX < UINT16_MAX, "items are numbered in 16 bits");
 _Static_assert(KEYS_SLOTS >= 2 * KEYS_ITEMS_MAX && (KEYS_SLOTS & (KEYS_SLOTS - 1)) == 0,
@@ -35,9 +40,25 @@ void *keys_locked_alloc(struct worker *worker, size_t bytes_count)
 	return memory;
 }
 
+static struct slice text_slice(const char *text)
+{
+	return (struct slice){ (const uint8_t *)text, strlen(text) };
+}
+
+const struct keys_origin *keys_origin_now(const struct keys *keys)
+{
+	assert(keys->origin_count > 0);
+	return &keys->origins[keys->origin_count - 1];
+}
+
 struct slice keys_origin(const struct keys *keys)
 {
-	return (struct slice){ (const uint8_t *)keys->origin, strlen(keys->origin) };
+	return text_slice(keys_origin_now(keys)->name);
+}
+
+struct slice keys_origin_before(const struct keys *keys)
+{
+	return text_slice(keys->origin_count < 2 ? "" : keys->origins[keys->origin_count - 2].name);
 }
 
 bool keys_in_use(const struct keys *keys)
@@ -122,20 +143,64 @@ bool keys_root_is_expired(const struct keys *keys, uint32_t kid, uint64_t now_un
  * The same for one that was read and for one that was just written. False: it contradicts what
  * came before it; nothing has changed then. */
 
+static void note_event(struct keys *keys, enum keys_file_type type, uint32_t index)
+{
+	assert(keys->event_count < KEYS_EVENTS_MAX); /* two an item, one an origin */
+	keys->events[keys->event_count++] =
+		(struct keys_event){ .type = (uint16_t)type, .index = (uint16_t)index };
+}
+
 static bool apply_node(struct keys *keys, struct byte_reader *in)
 {
 	struct hash log_key = byte_get_hash(in);
-	struct slice origin = byte_get_string8(in, ORIGIN_BYTES_MAX);
+	struct slice name = byte_get_string8(in, NODE_NAME_BYTES_MAX);
 
-	if (!byte_reader_done(in) || origin.bytes_count == 0 ||
-		memchr(origin.bytes, '\0', origin.bytes_count) != NULL || keys->origin[0] != '\0') {
+	if (!byte_reader_done(in) || name.bytes_count == 0 ||
+		memchr(name.bytes, '\0', name.bytes_count) != NULL || keys->name[0] != '\0') {
 		return false;
 	}
 	keys->secret->log_key = log_key;
 	sodium_memzero(&log_key, sizeof log_key);
-	memcpy(keys->origin, origin.bytes, origin.bytes_count);
-	keys->origin[origin.bytes_count] = '\0';
-	keys->node_hash = macaroon_node_hash(origin);
+	memcpy(keys->name, name.bytes, name.bytes_count);
+	keys->name[name.bytes_count] = '\0';
+	return true;
+}
+
+/* The name itself, then with a number; NODE's is short enough for that, it was node.name. */
+static void next_origin(const struct keys *keys, char ret_name[ORIGIN_BYTES_MAX + 1])
+{
+	int length = keys->origin_count == 0
+			     ? snprintf(ret_name, ORIGIN_BYTES_MAX + 1, "%s", keys->name)
+			     : snprintf(ret_name, ORIGIN_BYTES_MAX + 1, "%s/%u", keys->name,
+				       (unsigned)keys->origin_count);
+
+	assert(length > 0 && length <= (int)ORIGIN_BYTES_MAX);
+	(void)length;
+}
+
+static bool apply_origin(struct keys *keys, uint64_t at_unix_s, struct byte_reader *in)
+{
+	struct keys_origin origin = { .at_unix_s = at_unix_s };
+	struct slice seed = byte_get_view(in, crypto_sign_SEEDBYTES);
+	struct slice name;
+
+	origin.abandoned_size = byte_get_u64(in);
+	origin.abandoned_root = byte_get_hash(in);
+	name = byte_get_string8(in, ORIGIN_BYTES_MAX);
+	if (!byte_reader_done(in) || keys->name[0] == '\0' ||
+		keys->origin_count == KEYS_ORIGINS_MAX) {
+		return false;
+	}
+	next_origin(keys, origin.name);
+	if (name.bytes_count != strlen(origin.name) ||
+		memcmp(name.bytes, origin.name, name.bytes_count) != 0) {
+		return false;
+	}
+	assert(seed.bytes != NULL); /* the reader did not fail */
+	(void)crypto_sign_seed_keypair(origin.public_key.bytes, keys->secret->node_key, seed.bytes);
+	keys->node_hash = macaroon_node_hash(name);
+	note_event(keys, KEYS_FILE_ORIGIN, keys->origin_count);
+	keys->origins[keys->origin_count++] = origin;
 	return true;
 }
 
@@ -144,13 +209,14 @@ static bool apply_root(struct keys *keys, uint64_t at_unix_s, struct byte_reader
 	struct keys_item item = { .kid = byte_get_u32(in), .iat_unix_s = at_unix_s };
 	struct slice key = byte_get_view(in, HASH_BYTES);
 
-	if (!byte_reader_done(in) || keys->origin[0] == '\0' || item.kid != keys->root_count + 1 ||
+	if (!byte_reader_done(in) || keys->name[0] == '\0' || item.kid != keys->root_count + 1 ||
 		keys->root_count == KEYS_ROOTS_MAX || keys->item_count == KEYS_ITEMS_MAX) {
 		return false;
 	}
 	assert(key.bytes != NULL); /* the reader did not fail */
 	memcpy(keys->secret->roots[keys->root_count].bytes, key.bytes, HASH_BYTES);
 	keys->root_items[keys->root_count++] = keys->item_count;
+	note_event(keys, KEYS_FILE_ROOT, keys->item_count);
 	keys->items[keys->item_count++] = item;
 	return true;
 }
@@ -176,6 +242,7 @@ static bool apply_minted(
 	if (keys->slots[slot] != 0) {
 		return false;
 	}
+	note_event(keys, KEYS_FILE_MINTED, keys->item_count);
 	keys->items[keys->item_count++] = item;
 	keys->slots[slot] = (uint16_t)keys->item_count;
 	return true;
@@ -199,6 +266,7 @@ static bool apply_revoked(struct keys *keys, uint64_t at_unix_s, struct byte_rea
 	item->revoked_unix_s = at_unix_s;
 	item->revoked_order = keys->revoked_count;
 	keys->revoked[keys->revoked_count++] = (uint16_t)(found - keys->items);
+	note_event(keys, KEYS_FILE_REVOKED, (uint32_t)(found - keys->items));
 	return true;
 }
 
@@ -220,6 +288,8 @@ static bool apply(struct keys *keys, struct slice payload, uint64_t offset)
 		return apply_minted(keys, at_unix_s, offset + payload.bytes_count, &in);
 	case KEYS_FILE_REVOKED:
 		return apply_revoked(keys, at_unix_s, &in);
+	case KEYS_FILE_ORIGIN:
+		return apply_origin(keys, at_unix_s, &in);
 	default:
 		return false;
 	}
@@ -268,6 +338,35 @@ static enum err put_root(struct keys *keys, uint32_t kid, uint64_t now_unix_s, b
 	return payload_end(keys, &out, applied);
 }
 
+void keys_draw_node_key(struct keys *keys, struct hash *ret_public_key)
+{
+	(void)crypto_sign_keypair(ret_public_key->bytes, keys->secret->node_key);
+}
+
+static enum err put_origin(struct keys *keys, uint64_t now_unix_s, uint64_t abandoned_size,
+	const struct hash *abandoned_root, const char *name, bool applied)
+{
+	struct byte_writer out = payload_begin(keys, KEYS_FILE_ORIGIN, now_unix_s);
+
+	byte_put_bytes(&out, keys->secret->node_key, crypto_sign_SEEDBYTES); /* it begins with it */
+	byte_put_u64(&out, abandoned_size);
+	byte_put_hash(&out, abandoned_root);
+	byte_put_string8(&out, text_slice(name));
+	return payload_end(keys, &out, applied);
+}
+
+enum err keys_add_origin(struct keys *keys, uint64_t now_unix_s, uint64_t abandoned_size,
+	const struct hash *abandoned_root)
+{
+	char name[ORIGIN_BYTES_MAX + 1];
+
+	if (keys->origin_count == KEYS_ORIGINS_MAX) {
+		return ERR_NO_SPACE;
+	}
+	next_origin(keys, name);
+	return put_origin(keys, now_unix_s, abandoned_size, abandoned_root, name, true);
+}
+
 enum err keys_add_root(struct keys *keys, uint64_t now_unix_s)
 {
 	if (keys->root_count == KEYS_ROOTS_MAX || keys->item_count == KEYS_ITEMS_MAX) {
@@ -310,20 +409,21 @@ enum err keys_read_caveats(const struct keys *keys, const struct keys_item *item
 /* --- the start --- */
 
 /* With amnesia a name is the beginning of many, one a start: no two ledgers may have one origin. */
-static void choose_origin(const struct keys *keys, const char *name, char *ret_origin)
+static void choose_origin(const struct keys *keys, const char *name,
+	char ret_origin[NODE_NAME_BYTES_MAX + 1])
 {
 	uint8_t random[ORIGIN_RANDOM_BYTES];
 	char digits[HEX_TEXT_BYTES(ORIGIN_RANDOM_BYTES) + 1];
 	bool amnesia = keys->worker->config.amnesia_enabled;
 
 	if (name[0] != '\0' && !amnesia) {
-		assert(strlen(name) <= ORIGIN_BYTES_MAX); /* the bound of its row */
-		(void)snprintf(ret_origin, ORIGIN_BYTES_MAX + 1, "%s", name);
+		assert(strlen(name) <= NODE_NAME_BYTES_MAX); /* the bound of its row */
+		(void)snprintf(ret_origin, NODE_NAME_BYTES_MAX + 1, "%s", name);
 		return;
 	}
 	randombytes_buf(random, sizeof random);
 	hex_encode(random, sizeof random, digits);
-	(void)snprintf(ret_origin, ORIGIN_BYTES_MAX + 1, "%.*s/%s", ORIGIN_NAME_BYTES_MAX,
+	(void)snprintf(ret_origin, NODE_NAME_BYTES_MAX + 1, "%.*s/%s", ORIGIN_NAME_BYTES_MAX,
 		name[0] != '\0' ? name : ORIGIN_NAME, digits);
 }
 
@@ -332,8 +432,8 @@ static bool is_of_name(const struct keys *keys, const char *name)
 	size_t bytes = strlen(name);
 
 	return keys->worker->config.amnesia_enabled
-		       ? strncmp(keys->origin, name, bytes) == 0 && keys->origin[bytes] == '/'
-		       : strcmp(keys->origin, name) == 0;
+		       ? strncmp(keys->name, name, bytes) == 0 && keys->name[bytes] == '/'
+		       : strcmp(keys->name, name) == 0;
 }
 
 /* Each token carries node=, whose value is a list: a name with a comma would be two others. */
@@ -350,23 +450,51 @@ static void demand_nameable(const struct keys *keys, const char *name)
 			"node.name: %s cannot stand in a token, where a comma parts two names",
 			name);
 	}
+	if (!note_name_is_valid(text_slice(name)) || note_name_is_reserved(text_slice(name))) {
+		worker_fail(keys->worker,
+			"node.name: %s cannot stand in a signed checkpoint: no space, no plus "
+			"sign, "
+			"and nothing that looks like macronode.audit/v1",
+			name);
+	}
+}
+
+/* What it signed comes into being before the keyring does, so that a known key has one. */
+static void make_signed(struct keys *keys)
+{
+	struct signed_file file = { .fd = -1 };
+	struct signed_mark mark = { .size = 0 };
+
+	keys_draw_node_key(keys, &mark.public_key);
+	signed_file_create(&file, keys->worker, keys->file.dir_fd, mark);
+	(void)close(file.fd);
+}
+
+static enum err put_node(struct keys *keys, uint64_t now_unix_s, const char *name)
+{
+	struct byte_writer out = payload_begin(keys, KEYS_FILE_NODE, now_unix_s);
+
+	randombytes_buf(keys->secret->log_key.bytes, HASH_BYTES);
+	byte_put_hash(&out, &keys->secret->log_key);
+	byte_put_string8(&out, text_slice(name));
+	return payload_end(keys, &out, false);
 }
 
 static void make(struct keys *keys, const char *name)
 {
+	static const struct hash nothing;
 	uint64_t now_unix_s = (uint64_t)clock_unix_ms() / 1000;
-	char origin[ORIGIN_BYTES_MAX + 1];
-	struct byte_writer out;
+	char origin[NODE_NAME_BYTES_MAX + 1];
 	enum err err;
 
 	choose_origin(keys, name, origin);
 	demand_nameable(keys, origin);
+	make_signed(keys);
 	keys_file_create_begin(&keys->file, keys->worker);
-	out = payload_begin(keys, KEYS_FILE_NODE, now_unix_s);
-	randombytes_buf(keys->secret->log_key.bytes, HASH_BYTES);
-	byte_put_hash(&out, &keys->secret->log_key);
-	byte_put_string8(&out, (struct slice){ (const uint8_t *)origin, strlen(origin) });
-	err = payload_end(keys, &out, false);
+	err = put_node(keys, now_unix_s, origin);
+	if (err == ERR_OK) {
+		err = put_origin(keys, now_unix_s, 0, &nothing, origin, false);
+	}
 	if (err == ERR_OK) {
 		err = put_root(keys, 1, now_unix_s, false);
 	}
@@ -422,6 +550,6 @@ void keys_open(struct keys *keys, struct worker *worker, const char *dir, const 
 		worker_fail(worker,
 			"node.name is %s, but the keyring was made for %s: a ledger cannot be "
 			"renamed",
-			name, keys->origin);
+			name, keys->name);
 	}
 }

@@ -25,6 +25,26 @@ struct worker;
 #define KEYS_ITEMS_MAX 16384u
 #define KEYS_SLOTS     32768u /* half full at most */
 
+/* Names that a ledger had, each with a node key of its own: one a restore behind what was signed.
+ */
+#define KEYS_ORIGINS_MAX 64u
+
+/* Records of the keyring that the committer mirrors as audit records: all but NODE. */
+#define KEYS_EVENTS_MAX (2u * KEYS_ITEMS_MAX + KEYS_ORIGINS_MAX)
+
+struct keys_origin {
+	char name[ORIGIN_BYTES_MAX + 1];
+	uint64_t at_unix_s;
+	struct hash public_key;
+	uint64_t abandoned_size; /* signed under the one before; 0: nothing, or it is not known */
+	struct hash abandoned_root;
+};
+
+struct keys_event {
+	uint16_t type;  /* enum keys_file_type */
+	uint16_t index; /* of an item or an origin */
+};
+
 /* What was issued: a root key (its capability is zero), or a capability under one. */
 struct keys_item {
 	uint32_t kid;
@@ -42,15 +62,20 @@ struct keys_secret {
 	struct hash grant_key; /* made at each start, in no file */
 	struct hash log_key;   /* for hashes of accounts in logs; no log names an account yet */
 	struct hash roots[KEYS_ROOTS_MAX];
+	uint8_t node_key[64]; /* Ed25519 as libsodium has it: seed and public key; of the origin */
 	uint8_t record[KEYS_FILE_RECORD_BYTES_MAX]; /* on its way from or to the file */
 };
 
 struct keys {
 	struct worker *worker;
 	struct keys_file file;
-	struct keys_secret *secret; /* owned */
-	char origin[ORIGIN_BYTES_MAX + 1];
-	struct id128 node_hash;
+	struct keys_secret *secret;         /* owned */
+	char name[NODE_NAME_BYTES_MAX + 1]; /* at genesis; each origin is it, or it with a number */
+	struct id128 node_hash;             /* of the origin */
+	uint32_t origin_count;              /* the last is the ledger's */
+	struct keys_origin origins[KEYS_ORIGINS_MAX];
+	uint32_t event_count;
+	struct keys_event events[KEYS_EVENTS_MAX];
 	uint32_t root_count; /* kid of the active one */
 	uint32_t root_items[KEYS_ROOTS_MAX];
 	uint32_t item_count;
@@ -66,10 +91,16 @@ void *keys_locked_alloc(struct worker *worker, size_t bytes_count);
 
 /* Loads the directory's keyring, or makes it when the directory is empty: then the origin is
  * `name`, or chosen when that is empty. Ends the process, with a sentence, when the keyring is
- * damaged, is not ours alone, or was made for another name. */
+ * damaged, is not ours alone, or was made for another name.
+ * A keyring of before there were node keys holds no origin then: keys_add_origin is the caller's.
+ */
 void keys_open(struct keys *keys, struct worker *worker, const char *dir, const char *name);
 
 struct slice keys_origin(const struct keys *keys);
+/* Its record: name and public key, and what was abandoned for it. */
+const struct keys_origin *keys_origin_now(const struct keys *keys);
+/* The name before; "" for the first. */
+struct slice keys_origin_before(const struct keys *keys);
 
 /* A capability was minted, ever. */
 bool keys_in_use(const struct keys *keys);
@@ -83,6 +114,12 @@ const struct hash *keys_root(const struct keys *keys, uint32_t kid);
 bool keys_root_is_revoked(const struct keys *keys, uint32_t kid);
 /* Not active, and replaced longer ago than any token lives. */
 bool keys_root_is_expired(const struct keys *keys, uint32_t kid, uint64_t now_unix_s);
+
+/* A key for the next name, drawn where it will stay until keys_add_origin puts it to the keyring.
+ */
+void keys_draw_node_key(struct keys *keys, struct hash *ret_public_key);
+MUST_CHECK enum err keys_add_origin(struct keys *keys, uint64_t now_unix_s, uint64_t abandoned_size,
+	const struct hash *abandoned_root);
 
 /* Each is on disk when it returns ERR_OK. ERR_NO_SPACE: of the disk or the keyring; ERR_IO. */
 MUST_CHECK enum err keys_add_root(struct keys *keys, uint64_t now_unix_s);

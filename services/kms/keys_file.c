@@ -12,6 +12,7 @@
 #include "common/worker.h"
 #include "core/bytes.h"
 #include "core/sha256.h"
+#include "services/kms/signed_file.h"
 
 #define NAME     "keyring"
 #define NAME_NEW "keyring.new"
@@ -22,7 +23,7 @@ static const uint8_t magic[8] = { 'm', 'n', 'k', 'e', 'y', 's', 0, 1 };
 
 /* --- what lies there --- */
 
-static void demand_ours(struct worker *worker, int fd, mode_t type, const char *what)
+void keys_file_demand_ours(struct worker *worker, int fd, mode_t type, const char *what)
 {
 	struct stat info;
 
@@ -43,6 +44,14 @@ static void demand_ours(struct worker *worker, int fd, mode_t type, const char *
 	}
 }
 
+/* What a genesis leaves that was interrupted. */
+static bool may_lie_there(struct worker *worker, int dir_fd, const char *name)
+{
+	return strcmp(name, ".") == 0 || strcmp(name, "..") == 0 || strcmp(name, NAME_NEW) == 0 ||
+	       strcmp(name, SIGNED_FILE_NAME_NEW) == 0 ||
+	       (strcmp(name, SIGNED_FILE_NAME) == 0 && signed_file_is_fresh(worker, dir_fd));
+}
+
 /* Without a keyring, nothing else may be there: keys that something else depends on may have
  * been lost, and new ones would hide that. */
 static void demand_empty(struct worker *worker, int dir_fd)
@@ -55,8 +64,7 @@ static void demand_empty(struct worker *worker, int dir_fd)
 		worker_fail(worker, "the key directory cannot be listed: %s", strerror(errno));
 	}
 	while ((entry = readdir(dir)) != NULL) {
-		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-			strcmp(entry->d_name, NAME_NEW) != 0) {
+		if (!may_lie_there(worker, dir_fd, entry->d_name)) {
 			worker_fail(worker,
 				"the key directory has no " NAME " but holds %.64s: restore the "
 				"keyring, or empty the directory to make new keys",
@@ -72,7 +80,7 @@ bool keys_file_open(struct keys_file *file, struct worker *worker, const char *d
 	if (file->dir_fd < 0) {
 		worker_fail(worker, "the key directory %s: %s", dir, strerror(errno));
 	}
-	demand_ours(worker, file->dir_fd, S_IFDIR, "the key directory");
+	keys_file_demand_ours(worker, file->dir_fd, S_IFDIR, "the key directory");
 	file->fd = openat(file->dir_fd, NAME, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	if (file->fd < 0 && errno == ENOENT) {
 		demand_empty(worker, file->dir_fd);
@@ -81,7 +89,7 @@ bool keys_file_open(struct keys_file *file, struct worker *worker, const char *d
 	if (file->fd < 0) {
 		worker_fail(worker, "the keyring cannot be opened: %s", strerror(errno));
 	}
-	demand_ours(worker, file->fd, S_IFREG, "the keyring");
+	keys_file_demand_ours(worker, file->fd, S_IFREG, "the keyring");
 	(void)close(file->dir_fd);
 	file->dir_fd = -1;
 	return true;

@@ -17,10 +17,14 @@
  *   1 NODE     log key 32, u8 length, origin            the first record, and only that
  *   2 ROOT     kid u32, key 32                          1, 2, 3 ...; the last is the active one
  *   3 MINTED   kid u32, capability 16, exp u64, u16 length, caveats (lines of text)
- *   4 REVOKED  kid u32, capability 16 (zeros: the root key) */
+ *   4 REVOKED  kid u32, capability 16 (zeros: the root key)
+ *   5 ORIGIN   seed of the node key 32, abandoned size u64, abandoned root 32, u8 length, origin
+ *              the first has the origin of NODE and zeros; a later one "<that>/1", "<that>/2" ...,
+ *              and what had been signed last under the one before */
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "common/check.h"
 #include "common/errors.h"
@@ -35,6 +39,7 @@ enum keys_file_type {
 	KEYS_FILE_ROOT = 2,
 	KEYS_FILE_MINTED = 3,
 	KEYS_FILE_REVOKED = 4,
+	KEYS_FILE_ORIGIN = 5,
 };
 
 /* The largest is MINTED: head, ids, and its caveats. */
@@ -48,6 +53,9 @@ struct keys_file {
 	struct hash chain;   /* of the last record */
 	uint32_t tail_bytes; /* of a record that the end of the file cuts off */
 };
+
+/* Ends the process unless the file is of that type, and ours alone. */
+void keys_file_demand_ours(struct worker *worker, int fd, mode_t type, const char *what);
 
 /* Ends the process unless the directory and the file in it are ours alone. False: it is empty, so
  * this is genesis. */

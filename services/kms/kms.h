@@ -3,6 +3,7 @@
 
 #include "common/worker.h"
 #include "services/kms/keys.h"
+#include "services/kms/signer.h"
 #include "services/kms/tokens.h"
 
 /* As many revocations as the supervisor may have asked for at once: its window. */
@@ -19,6 +20,8 @@ struct kms {
 	char dir[CONFIG_TEXT_BYTES_MAX + sizeof "/keys"];
 	struct keys keys;
 	struct tokens tokens;
+	struct signer signer;
+	uint64_t events_told; /* to the committer that is linked now */
 
 	/* How far the sequencer that is linked now has confirmed our revocations, in their
 	 * order; the next is asked for, or will be. */
@@ -43,6 +46,13 @@ void kms_turn(void *self);
 /* Answers one of the supervisor's questions and gives its credit back. */
 void kms_answer(struct kms *kms, const struct oap_from *from, enum err status, uint64_t next,
 	struct slice text);
+
+/* events.c: what happened to the keys behind event `after`, as rows of KEY_EVENT_ROWS. */
+MUST_CHECK enum err kms_event_rows(struct kms *kms, uint64_t after, struct slice *ret_rows);
+
+/* The member "caveats": an array of the lines. */
+struct json_out;
+void kms_put_caveats(struct json_out *out, struct slice text);
 
 /* listed.c: one page of what was ever issued, as JSON lines. *ret_next: 0 after the last. */
 MUST_CHECK enum err kms_list(

@@ -2,7 +2,7 @@
 
 #include "core/json_out.h"
 
-static void put_caveats(struct json_out *out, struct slice text)
+void kms_put_caveats(struct json_out *out, struct slice text)
 {
 	json_out_key(out, "caveats");
 	json_out_array_begin(out);
@@ -49,7 +49,7 @@ static enum err put_capability(
 	json_out_key(out, "capability");
 	json_out_hex(out, (struct slice){ item->capability.bytes, ID_BYTES });
 	put_time(out, "exp", item->exp_unix_s);
-	put_caveats(out, (struct slice){ text, item->caveats_bytes });
+	kms_put_caveats(out, (struct slice){ text, item->caveats_bytes });
 	return ERR_OK;
 }
 

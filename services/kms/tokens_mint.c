@@ -86,15 +86,15 @@ static enum err add_node(struct order *order, uint64_t now_unix_s)
 	int bytes_count;
 
 	if ((order->set.kinds & BIT(CAVEAT_NODE)) == 0) {
-		bytes_count =
-			snprintf(order->node, sizeof order->node, "node=%s", order->keys->origin);
+		bytes_count = snprintf(order->node, sizeof order->node, "node=%s",
+			keys_origin_now(order->keys)->name);
 		line.bytes_count = (size_t)bytes_count;
 		return add_line(order, line, 0, now_unix_s);
 	}
 	verdict = caveat_set_check_request(&order->set, BIT(CAVEAT_NODE), &request);
 	if (verdict.result != CAVEAT_HOLDS) {
 		return refuse(order, ERR_DENIED, "node= names another node; this one is %s",
-			order->keys->origin);
+			keys_origin_now(order->keys)->name);
 	}
 	return ERR_OK;
 }

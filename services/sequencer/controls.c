@@ -5,12 +5,10 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "core/audit.h"
 #include "core/json_out.h"
 #include "core/utf8.h"
 #include "services/sequencer/sequencer.h"
-
-/* Kinds of audit records; append only, they are in the store for ever. */
-enum audit_kind { AUDIT_GOVERNANCE = 1, AUDIT_REVOCATION = 2 };
 
 static void copy_text(char *to, size_t to_bytes, struct slice text)
 {

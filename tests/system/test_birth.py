@@ -15,7 +15,8 @@ from harness import BUILD, Node, eventually, nodes
 
 ROLES = ('admin', 'ingress', 'prevalidator', 'kms', 'sequencer', 'committer', 'archive')
 STORE = ('ledger.db', 'ledger.db-wal', 'ledger.db-shm')
-FILES = {'kms': {'keyring'}, 'archive': set(STORE), 'committer': {*STORE, 'store', 'tail', 'lock'}}
+FILES = {'kms': {'keyring', 'signed'}, 'archive': set(STORE),
+	'committer': {*STORE, 'store', 'tail', 'lock'}}
 LISTENERS = {'admin': 1, 'ingress': 2}
 LINKS = {'admin': 3, 'ingress': 3, 'prevalidator': 5, 'kms': 4, 'sequencer': 6, 'committer': 3,
 	'archive': 6}

@@ -171,6 +171,18 @@ static void a_ledger_without_the_table_gets_it(void **state)
 	assert_int_equal(reader_checkpoint(store_reader(dir->store), &found), ERR_NOT_FOUND);
 }
 
+static void remove_store(const struct store_dir *dir)
+{
+	static const char *const names[] = { SCHEMA_DATABASE, SCHEMA_DATABASE "-wal",
+		SCHEMA_DATABASE "-shm", "tail" };
+	char path[160];
+
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		store_dir_file(dir, names[i], path);
+		(void)unlink(path);
+	}
+}
+
 static enum err rename_to(struct store_dir *dir, struct maker *maker, const char *origin)
 {
 	struct store_commit commit;
@@ -206,10 +218,51 @@ static void a_ledger_is_renamed_in_one_transaction(void **state)
 	assert_int_equal(store_open(&config, &dir->store, &dir->state, &dir->why), ERR_CONFLICT);
 	assert_non_null(strstr(dir->why.text, "is the ledger of ledger.example/1"));
 	config.origin = "ledger.example/2";
-	config.origin_before = "ledger.example/1";
+	assert_int_equal(store_open(&config, &dir->store, &dir->state, &dir->why), ERR_CONFLICT);
+	config.has_had_names = true;
 	assert_int_equal(store_open(&config, &dir->store, &dir->state, &dir->why), ERR_OK);
 	assert_int_equal(dir->state.head.size, 6);
 	maker_finish(&maker);
+}
+
+/* Goal: any earlier name of the line is ours, and no other. */
+static void earlier_names_of_the_line_are_ours(void **state)
+{
+	static const struct {
+		const char *stored, *told;
+		enum err err;
+	} cases[] = {
+		{ "a.example", "a.example/1", ERR_OK },
+		{ "a.example", "a.example/12", ERR_OK },
+		{ "a.example/1", "a.example/12", ERR_OK },
+		{ "a.example/2", "a.example/12", ERR_OK },
+		{ "a.example/12", "a.example/12", ERR_OK },
+		{ "a.example/13", "a.example/12", ERR_CONFLICT },
+		{ "a.example/2", "a.example/1", ERR_CONFLICT },
+		{ "a.example/01", "a.example/12", ERR_CONFLICT },
+		{ "a.example/1x", "a.example/12", ERR_CONFLICT },
+		{ "a.example/", "a.example/12", ERR_CONFLICT },
+		{ "a.example/1/1", "a.example/12", ERR_CONFLICT },
+		{ "a.exampl", "a.example/1", ERR_CONFLICT },
+		{ "a.example.org", "a.example/1", ERR_CONFLICT },
+		{ "b.example", "a.example/1", ERR_CONFLICT },
+		{ "local/0123456789abcdef", "local/0123456789abcdef/1", ERR_OK },
+	};
+	struct store_dir *dir = *state;
+
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct store_config config = store_dir_config(dir);
+
+		config.origin = cases[i].stored;
+		assert_int_equal(store_open(&config, &dir->store, &dir->state, &dir->why), ERR_OK);
+		store_dir_close(dir);
+		config.origin = cases[i].told;
+		config.has_had_names = true;
+		assert_int_equal(
+			store_open(&config, &dir->store, &dir->state, &dir->why), cases[i].err);
+		store_dir_close(dir);
+		remove_store(dir);
+	}
 }
 
 #define IN_A_DIR(test) cmocka_unit_test_setup_teardown(test, store_dir_setup, store_dir_teardown)
@@ -223,6 +276,7 @@ int main(void)
 		IN_A_DIR(a_changed_checkpoint_is_found),
 		IN_A_DIR(a_ledger_without_the_table_gets_it),
 		IN_A_DIR(a_ledger_is_renamed_in_one_transaction),
+		IN_A_DIR(earlier_names_of_the_line_are_ours),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

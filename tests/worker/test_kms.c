@@ -125,7 +125,7 @@ static void the_longest_name_with_amnesia_fits(void **state)
 	memset(h.config.node_name, 'n', CONFIG_AMNESIA_NAME_BYTES_MAX);
 	start();
 	(void)harness_expect_origin(harness_link_up(&h, PROCESS_COMMITTER, 0), &origin);
-	assert_int_equal(origin.origin.bytes_count, ORIGIN_BYTES_MAX);
+	assert_int_equal(origin.origin.bytes_count, NODE_NAME_BYTES_MAX);
 }
 
 static void a_token_verifies_after_a_restart_and_a_kill(void **state)
