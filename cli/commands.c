@@ -135,6 +135,19 @@ static const struct cli_option options_proof_check[] = {
 	{ "--entry", "FILE", "the bytes of the entry, when the proof does not hold them" },
 	{ NULL, NULL, NULL },
 };
+static const struct cli_option options_proof_entry[] = {
+	{ "-o", "FILE", "write the proof to FILE" },
+	{ "--size", "N", "in the tree of the first N entries, as JSON without a checkpoint" },
+	TOKEN_OPTION,
+	{ NULL, NULL, NULL },
+};
+static const struct cli_option options_proof_consistency[] = {
+	{ "--from", "FILE", "a checkpoint from earlier" },
+	{ "--to", "FILE", "a later one; else the node's newest" },
+	VKEY_OPTION,
+	{ "-o", "FILE", "write the hashes to FILE, a line of base64 each" },
+	{ NULL, NULL, NULL },
+};
 #define options_status          options_none
 #define options_config_print    options_none
 #define options_config_validate options_none

@@ -51,6 +51,9 @@ enum cli_exit {
 		"show what an account has, or had as of an entry")                                \
 	C(proof_check, "proof check", "FILE", 1, 1,                                               \
 		"check a .tlog-proof or a checkpoint with the public key; needs no node")         \
+	C(proof_entry, "proof entry", "SEQ", 1, 1, "prove that an entry is in the ledger")        \
+	C(proof_consistency, "proof consistency", "", 0, 0,                                       \
+		"has the ledger only grown since a checkpoint?")                                  \
 	C(version, "version", "", 0, 0, "print what this was built from")                         \
 	C(completion, "completion", "bash|zsh|fish", 1, 1, "print a completion script")           \
 	C(help, "help", "[COMMAND]", 0, 2, "explain a command")
