@@ -29,8 +29,8 @@
 #define LEDGER_DAILIES_MAX TOKEN_CAVEATS_MAX
 
 /* Notes that one entry can make: two balances and a lane, each perhaps a new account, an asset,
- * a claim, two fingerprints, the counters. */
-#define LEDGER_NOTES_PER_ENTRY (12u + LEDGER_DAILIES_MAX)
+ * a claim, two fingerprints, the counters, each perhaps a new one. */
+#define LEDGER_NOTES_PER_ENTRY (12u + 2u * LEDGER_DAILIES_MAX)
 
 struct ledger_account {
 	u128 available; /* of sys:issuance the magnitude; of lanes the last debit nonce */

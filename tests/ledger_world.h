@@ -25,7 +25,7 @@
 
 #define WORLD_NOW         1800000000000u /* ms */
 #define WORLD_BATCH_BYTES BATCH_BYTES_MAX
-#define WORLD_ENTRIES_MAX 128u /* of one request */
+#define WORLD_ENTRIES_MAX 240u /* of one request */
 
 /* ---- memory ---- */
 

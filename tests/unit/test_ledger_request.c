@@ -291,6 +291,44 @@ static void a_refused_entry_uses_up_no_day_limit(void **state)
 	CHECK(world_do(world, world_transfer(world, "alice", "bob", 50)) == DETAIL_NONE);
 }
 
+/* Goal: what may have to be taken back is noted, however many day limits an entry counts towards.
+ * Notes lie in pieces of memory, so one piece is filled to each of its last places. */
+static void a_dry_run_under_many_day_limits_is_taken_back(void **state)
+{
+	struct world *world = *state;
+	struct draft drafts[WORLD_ENTRIES_MAX];
+	char names[WORLD_ENTRIES_MAX][8];
+	struct ledger_request request;
+	struct hash before, after;
+
+	(void)world_mint(world, "alice", 1);
+	for (size_t i = 0; i < TOKEN_CAVEATS_MAX; i++) {
+		struct id128 counter = { { (uint8_t)i } };
+		struct caveat caveat;
+
+		assert_int_equal(
+			caveat_parse(world_text("daily<=1000000"), &caveat), CAVEAT_FAULT_OK);
+		assert_int_equal(
+			caveat_set_add(&world->grant.caveats, &caveat, 0, &counter), ERR_OK);
+	}
+	for (size_t i = 0; i < WORLD_ENTRIES_MAX; i++) {
+		drafts[i] = world_draft(world, ENTRY_MINT, "alice", 1);
+	}
+	ledger_digest(world->ledger, &before);
+	for (size_t old_assets = 1; old_assets < 40; old_assets++) { /* make fewer notes */
+		for (size_t i = 0; i < WORLD_ENTRIES_MAX; i++) {
+			(void)snprintf(names[i], sizeof names[i], "a%zu", i < old_assets ? 0 : i);
+			drafts[i].entry.asset = world_text(names[i]);
+		}
+		request = world_request(world, drafts, WORLD_ENTRIES_MAX);
+		request.dry_run = true;
+		world_run(world, &request);
+		CHECK(world->verdict.refused_count == 0);
+	}
+	ledger_digest(world->ledger, &after);
+	assert_memory_equal(&before, &after, sizeof before);
+}
+
 /* ---- controls ---- */
 
 static enum err control(struct world *world, enum batch_control_kind kind,
@@ -415,6 +453,7 @@ int main(void)
 		TEST(a_reversal_is_judged_by_who_pays_it),
 		TEST(a_day_limit_counts_over_batches_and_restarts_and_ends_with_the_day),
 		TEST(a_refused_entry_uses_up_no_day_limit),
+		TEST(a_dry_run_under_many_day_limits_is_taken_back),
 		TEST(a_frozen_account_pays_nothing_and_still_receives),
 		TEST(a_frozen_asset_or_ledger_stands_still_but_for_releases),
 		TEST(a_revoked_capability_or_key_writes_nothing),
