@@ -105,6 +105,10 @@ enum {
 		BY_SUPERVISOR | BY_SEQUENCER, "1 while writes are refused.")                       \
 	GAUGE(LEDGER_TREE_SIZE, ledger_tree_size, NONE, ONE, SUM, ALWAYS, BY_COMMITTER,            \
 		"Entries in the tree.")                                                            \
+	GAUGE(LEDGER_DEDUPE_ENTRIES, ledger_dedupe_entries, NONE, ONE, SUM, ALWAYS, BY_SEQUENCER,  \
+		"Entries in memory for exactly once; ledger.dedupe_ram_entries is the end.")       \
+	GAUGE(LEDGER_CLAIMS, ledger_claims, NONE, ONE, SUM, ALWAYS, BY_SEQUENCER,                  \
+		"Open holds and reversed entries in memory; 4194304 is the end.")                  \
 	COUNTER(WAL_FSYNC_FAIL, wal_fsync_fail_total, NONE, ONE, SUM, ALWAYS, BY_COMMITTER,        \
 		"Syncs of the store that failed.")                                                 \
 	GAUGE(DISK_PRESSURE, disk_pressure, NONE, ONE, SUM, ALWAYS, BY_COMMITTER,                  \

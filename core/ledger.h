@@ -111,6 +111,7 @@ size_t ledger_batch_end_bytes(const struct ledger *ledger);
 uint64_t ledger_next_seq(const struct ledger *ledger);
 uint64_t ledger_batch_ts(const struct ledger *ledger);
 uint32_t ledger_dirty_chunks(const struct ledger *ledger);
+uint32_t ledger_claims(const struct ledger *ledger); /* of limits.claims_max */
 
 /* ---- requests ---- */
 

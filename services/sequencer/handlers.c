@@ -209,6 +209,9 @@ static void on_tick(struct ev_loop *loop, ev_timer *watcher, int events)
 	if (!self->draining) {
 		batches_idle(self);
 	}
+	if (self->phase == PHASE_SERVING) {
+		room_look(self);
+	}
 	metrics_set(METRIC_LEDGER_BACKLOG, METRIC_PLAIN, self->waiting.entry_count);
 }
 
