@@ -406,6 +406,9 @@ enum detail ledger_judge_dailies(
 		return DETAIL_DAILY_LIMIT;
 	}
 	asset = caveats->daily_count == 0 ? 0 : ledger_asset_find(ledger, entry->asset);
+	if (!ledger_counters_fit(ledger, caveats, asset, day)) {
+		return DETAIL_CAPACITY;
+	}
 	for (size_t i = 0; i < caveats->daily_count; i++) {
 		const struct caveat_daily *daily = &caveats->dailies[i];
 		u128 spent = asset == LEDGER_NONE

@@ -251,6 +251,7 @@ WORLD_FUNCTION void world_create(struct world *world, uint64_t fingerprint_mask)
 		.dedupe_entries_max = 1000000,
 		.request_entries_max = WORLD_ENTRIES_MAX,
 		.claims_max = 100000,
+		.counters_max = 100000,
 		.fingerprint_mask = fingerprint_mask,
 	};
 	world->now = WORLD_NOW;

@@ -42,6 +42,8 @@ void room_look(struct sequencer *self)
 			self->limits.dedupe_entries_max, METRIC_LEDGER_DEDUPE_ENTRIES },
 		{ "open holds and reversed entries", ledger_claims(self->ledger),
 			self->limits.claims_max, METRIC_LEDGER_CLAIMS },
+		{ "day limits of tokens", ledger_counters(self->ledger), self->limits.counters_max,
+			METRIC_LEDGER_COUNTERS },
 	};
 
 	for (size_t i = 0; i < ROOM_TABLES; i++) {

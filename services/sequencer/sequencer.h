@@ -82,7 +82,7 @@ struct request_list {
 
 /* How full a table is that has an end. */
 enum room { ROOM_PLENTY, ROOM_LITTLE, ROOM_NONE };
-#define ROOM_TABLES 2u
+#define ROOM_TABLES 3u
 
 enum root_source { ROOT_NEWEST, ROOT_KNOWN, ROOT_OF_SEQ };
 
