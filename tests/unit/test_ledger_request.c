@@ -260,6 +260,33 @@ static void a_reversal_is_judged_by_who_pays_it(void **state)
 	CHECK(world_do(world, world_reverse(world, &transfer, 1)) == DETAIL_NONE);
 }
 
+/* Goal: an id that somebody heard of does not tell him whose entry it is. */
+static void a_stranger_does_not_learn_whose_an_original_is(void **state)
+{
+	struct world *world = *state;
+	const char *const names[] = { "alice", "bob", "carol" };
+	struct draft known, unknown = world_draft(world, ENTRY_HOLD, "alice", 1);
+
+	(void)world_mint(world, "alice", 100);
+	known = world_draft(world, ENTRY_HOLD, "alice", 10);
+	(void)world_do(world, known);
+	CHECK(world_do(world, world_capture(world, &unknown, "bob", 1)) ==
+		DETAIL_ORIGINAL_NOT_FOUND);
+	known.entry.account = world_text("bob");
+	CHECK(world_do(world, world_reverse(world, &known, 1)) == DETAIL_ORIGINAL_MISMATCH);
+	add_caveat(world, "action=ledger.ingest");
+	add_caveat(world, "account=carol");
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		enum detail expected = i == 2 ? DETAIL_ORIGINAL_NOT_FOUND : DETAIL_CAVEAT;
+
+		known.entry.account = unknown.entry.account = world_text(names[i]);
+		CHECK(world_do(world, world_capture(world, &known, "dave", 1)) == expected);
+		CHECK(world_do(world, world_capture(world, &unknown, "dave", 1)) == expected);
+		CHECK(world_do(world, world_reverse(world, &known, 1)) == expected);
+		CHECK(world_do(world, world_reverse(world, &unknown, 1)) == expected);
+	}
+}
+
 static void a_day_limit_counts_over_batches_and_restarts_and_ends_with_the_day(void **state)
 {
 	struct world *world = *state;
@@ -516,6 +543,7 @@ int main(void)
 		TEST(without_a_grant_nothing_is_written),
 		TEST(each_kind_needs_its_action),
 		TEST(a_reversal_is_judged_by_who_pays_it),
+		TEST(a_stranger_does_not_learn_whose_an_original_is),
 		TEST(a_day_limit_counts_over_batches_and_restarts_and_ends_with_the_day),
 		TEST(a_refused_entry_uses_up_no_day_limit),
 		TEST(counters_of_days_that_are_over_make_room),
