@@ -148,9 +148,13 @@ static int verify_there(const struct cli *cli, const struct config *config)
 	}
 	result = mn_verify(client, token, on_node_progress, &progress, &answer);
 	end_progress(&progress);
-	exit = result == MN_OK ? print_verdict(cli, (struct slice){ (const uint8_t *)answer.json,
-							    answer.json_bytes })
-			       : node_fail(cli, client, result, &answer);
+	if (result == MN_OK) {
+		exit = print_verdict(
+			cli, (struct slice){ (const uint8_t *)answer.json, answer.json_bytes });
+	} else {
+		(void)node_fail(cli, client, result, &answer);
+		exit = CLI_CANNOT; /* who may not look, or not now, has found nothing bad */
+	}
 	mn_close(client);
 	return exit;
 }

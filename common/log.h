@@ -82,6 +82,8 @@ enum log_level {
 	E(89, SAFE_MODE_LEFT, safe_mode_left, INFO, "safe mode left")                            \
 	E(90, DISK_PRESSURE, disk_pressure, ERROR, "free space is below the reserve")            \
 	E(91, DISK_RELIEVED, disk_relieved, INFO, "free space is above the reserve again")       \
+	E(92, CAPACITY_LOW, capacity_low, WARN, "a table of the ledger fills up")                \
+	E(93, CAPACITY_REACHED, capacity_reached, ERROR, "a table of the ledger is full")        \
 	E(95, CHECKPOINT_SIGNED, checkpoint_signed, DEBUG, "checkpoint signed")                  \
 	E(96, CHECKPOINT_REFUSED, checkpoint_refused, ERROR, "a checkpoint was not signed")      \
 	E(97, CHECKPOINT_SKIPPED, checkpoint_skipped, WARN, "stopped without a last checkpoint") \

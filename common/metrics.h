@@ -109,6 +109,12 @@ enum {
 		ALWAYS, BY_COMMITTER, "Checkpoints signed by kms and kept.")                       \
 	GAUGE(LEDGER_CHECKPOINT_SIZE, ledger_checkpoint_size, NONE, ONE, SUM, ALWAYS,              \
 		BY_COMMITTER, "Entries under the last signed checkpoint.")                         \
+	GAUGE(LEDGER_DEDUPE_ENTRIES, ledger_dedupe_entries, NONE, ONE, SUM, ALWAYS, BY_SEQUENCER,  \
+		"Entries in memory for exactly once; ledger.dedupe_ram_entries is the end.")       \
+	GAUGE(LEDGER_CLAIMS, ledger_claims, NONE, ONE, SUM, ALWAYS, BY_SEQUENCER,                  \
+		"Open holds and reversed entries in memory; 4194304 is the end.")                  \
+	GAUGE(LEDGER_COUNTERS, ledger_counters, NONE, ONE, SUM, ALWAYS, BY_SEQUENCER,              \
+		"Day limits of tokens that counted today; 4194304 is the end.")                    \
 	COUNTER(WAL_FSYNC_FAIL, wal_fsync_fail_total, NONE, ONE, SUM, ALWAYS, BY_COMMITTER,        \
 		"Syncs of the store that failed.")                                                 \
 	GAUGE(DISK_PRESSURE, disk_pressure, NONE, ONE, SUM, ALWAYS, BY_COMMITTER,                  \

@@ -485,6 +485,16 @@ uint64_t ledger_next_seq(const struct ledger *ledger)
 	return ledger->next_seq;
 }
 
+uint32_t ledger_claims(const struct ledger *ledger)
+{
+	return ledger->claims_live;
+}
+
+uint32_t ledger_counters(const struct ledger *ledger)
+{
+	return ledger->counters_today;
+}
+
 uint64_t ledger_batch_ts(const struct ledger *ledger)
 {
 	return ledger->batch_ts_unix_ms;

@@ -47,6 +47,7 @@ struct ledger_limits {
 	uint64_t dedupe_entries_max;  /* engine.dedupe_ram_entries */
 	uint32_t request_entries_max; /* of intents too; fixed at create */
 	uint32_t claims_max;          /* open holds and reversed originals */
+	uint32_t counters_max;        /* `daily<=` of tokens that counted on one day */
 	uint64_t fingerprint_mask;    /* UINT64_MAX; tests truncate */
 };
 
@@ -111,6 +112,8 @@ size_t ledger_batch_end_bytes(const struct ledger *ledger);
 uint64_t ledger_next_seq(const struct ledger *ledger);
 uint64_t ledger_batch_ts(const struct ledger *ledger);
 uint32_t ledger_dirty_chunks(const struct ledger *ledger);
+uint32_t ledger_claims(const struct ledger *ledger);   /* of limits.claims_max */
+uint32_t ledger_counters(const struct ledger *ledger); /* of limits.counters_max, newest day */
 
 /* ---- requests ---- */
 

@@ -216,11 +216,12 @@ static enum detail judge_leg(
 	if (detail == DETAIL_NONE) {
 		detail = judge_leg_sum(group, ret_entry);
 	}
-	if (detail == DETAIL_NONE && (ledger_asset_find(ledger, ret_entry->asset) == LEDGER_NONE ||
-					     ledger->claims_live >= ledger->limits.claims_max)) {
-		/* nobody can have an asset that was never minted */
-		detail = ledger->claims_live >= ledger->limits.claims_max ? DETAIL_CAPACITY
-									  : DETAIL_INSUFFICIENT;
+	if (detail == DETAIL_NONE && ledger_asset_find(ledger, ret_entry->asset) == LEDGER_NONE) {
+		detail = DETAIL_INSUFFICIENT; /* nobody can have an asset that was never minted */
+	}
+	if (detail == DETAIL_NONE && ret_entry->original_seq != 0 &&
+		ledger->claims_live >= ledger->limits.claims_max) {
+		detail = DETAIL_CAPACITY;
 	}
 	return detail == DETAIL_NONE ? ledger_judge_dailies(ledger, group->request, ret_entry)
 				     : detail;

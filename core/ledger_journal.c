@@ -38,6 +38,7 @@ struct ledger_mark ledger_mark(struct ledger *ledger)
 		.note_count = ledger->note_count,
 		.dirty_claim_count = ledger->dirty_claim_count,
 		.dirty_counter_count = ledger->dirty_counter_count,
+		.counter_next = ledger->counter_next,
 		.offset_count = ledger->batch.offset_count,
 		.next_seq = ledger->next_seq,
 		.out = *ledger->batch.out,
@@ -56,7 +57,6 @@ void ledger_mark_keep(struct ledger *ledger)
 static void undo(struct ledger *ledger, const struct ledger_note *slot)
 {
 	struct ledger_account *account;
-	struct ledger_counter *counter;
 	struct ledger_claim *claim;
 	bool was_there = true;
 
@@ -81,12 +81,13 @@ static void undo(struct ledger *ledger, const struct ledger_note *slot)
 		claim->record.taken = slot->amount;
 		break;
 	case NOTE_COUNTER_MADE:
-		ledger_counter_undo(ledger, slot->index);
+		ledger_counter_undo_made(ledger, slot->index);
+		break;
+	case NOTE_COUNTER_REUSED:
+		ledger_counter_undo_reused(ledger, slot->index, &slot->counter);
 		break;
 	case NOTE_COUNTER_SPENT:
-		counter = segments_at(&ledger->counters, slot->index);
-		counter->spent = slot->amount;
-		counter->day = slot->day;
+		ledger_counter_undo_spent(ledger, slot->index, slot->day, slot->amount);
 		break;
 	case NOTE_KEY:
 		was_there = table_remove(&ledger->key_table, slot->pair.key, slot->pair.value);
@@ -117,6 +118,7 @@ void ledger_mark_undo(struct ledger *ledger, const struct ledger_mark *mark)
 	while (ledger->note_count > mark->note_count) {
 		undo(ledger, segments_at(&ledger->notes, --ledger->note_count));
 	}
+	ledger->counter_next = mark->counter_next;
 	ledger->batch.offset_count = mark->offset_count;
 	ledger->next_seq = mark->next_seq;
 	*ledger->batch.out = mark->out;

@@ -121,6 +121,12 @@ static uint32_t actions_for(enum entry_source source, const struct entry *entry)
 		       : other;
 }
 
+static uint32_t actions_for_release(enum entry_source source)
+{
+	return source == SOURCE_V1 ? CAVEAT_ACTION_BIT(CAVEAT_ACTION_WALLET_HOLD)
+				   : CAVEAT_ACTION_BIT(CAVEAT_ACTION_LEDGER_INGEST);
+}
+
 static bool holds(const struct grant *grant, const struct entry *entry, uint32_t actions)
 {
 	/* the account that falls; of Mint, Credit and what undoes a fall, the one that rises */
@@ -138,6 +144,32 @@ static bool holds(const struct grant *grant, const struct entry *entry, uint32_t
 	return caveat_set_check_entry(&grant->caveats, &facts).result == CAVEAT_HOLDS;
 }
 
+/* Whether the token could have anything to do with that account, as for the original of `entry`. */
+static bool could_touch(
+	const struct ledger_request *request, const struct entry *entry, struct slice account)
+{
+	struct entry asked = *entry;
+
+	asked.account = account;
+	asked.counter_account = (struct slice){ 0 };
+	return holds(request->grant, &asked, actions_for(request->source, &asked)) ||
+	       (asked.kind == ENTRY_REVERSE &&
+		       holds(request->grant, &asked, actions_for_release(request->source)));
+}
+
+/* Why an original does not fit is told to those whose it may be. For all others there is none,
+ * or they could try out whose it is. */
+static enum detail hide_original(const struct ledger_request *request, const struct entry *entry,
+	const struct ledger_original *original, enum detail detail)
+{
+	if (!could_touch(request, entry, entry->account)) {
+		return DETAIL_CAVEAT;
+	}
+	return !original->is_found || could_touch(request, entry, original->account)
+		       ? detail
+		       : DETAIL_ORIGINAL_NOT_FOUND;
+}
+
 static enum detail judge_authority(
 	struct ledger *ledger, const struct ledger_request *request, const struct entry *entry)
 {
@@ -149,10 +181,7 @@ static enum detail judge_authority(
 		return DETAIL_CAPABILITY_MISMATCH;
 	}
 	/* whoever could have made the hold may release it; others need gov.reverse */
-	if (is_own_release && holds(grant, entry,
-				      request->source == SOURCE_V1
-					      ? CAVEAT_ACTION_BIT(CAVEAT_ACTION_WALLET_HOLD)
-					      : CAVEAT_ACTION_BIT(CAVEAT_ACTION_LEDGER_INGEST))) {
+	if (is_own_release && holds(grant, entry, actions_for_release(request->source))) {
 		return DETAIL_NONE;
 	}
 	return holds(grant, entry, actions_for(request->source, entry)) ? DETAIL_NONE
@@ -239,10 +268,11 @@ enum detail ledger_judge_entry(struct ledger *ledger, const struct ledger_reques
 	if (work->original_fingerprint != 0) {
 		ledger_original_find(ledger, request, draft, work, ret_original);
 		detail = judge_original(ret_entry, ret_original);
+		if (detail != DETAIL_NONE) {
+			return hide_original(request, ret_entry, ret_original, detail);
+		}
 	}
-	if (detail == DETAIL_NONE) {
-		detail = judge_authority(ledger, request, ret_entry);
-	}
+	detail = judge_authority(ledger, request, ret_entry);
 	if (detail == DETAIL_NONE) {
 		detail = judge_once(ledger, request, draft, work, ret_repeat_seq);
 	}
@@ -406,6 +436,9 @@ enum detail ledger_judge_dailies(
 		return DETAIL_DAILY_LIMIT;
 	}
 	asset = caveats->daily_count == 0 ? 0 : ledger_asset_find(ledger, entry->asset);
+	if (!ledger_counters_fit(ledger, caveats, asset, day)) {
+		return DETAIL_CAPACITY;
+	}
 	for (size_t i = 0; i < caveats->daily_count; i++) {
 		const struct caveat_daily *daily = &caveats->dailies[i];
 		u128 spent = asset == LEDGER_NONE

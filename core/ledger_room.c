@@ -63,7 +63,7 @@ bool ledger_reserve(struct ledger *ledger, uint64_t entry_count, size_t daily_co
 	       table_reserve(&ledger->claim_table, entry_count) &&
 	       segments_reserve(&ledger->dirty_claims, ledger->dirty_claim_count + entry_count) &&
 	       segments_reserve(&ledger->counters, ledger->counter_count + counters) &&
-	       table_reserve(&ledger->counter_table, counters) &&
+	       table_reserve(&ledger->counter_table, 2 * counters) && /* made and taken back */
 	       segments_reserve(&ledger->dirty_counters, ledger->dirty_counter_count + counters) &&
 	       segments_reserve(&ledger->rules, ledger->rule_count + 1) &&
 	       table_reserve(&ledger->rule_table, 1) &&

@@ -29,8 +29,8 @@
 #define LEDGER_DAILIES_MAX TOKEN_CAVEATS_MAX
 
 /* Notes that one entry can make: two balances and a lane, each perhaps a new account, an asset,
- * a claim, two fingerprints, the counters. */
-#define LEDGER_NOTES_PER_ENTRY (12u + LEDGER_DAILIES_MAX)
+ * a claim, two fingerprints, the counters, each perhaps a new one. */
+#define LEDGER_NOTES_PER_ENTRY (12u + 2u * LEDGER_DAILIES_MAX)
 
 struct ledger_account {
 	u128 available; /* of sys:issuance the magnitude; of lanes the last debit nonce */
@@ -87,6 +87,7 @@ enum ledger_note_kind {
 	NOTE_CLAIM_MADE,
 	NOTE_CLAIM_TAKEN,
 	NOTE_COUNTER_MADE,
+	NOTE_COUNTER_REUSED,
 	NOTE_COUNTER_SPENT,
 	NOTE_KEY,
 	NOTE_ID,
@@ -95,6 +96,7 @@ enum ledger_note_kind {
 struct ledger_note {
 	union {
 		struct ledger_account account;
+		struct ledger_counter counter;
 		u128 amount;
 		struct {
 			uint64_t key;
@@ -111,6 +113,7 @@ struct ledger_mark {
 	uint32_t note_count;
 	uint32_t dirty_claim_count;
 	uint32_t dirty_counter_count;
+	uint32_t counter_next;
 	uint32_t offset_count;
 	uint64_t next_seq;
 	struct byte_writer out;
@@ -190,6 +193,9 @@ struct ledger {
 
 	struct segments counters;
 	uint32_t counter_count;
+	uint32_t counter_next;   /* where to look for one of a day that is over */
+	uint32_t counters_day;   /* the newest */
+	uint32_t counters_today; /* of that day */
 	struct table counter_table;
 
 	struct segments rules;
@@ -300,7 +306,13 @@ u128 ledger_counter_spent(
 void ledger_counter_add(
 	struct ledger *ledger, const struct id128 *id, uint32_t asset, uint32_t day, u128 amount);
 void ledger_counter_load(struct ledger *ledger, const struct ledger_counter *counter);
-void ledger_counter_undo(struct ledger *ledger, uint32_t index);
+void ledger_counter_undo_made(struct ledger *ledger, uint32_t index);
+void ledger_counter_undo_reused(
+	struct ledger *ledger, uint32_t index, const struct ledger_counter *before);
+void ledger_counter_undo_spent(struct ledger *ledger, uint32_t index, uint32_t day, u128 spent);
+/* Whether there is, or can be, a counter for each of the limits on this day. */
+bool ledger_counters_fit(const struct ledger *ledger, const struct caveat_set *caveats,
+	uint32_t asset, uint32_t day);
 
 /* ---- ledger_rules.c ---- */
 

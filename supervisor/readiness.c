@@ -34,10 +34,11 @@ __attribute__((format(printf, 2, 3))) static void add_reason(
 	}
 }
 
-/* All instances of a role serve. */
+/* One instance of a role serves, at least: that is what the others are there for. Those that do
+ * not are named, and the node is degraded. */
 static bool serves(struct supervisor *self, unsigned process, struct reasons *reasons)
 {
-	bool all = true;
+	bool any = false;
 
 	for (size_t i = 0; i < self->child_count; i++) {
 		const struct child *child = &self->children[i];
@@ -45,9 +46,9 @@ static bool serves(struct supervisor *self, unsigned process, struct reasons *re
 			continue;
 		}
 		if (child->state == CHILD_UP && child->phase == PHASE_SERVING) {
+			any = true;
 			continue;
 		}
-		all = false;
 		if (child->state == CHILD_UP && child->phase == PHASE_SAFE_MODE) {
 			add_reason(reasons, "safe_mode:%s", child->text);
 		} else if (!child->was_ready || child->state == CHILD_UP) {
@@ -56,7 +57,7 @@ static bool serves(struct supervisor *self, unsigned process, struct reasons *re
 			add_reason(reasons, "restarting:%s", process_name(process));
 		}
 	}
-	return all;
+	return any;
 }
 
 static bool in_safe_mode(const struct supervisor *self)
@@ -76,18 +77,13 @@ static uint64_t lag_ms_of(struct supervisor *self)
 	return sequencer == NULL ? 0 : sequencer->lag_ms;
 }
 
-static bool any_degraded(struct supervisor *self, struct reasons *reasons)
+static void name_crashing(struct supervisor *self, struct reasons *reasons)
 {
-	bool degraded = false;
-
 	for (size_t i = 0; i < self->child_count; i++) {
-		const struct child *child = &self->children[i];
-		if (child->degraded) {
-			degraded = true;
-			add_reason(reasons, "crashing:%s", process_name(child->process));
+		if (self->children[i].degraded) {
+			add_reason(reasons, "crashing:%s", process_name(self->children[i].process));
 		}
 	}
-	return degraded;
 }
 
 static void compute(struct supervisor *self, struct oap_readiness *ret, struct reasons *reasons)
@@ -109,11 +105,11 @@ static void compute(struct supervisor *self, struct oap_readiness *ret, struct r
 	if (lagging) {
 		add_reason(reasons, "committer_lag");
 	}
-	bool crashing = any_degraded(self, reasons);
+	name_crashing(self, reasons);
 	ret->ready = !ret->draining && open && ret->kms_ready && ret->committer_ready &&
 		     ret->sequencer_ready && ret->archive_ready && ret->prevalidator_ready &&
 		     !ret->safe_mode && !lagging;
-	ret->degraded = !ret->ready || crashing;
+	ret->degraded = !ret->ready || reasons->used > 0;
 	ret->reason = (struct slice){ (const uint8_t *)reasons->text, reasons->used };
 }
 

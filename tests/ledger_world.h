@@ -25,7 +25,7 @@
 
 #define WORLD_NOW         1800000000000u /* ms */
 #define WORLD_BATCH_BYTES BATCH_BYTES_MAX
-#define WORLD_ENTRIES_MAX 128u /* of one request */
+#define WORLD_ENTRIES_MAX 240u /* of one request */
 
 /* ---- memory ---- */
 
@@ -251,6 +251,7 @@ WORLD_FUNCTION void world_create(struct world *world, uint64_t fingerprint_mask)
 		.dedupe_entries_max = 1000000,
 		.request_entries_max = WORLD_ENTRIES_MAX,
 		.claims_max = 100000,
+		.counters_max = 100000,
 		.fingerprint_mask = fingerprint_mask,
 	};
 	world->now = WORLD_NOW;

@@ -12,6 +12,9 @@
 
 #define CLAIMS_MAX (4u * 1024u * 1024u)
 
+/* Day limits of tokens that counted on one day; as many bytes each. */
+#define COUNTERS_MAX (4u * 1024u * 1024u)
+
 static enum err on_submit(void *self, const struct oap_from *from, const struct oap_submit *msg)
 {
 	return requests_accept(self, from, msg);
@@ -209,6 +212,9 @@ static void on_tick(struct ev_loop *loop, ev_timer *watcher, int events)
 	if (!self->draining) {
 		batches_idle(self);
 	}
+	if (self->phase == PHASE_SERVING) {
+		room_look(self);
+	}
 	metrics_set(METRIC_LEDGER_BACKLOG, METRIC_PLAIN, self->waiting.entry_count);
 }
 
@@ -261,6 +267,7 @@ void sequencer_open(void *self, struct worker *worker)
 		.dedupe_entries_max = config->ledger_dedupe_ram_entries,
 		.request_entries_max = (uint32_t)config->engine_batch_max_entries,
 		.claims_max = CLAIMS_MAX,
+		.counters_max = COUNTERS_MAX,
 		.fingerprint_mask = UINT64_MAX,
 	};
 	sequencer->scratch_entries = config->engine_batch_max_entries * 2;

@@ -13,6 +13,7 @@
  *   answers.c   verdicts on their way out
  *   controls.c  freezes and revocations
  *   locates.c   where an account's newest balance is, for archive
+ *   room.c      how full the ledger's memory is
  *   state.c     the start: the committer streams, the ledger loads and replays
  *
  * It opens nothing, reads no clock but in common/, and all of its logic is core/ledger. */
@@ -79,6 +80,10 @@ struct request_list {
 	uint64_t deadline_first_ms; /* none of them is due before */
 };
 
+/* How full a table is that has an end. */
+enum room { ROOM_PLENTY, ROOM_LITTLE, ROOM_NONE };
+#define ROOM_TABLES 3u
+
 enum root_source { ROOT_NEWEST, ROOT_KNOWN, ROOT_OF_SEQ };
 
 struct answer {
@@ -142,6 +147,7 @@ struct sequencer {
 	bool disk_pressure;
 	bool more_expired; /* holds, than the last batch had room for */
 	bool lagging;      /* the supervisor was told that a batch is old */
+	enum room room_told[ROOM_TABLES];
 
 	uint64_t fence, size, low_water, batch_ts_unix_ms;
 	uint64_t replayed;
@@ -231,6 +237,9 @@ MUST_CHECK enum err controls_revoke(
 void controls_apply(struct sequencer *self, struct batch *batch, struct byte_writer *out);
 /* status: what became of their batch; ERR_OK: each has its own. */
 void controls_answer(struct sequencer *self, struct control_ask *asks, enum err status);
+
+/* room.c */
+void room_look(struct sequencer *self);
 
 /* state.c */
 MUST_CHECK enum err state_begin(struct sequencer *self, const struct oap_state_begin *msg);

@@ -221,6 +221,14 @@ def test_check_finds_nothing_wrong_with_a_good_machine():
 	assert findings['good'] and len(findings['checks']) >= 8, findings
 
 
+def test_check_finds_nothing_wrong_with_what_a_first_start_left():
+	directory = place()
+	for name, mode in (('data', 0o711), ('run', 0o700)):
+		(directory / name).mkdir()
+		(directory / name).chmod(mode)
+	expect(checked(directory), 0)
+
+
 def test_check_names_a_port_in_use():
 	with socket.socket() as taken:
 		taken.bind(('127.0.0.1', 0))

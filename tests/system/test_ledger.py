@@ -385,6 +385,28 @@ def test_a_store_that_lost_an_entry_is_safe_mode_and_still_read():
 		assert one.metric('service_restarts_total') == 0
 
 
+def test_a_ledger_that_fills_its_memory_says_so_before_it_refuses():
+	with Node({'ledger': {'dedupe_ram_entries': 1024}}) as one:
+		minted = one.mint()
+
+		def fill(count):
+			return one.ingest([entry('Mint', 'alice', 1) for _ in range(count)], minted)
+
+		def said(event):
+			return [record for record in one.log() if record['event'] == event]
+		assert fill(819).status == 200
+		eventually(lambda: one.metric('ledger_dedupe_entries') == 819, 'the gauge')
+		assert not said('capacity_low')
+		assert fill(1).status == 200
+		low = eventually(lambda: said('capacity_low'), 'the warning')[0]
+		assert (low['count'], low['size']) == (820, 1024), low
+		assert 'dedupe_ram_entries' in low['text'], low
+		refused(fill(205), 207, 'busy', 'dedupe_capacity')
+		eventually(lambda: said('capacity_reached'), 'the end')
+		refused(fill(1), 429, 'busy', 'dedupe_capacity')
+		assert len(said('capacity_low')) == len(said('capacity_reached')) == 1
+
+
 def test_zz_the_shared_node_verifies_and_no_worker_died():
 	assert node().cli('verify').returncode == 0
 	assert node().metric('service_restarts_total') == 0, node().cli('status', check=False).stdout

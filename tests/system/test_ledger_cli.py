@@ -167,5 +167,12 @@ def test_a_stopped_nodes_store_is_verified_in_place():
 		assert cli.json('verify')['root'] == root
 
 
+def test_verify_that_may_not_look_has_found_nothing_bad():
+	with Cli() as cli:
+		blind = cli('cap', 'mint', '--action', 'ledger.ingest', '--ttl', '1h').stdout.strip()
+		cli.node.environment['MACRONODE_TOKEN'] = blind
+		assert 'the node refused' in cli('verify', status=3).stderr
+
+
 if __name__ == '__main__':
 	tap.main(globals())

@@ -102,6 +102,25 @@ def test_a_stopped_worker_is_killed_and_replaced():
 		assert 'worker_hung' in node.log_text()
 
 
+def test_one_instance_of_several_that_is_gone_keeps_no_write_from_the_others():
+	keys = {'restart_min': '60s', 'restart_max': '60s', 'restart_cap': '60s'}
+	with Node({'node': keys, 'concurrency': {'prevalidators': 2, 'ingress_workers': 2}}) as node:
+		token = node.mint()
+		for role in ('prevalidator', 'ingress'):
+			eventually(lambda: len(node.workers(role)) == 2, 'both')
+			before = node.workers(role)
+			node.signal_worker(role)  # is replaced at once
+			eventually(lambda: len(set(node.workers(role)) - set(before)) == 1, 'the new one')
+			(new,) = set(node.workers(role)) - set(before)
+			os.kill(new, signal.SIGKILL)  # and this one only in a minute
+			eventually(lambda: f'restarting:{role}' in node.cli('status', check=False).stdout, 'that')
+		status = node.cli('status', '--json', check=False)
+		found = json.loads(status.stdout)
+		assert status.returncode == 4 and found['ready'] and found['degraded'], found
+		eventually(lambda: node.http('GET', '/readyz', plane='admin').status == 200, 'ready')
+		assert node.ingest([entry('Mint', 'alice', 1)], token).status == 200
+
+
 def test_too_many_deaths_are_degraded_and_said():
 	with Node({'node': {'restart_min': '1ms', 'restart_max': '2ms', 'restart_cap': '5ms'}}) as node:
 		for _ in range(7):

@@ -142,6 +142,29 @@ static void a_leg_refused_elsewhere_spoils_its_group(void **state)
 	CHECK(world->verdict.accepted_count == 2);
 }
 
+/* Goal: a full table of claims refuses what needs a claim, which new legs do not. */
+static void a_group_needs_no_claim_but_to_be_reversed(void **state)
+{
+	struct world *world = *state;
+	struct draft legs[2], reversals[2];
+	struct ledger_limits limits = world->limits;
+
+	(void)world_mint(world, "alice", 100);
+	limits.claims_max = 1;
+	ledger_set_limits(world->ledger, &limits);
+	CHECK(world_do(world, world_draft(world, ENTRY_HOLD, "alice", 1)) == DETAIL_NONE);
+	CHECK(world_do(world, world_draft(world, ENTRY_HOLD, "alice", 1)) == DETAIL_CAPACITY);
+	legs[0] = world_draft(world, ENTRY_DEBIT, "alice", 10);
+	legs[1] = world_draft(world, ENTRY_CREDIT, "bob", 10);
+	run_group(world, legs, 2, false);
+	CHECK(world->verdict.refused_count == 0);
+	reversals[0] = world_reverse(world, &legs[0], 10);
+	reversals[1] = world_reverse(world, &legs[1], 10);
+	run_group(world, reversals, 2, false);
+	CHECK(world->verdict.accepted_count == 0);
+	CHECK(world->verdict.first_refusal == DETAIL_CAPACITY);
+}
+
 static void the_same_leg_twice_in_a_group_is_refused(void **state)
 {
 	struct world *world = *state;
@@ -200,6 +223,7 @@ int main(void)
 		TEST(a_lone_leg_is_refused_and_others_go_on),
 		TEST(groups_of_two_assets_stand_alone),
 		TEST(a_leg_refused_elsewhere_spoils_its_group),
+		TEST(a_group_needs_no_claim_but_to_be_reversed),
 		TEST(the_same_leg_twice_in_a_group_is_refused),
 		TEST(a_group_is_reversed_whole_or_not_at_all),
 	};

@@ -260,6 +260,33 @@ static void a_reversal_is_judged_by_who_pays_it(void **state)
 	CHECK(world_do(world, world_reverse(world, &transfer, 1)) == DETAIL_NONE);
 }
 
+/* Goal: an id that somebody heard of does not tell him whose entry it is. */
+static void a_stranger_does_not_learn_whose_an_original_is(void **state)
+{
+	struct world *world = *state;
+	const char *const names[] = { "alice", "bob", "carol" };
+	struct draft known, unknown = world_draft(world, ENTRY_HOLD, "alice", 1);
+
+	(void)world_mint(world, "alice", 100);
+	known = world_draft(world, ENTRY_HOLD, "alice", 10);
+	(void)world_do(world, known);
+	CHECK(world_do(world, world_capture(world, &unknown, "bob", 1)) ==
+		DETAIL_ORIGINAL_NOT_FOUND);
+	known.entry.account = world_text("bob");
+	CHECK(world_do(world, world_reverse(world, &known, 1)) == DETAIL_ORIGINAL_MISMATCH);
+	add_caveat(world, "action=ledger.ingest");
+	add_caveat(world, "account=carol");
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		enum detail expected = i == 2 ? DETAIL_ORIGINAL_NOT_FOUND : DETAIL_CAVEAT;
+
+		known.entry.account = unknown.entry.account = world_text(names[i]);
+		CHECK(world_do(world, world_capture(world, &known, "dave", 1)) == expected);
+		CHECK(world_do(world, world_capture(world, &unknown, "dave", 1)) == expected);
+		CHECK(world_do(world, world_reverse(world, &known, 1)) == expected);
+		CHECK(world_do(world, world_reverse(world, &unknown, 1)) == expected);
+	}
+}
+
 static void a_day_limit_counts_over_batches_and_restarts_and_ends_with_the_day(void **state)
 {
 	struct world *world = *state;
@@ -289,6 +316,109 @@ static void a_refused_entry_uses_up_no_day_limit(void **state)
 	run_group(world, drafts, 2, true);
 	CHECK(world->results[1].detail == DETAIL_DAILY_LIMIT && world_size(world) == 1);
 	CHECK(world_do(world, world_transfer(world, "alice", "bob", 50)) == DETAIL_NONE);
+}
+
+static void add_daily(struct world *world, uint8_t which)
+{
+	struct id128 counter = { { which } };
+	struct caveat caveat;
+
+	assert_int_equal(caveat_parse(world_text("daily<=1000000"), &caveat), CAVEAT_FAULT_OK);
+	assert_int_equal(caveat_set_add(&world->grant.caveats, &caveat, 0, &counter), ERR_OK);
+}
+
+static enum detail pay_under(struct world *world, uint8_t first, uint8_t limit_count)
+{
+	world_open_grant(world);
+	for (uint8_t i = 0; i < limit_count; i++) {
+		add_daily(world, (uint8_t)(first + i));
+	}
+	return world_do(world, world_transfer(world, "alice", "bob", 1));
+}
+
+/* Goal: who narrows tokens without end fills the table of one day, and no other. */
+static void counters_of_days_that_are_over_make_room(void **state)
+{
+	struct world *world = *state;
+	const struct world_rows *rows = &world->store.tables[BATCH_COUNTER];
+	struct ledger_limits limits = world->limits;
+
+	limits.counters_max = 8;
+	ledger_set_limits(world->ledger, &limits);
+	world->limits = limits;
+	(void)world_mint(world, "alice", 1000);
+	CHECK(pay_under(world, 0, 5) == DETAIL_NONE && pay_under(world, 5, 3) == DETAIL_NONE);
+	CHECK(pay_under(world, 8, 1) == DETAIL_CAPACITY);
+	CHECK(pay_under(world, 2, 4) == DETAIL_NONE && pay_under(world, 0, 0) == DETAIL_NONE);
+	CHECK(ledger_counters(world->ledger) == 8 && rows->count == 8);
+	for (uint8_t day = 1; day < 6; day++) {
+		world->now += 86400000;
+		CHECK(pay_under(world, (uint8_t)(16 * day), 6) == DETAIL_NONE);
+		CHECK(ledger_counters(world->ledger) == 6 && rows->count == 8);
+		CHECK(world_replays(world) && ledger_counters(world->ledger) == 6);
+		/* two of today, and as many as there is room for */
+		CHECK(pay_under(world, (uint8_t)(16 * day + 4), 5) == DETAIL_CAPACITY);
+		CHECK(pay_under(world, (uint8_t)(16 * day + 4), 4) == DETAIL_NONE);
+	}
+}
+
+static void a_counter_whose_place_was_taken_comes_back_with_what_is_taken_back(void **state)
+{
+	struct world *world = *state;
+	struct draft draft;
+	struct ledger_request request;
+	struct hash before, after;
+
+	(void)world_mint(world, "alice", 1000);
+	CHECK(pay_under(world, 0, 20) == DETAIL_NONE);
+	world->now += 86400000;
+	CHECK(pay_under(world, 3, 1) == DETAIL_NONE);
+	ledger_digest(world->ledger, &before);
+	world_open_grant(world);
+	for (uint8_t i = 0; i < 30; i++) {
+		add_daily(world, (uint8_t)(10 + i)); /* ten old ones, twenty new ones */
+	}
+	draft = world_transfer(world, "alice", "bob", 1);
+	request = world_request(world, &draft, 1);
+	request.dry_run = true;
+	world_run(world, &request);
+	CHECK(world->results[0].detail == DETAIL_NONE);
+	ledger_digest(world->ledger, &after);
+	assert_memory_equal(&before, &after, sizeof before);
+	CHECK(ledger_counters(world->ledger) == 1);
+	CHECK(pay_under(world, 0, 30) == DETAIL_NONE && ledger_counters(world->ledger) == 30);
+}
+
+/* Goal: what may have to be taken back is noted, however many day limits an entry counts towards.
+ * Notes lie in pieces of memory, so one piece is filled to each of its last places. */
+static void a_dry_run_under_many_day_limits_is_taken_back(void **state)
+{
+	struct world *world = *state;
+	struct draft drafts[WORLD_ENTRIES_MAX];
+	char names[WORLD_ENTRIES_MAX][8];
+	struct ledger_request request;
+	struct hash before, after;
+
+	(void)world_mint(world, "alice", 1);
+	for (uint8_t i = 0; i < TOKEN_CAVEATS_MAX; i++) {
+		add_daily(world, i);
+	}
+	for (size_t i = 0; i < WORLD_ENTRIES_MAX; i++) {
+		drafts[i] = world_draft(world, ENTRY_MINT, "alice", 1);
+	}
+	ledger_digest(world->ledger, &before);
+	for (size_t old_assets = 1; old_assets < 40; old_assets++) { /* make fewer notes */
+		for (size_t i = 0; i < WORLD_ENTRIES_MAX; i++) {
+			(void)snprintf(names[i], sizeof names[i], "a%zu", i < old_assets ? 0 : i);
+			drafts[i].entry.asset = world_text(names[i]);
+		}
+		request = world_request(world, drafts, WORLD_ENTRIES_MAX);
+		request.dry_run = true;
+		world_run(world, &request);
+		CHECK(world->verdict.refused_count == 0);
+	}
+	ledger_digest(world->ledger, &after);
+	assert_memory_equal(&before, &after, sizeof before);
 }
 
 /* ---- controls ---- */
@@ -413,8 +543,12 @@ int main(void)
 		TEST(without_a_grant_nothing_is_written),
 		TEST(each_kind_needs_its_action),
 		TEST(a_reversal_is_judged_by_who_pays_it),
+		TEST(a_stranger_does_not_learn_whose_an_original_is),
 		TEST(a_day_limit_counts_over_batches_and_restarts_and_ends_with_the_day),
 		TEST(a_refused_entry_uses_up_no_day_limit),
+		TEST(counters_of_days_that_are_over_make_room),
+		TEST(a_counter_whose_place_was_taken_comes_back_with_what_is_taken_back),
+		TEST(a_dry_run_under_many_day_limits_is_taken_back),
 		TEST(a_frozen_account_pays_nothing_and_still_receives),
 		TEST(a_frozen_asset_or_ledger_stands_still_but_for_releases),
 		TEST(a_revoked_capability_or_key_writes_nothing),
