@@ -271,6 +271,7 @@ static void readiness_is_what_the_supervisor_said(void **state)
 	expect_body(&response,
 		"{\"ready\":true,\"degraded\":false,\"kms_ready\":true,\"policy_ready\":true,"
 		"\"backpressure_ok\":true,\"committer_lag_ms\":3,\"pq_mode\":\"off\","
+		"\"amnesia\":false,"
 		"\"missing\":[],\"deps\":{\"config\":\"loaded\",\"network\":\"ok\","
 		"\"storage\":\"ok\"}}");
 	lagging.ready = 0;
@@ -285,6 +286,7 @@ static void readiness_is_what_the_supervisor_said(void **state)
 	expect_body(&response,
 		"{\"ready\":false,\"degraded\":true,\"kms_ready\":false,\"policy_ready\":true,"
 		"\"backpressure_ok\":false,\"committer_lag_ms\":3,\"pq_mode\":\"off\","
+		"\"amnesia\":false,"
 		"\"reason\":\"down:kms; committer_lag\",\"missing\":[\"kms\"],\"deps\":{"
 		"\"config\":\"loaded\",\"network\":\"ok\",\"storage\":\"ok\"},"
 		"\"retry_after\":5}");
