@@ -409,8 +409,8 @@ enum err keys_read_caveats(const struct keys *keys, const struct keys_item *item
 /* --- the start --- */
 
 /* With amnesia a name is the beginning of many, one a start: no two ledgers may have one origin. */
-static void choose_origin(const struct keys *keys, const char *name,
-	char ret_origin[NODE_NAME_BYTES_MAX + 1])
+static void choose_origin(
+	const struct keys *keys, const char *name, char ret_origin[NODE_NAME_BYTES_MAX + 1])
 {
 	uint8_t random[ORIGIN_RANDOM_BYTES];
 	char digits[HEX_TEXT_BYTES(ORIGIN_RANDOM_BYTES) + 1];
