@@ -1,10 +1,9 @@
 #!/usr/bin/env python3
 """Notes, proofs and tiles against tools that we did not write: the packages of the Go project
 (tests/oracle/tlog.go), openssl, and our own verifier that shares no code with the node."""
-import base64
+import contextlib
 import functools
-import hashlib
-import os
+import json
 import pathlib
 import shutil
 import subprocess
@@ -214,6 +213,167 @@ def test_it_compiles_alone():
 		run([compiler, '-o', log.path / 'alone', source, '-lhogweed', '-lnettle', '-lgmp'])
 		run([log.path / 'alone'], status=2)
 	assert source.read_text().count('\n') < 500
+
+
+# --- a real node, checked by all of them ----------------------------------------------------
+
+
+class Ledger:
+	"""A node that signs often, its key, and a token in its environment."""
+
+	def __init__(self, node, scratch):
+		self.node = node
+		self.scratch = scratch
+		self.token = node.environment['MACRONODE_TOKEN'] = node.mint()
+		self.vkey = json.loads(node.cli('key', 'show', '--json').stdout)['vkey']
+		self.size = 0
+
+	def grow(self, count):
+		"""Appends Mints; returns the bytes of a checkpoint that covers them all."""
+		for first in range(0, count, 100):
+			entries = [harness.entry('Mint', f'account-{i}', i + 1)
+				for i in range(first, min(count, first + 100))]
+			answer = self.node.ingest(entries, self.token)
+			assert answer.status == 200 and answer.json()['accepted'], answer
+		self.size += count
+		return harness.eventually(self.newest, f'a checkpoint of {self.size}')
+
+	def newest(self):
+		answer = self.node.http('GET', '/tlog/checkpoint')
+		if answer.status == 503 or int(answer.body.split(b'\n')[1]) < self.size:
+			return None
+		assert answer.status == 200, answer
+		return answer.body
+
+	def download(self, checkpoint, name):
+		"""The whole log of a checkpoint as a directory."""
+		size = int(checkpoint.split(b'\n')[1])
+		self.scratch.write(f'{name}/checkpoint', checkpoint)
+		for path in tile_paths(size):
+			token = self.token if path.startswith('entries/') else None
+			answer = self.node.http('GET', f'/tlog/tile/{path}', token=token)
+			assert answer.status == 200, (path, answer)
+			self.scratch.write(f'{name}/tile/{path}', answer.body)
+		return self.scratch.path / name
+
+
+def tile_paths(size):
+	"""All tiles that a tree of this size has, as C2SP tlog-tiles names them; under 256000."""
+	paths, level, count = [], 0, size
+	while count > 0:
+		for index in range((count + 255) // 256):
+			width = min(256, count - 256 * index)
+			name = f'{index:03}' + (f'.p/{width}' if width < 256 else '')
+			paths += [f'{level}/{name}'] + ([f'entries/{name}'] if level == 0 else [])
+		level, count = level + 1, count // 256
+	return paths
+
+
+def entries_of(directory):
+	"""The entries of a downloaded log, cut out of its bundles here."""
+	found = []
+	for path in sorted((directory / 'tile/entries').rglob('*')):
+		rest = path.read_bytes() if path.is_file() else b''
+		while rest:
+			length = int.from_bytes(rest[:2], 'big')
+			found.append(rest[2:2 + length])
+			rest = rest[2 + length:]
+	return found
+
+
+@contextlib.contextmanager
+def ledger(**overrides):
+	oracle()  # skip before a node is started
+	with Scratch() as scratch:
+		settings = {'audit': {'root_emit_interval': '100ms'}, **overrides}
+		with harness.Node(settings) as node:
+			yield Ledger(node, scratch)
+
+
+def test_a_node_is_proven_from_its_tiles():
+	with ledger() as log:
+		directory = log.download(log.grow(600), 'all')
+		assert run_oracle('tiles', log.vkey, directory).stdout == '600 entries\n'
+		said = tlogverify('tiles', log.vkey, directory).stdout
+		assert said.startswith('good: tiles of ') and said.endswith(' at size 600\n'), said
+		assert len(entries_of(directory)) == 600
+		path = directory / 'tile/entries/001'
+		path.write_bytes(flip(path.read_bytes(), 100))  # as if an amount had been another
+		run_oracle('tiles', log.vkey, directory, status=1)
+		tlogverify('tiles', log.vkey, directory, status=1)
+
+
+def test_a_node_proves_its_entries():
+	with ledger() as log:
+		directory = log.download(log.grow(300), 'all')
+		leaves = entries_of(directory)
+		for seq in (1, 2, 128, 256, 257, 299, 300):
+			path = log.scratch.path / f'{seq}.tlog-proof'
+			log.node.cli('proof', 'entry', str(seq), '-o', str(path))
+			assert log.node.cli('proof', 'entry', str(seq)).stdout == path.read_text()
+			run_oracle('proof', log.vkey, path)
+			tlogverify('proof', log.vkey, path)
+			said = json.loads(macronode('proof', 'check', '--vkey', log.vkey, path, '--json').stdout)
+			assert said['good'] and said['seq'] == said['entry']['seq'] == seq, said
+			answer = log.node.http('GET', f'/proofs/entries/{seq}', token=log.token)
+			assert answer.body == path.read_bytes(), answer
+			leaf = log.scratch.write('leaf', leaves[seq - 1])
+			answer = log.node.http('GET', f'/proofs/entries/{seq}')  # nobody: without the entry
+			assert answer.status == 200 and b'extra' not in answer.body, answer
+			bare = log.scratch.write('bare', answer.body)
+			run_oracle('proof', log.vkey, bare, leaf)
+			tlogverify('proof', log.vkey, bare, leaf)
+			tlogverify('proof', log.vkey, bare, status=3)
+			macronode('proof', 'check', '--vkey', log.vkey, '--entry', leaf, bare)
+			macronode('proof', 'check', '--vkey', log.vkey, bare, status=3)
+
+
+def test_a_node_proves_that_it_only_grew():
+	with ledger() as log:
+		kept = {}
+		for count in (1, 2, 5, 120, 128, 100):
+			checkpoint = log.grow(count)
+			kept[log.size] = log.scratch.write(f'{log.size}.checkpoint', checkpoint)
+			run_oracle('note', log.vkey, kept[log.size])
+		newest = kept[log.size]
+		for size, older in kept.items():
+			hashes = log.scratch.path / f'{size}.hashes'
+			words = ('proof', 'consistency', '--vkey', log.vkey, '--from', str(older))
+			said = log.node.cli(*words, '-o', str(hashes)).stdout
+			assert said.startswith(f'good: size {log.size} continues size {size} of '), said
+			run_oracle('consistency', log.vkey, older, newest, hashes)
+			tlogverify('consistency', log.vkey, older, newest, hashes)
+			said = json.loads(log.node.cli(*words, '--to', str(newest), '--json').stdout)
+			assert said['hashes'] == hashes.read_text().split(), said
+			assert (said['from'], said['to']) == (size, log.size), said
+		turned = log.node.cli('proof', 'consistency', '--from', str(newest), '--to',
+			str(kept[1]), check=False)
+		assert turned.returncode == 1 and 'BAD: ' in turned.stdout, turned
+
+
+def test_what_cannot_be_proven_is_refused_in_words():
+	with ledger() as log, Scratch() as other:
+		log.grow(3)
+		other.make(2)
+		cases = (
+			(2, ('proof', 'entry', '0')), (2, ('proof', 'entry', '01')),
+			(2, ('proof', 'entry', 'x')), (2, ('proof', 'entry', '3', '--size', '2')),
+			(1, ('proof', 'entry', '4')), (1, ('proof', 'entry', '1', '--size', '4')),
+			(2, ('proof', 'consistency')), (3, ('proof', 'consistency', '--from', 'nothing')),
+			(1, ('proof', 'consistency', '--from', str(other.path / 'checkpoint'))),
+			(1, ('proof', 'consistency', '--from', str(other.path / 'checkpoint'), '--vkey',
+				log.vkey)),
+			(2, ('proof', 'check', str(other.path / 'checkpoint'))),
+			(2, ('proof', 'check', '--vkey', 'x', str(other.path / 'checkpoint'))),
+			(1, ('proof', 'check', '--vkey', log.vkey, str(other.path / 'checkpoint'))),
+			(3, ('proof', 'check', '--vkey', log.vkey, 'nothing')),
+		)
+		for status, words in cases:
+			done = log.node.cli(*words, check=False)
+			assert done.returncode == status, (words, done)
+			assert (done.stdout + done.stderr).strip(), words
+		done = log.node.cli('proof', 'entry', '2', '--size', '3')
+		assert json.loads(done.stdout)['size'] == 3, done
 
 
 if __name__ == '__main__':

@@ -38,7 +38,7 @@ def tour(directory):
 	assert done.returncode == 0, done
 	outputs = done.stdout.split(f'{NEXT}\n')
 	assert len(outputs) == len(steps) + 1 and outputs[-1] == '', outputs
-	return dict(zip(('look', 'ingest', 'read', 'tokens', 'pay', 'freeze', 'kill', 'stop'),
+	return dict(zip(('look', 'ingest', 'read', 'tokens', 'pay', 'prove', 'freeze', 'kill', 'stop'),
 		outputs[:-1], strict=True)), done.stderr
 
 
@@ -61,6 +61,7 @@ def check_payments(said):
 		'12 rows, 4 accounts funded: 16 new, 0 repeated, 0 refused',
 		'12 rows, 4 accounts funded: 0 new, 16 repeated, 0 refused',
 		'good: 20 entries'], said['pay']
+	assert said['prove'].startswith('good: the entry with seq 2 is in the log '), said['prove']
 	assert [line for line in said['freeze'].splitlines() if line.startswith('12 rows')] == [
 		'12 rows, 4 accounts funded: 13 new, 0 repeated, 3 refused',
 		'12 rows, 4 accounts funded: 3 new, 13 repeated, 0 refused'], said['freeze']
@@ -71,6 +72,7 @@ def check_payments(said):
 	assert lines[1].startswith('macronode ') and ', ready,' in lines[1], lines
 	assert any('sequencer' in line and 'signal 9 (KILL)' in line for line in lines), lines
 	assert 'good: 36 entries' in lines, lines
+	assert re.match(r'good: size \d+ continues size \d+ of the log ', lines[-1]), lines
 
 
 def test_the_tour_does_what_it_says():
