@@ -6,6 +6,10 @@
 	{                                                                                 \
 		"--token-file", "FILE", "read the token from FILE (else MACRONODE_TOKEN)" \
 	}
+#define VKEY_OPTION                                                                         \
+	{                                                                                   \
+		"--vkey", "KEY", "the node's public key, as `macronode key show` prints it" \
+	}
 #define TOKEN_OR_STDIN_OPTION                                   \
 	{                                                       \
 		"--token-file", "FILE",                         \
@@ -50,7 +54,35 @@ static const struct cli_option options_stop[] = {
 };
 static const struct cli_option options_verify[] = {
 	{ "--offline", NULL, "read the store itself, even while a node runs on it" },
+	{ "--snapshot", "FILE", "verify a snapshot instead; needs no node" },
+	{ "--tiles", "DIR", "verify a directory of tiles instead; needs no node" },
+	{ "--checkpoint", "FILE", "also: is this ledger the continuation of that checkpoint?" },
+	VKEY_OPTION,
 	TOKEN_OPTION,
+	{ NULL, NULL, NULL },
+};
+static const struct cli_option options_snapshot_create[] = {
+	TOKEN_OPTION,
+	{ NULL, NULL, NULL },
+};
+static const struct cli_option options_snapshot_verify[] = {
+	VKEY_OPTION,
+	{ NULL, NULL, NULL },
+};
+static const struct cli_option options_snapshot_restore[] = {
+	{ "--replace", NULL, "keep the ledger that is there aside, and take its place" },
+	{ "--new-origin", NULL, "give the ledger's name up: what was signed goes further" },
+	{ NULL, NULL, NULL },
+};
+static const struct cli_option options_audit_export[] = {
+	{ "--range", "A:B", "these entries only; B may be latest" },
+	{ "--out", "FILE", "write to FILE (else standard output)" },
+	{ "--tiles", "DIR", "write the transparency log as static files instead" },
+	TOKEN_OPTION,
+	{ NULL, NULL, NULL },
+};
+static const struct cli_option options_audit_verify[] = {
+	VKEY_OPTION,
 	{ NULL, NULL, NULL },
 };
 static const struct cli_option options_mint[] = {
@@ -125,11 +157,6 @@ static const struct cli_option options_balance[] = {
 	{ NULL, NULL, NULL },
 };
 
-#define VKEY_OPTION                                                                         \
-	{                                                                                   \
-		"--vkey", "KEY", "the node's public key, as `macronode key show` prints it" \
-	}
-
 static const struct cli_option options_proof_check[] = {
 	VKEY_OPTION,
 	{ "--entry", "FILE", "the bytes of the entry, when the proof does not hold them" },
@@ -166,6 +193,7 @@ static const struct cli_option options_proof_consistency[] = {
 #define options_ledger_roots    options_roots
 #define options_ledger_show     options_show
 #define options_ledger_balance  options_balance
+#define options_snapshot_list   options_none
 #define options_version         options_none
 #define options_completion      options_none
 #define options_help            options_none

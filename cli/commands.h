@@ -28,6 +28,12 @@ enum cli_exit {
 	C(status, "status", "", 0, 0, "show the processes, queues, height and root")              \
 	C(stop, "stop", "", 0, 0, "stop the node: finish what it accepted, then end")             \
 	C(verify, "verify", "", 0, 0, "read and compute the whole ledger again")                  \
+	C(snapshot_create, "snapshot create", "FILE", 1, 1, "write the whole ledger to a file")   \
+	C(snapshot_verify, "snapshot verify", "FILE", 1, 1, "compute all that is in it again")    \
+	C(snapshot_restore, "snapshot restore", "FILE", 1, 1, "make it a stopped node's store")   \
+	C(snapshot_list, "snapshot list", "DIR", 1, 1, "say what snapshots are in a directory")   \
+	C(audit_export, "audit export", "", 0, 0, "write entries and audit records as text")      \
+	C(audit_verify, "audit verify", "[FILE]", 0, 1, "check such a text; needs no node")       \
 	C(config_print, "config print", "", 0, 0, "print the effective configuration")            \
 	C(config_validate, "config validate", "[FILE]", 0, 1,                                     \
 		"check a configuration file, start nothing")                                      \

@@ -24,6 +24,7 @@ enum public_verb {
 	VERB_PROOF = 0x0016,
 	VERB_EXPORT = 0x0017,
 	VERB_BALANCE = 0x0018,
+	VERB_SIGN_SNAPSHOT = 0x0019,
 };
 
 /* No answer of a node comes near; one that does is not worth our memory. */
@@ -295,6 +296,13 @@ enum mn_result mn_export(struct mn_client *client, const char *token, const char
 {
 	return call_in_words(
 		client, VERB_EXPORT, token, ret_answer, "what=%s&after=%" PRIu64, what, after);
+}
+
+enum mn_result mn_sign_snapshot(struct mn_client *client, const char *token, uint64_t size,
+	const char *manifest_hex, struct mn_answer *ret_answer)
+{
+	return call_in_words(client, VERB_SIGN_SNAPSHOT, token, ret_answer,
+		"size=%" PRIu64 "&manifest=%s", size, manifest_hex);
 }
 
 enum mn_result mn_balance(struct mn_client *client, const char *token, const char *account,

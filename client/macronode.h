@@ -95,6 +95,11 @@ enum mn_result mn_proof_consistency(
 enum mn_result mn_export(struct mn_client *client, const char *token, const char *what,
 	uint64_t after, struct mn_answer *ret_answer);
 
+/* The note by which the node's key says that a snapshot of the first `size` entries has this
+ * manifest: text, a C2SP signed note. manifest_hex: its SHA-256, 64 digits. */
+enum mn_result mn_sign_snapshot(struct mn_client *client, const char *token, uint64_t size,
+	const char *manifest_hex, struct mn_answer *ret_answer);
+
 /* What an account has of an asset, as of the entry with seq `at`; of MN_NOW: now. */
 #define MN_NOW UINT64_MAX
 enum mn_result mn_balance(struct mn_client *client, const char *token, const char *account,

@@ -17,6 +17,7 @@
  *   PROOF_CONSISTENCY  from    to, READS_NEWEST       -
  *   BALANCE            seq, READS_NEWEST  -           account, a blank, asset
  *   EXPORT             after   enum read_export       -
+ *   SIGN_SNAPSHOT      size    -                      SHA-256 of the manifest, 32 bytes
  *
  * Only BUNDLE can be longer than one BLOB; its bytes never change, so a later piece is the same
  * question with another offset. */
@@ -29,6 +30,7 @@ enum read_what {
 	READ_PROOF_CONSISTENCY,
 	READ_BALANCE,
 	READ_EXPORT,
+	READ_SIGN_SNAPSHOT,
 	READ_WHAT_COUNT
 };
 

@@ -26,6 +26,7 @@
 	R(PROOF_CONSISTENCY, "GET", "/proofs/consistency", API, ARCHIVE) \
 	R(BALANCE, "GET", "/v1/balance", API, ARCHIVE)                   \
 	R(EXPORT, "OAP", "export", PUBLIC_VERB, ARCHIVE)                 \
+	R(SIGN_SNAPSHOT, "OAP", "sign_snapshot", PUBLIC_VERB, ARCHIVE)   \
 	R(VERIFY, "OAP", "verify", PUBLIC_VERB, ARCHIVE)                 \
 	R(PROBE, "OAP", "health_ping", PUBLIC_VERB, SEQUENCER)
 

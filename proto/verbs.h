@@ -255,6 +255,16 @@
 	FIXED(hash, signed_root)                \
 	SIZED(checkpoint, VERB_NOTE_BYTES_MAX)  \
 	SIZED(audit, VERB_NOTE_BYTES_MAX)
+/* A snapshot of the entries first_seq to size, of which archive holds the root; manifest_sha256 is
+ * the caller's. status: enum err; CONFLICT: another root of that size was signed. */
+#define PAYLOAD_SIGN_SNAPSHOT(FIXED, SIZED) \
+	FIXED(u64, first_seq)               \
+	FIXED(u64, size)                    \
+	FIXED(hash, root)                   \
+	FIXED(hash, manifest_sha256)
+#define PAYLOAD_SIGNED_SNAPSHOT(FIXED, SIZED) \
+	FIXED(u8, status)                     \
+	SIZED(note, VERB_NOTE_BYTES_MAX)
 /* The keyring is a log of keys made and replaced, capabilities minted and revoked. Its events are
  * numbered from 1; the committer mirrors each once among the audit records. count: so many there
  * are. after: the number of the last one that it has. rows: {u16 enum audit_kind, u64 Unix ms, u16
@@ -454,6 +464,8 @@ enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
 	VERB(0x021A, READ_KEY_EVENTS, read_key_events, BY(COMMITTER), BY(KMS), REQUEST)   \
 	VERB(0x021B, KEY_EVENT_ROWS, key_event_rows, BY(KMS), BY(COMMITTER), REPLY)       \
 	VERB(0x021C, SIGNER, signer, BY(KMS), BY(ARCHIVE), EVENT)                         \
+	VERB(0x021E, SIGN_SNAPSHOT, sign_snapshot, BY(ARCHIVE), BY(KMS), REQUEST)         \
+	VERB(0x021F, SIGNED_SNAPSHOT, signed_snapshot, BY(KMS), BY(ARCHIVE), REPLY)       \
 	VERB(0x0220, SUBMIT, submit, BY(PREVALIDATOR), BY(SEQUENCER), REQUEST)            \
 	VERB(0x0221, VERDICT, verdict, BY(SEQUENCER), BY_EDGE, REPLY)                     \
 	VERB(0x0230, BATCH, batch, BY(SEQUENCER), BY(COMMITTER), REQUEST)                 \
@@ -511,6 +523,7 @@ enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
 	WINDOW(COMMITTER, KMS, 4, 16384)               \
 	WINDOW(SEQUENCER, ARCHIVE, 64, 2097152)        \
 	WINDOW(ARCHIVE, SEQUENCER, 64, 65536)          \
+	WINDOW(ARCHIVE, KMS, 4, 4096)                  \
 	WINDOW(CLIENT, SUPERVISOR, 4, 65536)           \
 	WINDOW(SUPERVISOR, KMS, 16, 262144)            \
 	WINDOW(SUPERVISOR, SEQUENCER, 16, 65536)

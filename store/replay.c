@@ -56,6 +56,7 @@ struct replay {
 	struct table claims_by_seq;    /* -> place + 1 */
 	struct conserve conserve;      /* groups, and that each entry adds up to zero */
 	size_t debt_count;
+	bool grows; /* accounts come to be with the entries */
 };
 
 static void *take(void *owner, size_t bytes)
@@ -213,6 +214,36 @@ enum err replay_account(struct replay *replay, const struct batch_account *accou
 	return ERR_OK;
 }
 
+void replay_grow(struct replay *replay)
+{
+	replay->grows = true;
+}
+
+/* The account that an entry moves. Made now if that is how they come to be; else it must have
+ * had a row. *ret_balance dies when the next one is made. */
+static enum err account_reach(struct replay *replay, const struct entry *entry, struct slice name,
+	struct slice asset, struct balance **ret_balance, struct why *why)
+{
+	struct balance *balance = account_find(replay, name, asset);
+	struct batch_account fresh = { (uint32_t)replay->balance_count, name, asset };
+	enum err err;
+
+	if (balance == NULL && replay->grows) {
+		err = replay_account(replay, &fresh, why);
+		if (err != ERR_OK) {
+			return err;
+		}
+		balance = &replay->balances[replay->balance_count - 1];
+	}
+	if (balance == NULL) {
+		why_say(why, "entry %llu: account %.*s has no row", (unsigned long long)entry->seq,
+			(int)name.bytes_count, (const char *)name.bytes);
+		return ERR_CORRUPT;
+	}
+	*ret_balance = balance;
+	return ERR_OK;
+}
+
 /* --- what an entry does ------------------------------------------------------------------ */
 
 static size_t legs_of_reverse(const struct entry *entry, struct leg ret_legs[2])
@@ -353,25 +384,22 @@ static enum err move_all(struct replay *replay, const struct entry *entry,
 {
 	struct leg legs[2];
 	size_t leg_count = legs_of(entry, legs);
-	const struct balance *previous = NULL;
+	struct balance *balance = NULL;
 
 	if (leg_count == 0) {
 		why_say(why, "entry %llu does nothing", (unsigned long long)entry->seq);
 		return ERR_CORRUPT;
 	}
 	for (size_t i = 0; i < leg_count; i++) {
-		struct balance *balance = account_find(replay, legs[i].account, entry->asset);
 		bool is_own =
 			equal(legs[i].account, entry->account.bytes, entry->account.bytes_count);
-		enum err err = ERR_OK;
+		bool again = i > 0 && equal(legs[0].account, legs[i].account.bytes,
+					      legs[i].account.bytes_count);
+		enum err err = again ? ERR_OK
+				     : account_reach(replay, entry, legs[i].account, entry->asset,
+					       &balance, why);
 
-		if (balance == NULL) {
-			why_say(why, "entry %llu: account %.*s has no row",
-				(unsigned long long)entry->seq, (int)legs[i].account.bytes_count,
-				(const char *)legs[i].account.bytes);
-			return ERR_CORRUPT;
-		}
-		if (balance != previous) {
+		if (err == ERR_OK && !again) {
 			err = link_check(balance, entry,
 				is_own ? row->prev_account_seq : row->prev_counter_seq,
 				is_own ? "prev_account_seq" : "prev_counter_seq", why);
@@ -382,7 +410,6 @@ static enum err move_all(struct replay *replay, const struct entry *entry,
 		if (err != ERR_OK) {
 			return err;
 		}
-		previous = balance;
 	}
 	return ERR_OK;
 }
@@ -485,13 +512,17 @@ enum err replay_claim(const struct replay *replay, const struct batch_claim *cla
 static enum err lane_step(struct replay *replay, const struct entry *entry,
 	const struct reader_entry *row, struct why *why)
 {
-	struct balance *lanes;
+	struct balance *lanes = NULL;
+	enum err err;
 
 	if (row->lane == LANE_NONE) {
 		return ERR_OK;
 	}
-	lanes = account_find(replay, entry->account, (struct slice){ NULL, 0 });
-	if (lanes == NULL || row->lane > LANE_ISSUE ||
+	err = account_reach(replay, entry, entry->account, (struct slice){ NULL, 0 }, &lanes, why);
+	if (err != ERR_OK) {
+		return err;
+	}
+	if (row->lane > LANE_ISSUE ||
 		row->lane_nonce !=
 			(uint64_t)(row->lane == LANE_DEBIT ? lanes->available : lanes->held) + 1) {
 		why_say(why, "entry %llu: nonce %llu does not continue its lane",
@@ -656,4 +687,63 @@ enum err replay_sums(const struct replay *replay, struct why *why)
 	}
 	free(sums);
 	return err;
+}
+
+/* --- rows ----------------------------------------------------------------------------------- */
+
+size_t replay_account_count(const struct replay *replay)
+{
+	return replay->balance_count;
+}
+
+void replay_account_row(
+	const struct replay *replay, size_t index, struct batch_account *ret_account)
+{
+	const struct balance *balance = &replay->balances[index];
+	const struct asset *asset = &replay->assets[balance->asset];
+
+	assert(index < replay->balance_count);
+	*ret_account = (struct batch_account){
+		.index = (uint32_t)index,
+		.name = { replay->names + balance->name_offset, balance->name_bytes },
+		.asset = { asset->name, asset->name_bytes },
+	};
+}
+
+void replay_chunk_row(const struct replay *replay, uint32_t number, uint64_t true_at_seq,
+	struct batch_chunk *ret_chunk)
+{
+	size_t first = (size_t)number * BATCH_CHUNK_ACCOUNTS;
+
+	*ret_chunk = (struct batch_chunk){ .number = number, .true_at_seq = true_at_seq };
+	for (size_t i = first; i < replay->balance_count && ret_chunk->count < BATCH_CHUNK_ACCOUNTS;
+		i++) {
+		const struct balance *balance = &replay->balances[i];
+
+		ret_chunk->balances[ret_chunk->count++] = (struct batch_balance){
+			.available = balance->available,
+			.held = balance->held,
+			.last_seq = balance->last_seq,
+			.spent = balance->spent,
+			.day = balance->day,
+		};
+	}
+}
+
+bool replay_claim_row(const struct replay *replay, size_t *place, struct batch_claim *ret_claim)
+{
+	while (*place < replay->claim_count) {
+		const struct batch_claim *claim = &replay->claims[(*place)++];
+
+		if (!batch_claim_is_closed(claim)) {
+			*ret_claim = *claim;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool replay_has_asset(const struct replay *replay, struct slice asset)
+{
+	return asset_find(replay, asset) < replay->asset_count;
 }

@@ -26,6 +26,9 @@ void replay_destroy(struct replay *replay);
 /* All ACCOUNT rows first, by index from 0 on. */
 MUST_CHECK enum err replay_account(
 	struct replay *replay, const struct batch_account *account, struct why *why);
+/* Or there are no rows to hold against: an account comes to be with the first entry that
+ * moves it, in that order. */
+void replay_grow(struct replay *replay);
 
 /* Then the entries, by seq, with the time of the commit that carried them. */
 MUST_CHECK enum err replay_entry(struct replay *replay, const struct entry *entry,
@@ -46,5 +49,15 @@ MUST_CHECK enum err replay_claim(
 uint64_t replay_claim_count(const struct replay *replay);
 /* The sum over all accounts of every asset is zero. */
 MUST_CHECK enum err replay_sums(const struct replay *replay, struct why *why);
+
+/* What the entries so far come to, as rows, for a store that is built anew. Views borrow. */
+size_t replay_account_count(const struct replay *replay);
+void replay_account_row(
+	const struct replay *replay, size_t index, struct batch_account *ret_account);
+void replay_chunk_row(const struct replay *replay, uint32_t number, uint64_t true_at_seq,
+	struct batch_chunk *ret_chunk);
+/* From *place (0 first) on, the next claim that has a row; false: there is none left. */
+bool replay_claim_row(const struct replay *replay, size_t *place, struct batch_claim *ret_claim);
+bool replay_has_asset(const struct replay *replay, struct slice asset);
 
 #endif

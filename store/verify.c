@@ -6,6 +6,7 @@
 
 #include "core/batch.h"
 #include "core/entry.h"
+#include "core/hex.h"
 #include "store/fingerprint.h"
 #include "store/replay.h"
 #include "store/resume.h"
@@ -35,6 +36,8 @@ struct verify {
 	uint64_t seq;   /* the last one that was good */
 	uint64_t count; /* of the walk over other rows */
 	struct hash audit_head;
+	struct witness tail;
+	struct witness_notes notes;
 	enum err err; /* the check could not be made */
 };
 
@@ -308,6 +311,77 @@ static bool root_check(struct verify *verify, uint64_t seq)
 	return true;
 }
 
+/* --- what is known beside the rows ------------------------------------------------------------ */
+
+static bool witness_begin(
+	struct verify *verify, const struct witness *witness, enum verify_check check)
+{
+	if (!witness->there || witness->size <= verify->head.size) {
+		return true;
+	}
+	why_say(&verify->result->what,
+		"%s: says that there are %llu entries, the store ends at %llu",
+		verify_check_name(check), (unsigned long long)witness->size,
+		(unsigned long long)verify->head.size);
+	return judge(verify, ERR_NOT_FOUND, check, verify->head.size + 1, NULL);
+}
+
+/* The row of a running node may be of a later moment than what we read. */
+static void witnesses_begin(struct verify *verify)
+{
+	const struct verify_config *config = verify->config;
+	struct why *what = &verify->result->what;
+	enum err err;
+
+	if (config->dir != NULL) {
+		err = witness_tail(config->dir, &verify->tail, what);
+		if (err != ERR_OK) {
+			(void)judge(verify, err, VERIFY_TAIL, verify->head.size, NULL);
+			return;
+		}
+	}
+	err = witness_notes(verify->reader, &verify->head.meta, config->public_key,
+		config->verify_signature, &verify->notes, what);
+	if (err != ERR_OK) {
+		(void)judge(verify, err, VERIFY_CHECKPOINT, 0, NULL);
+		return;
+	}
+	if (config->live && verify->notes.checkpoint.size > verify->head.size) {
+		verify->notes = (struct witness_notes){ .has_audit = false };
+	}
+	(void)(witness_begin(verify, &verify->tail, VERIFY_TAIL) &&
+		witness_begin(verify, &verify->notes.checkpoint, VERIFY_CHECKPOINT) &&
+		witness_begin(verify, &config->kept, VERIFY_KEPT));
+}
+
+static bool witness_at(
+	struct verify *verify, const struct witness *witness, enum verify_check check, uint64_t seq)
+{
+	char expected[HEX_TEXT_BYTES(HASH_BYTES) + 1], found[HEX_TEXT_BYTES(HASH_BYTES) + 1];
+	struct hash mine;
+
+	if (!witness->there || witness->size != seq) {
+		return true;
+	}
+	tile_builder_root(&verify->memory.builder, &mine);
+	if (memcmp(&mine, &witness->root, sizeof mine) == 0) {
+		verify->result->checked[check]++;
+		return true;
+	}
+	hex_encode(witness->root.bytes, HASH_BYTES, expected);
+	hex_encode(mine.bytes, HASH_BYTES, found);
+	why_say(&verify->result->what, "%s: says that the root of %llu entries is %s, it is %s",
+		verify_check_name(check), (unsigned long long)seq, expected, found);
+	return judge(verify, ERR_CORRUPT, check, seq, NULL);
+}
+
+static bool witnesses_at(struct verify *verify, uint64_t seq)
+{
+	return witness_at(verify, &verify->tail, VERIFY_TAIL, seq) &&
+	       witness_at(verify, &verify->notes.checkpoint, VERIFY_CHECKPOINT, seq) &&
+	       witness_at(verify, &verify->config->kept, VERIFY_KEPT, seq);
+}
+
 /* --- entries -------------------------------------------------------------------------------- */
 
 static enum err on_tile(
@@ -393,7 +467,8 @@ static bool on_entry(void *context, const struct reader_entry *row)
 			    &verify->result->what),
 		    VERIFY_BALANCE, row->seq, NULL) ||
 		!txid_check(verify, &entry) || !fingerprint_check(verify, &entry, row) ||
-		!root_check(verify, row->seq) || !chunks_at(verify, row->seq)) {
+		!root_check(verify, row->seq) || !witnesses_at(verify, row->seq) ||
+		!chunks_at(verify, row->seq)) {
 		return false;
 	}
 	verify->result->checked[VERIFY_ENTRY]++;
@@ -483,6 +558,11 @@ static bool on_audit(void *context, uint64_t index, struct slice record, const s
 		return judge(verify, ERR_CORRUPT, VERIFY_AUDIT, index,
 			"the hash chain breaks at this record");
 	}
+	if (verify->notes.has_audit && index == verify->notes.audit_count &&
+		memcmp(hash, &verify->notes.audit_head, sizeof *hash) != 0) {
+		return judge(verify, ERR_CORRUPT, VERIFY_AUDIT, index,
+			"the signed audit note says another hash of the chain up to here");
+	}
 	verify->result->checked[VERIFY_AUDIT]++;
 	return true;
 }
@@ -522,6 +602,11 @@ static void audits_check(struct verify *verify)
 	}
 	if (goes_on(verify) && verify->count < verify->head.audit_count) {
 		(void)judge(verify, ERR_NOT_FOUND, VERIFY_AUDIT, verify->count + 1, "is missing");
+	}
+	if (goes_on(verify) && verify->notes.has_audit &&
+		verify->notes.audit_count > verify->head.audit_count && !verify->config->live) {
+		(void)judge(verify, ERR_NOT_FOUND, VERIFY_AUDIT, verify->head.audit_count + 1,
+			"is missing: the signed audit note counts more records");
 	}
 }
 
@@ -584,6 +669,7 @@ static void claims_check(struct verify *verify)
 
 static void check_all(struct verify *verify)
 {
+	witnesses_begin(verify);
 	walk(verify, SCHEMA_ACCOUNT, VERIFY_ACCOUNT, on_account);
 	walk(verify, SCHEMA_CHUNK, VERIFY_CHUNK, on_chunk);
 	if (goes_on(verify)) {

@@ -7,13 +7,16 @@
 #include "common/check.h"
 #include "common/errors.h"
 #include "common/types.h"
+#include "core/note.h"
 #include "store/reader.h"
 #include "store/why.h"
+#include "store/witness.h"
 
 /* Proof from nothing (DESIGN.md section 6): every entry is read again, every leaf, root,
  * tile, balance, chunk, claim, fingerprint and audit link computed again and compared. It
- * ends at the first thing that is wrong and names its seq and what was expected. Balances are
- * told by store/replay.h, which shares no code with the ledger that made them. */
+ * ends at the first thing that is wrong and names its seq and what was expected. What was
+ * acknowledged and what was signed must come out too (store/witness.h). Balances are told by
+ * store/replay.h, which shares no code with the ledger that made them. */
 
 /* What can be wrong; the name is the JSON word. */
 #define VERIFY_CHECKS(C)              \
@@ -29,7 +32,10 @@
 	C(CLAIM, "claim")             \
 	C(COUNTER, "counter")         \
 	C(CONTROL, "control")         \
-	C(AUDIT, "audit")
+	C(AUDIT, "audit")             \
+	C(TAIL, "tail")               \
+	C(CHECKPOINT, "checkpoint")   \
+	C(KEPT, "kept")
 
 enum verify_check {
 	VERIFY_NONE,
@@ -59,6 +65,14 @@ struct verify_config {
 	void *context;
 	const bool *stop; /* or NULL; once true, the check ends with ERR_STALE */
 	bool live;        /* a node is running on the store: pause between pages */
+	/* Or NULL: the directory of a stopped store, whose tail file must agree with it. */
+	const char *dir;
+	/* Or NULL: the key that the notes in the store were signed with, and how to verify. */
+	const uint8_t *public_key;
+	note_verify_signature *verify_signature;
+	/* Or not `there`: a checkpoint that somebody kept, of which this ledger is a continuation.
+	 */
+	struct witness kept;
 };
 
 /* ERR_OK: the check was made, see ret_result->good. Anything else: it could not be made. */

@@ -31,4 +31,7 @@ const struct process_plan *process_plan(unsigned process);
 
 #define DRAIN_STAGES 7u
 
+/* With node.uid_base the group of the store is that plus this: behind the last role. */
+#define STORE_GROUP_OFFSET 100u
+
 #endif

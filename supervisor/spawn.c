@@ -25,9 +25,6 @@
 /* The default of 212 992 bytes holds 167 small frames (DESIGN-WALL.md section 3). */
 #define SOCKET_BUFFER_BYTES (1024 * 1024)
 
-/* The group of the store when there are no users of ours: one behind the last role. */
-#define STORE_GROUP_OFFSET 100u
-
 static bool refuse(const char *path, const char *what)
 {
 	log_event(LOG_START_FAILED,

@@ -44,6 +44,15 @@ struct check {
 	struct instant told_at;
 };
 
+/* Who waits for the signature of a snapshot's manifest; one at a time. */
+struct sign_job {
+	bool waits;
+	uint64_t id; /* of its SIGN_SNAPSHOT */
+	struct oap_from from;
+	struct read_route route;
+	uint64_t deadline_mono_ms;
+};
+
 /* The beginning of a level's partial tile, as far as somebody asked. */
 struct tiles_row {
 	uint64_t index;
@@ -93,6 +102,7 @@ struct archive {
 	struct grant_keys keys;
 	struct balances balances;
 	struct signer signer;
+	struct sign_job sign;
 	struct check check;
 	ev_timer start_check;
 };
@@ -163,5 +173,15 @@ read_answer exports_answer;
 MUST_CHECK enum err check_accept(
 	struct archive *self, const struct oap_from *from, const struct oap_read_verify *msg);
 void check_on_start(struct ev_loop *loop, ev_timer *watcher, int events);
+
+/* --- signs.c: kms signs what a snapshot says of itself --- */
+
+/* As balances_accept: ret_fault is told at once, else the answer comes later. */
+MUST_CHECK enum err signs_accept(struct archive *self, const struct oap_from *from,
+	const struct oap_read_tlog *msg, const struct grant *grant, enum read_fault *ret_fault);
+void signs_signed(
+	struct archive *self, const struct oap_from *from, const struct oap_signed_snapshot *msg);
+/* kms is gone, or the store. */
+void signs_fail(struct archive *self, enum read_fault fault);
 
 #endif

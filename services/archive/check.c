@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/clock.h"
+#include "common/ed25519.h"
 #include "common/log.h"
 
 static void tell(struct archive *self, bool done, uint64_t entries_done, uint64_t entries_total,
@@ -51,6 +52,10 @@ static void run(struct archive *self)
 	struct why why = { "" };
 	enum err err;
 
+	if (self->signer.origin[0] != '\0') {
+		plan.public_key = self->signer.public_key.bytes;
+		plan.verify_signature = ed25519_verify;
+	}
 	memset(&result, 0, sizeof result);
 	err = reader_open(&config, &plan.reader, &why);
 	if (err == ERR_OK) {

@@ -2,94 +2,13 @@
  * came, without what can be computed from it. A page has whole records, at most 64 KiB of them,
  * and begins behind the key that the last one ended with; an empty one is the end. No page holds
  * a transaction for longer than itself, so what is exported is only as of one moment up to a size
- * that whoever asks holds fast. */
+ * that whoever asks holds fast. store/export.h makes the pages, of stopped nodes as well. */
 #include "services/archive/archive.h"
 
-#include "core/batch.h"
+#include "store/export.h"
 
-struct page {
-	struct archive *archive;
-	struct byte_writer out;
-	enum batch_type type; /* of rows */
-};
-
-/* The record that was begun at `before` fits, or is taken back, and the page is full. */
-static bool keep(struct page *page, struct byte_writer before)
+static enum err put_head(struct archive *self, struct oap_blob *blob)
 {
-	if (page->out.failed) {
-		page->out = before;
-		return false;
-	}
-	return true;
-}
-
-static bool put_entry(void *context, const struct reader_entry *row)
-{
-	struct page *page = context;
-	struct byte_writer before = page->out;
-	struct batch_entry record = {
-		.leaf = row->leaf,
-		.prev_account_seq = row->prev_account_seq,
-		.prev_counter_seq = row->prev_counter_seq,
-		.memo = row->memo,
-		.receipt = row->receipt,
-		.idem_id = row->idem_id,
-		.lane = row->lane,
-		.lane_nonce = row->lane_nonce,
-	};
-
-	if (row->salt.bytes_count == ENTRY_SALT_BYTES) {
-		record.has_memo = true;
-		memcpy(record.salt, row->salt.bytes, ENTRY_SALT_BYTES);
-	}
-	batch_put_entry(&page->out, &record);
-	return keep(page, before);
-}
-
-static bool put_root(void *context, const struct schema_root *root)
-{
-	struct page *page = context;
-	struct byte_writer before = page->out;
-
-	byte_put_u64(&page->out, root->first_seq);
-	byte_put_u64(&page->out, root->last_seq);
-	byte_put_hash(&page->out, &root->root);
-	byte_put_hash(&page->out, &root->prev_root);
-	byte_put_u64(&page->out, (uint64_t)root->batch_ts_unix_ms);
-	byte_put_u64(&page->out, root->fence);
-	return keep(page, before);
-}
-
-static bool put_record(struct page *page, uint64_t key, struct slice body)
-{
-	struct byte_writer before = page->out;
-
-	byte_put_u64(&page->out, key);
-	byte_put_u8(&page->out, (uint8_t)page->type);
-	byte_put_slice32(&page->out, body);
-	return keep(page, before);
-}
-
-static bool put_row(void *context, uint64_t key, struct slice record)
-{
-	return put_record(context, key, record);
-}
-
-/* Counters are numbered from 0, and nothing lies behind 0. */
-static bool put_counter(void *context, uint64_t key, struct slice record)
-{
-	return put_record(context, key + 1, record);
-}
-
-static bool put_audit(void *context, uint64_t index, struct slice record, const struct hash *hash)
-{
-	(void)hash; /* it follows from the records */
-	return put_record(context, index, record);
-}
-
-static enum err put_head(struct page *page, struct oap_blob *blob)
-{
-	struct archive *self = page->archive;
 	struct schema_root last = { .batch_ts_unix_ms = 0 };
 	struct reader_head head;
 	struct json_out json;
@@ -124,55 +43,64 @@ static enum err put_head(struct page *page, struct oap_blob *blob)
 }
 
 /* Both notes of the newest signing, or nothing. */
-static enum err put_notes(struct page *page, uint64_t after)
+static enum err put_notes(struct archive *self, uint64_t after, struct byte_writer *out)
 {
 	struct schema_checkpoint checkpoint;
-	enum err err = reader_checkpoint(page->archive->reader, &checkpoint);
+	enum err err = reader_checkpoint(self->reader, &checkpoint);
 
 	if (err == ERR_NOT_FOUND || after > 0) {
 		return ERR_OK;
 	}
 	if (err == ERR_OK) {
-		byte_put_slice32(&page->out, checkpoint.checkpoint);
-		byte_put_slice32(&page->out, checkpoint.audit);
+		byte_put_slice32(out, checkpoint.checkpoint);
+		byte_put_slice32(out, checkpoint.audit);
 	}
 	return err;
 }
 
-/* The rows of one table behind `after`. */
-static enum err put_rows(struct page *page, enum read_export what, uint64_t after)
+static enum export_what rows_of(enum read_export what)
 {
-	struct reader *reader = page->archive->reader;
-	uint64_t key = after + 1;
-	bool done = false;
-
 	switch (what) {
 	case READ_EXPORT_ENTRIES:
-		return reader_entries(reader, &key, page->archive->size, put_entry, page, &done);
+		return EXPORT_ENTRIES;
 	case READ_EXPORT_COMMITS:
-		return reader_roots(reader, &key, page->archive->size, put_root, page, &done);
+		return EXPORT_COMMITS;
 	case READ_EXPORT_CONTROLS:
-		page->type = BATCH_CONTROL;
-		return reader_controls(reader, &key, put_row, page, &done);
+		return EXPORT_CONTROLS;
 	case READ_EXPORT_AUDITS:
-		page->type = BATCH_AUDIT;
-		return reader_audits(reader, &key, put_audit, page, &done);
+		return EXPORT_AUDITS;
 	case READ_EXPORT_COUNTERS:
-		page->type = BATCH_COUNTER;
-		return reader_rows(reader, SCHEMA_COUNTER, &after, put_counter, page, &done);
+		return EXPORT_COUNTERS;
 	case READ_EXPORT_CHECKPOINT:
-		return put_notes(page, after);
 	case READ_EXPORT_HEAD:
 	case READ_EXPORT_COUNT:
 		break;
 	}
-	return ERR_NOT_FOUND;
+	return EXPORT_COUNT;
+}
+
+/* Of entries and commits as many as we were told of; of the others all that there are. */
+static enum err put_page(
+	struct archive *self, enum read_export what, uint64_t after, struct byte_writer *out)
+{
+	enum export_what rows = rows_of(what);
+	bool is_sized = rows == EXPORT_ENTRIES || rows == EXPORT_COMMITS;
+	bool done = false;
+
+	if (what == READ_EXPORT_CHECKPOINT) {
+		return put_notes(self, after, out);
+	}
+	if (rows == EXPORT_COUNT) {
+		return ERR_NOT_FOUND;
+	}
+	return export_page(self->reader, rows, after, is_sized ? self->size : MERKLE_SIZE_MAX, out,
+		&after, &done);
 }
 
 enum read_fault exports_answer(struct archive *self, const struct oap_read_tlog *msg,
 	const struct grant *grant, struct oap_blob *blob)
 {
-	struct page page = { .archive = self };
+	struct byte_writer out;
 	enum err err;
 
 	if (grant == NULL || !archive_may_read(grant, (struct slice){ NULL, 0 })) {
@@ -182,15 +110,15 @@ enum read_fault exports_answer(struct archive *self, const struct oap_read_tlog 
 		return READ_FAULT_NOT_THERE;
 	}
 	if (msg->b == READ_EXPORT_HEAD) {
-		return reads_fault_of(put_head(&page, blob), self->size);
+		return reads_fault_of(put_head(self, blob), self->size);
 	}
-	page.out = byte_writer_of(self->page, sizeof self->page);
-	err = put_rows(&page, (enum read_export)msg->b, msg->a);
-	if (err == ERR_CORRUPT && page.out.used > 0) {
+	out = byte_writer_of(self->page, sizeof self->page);
+	err = put_page(self, (enum read_export)msg->b, msg->a, &out);
+	if (err == ERR_CORRUPT && out.used > 0) {
 		err = ERR_OK; /* what lies before the damage; the next page tells of it */
 	}
 	blob->content = READ_CONTENT_BYTES;
 	blob->cache = READ_CACHE_NEVER;
-	reads_put_piece(blob, (struct slice){ self->page, page.out.used });
+	reads_put_piece(blob, (struct slice){ self->page, out.used });
 	return reads_fault_of(err, msg->a + 1);
 }

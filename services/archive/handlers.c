@@ -31,6 +31,7 @@ static void close_store(struct archive *self)
 	self->reader = NULL;
 	tiles_forget(self);
 	balances_fail(self, false, READ_FAULT_CLOSED);
+	signs_fail(self, READ_FAULT_CLOSED);
 	worker_report(self->worker, PHASE_LOADING, 0, 0, NULL, "waiting for the committer");
 }
 
@@ -90,6 +91,8 @@ void archive_link_lost(void *self, const struct oap_from *whom)
 		close_store(archive);
 	} else if (whom->process == PROCESS_SEQUENCER) {
 		balances_fail(archive, true, READ_FAULT_NO_STATE);
+	} else if (whom->process == PROCESS_KMS) {
+		signs_fail(archive, READ_FAULT_CLOSED);
 	}
 }
 
@@ -266,6 +269,13 @@ static enum err on_read_tlog(
 	return reads_answer(self, from, msg);
 }
 
+static enum err on_signed_snapshot(
+	void *self, const struct oap_from *from, const struct oap_signed_snapshot *msg)
+{
+	signs_signed(self, from, msg);
+	return ERR_OK;
+}
+
 static enum err on_located(void *self, const struct oap_from *from, const struct oap_located *msg)
 {
 	if (msg->known > 1) {
@@ -336,6 +346,7 @@ const struct oap_handlers archive_handlers = {
 	.read_verify = on_read_verify,
 	.read_tlog = on_read_tlog,
 	.located = on_located,
+	.signed_snapshot = on_signed_snapshot,
 	.fetch = on_fetch,
 };
 

@@ -36,13 +36,14 @@ enum read_fault reads_fault_of(enum err err, uint64_t seq)
 	return READ_FAULT_CLOSED;
 }
 
-/* The one that may be answered later. */
-static enum err answer_balance(struct archive *self, const struct oap_from *from,
+/* Those that may be answered later. */
+static enum err answer_later(struct archive *self, const struct oap_from *from,
 	const struct oap_read_tlog *msg, const struct grant *grant)
 {
 	struct read_route route = { msg->edge_process, msg->edge_instance, msg->edge_generation };
 	enum read_fault fault;
-	enum err err = balances_accept(self, from, msg, grant, &fault);
+	enum err err = msg->what == READ_BALANCE ? balances_accept(self, from, msg, grant, &fault)
+						 : signs_accept(self, from, msg, grant, &fault);
 
 	if (err == ERR_OK && fault != READ_FAULT_NONE) {
 		reads_send(self, from, &route, &(struct oap_blob){ .fault = (uint8_t)fault });
@@ -70,8 +71,8 @@ enum err reads_answer(
 		blob.fault = READ_FAULT_STALE;
 	} else if (self->reader == NULL) {
 		blob.fault = READ_FAULT_CLOSED;
-	} else if (msg->what == READ_BALANCE) {
-		return answer_balance(self, from, msg, has_grant ? &grant : NULL);
+	} else if (msg->what == READ_BALANCE || msg->what == READ_SIGN_SNAPSHOT) {
+		return answer_later(self, from, msg, has_grant ? &grant : NULL);
 	} else {
 		blob.fault =
 			(uint8_t)answers[msg->what](self, msg, has_grant ? &grant : NULL, &blob);

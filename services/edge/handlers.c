@@ -208,7 +208,7 @@ static bool is_blobs(enum route route)
 {
 	return route == ROUTE_TLOG_CHECKPOINT || route == ROUTE_TLOG_TILE ||
 	       route == ROUTE_PROOF_ENTRY || route == ROUTE_PROOF_CONSISTENCY ||
-	       route == ROUTE_BALANCE || route == ROUTE_EXPORT;
+	       route == ROUTE_BALANCE || route == ROUTE_EXPORT || route == ROUTE_SIGN_SNAPSHOT;
 }
 
 static void answer_blob(struct exchange *exchange, const struct oap_blob *msg)

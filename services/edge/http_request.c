@@ -103,6 +103,7 @@ static void answer_here(struct exchange *exchange, const struct http_head *head)
 	case ROUTE_PROOF_CONSISTENCY:
 	case ROUTE_BALANCE:
 	case ROUTE_EXPORT:
+	case ROUTE_SIGN_SNAPSHOT:
 	case ROUTE_VERIFY:
 	case ROUTE_PROBE:
 	case ROUTE_COUNT:

@@ -15,6 +15,7 @@
  *   0x0016  PROOF        token, then what stands behind /proofs/ in the path, with its query
  *   0x0017  EXPORT       token, then what=...&after=N: one page
  *   0x0018  BALANCE      token, then the query of GET /v1/balance
+ *   0x0019  SIGN_SNAPSHOT  token, then size=N&manifest=<SHA-256, 64 hex digits>
  *
  * A token is a u16 length and that many bytes; of what HTTP tells everybody it may be empty. A
  * request is one frame with the flag REQ, and END if the client likes; its corr_id comes back, its
@@ -41,7 +42,8 @@
 	V(0x0015, TILE, TLOG_TILE, true)              \
 	V(0x0016, PROOF, PROOF_ENTRY, true)           \
 	V(0x0017, EXPORT, EXPORT, true)               \
-	V(0x0018, BALANCE, BALANCE, true)
+	V(0x0018, BALANCE, BALANCE, true)             \
+	V(0x0019, SIGN_SNAPSHOT, SIGN_SNAPSHOT, true)
 
 #define OAP_PUBLIC_HEALTH_PONG 0x0002u
 

@@ -324,6 +324,25 @@ static enum err on_sign_checkpoint(
 	return ERR_OK;
 }
 
+static enum err on_sign_snapshot(
+	void *self, const struct oap_from *from, const struct oap_sign_snapshot *msg)
+{
+	struct kms *kms = self;
+	struct mesh *mesh = &kms->worker->mesh;
+	struct oap_signed_snapshot reply = { .note = { NULL, 0 } };
+	enum err err = signer_snapshot(&kms->signer, msg, &reply.note);
+
+	if (err == ERR_MALFORMED) {
+		return err;
+	}
+	reply.status = (uint8_t)err;
+	(void)!oap_send_signed_snapshot(
+		mesh_peer_of(mesh, from->process, from->instance, from->generation), from->corr_id,
+		&reply);
+	mesh_give_back(mesh, from);
+	return ERR_OK;
+}
+
 static enum err on_read_key_events(
 	void *self, const struct oap_from *from, const struct oap_read_key_events *msg)
 {
@@ -360,5 +379,6 @@ const struct oap_handlers kms_handlers = {
 	.cap_rotate = on_cap_rotate,
 	.key_show = on_key_show,
 	.sign_checkpoint = on_sign_checkpoint,
+	.sign_snapshot = on_sign_snapshot,
 	.read_key_events = on_read_key_events,
 };

@@ -266,6 +266,32 @@ enum err signer_checkpoint(struct signer *signer, const struct oap_sign_checkpoi
 
 /* --- showing --- */
 
+enum err signer_snapshot(
+	struct signer *signer, const struct oap_sign_snapshot *ask, struct slice *ret_note)
+{
+	const struct signed_mark *mark = &signer->file.mark;
+	struct note_snapshot snapshot = {
+		.origin = keys_origin(signer->keys),
+		.first_seq = ask->first_seq,
+		.size = ask->size,
+		.root = ask->root,
+		.manifest_sha256 = ask->manifest_sha256,
+	};
+	char text[NOTE_TEXT_BYTES_MAX];
+	size_t text_bytes;
+
+	if (ask->size > MERKLE_SIZE_MAX || ask->first_seq > ask->size) {
+		return ERR_MALFORMED;
+	}
+	if (ask->size == mark->size && mark->size > 0 && !same_hash(&ask->root, &mark->root)) {
+		return ERR_CONFLICT;
+	}
+	text_bytes = note_snapshot_print(&snapshot, text);
+	*ret_note =
+		sign(signer, (struct slice){ (const uint8_t *)text, text_bytes }, signer->snapshot);
+	return ERR_OK;
+}
+
 enum err signer_show(
 	const struct signer *signer, uint8_t *bytes, size_t bytes_max, size_t *ret_bytes)
 {

@@ -21,6 +21,7 @@ struct signer {
 	enum merkle_hash hash;
 	char checkpoint[NOTE_SIGNED_BYTES_MAX]; /* the last ones made */
 	char audit[NOTE_SIGNED_BYTES_MAX];
+	char snapshot[NOTE_SIGNED_BYTES_MAX];
 };
 
 /* What the key signed, as it was left; takes up a request for a new origin (core/new_origin.h).
@@ -34,6 +35,11 @@ const struct signed_mark *signer_mark(const struct signer *signer);
  * last; ERR_CONFLICT: no continuation of it. ERR_MALFORMED: of the sender, no proof at all. */
 MUST_CHECK enum err signer_checkpoint(struct signer *signer, const struct oap_sign_checkpoint *ask,
 	struct slice *ret_checkpoint, struct slice *ret_audit);
+
+/* A snapshot of the first entries: of a size that was signed, only with the root that was signed
+ * (ERR_CONFLICT); of any other archive's word counts, for a snapshot binds nobody to a history. */
+MUST_CHECK enum err signer_snapshot(
+	struct signer *signer, const struct oap_sign_snapshot *ask, struct slice *ret_note);
 
 /* JSON for `macronode key show`. */
 MUST_CHECK enum err signer_show(

@@ -15,6 +15,7 @@ static bool is_ours(unsigned route)
 	case ROUTE_PROOF_CONSISTENCY:
 	case ROUTE_BALANCE:
 	case ROUTE_EXPORT:
+	case ROUTE_SIGN_SNAPSHOT:
 	case ROUTE_VERIFY:
 		return true;
 	case ROUTE_OTHER:

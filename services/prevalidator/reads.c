@@ -6,6 +6,7 @@
 #include "core/amount.h"
 #include "core/detail.h"
 #include "core/entry.h"
+#include "core/hex.h"
 #include "core/http_target.h"
 #include "core/merkle.h"
 #include "core/tile.h"
@@ -102,6 +103,7 @@ bool reads_is_public(const struct ask *ask)
 	case ROUTE_ENTRY:
 	case ROUTE_BALANCE:
 	case ROUTE_EXPORT:
+	case ROUTE_SIGN_SNAPSHOT:
 	case ROUTE_VERIFY:
 	case ROUTE_OTHER:
 	case ROUTE_HEALTHZ:
@@ -385,6 +387,35 @@ static void export_page(
 	send_read(self, ask, cached, read);
 }
 
+static void sign_snapshot(
+	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached)
+{
+	struct oap_read_tlog read = { .what = READ_SIGN_SNAPSHOT, .a = READS_NEWEST };
+	struct slice manifest = { NULL, 0 };
+	uint8_t sha256[HASH_BYTES];
+	const struct wanted wanted[] = { { "size", &read.a, NULL },
+		{ "manifest", NULL, &manifest } };
+	const char *wrong = read_query(ask->query, wanted, COUNT_OF(wanted));
+
+	if (!may_audit(self, ask, cached)) {
+		return;
+	}
+	if (wrong == NULL && read.a == READS_NEWEST) {
+		wrong = "size";
+	}
+	if (wrong == NULL && (manifest.bytes_count != HEX_TEXT_BYTES(HASH_BYTES) ||
+				     hex_decode((const char *)manifest.bytes, manifest.bytes_count,
+					     sha256, sizeof sha256) != ERR_OK)) {
+		wrong = "manifest";
+	}
+	if (wrong != NULL) {
+		refuse(self, ask, wrong);
+		return;
+	}
+	read.text = (struct slice){ sha256, sizeof sha256 };
+	send_read(self, ask, cached, read);
+}
+
 void reads_handle(
 	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached)
 {
@@ -412,6 +443,9 @@ void reads_handle(
 		return;
 	case ROUTE_EXPORT:
 		export_page(self, ask, cached);
+		return;
+	case ROUTE_SIGN_SNAPSHOT:
+		sign_snapshot(self, ask, cached);
 		return;
 	case ROUTE_VERIFY:
 		verify(self, ask, cached);

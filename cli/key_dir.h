@@ -1,0 +1,34 @@
+#ifndef CLI_KEY_DIR_H
+#define CLI_KEY_DIR_H
+
+/* What the key directory of a stopped node says without giving a secret away: the ledger's name and
+ * what was signed for it last. Read as root, or as its owner. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cli/commands.h"
+#include "common/types.h"
+
+struct key_dir {
+	bool there;       /* there is a keyring */
+	bool knows_name;  /* the ledger's name is, or was, the one that was asked about */
+	char origin[256]; /* its name now */
+	struct hash public_key;
+	uint64_t signed_size; /* 0: nothing was signed yet */
+	struct hash signed_root;
+};
+
+/* False after a sentence: it cannot be read, or is damaged. */
+bool key_dir_read(
+	const struct cli *cli, const char *data_dir, const char *name, struct key_dir *ret_keys);
+
+/* Only the public key, without a word if it cannot be known. */
+bool key_dir_public_key(const char *data_dir, struct hash *ret_public_key);
+
+/* Asks kms for a new name and key at its next start, because its store goes on from here
+ * (core/new_origin.h). The file belongs to the owner of the directory. */
+bool key_dir_ask_new_origin(const struct cli *cli, const char *data_dir, const struct key_dir *keys,
+	uint64_t size, const struct hash *root);
+
+#endif

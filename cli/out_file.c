@@ -1,0 +1,106 @@
+#include "cli/out_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+bool out_file_open(const struct cli *cli, const char *path, mode_t mode, struct out_file *ret_file)
+{
+	*ret_file = (struct out_file){ .fd = -1, .is_stdout = strcmp(path, "-") == 0 };
+	if (ret_file->is_stdout) {
+		ret_file->fd = STDOUT_FILENO;
+		return true;
+	}
+	if (strlen(path) >= sizeof ret_file->path) {
+		(void)cli_fail(cli, CLI_CANNOT, "the path is too long");
+		return false;
+	}
+	(void)snprintf(ret_file->path, sizeof ret_file->path, "%s", path);
+	(void)snprintf(ret_file->part, sizeof ret_file->part, "%s.part", path);
+	ret_file->fd =
+		open(ret_file->part, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
+	if (ret_file->fd < 0) {
+		(void)cli_fail(cli, CLI_CANNOT, "%s: %s", ret_file->part, strerror(errno));
+		return false;
+	}
+	return true;
+}
+
+bool out_file_put(const struct cli *cli, struct out_file *file, struct slice bytes)
+{
+	while (bytes.bytes_count > 0) {
+		ssize_t wrote = write(file->fd, bytes.bytes, bytes.bytes_count);
+
+		if (wrote < 0 && errno == EINTR) {
+			continue;
+		}
+		if (wrote <= 0) {
+			(void)cli_fail(cli, CLI_CANNOT, "%s: %s",
+				file->is_stdout ? "standard output" : file->part, strerror(errno));
+			return false;
+		}
+		bytes.bytes += wrote;
+		bytes.bytes_count -= (size_t)wrote;
+	}
+	return true;
+}
+
+bool out_file_sync_dir(const char *path)
+{
+	char dir[OUT_FILE_PATH_BYTES];
+	const char *slash = strrchr(path, '/');
+	size_t bytes = slash == NULL ? 0 : (size_t)(slash - path);
+	bool good;
+	int fd;
+
+	if (bytes >= sizeof dir) {
+		return false;
+	}
+	(void)snprintf(dir, sizeof dir, "%.*s", (int)bytes, path);
+	fd = open(slash == NULL ? "." : bytes == 0 ? "/" : dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0) {
+		return false;
+	}
+	good = fsync(fd) == 0;
+	(void)close(fd);
+	return good;
+}
+
+bool out_file_finish(const struct cli *cli, struct out_file *file)
+{
+	bool good;
+
+	if (file->is_stdout) {
+		return true;
+	}
+	good = fsync(file->fd) == 0 && rename(file->part, file->path) == 0 &&
+	       out_file_sync_dir(file->path);
+	if (!good) {
+		(void)cli_fail(cli, CLI_CANNOT, "%s: %s", file->path, strerror(errno));
+		return false;
+	}
+	(void)close(file->fd);
+	file->fd = -1;
+	return true;
+}
+
+void out_file_drop(struct out_file *file)
+{
+	if (file->fd >= 0 && !file->is_stdout) {
+		(void)close(file->fd);
+		(void)unlink(file->part);
+	}
+	file->fd = -1;
+}
+
+bool out_file_write(const struct cli *cli, const char *path, mode_t mode, struct slice bytes)
+{
+	struct out_file file;
+	bool good = out_file_open(cli, path, mode, &file) && out_file_put(cli, &file, bytes) &&
+		    out_file_finish(cli, &file);
+
+	out_file_drop(&file);
+	return good;
+}
