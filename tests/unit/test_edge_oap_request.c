@@ -53,6 +53,8 @@ static const struct row {
 	{ 0x0016, "\0\0consistency?from=1", 20, ROUTE_PROOF_CONSISTENCY, "", "from=1", 0 },
 	{ 0x0017, "\x02\0tkwhat=head", 13, ROUTE_EXPORT, "tk", "what=head", 0 },
 	{ 0x0018, "\x02\0tkaccount=a", 13, ROUTE_BALANCE, "tk", "account=a", 0 },
+	{ 0x0019, "\x02\0tksize=1&manifest=ab", 22, ROUTE_SIGN_SNAPSHOT, "tk", "size=1&manifest=ab",
+		0 },
 };
 
 static void expect_slice(struct slice got, const char *text)
@@ -150,7 +152,7 @@ static void every_other_verb_is_not_for_clients(void **state)
 
 	(void)state;
 	for (uint32_t verb = 0; verb <= UINT16_MAX; verb++) {
-		bool is_public = verb == 1 || (verb >= 0x10 && verb <= 0x18);
+		bool is_public = verb == 1 || (verb >= 0x10 && verb <= 0x19);
 		enum oap_request_verdict verdict =
 			oap_request_decode(frame_of((uint16_t)verb, "\0\0", 2), &head);
 

@@ -534,6 +534,78 @@ static void a_checkpoint_of_another_tree_proves_nothing(void **state)
 	expect_fault(ask_public(READ_PROOF_ENTRY, 7, READS_NEWEST), READ_FAULT_CLOSED);
 }
 
+/* --- snapshots --- */
+
+static void ask_signature(uint64_t ticket, uint64_t size, struct slice grant)
+{
+	static const uint8_t manifest[HASH_BYTES] = { 5 };
+
+	harness_send_read_tlog(prevalidator, ticket,
+		&(struct oap_read_tlog){ .edge_process = PROCESS_INGRESS,
+			.edge_generation = edge->generation,
+			.deadline_mono_ms = (uint64_t)clock_now().monotonic_us / 1000 + 60000,
+			.what = READ_SIGN_SNAPSHOT,
+			.a = size,
+			.text = { manifest, sizeof manifest },
+			.grant = grant });
+}
+
+static void expect_signature_fault(uint64_t ticket, enum read_fault fault)
+{
+	struct oap_blob blob;
+
+	assert_int_equal(harness_expect_blob(edge, &blob), ticket);
+	expect_fault(blob, fault);
+}
+
+/* Goal: the root is archive's own, never the caller's, and one question is open at a time. */
+static void kms_is_asked_to_sign_the_root_that_stands_there(void **state)
+{
+	static const char note[] = "a note\n";
+	struct oap_sign_snapshot asked;
+	struct oap_blob blob;
+	struct hash root;
+	uint64_t id;
+
+	(void)state;
+	start_serving();
+	assert_true(take_all_entries() >= 200);
+	root = root_of(200);
+	ask_signature(1, 200, grants_seal());
+	id = harness_expect_sign_snapshot(kms, &asked);
+	assert_int_equal(asked.first_seq, 1);
+	assert_int_equal(asked.size, 200);
+	assert_memory_equal(&asked.root, &root, HASH_BYTES);
+	assert_int_equal(asked.manifest_sha256.bytes[0], 5);
+	ask_signature(2, 200, grants_seal());
+	expect_signature_fault(2, READ_FAULT_BUSY);
+	harness_send_signed_snapshot(kms, id,
+		&(struct oap_signed_snapshot){
+			.status = ERR_OK, .note = { (const uint8_t *)note, sizeof note - 1 } });
+	assert_int_equal(harness_expect_blob(edge, &blob), 1);
+	assert_int_equal(blob.fault, READ_FAULT_NONE);
+	assert_int_equal(blob.content, READ_CONTENT_TEXT);
+	assert_int_equal(blob.bytes.bytes_count, sizeof note - 1);
+	assert_memory_equal(blob.bytes.bytes, note, sizeof note - 1);
+	ask_signature(3, 200, grants_seal());
+	id = harness_expect_sign_snapshot(kms, &asked);
+	harness_send_signed_snapshot(
+		kms, id, &(struct oap_signed_snapshot){ .status = ERR_CONFLICT });
+	expect_signature_fault(3, READ_FAULT_CLOSED);
+}
+
+static void no_snapshot_ends_where_no_commit_does(void **state)
+{
+	(void)state;
+	start_serving();
+	ask_signature(1, 150, grants_seal());
+	expect_signature_fault(1, READ_FAULT_NOT_THERE);
+	ask_signature(2, 1000000, grants_seal());
+	expect_signature_fault(2, READ_FAULT_NOT_THERE);
+	ask_signature(3, 200, (struct slice){ NULL, 0 });
+	expect_signature_fault(3, READ_FAULT_NOT_ALLOWED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -550,6 +622,8 @@ int main(void)
 		CASE(a_checkpoint_is_shown_once_there_is_one),
 		CASE(a_proof_of_the_signed_tree_has_the_entry_for_auditors),
 		CASE(a_checkpoint_of_another_tree_proves_nothing),
+		CASE(kms_is_asked_to_sign_the_root_that_stands_there),
+		CASE(no_snapshot_ends_where_no_commit_does),
 	};
 
 	return cmocka_run_group_tests_name("archive reads", tests, NULL, NULL);

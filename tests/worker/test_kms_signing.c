@@ -709,6 +709,46 @@ static void archive_is_told_who_signs(void **state)
 	assert_int_equal(signer.origin.bytes_count, strlen(names[0]));
 }
 
+/* Goal: kms makes the text itself, and a root that contradicts what it signed is not signed. */
+static void a_snapshot_is_signed_unless_it_contradicts_what_was_signed(void **state)
+{
+	struct oap_sign_snapshot ask = { .first_seq = 1,
+		.size = 20,
+		.root = root_of(20, 0),
+		.manifest_sha256 = root_of(1, 77) };
+	struct oap_signed_snapshot reply;
+	struct note_snapshot snapshot;
+	struct oap_grant_key key;
+	struct oap_signer signer;
+	struct harness_link *archive;
+	struct note note;
+
+	(void)state;
+	begin();
+	sign(0, 20);
+	archive = harness_link_up(&h, PROCESS_ARCHIVE, 0);
+	(void)harness_expect_grant_key(archive, &key);
+	(void)harness_expect_signer(archive, &signer);
+	harness_send_sign_snapshot(archive, 7, &ask);
+	assert_int_equal(harness_expect_signed_snapshot(archive, &reply), 7);
+	assert_int_equal(reply.status, ERR_OK);
+	assert_note(reply.note, &note);
+	assert_int_equal(note_snapshot_parse(note.text, &snapshot), NOTE_OK);
+	assert_int_equal(snapshot.first_seq, 1);
+	assert_int_equal(snapshot.size, 20);
+	assert_memory_equal(&snapshot.root, &ask.root, HASH_BYTES);
+	assert_memory_equal(&snapshot.manifest_sha256, &ask.manifest_sha256, HASH_BYTES);
+	ask.root = root_of(20, 1);
+	harness_send_sign_snapshot(archive, 8, &ask);
+	assert_int_equal(harness_expect_signed_snapshot(archive, &reply), 8);
+	assert_int_equal(reply.status, ERR_CONFLICT);
+	assert_int_equal(reply.note.bytes_count, 0);
+	ask.size = 25; /* not signed yet: archive's word */
+	harness_send_sign_snapshot(archive, 9, &ask);
+	assert_int_equal(harness_expect_signed_snapshot(archive, &reply), 9);
+	assert_int_equal(reply.status, ERR_OK);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -732,6 +772,7 @@ int main(void)
 		CASE(a_long_token_still_is_an_event),
 		CASE(the_key_is_shown),
 		CASE(archive_is_told_who_signs),
+		CASE(a_snapshot_is_signed_unless_it_contradicts_what_was_signed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
