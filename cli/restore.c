@@ -189,22 +189,22 @@ static int build(struct restoring *self)
 		.vkey = is_name_now ? &vkey : NULL, /* each name has its own key */
 		.remembered = self->new_origin || remembered.size == 0 ? NULL : &remembered,
 	};
-	int exit = CLI_CANNOT;
+	enum cli_exit exit;
 
 	if (goal.fd < 0) {
-		return cli_fail(self->cli, exit, "%s: %s", self->file, strerror(errno));
+		return cli_fail(self->cli, CLI_CANNOT, "%s: %s", self->file, strerror(errno));
 	}
 	if (!data_dir_enter(self->cli, self->fresh)) {
-		return exit;
+		return CLI_CANNOT;
 	}
 	exit = snapshot_read(&goal, &self->report);
 	if (exit != CLI_GOOD) {
-		exit = cli_fail(self->cli, exit, "%s: %s", self->file, self->report.what.text);
+		(void)cli_fail(self->cli, exit, "%s: %s", self->file, self->report.what.text);
 	} else if (!verify_fresh(self)) {
 		exit = CLI_BAD;
 	}
 	data_dir_leave();
-	return exit;
+	return (int)exit;
 }
 
 /* ---- into place ---- */

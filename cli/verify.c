@@ -247,7 +247,7 @@ int verify_say(const struct cli *cli, const struct verify_verdict *verdict)
 	} else {
 		(void)cli_fail(cli, CLI_CANNOT, "could not be checked: %s", verdict->what);
 	}
-	return verdict->exit;
+	return (int)verdict->exit;
 }
 
 int verify_snapshot(const struct cli *cli, const char *path)
