@@ -13,7 +13,7 @@
 #include "core/utf8.h"
 #include "services/committer/committer.h"
 
-#define ANSWER_BYTES_MAX 4096u
+#define ANSWER_BYTES_MAX 8192u
 
 struct known { /* a size and root that something vouches for */
 	bool known;
@@ -160,12 +160,12 @@ static void explain(struct committer *self, const struct oap_from *from, bool cl
 
 /* --- acknowledging --- */
 
-static void print_audit(const struct committer *self, const struct oap_recover *msg,
+/* ERR_TOO_LARGE: escaped, its texts fit no record. */
+static enum err print_audit(const struct committer *self, const struct oap_recover *msg,
 	uint8_t bytes[BATCH_AUDIT_BYTES_MAX], size_t *ret_count)
 {
 	struct known there = on_disk(self), was = acknowledged(self);
 	struct json_out out;
-	enum err err;
 
 	json_out_init(&out, bytes, BATCH_AUDIT_BYTES_MAX);
 	json_out_object_begin(&out); /* members in the order of their names */
@@ -180,9 +180,7 @@ static void print_audit(const struct committer *self, const struct oap_recover *
 	json_out_key(&out, "root");
 	json_out_hex(&out, (struct slice){ there.root.bytes, HASH_BYTES });
 	json_out_object_end(&out);
-	err = json_out_finish(&out, ret_count);
-	assert(err == ERR_OK); /* every text in it is bounded far below */
-	(void)err;
+	return json_out_finish(&out, ret_count);
 }
 
 static enum err mark_first(struct committer *self, struct why *why)
@@ -210,9 +208,11 @@ static enum err acknowledge(struct committer *self, const struct oap_recover *ms
 {
 	uint8_t bytes[BATCH_AUDIT_BYTES_MAX];
 	struct slice json = { bytes, 0 };
-	enum err err = mark_first(self, why);
+	enum err err = print_audit(self, msg, bytes, &json.bytes_count);
 
-	print_audit(self, msg, bytes, &json.bytes_count);
+	if (err == ERR_OK) {
+		err = mark_first(self, why);
+	}
 	if (err == ERR_OK) {
 		err = store_acknowledge(self->store, msg->size, &msg->root, why);
 	}
@@ -261,6 +261,10 @@ static void take_acknowledgement(
 		return;
 	}
 	err = acknowledge(self, msg, &why);
+	if (err == ERR_TOO_LARGE) {
+		refuse(self, from, err, "who asks does not fit the audit record");
+		return;
+	}
 	if (err == ERR_NO_SPACE) {
 		refuse(self, from, err, "the disk is full: make room, then acknowledge again");
 		return; /* the mark is there, and asks for it */

@@ -252,6 +252,29 @@ static void a_question_that_is_none_is_refused(void **state)
 	commit(5);
 }
 
+static void an_actor_of_any_text_fits_the_record(void **state)
+{
+	static uint8_t names[VERB_NAME_BYTES_MAX];
+	struct oap_recover question = { .act = RECOVER_ACKNOWLEDGE, .size = 10 };
+
+	(void)state;
+	start_serving();
+	commit(10);
+	harness_stop(&h);
+	remove_file("store/tail");
+	start_in_safe_mode("acknowledged_tail_unknown: ");
+	memset(names, 1, sizeof names); /* each is six bytes in JSON, and still fits */
+	question.root = maker.root;
+	question.actor = (struct slice){ names, sizeof names };
+	harness_send_recover(&h.control, 5, &question);
+	assert_int_equal(harness_expect_recover_answer(&h.control, &answered), 5);
+	assert_int_equal(answered.status, ERR_OK);
+	names[0] = 0xff; /* no UTF-8 */
+	harness_send_recover(&h.control, 6, &question);
+	assert_int_equal(harness_expect_recover_answer(&h.control, &answered), 6);
+	assert_int_equal(answered.status, ERR_MALFORMED);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -264,6 +287,7 @@ int main(void)
 		CASE(a_wrong_mode_heals_when_it_is_asked_about),
 		CASE(a_reader_in_the_way_is_waited_for),
 		CASE(a_question_that_is_none_is_refused),
+		CASE(an_actor_of_any_text_fits_the_record),
 	};
 
 	return cmocka_run_group_tests_name("committer recovery", tests, NULL, NULL);
