@@ -85,6 +85,13 @@ static const struct cli_option options_audit_verify[] = {
 	VKEY_OPTION,
 	{ NULL, NULL, NULL },
 };
+static const struct cli_option options_recover[] = {
+	{ "--ack", "HEIGHT:ROOT",
+		"go on with what is on disk, which must be that; missing entries are given up" },
+	{ "--new-origin", NULL,
+		"with --ack, of a stopped node: under a new name and key, when more was signed" },
+	{ NULL, NULL, NULL },
+};
 static const struct cli_option options_mint[] = {
 	CAVEAT_OPTIONS,
 	{ NULL, NULL, NULL },

@@ -34,6 +34,8 @@ enum cli_exit {
 	C(snapshot_list, "snapshot list", "DIR", 1, 1, "say what snapshots are in a directory")   \
 	C(audit_export, "audit export", "", 0, 0, "write entries and audit records as text")      \
 	C(audit_verify, "audit verify", "[FILE]", 0, 1, "check such a text; needs no node")       \
+	C(recover, "recover", "", 0, 0,                                                           \
+		"explain safe mode, and go on after it with what is on disk")                     \
 	C(config_print, "config print", "", 0, 0, "print the effective configuration")            \
 	C(config_validate, "config validate", "[FILE]", 0, 1,                                     \
 		"check a configuration file, start nothing")                                      \

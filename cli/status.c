@@ -29,6 +29,10 @@ static void print_head(const struct json_in *root)
 		json_in_u64_of(ledger, "seq"),
 		json_in_true_of(ledger, "safe_mode") ? ", SAFE MODE: writes are refused" : "",
 		json_in_u64_of(ledger, "lag_ms"), json_in_text_of(ledger, "root"));
+	if (json_in_true_of(ledger, "safe_mode")) {
+		(void)fputs(
+			"          `macronode recover` explains it and what can be done\n", stdout);
+	}
 	(void)printf("queues    ingress %" PRIu64 ", prevalidation %" PRIu64 ", commit %" PRIu64
 		     "\n\n",
 		json_in_u64_of(queues, "ingress"), json_in_u64_of(queues, "preval"),

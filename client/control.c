@@ -175,6 +175,25 @@ enum mn_result control_key(struct control *control, struct control_answer *ret_a
 	return ask(control, OAP_CTL_KEY, &out, payload, ret_answer);
 }
 
+enum mn_result control_recover(struct control *control,
+	const struct control_acknowledgement *acknowledged, struct control_answer *ret_answer)
+{
+	uint8_t payload[1 + 8 + HASH_BYTES + 4 + VERB_NAME_BYTES_MAX];
+	struct byte_writer out = byte_writer_of(payload, sizeof payload);
+	struct oap_ctl_recover msg = { .act = RECOVER_EXPLAIN };
+
+	if (acknowledged != NULL) {
+		msg.act = RECOVER_ACKNOWLEDGE;
+		msg.size = acknowledged->size;
+		msg.root = acknowledged->root;
+		if (!take_text(acknowledged->actor, VERB_NAME_BYTES_MAX, &msg.actor)) {
+			return refuse_long(control);
+		}
+	}
+	(void)!oap_encode_ctl_recover(&out, &msg);
+	return ask(control, OAP_CTL_RECOVER, &out, payload, ret_answer);
+}
+
 enum mn_result control_govern(struct control *control, const struct control_order *order,
 	struct control_answer *ret_answer)
 {

@@ -29,6 +29,12 @@ struct control_order {
 	const char *actor;
 };
 
+struct control_acknowledgement {
+	uint64_t size;
+	struct hash root;
+	const char *actor;
+};
+
 /* False: the path of the socket is too long. */
 MUST_CHECK bool control_init(struct control *control, const char *run_dir, int timeout_ms);
 void control_finish(struct control *control);
@@ -50,6 +56,10 @@ MUST_CHECK enum mn_result control_list(
 	struct control *control, uint64_t after, struct control_answer *ret_answer);
 /* The node key: JSON. */
 MUST_CHECK enum mn_result control_key(struct control *control, struct control_answer *ret_answer);
+/* What keeps the node from writing; next of the answer is 1 when there is something. With a size
+ * and root: go on with what is on disk, which must be that. */
+MUST_CHECK enum mn_result control_recover(struct control *control,
+	const struct control_acknowledgement *acknowledged, struct control_answer *ret_answer);
 MUST_CHECK enum mn_result control_govern(struct control *control, const struct control_order *order,
 	struct control_answer *ret_answer);
 

@@ -87,6 +87,7 @@ enum log_level {
 	E(95, CHECKPOINT_SIGNED, checkpoint_signed, DEBUG, "checkpoint signed")                  \
 	E(96, CHECKPOINT_REFUSED, checkpoint_refused, ERROR, "a checkpoint was not signed")      \
 	E(97, CHECKPOINT_SKIPPED, checkpoint_skipped, WARN, "stopped without a last checkpoint") \
+	E(98, STORE_ACKNOWLEDGED, store_acknowledged, WARN, "going on with what is on disk")     \
 	/* Keys and capabilities. */                                                             \
 	E(110, KEYS_CREATED, keys_created, INFO, "keys created at genesis")                      \
 	E(111, KEYS_LOADED, keys_loaded, INFO, "keys loaded")                                    \

@@ -72,7 +72,7 @@ static enum err on_setup_end(
 	struct worker *worker = self;
 
 	(void)from;
-	if (msg->process != worker->spec->process || msg->generation == 0) {
+	if (msg->process != worker->spec->process || msg->generation == 0 || msg->suspect > 1) {
 		return ERR_MALFORMED;
 	}
 	if (msg->tables_hash != worker_tables_hash()) {
@@ -81,6 +81,7 @@ static enum err on_setup_end(
 	worker->instance = msg->instance;
 	worker->generation = msg->generation;
 	worker->sandbox_mode = msg->sandbox_mode;
+	worker->suspect = msg->suspect == 1;
 	worker->setup_done = true;
 	return ERR_OK;
 }
@@ -259,6 +260,7 @@ void worker_fail(struct worker *worker, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(text, sizeof text, format, arguments);
 	va_end(arguments);
+	failed.fault = worker->fault;
 	failed.text = text_slice(text, sizeof text);
 	log_event(LOG_START_FAILED, &(struct log_fields){ .text = text });
 	(void)!oap_send_failed(supervisor_of(worker), 0, &failed);

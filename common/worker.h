@@ -37,6 +37,13 @@ enum worker_phase {
 	PHASE_DRAINED,
 };
 
+/* What FAILED says about the world beyond the process. */
+enum worker_fault {
+	WORKER_FAULT_NONE,
+	WORKER_FAULT_STORE, /* a failed sync, write or read: what is on disk is not known */
+	WORKER_FAULT_COUNT
+};
+
 #define WORKER_PATHS_MAX 4u
 
 struct worker;
@@ -76,6 +83,8 @@ struct worker {
 	uint8_t instance;
 	uint32_t generation; /* of this process: new with each restart, never 0 */
 	uint8_t sandbox_mode;
+	bool suspect;  /* committer: one before it failed with WORKER_FAULT_STORE */
+	uint8_t fault; /* enum worker_fault, which worker_fail will tell */
 	bool setup_done;
 	struct worker_fd fds[PEER_FDS_MAX];
 	size_t fd_count;

@@ -198,6 +198,7 @@ static enum err apply_moves(
 		if (index != previous) {
 			set_last_seq(ledger, index, entry->seq,
 				is_own ? &applied->prev_account_seq : &applied->prev_counter_seq);
+			*(is_own ? &applied->account_moved : &applied->counter_moved) = true;
 		}
 		previous = index;
 	}

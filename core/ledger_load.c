@@ -166,6 +166,14 @@ enum err ledger_load_finished(
 	return ERR_OK;
 }
 
+/* The row says which entry of each account came before it: of an account whose chunk is missing, or
+ * is an older one, the loaded state knows of another. */
+static bool follows(const struct batch_entry *row, const struct ledger_applied *applied)
+{
+	return (!applied->account_moved || applied->prev_account_seq == row->prev_account_seq) &&
+	       (!applied->counter_moved || applied->prev_counter_seq == row->prev_counter_seq);
+}
+
 enum err ledger_replay(
 	struct ledger *ledger, const struct batch_entry *row, uint64_t batch_ts_unix_ms)
 {
@@ -184,6 +192,9 @@ enum err ledger_replay(
 	ledger->batch_ts_unix_ms = batch_ts_last;
 	if (err != ERR_OK) {
 		return err;
+	}
+	if (!follows(row, &applied)) {
+		return ERR_CORRUPT;
 	}
 	if (ledger->debts != 0 && entry.seq - entry.group_first + 1 >= entry.group_count) {
 		return ERR_CORRUPT; /* the end of a group */
@@ -204,6 +215,8 @@ static enum err prove_zero(struct ledger *ledger)
 	}
 	for (uint32_t i = 0; i < ledger->account_count; i++) {
 		const struct ledger_account *account = ledger_account_at(ledger, i);
+		/* an entry made it: without one its chunk is missing, and zero would be a lie */
+		is_zero = is_zero && account->last_seq != 0;
 		u128 total = account->available + account->held;
 
 		if (account->asset == 0) {

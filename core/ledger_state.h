@@ -395,6 +395,8 @@ size_t ledger_moves(const struct entry *entry, struct ledger_move ret_moves[2]);
 struct ledger_applied {
 	uint64_t prev_account_seq;
 	uint64_t prev_counter_seq;
+	bool account_moved; /* not when a chunk of replay has it already */
+	bool counter_moved;
 	u128 balance_before;
 	u128 balance_after;
 };

@@ -60,11 +60,13 @@
 #define PAYLOAD_SETUP_FD(FIXED, SIZED) \
 	FIXED(u8, what)                \
 	FIXED(u16, index)
+/* suspect: a committer before this one died of a failed sync, write or read */
 #define PAYLOAD_SETUP_END(FIXED, SIZED) \
 	FIXED(u8, process)              \
 	FIXED(u8, instance)             \
 	FIXED(u32, generation)          \
 	FIXED(u8, sandbox_mode)         \
+	FIXED(u8, suspect)              \
 	FIXED(u64, tables_hash)
 #define PAYLOAD_READY(FIXED, SIZED) FIXED(u64, tables_hash)
 #define PAYLOAD_PROGRESS(FIXED, SIZED) \
@@ -93,7 +95,10 @@
 	FIXED(u64, lag_ms)           \
 	FIXED(hash, root)            \
 	SIZED(text, VERB_TEXT_BYTES_MAX)
-#define PAYLOAD_FAILED(FIXED, SIZED) SIZED(text, VERB_TEXT_BYTES_MAX)
+/* fault: enum worker_fault in common/worker.h */
+#define PAYLOAD_FAILED(FIXED, SIZED) \
+	FIXED(u8, fault)             \
+	SIZED(text, VERB_TEXT_BYTES_MAX)
 /* one link and direction: finished requests and their payload bytes */
 #define PAYLOAD_CREDIT(FIXED, SIZED) \
 	FIXED(u32, requests)         \
@@ -139,17 +144,33 @@
 	FIXED(u8, status)                   \
 	FIXED(u64, after_seq)               \
 	SIZED(text, VERB_TEXT_BYTES_MAX)
+/* What keeps the store from being written, and going on in spite of it. act: enum recover_act;
+ * size and root: with ACKNOWLEDGE, of what is on disk. status: enum err; left: 1 when there is
+ * something to recover; text: JSON of services/committer/recover.c, or why not. cleared: the
+ * supervisor need not remember the failed sync any more. */
+enum recover_act { RECOVER_EXPLAIN, RECOVER_ACKNOWLEDGE };
+#define PAYLOAD_RECOVER(FIXED, SIZED) \
+	FIXED(u8, act)                \
+	FIXED(u64, size)              \
+	FIXED(hash, root)             \
+	SIZED(actor, VERB_NAME_BYTES_MAX)
+#define PAYLOAD_RECOVER_ANSWER(FIXED, SIZED) \
+	FIXED(u8, status)                    \
+	FIXED(u8, left)                      \
+	FIXED(u8, cleared)                   \
+	SIZED(text, VERB_REPLY_BYTES_MAX)
 
 /* --- the control socket: whoever is root or our own uid, and the supervisor --- */
 
-#define PAYLOAD_CTL_STATUS(FIXED, SIZED) FIXED(u8, detail)
-#define PAYLOAD_CTL_STOP(FIXED, SIZED)   SIZED(reason, VERB_TEXT_BYTES_MAX)
-#define PAYLOAD_CTL_MINT(FIXED, SIZED)   SIZED(caveats, VERB_CAVEATS_BYTES_MAX)
-#define PAYLOAD_CTL_REVOKE(FIXED, SIZED) PAYLOAD_CAP_REVOKE(FIXED, SIZED)
-#define PAYLOAD_CTL_LIST(FIXED, SIZED)   PAYLOAD_CAP_LIST(FIXED, SIZED)
-#define PAYLOAD_CTL_ROTATE(FIXED, SIZED) PAYLOAD_CAP_ROTATE(FIXED, SIZED)
-#define PAYLOAD_CTL_GOVERN(FIXED, SIZED) PAYLOAD_GOVERN(FIXED, SIZED)
-#define PAYLOAD_CTL_KEY(FIXED, SIZED)    PAYLOAD_KEY_SHOW(FIXED, SIZED)
+#define PAYLOAD_CTL_STATUS(FIXED, SIZED)  FIXED(u8, detail)
+#define PAYLOAD_CTL_STOP(FIXED, SIZED)    SIZED(reason, VERB_TEXT_BYTES_MAX)
+#define PAYLOAD_CTL_MINT(FIXED, SIZED)    SIZED(caveats, VERB_CAVEATS_BYTES_MAX)
+#define PAYLOAD_CTL_REVOKE(FIXED, SIZED)  PAYLOAD_CAP_REVOKE(FIXED, SIZED)
+#define PAYLOAD_CTL_LIST(FIXED, SIZED)    PAYLOAD_CAP_LIST(FIXED, SIZED)
+#define PAYLOAD_CTL_ROTATE(FIXED, SIZED)  PAYLOAD_CAP_ROTATE(FIXED, SIZED)
+#define PAYLOAD_CTL_GOVERN(FIXED, SIZED)  PAYLOAD_GOVERN(FIXED, SIZED)
+#define PAYLOAD_CTL_RECOVER(FIXED, SIZED) PAYLOAD_RECOVER(FIXED, SIZED)
+#define PAYLOAD_CTL_KEY(FIXED, SIZED)     PAYLOAD_KEY_SHOW(FIXED, SIZED)
 /* status: enum err; text: JSON, a token, or the sentence that says why not */
 #define PAYLOAD_CTL_ANSWER(FIXED, SIZED) PAYLOAD_CAP_ANSWER(FIXED, SIZED)
 
@@ -335,6 +356,7 @@ enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
 	FIXED(u8, piece)                  \
 	SIZED(records, VERB_STATE_BYTES_MAX)
 #define PAYLOAD_STATE_END(FIXED, SIZED) FIXED(u64, size)
+/* text: as REPORT of the sequencer has it */
 #define PAYLOAD_STATE_BAD(FIXED, SIZED) \
 	FIXED(u64, seq)                 \
 	SIZED(text, VERB_TEXT_BYTES_MAX)
@@ -422,84 +444,87 @@ enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
 /* id      NAME             name             sender            receiver          kind
  * An id is never reused (0x0233 was). 0x0100: fd 3. 0x0180: fd 3, one role. 0x0200: links.
  * 0x0400: the control socket. */
-#define OAP_VERBS(VERB)                                                                   \
-	VERB(0x0100, SETUP_CONFIG, setup_config, BY(SUPERVISOR), BY_WORKER, CONTROL)      \
-	VERB(0x0101, SETUP_FD, setup_fd, BY(SUPERVISOR), BY_WORKER, CONTROL)              \
-	VERB(0x0102, SETUP_END, setup_end, BY(SUPERVISOR), BY_WORKER, CONTROL)            \
-	VERB(0x0103, READY, ready, BY_WORKER, BY(SUPERVISOR), CONTROL)                    \
-	VERB(0x0104, PROGRESS, progress, BY_WORKER, BY(SUPERVISOR), CONTROL)              \
-	VERB(0x0105, PING, ping, BY(SUPERVISOR), BY_WORKER, CONTROL)                      \
-	VERB(0x0106, PONG, pong, BY_WORKER, BY(SUPERVISOR), CONTROL)                      \
-	VERB(0x0107, LINK, link, BY(SUPERVISOR), BY_WORKER, CONTROL)                      \
-	VERB(0x0108, ACCUSE, accuse, BY_WORKER, BY(SUPERVISOR), CONTROL)                  \
-	VERB(0x0109, DRAIN, drain, BY(SUPERVISOR), BY_WORKER, CONTROL)                    \
-	VERB(0x010A, DRAINED, drained, BY_WORKER, BY(SUPERVISOR), CONTROL)                \
-	VERB(0x010B, REPORT, report, BY_WORKER, BY(SUPERVISOR), CONTROL)                  \
-	VERB(0x010C, FAILED, failed, BY_WORKER, BY(SUPERVISOR), CONTROL)                  \
-	VERB(0x010D, CREDIT, credit, BY_PROCESS, BY_PROCESS, CONTROL)                     \
-	VERB(0x0180, READINESS, readiness, BY(SUPERVISOR), BY_EDGE, EVENT)                \
-	VERB(0x0181, CAP_MINT, cap_mint, BY(SUPERVISOR), BY(KMS), REQUEST)                \
-	VERB(0x0182, CAP_REVOKE, cap_revoke, BY(SUPERVISOR), BY(KMS), REQUEST)            \
-	VERB(0x0183, CAP_LIST, cap_list, BY(SUPERVISOR), BY(KMS), REQUEST)                \
-	VERB(0x0184, CAP_ANSWER, cap_answer, BY(KMS), BY(SUPERVISOR), REPLY)              \
-	VERB(0x0185, GOVERN, govern, BY(SUPERVISOR), BY(SEQUENCER), REQUEST)              \
-	VERB(0x0186, GOVERN_ANSWER, govern_answer, BY(SEQUENCER), BY(SUPERVISOR), REPLY)  \
-	VERB(0x0187, CAP_ROTATE, cap_rotate, BY(SUPERVISOR), BY(KMS), REQUEST)            \
-	VERB(0x0188, KEY_SHOW, key_show, BY(SUPERVISOR), BY(KMS), REQUEST)                \
-	VERB(0x0200, REQUEST, request, BY_EDGE, BY(PREVALIDATOR), REQUEST)                \
-	VERB(0x0201, BODY, body, BY_EDGE, BY(PREVALIDATOR), EVENT)                        \
-	VERB(0x0202, ABANDON, abandon, BY_EDGE, BY(PREVALIDATOR), EVENT)                  \
-	VERB(0x0203, PROCEED, proceed, BY(PREVALIDATOR), BY_EDGE, REPLY)                  \
-	VERB(0x0204, REFUSED, refused, BY(PREVALIDATOR), BY_EDGE, REPLY)                  \
-	VERB(0x0210, VERIFY, verify, BY(PREVALIDATOR), BY(KMS), REQUEST)                  \
-	VERB(0x0211, GRANT, grant, BY(KMS), BY(PREVALIDATOR), REPLY)                      \
-	VERB(0x0212, FORGET_GRANTS, forget_grants, BY(KMS), BY(PREVALIDATOR), EVENT)      \
-	VERB(0x0213, GRANT_KEY, grant_key, BY(KMS), BY(SEQUENCER) | BY(ARCHIVE), EVENT)   \
-	VERB(0x0214, REVOKED, revoked, BY(KMS), BY(SEQUENCER), REQUEST)                   \
-	VERB(0x0215, REVOKED_DONE, revoked_done, BY(SEQUENCER), BY(KMS), REPLY)           \
-	VERB(0x0216, ORIGIN, origin, BY(KMS), BY(COMMITTER), EVENT)                       \
-	VERB(0x0217, SIGN_CHECKPOINT, sign_checkpoint, BY(COMMITTER), BY(KMS), REQUEST)   \
-	VERB(0x0218, SIGNED_CHECKPOINT, signed_checkpoint, BY(KMS), BY(COMMITTER), REPLY) \
-	VERB(0x0219, KEY_EVENTS, key_events, BY(KMS), BY(COMMITTER), EVENT)               \
-	VERB(0x021A, READ_KEY_EVENTS, read_key_events, BY(COMMITTER), BY(KMS), REQUEST)   \
-	VERB(0x021B, KEY_EVENT_ROWS, key_event_rows, BY(KMS), BY(COMMITTER), REPLY)       \
-	VERB(0x021C, SIGNER, signer, BY(KMS), BY(ARCHIVE), EVENT)                         \
-	VERB(0x021E, SIGN_SNAPSHOT, sign_snapshot, BY(ARCHIVE), BY(KMS), REQUEST)         \
-	VERB(0x021F, SIGNED_SNAPSHOT, signed_snapshot, BY(KMS), BY(ARCHIVE), REPLY)       \
-	VERB(0x0220, SUBMIT, submit, BY(PREVALIDATOR), BY(SEQUENCER), REQUEST)            \
-	VERB(0x0221, VERDICT, verdict, BY(SEQUENCER), BY_EDGE, REPLY)                     \
-	VERB(0x0230, BATCH, batch, BY(SEQUENCER), BY(COMMITTER), REQUEST)                 \
-	VERB(0x0231, COMMITTED, committed, BY(COMMITTER), BY(SEQUENCER), REPLY)           \
-	VERB(0x0232, NOT_COMMITTED, not_committed, BY(COMMITTER), BY(SEQUENCER), REPLY)   \
-	VERB(0x0234, STATE_BEGIN, state_begin, BY(COMMITTER), BY(SEQUENCER), EVENT)       \
-	VERB(0x0235, STATE_PIECE, state_piece, BY(COMMITTER), BY(SEQUENCER), REQUEST)     \
-	VERB(0x0236, STATE_END, state_end, BY(COMMITTER), BY(SEQUENCER), EVENT)           \
-	VERB(0x0237, STATE_BAD, state_bad, BY(SEQUENCER), BY(COMMITTER), EVENT)           \
-	VERB(0x0240, TREE, tree, BY(COMMITTER), BY(ARCHIVE), EVENT)                       \
-	VERB(0x0241, FETCH, fetch, BY(SEQUENCER), BY(ARCHIVE), REQUEST)                   \
-	VERB(0x0242, ROWS, rows, BY(ARCHIVE), BY(SEQUENCER), REPLY)                       \
-	VERB(0x0243, READ_ROOTS, read_roots, BY(PREVALIDATOR), BY(ARCHIVE), REQUEST)      \
-	VERB(0x0244, ROOTS, roots, BY(ARCHIVE), BY_EDGE, REPLY)                           \
-	VERB(0x0245, READ_ENTRY, read_entry, BY(PREVALIDATOR), BY(ARCHIVE), REQUEST)      \
-	VERB(0x0246, ENTRY, entry, BY(ARCHIVE), BY_EDGE, REPLY)                           \
-	VERB(0x0247, READ_VERIFY, read_verify, BY(PREVALIDATOR), BY(ARCHIVE), REQUEST)    \
-	VERB(0x0248, VERIFIED, verified, BY(ARCHIVE), BY_EDGE, REPLY)                     \
-	VERB(0x0249, READ_TLOG, read_tlog, BY(PREVALIDATOR), BY(ARCHIVE), REQUEST)        \
-	VERB(0x024A, BLOB, blob, BY(ARCHIVE), BY_EDGE, REPLY)                             \
-	VERB(0x024B, LOCATE, locate, BY(ARCHIVE), BY(SEQUENCER), REQUEST)                 \
-	VERB(0x024C, LOCATED, located, BY(SEQUENCER), BY(ARCHIVE), REPLY)                 \
-	VERB(0x0250, PROBE, probe, BY_EDGE, BY(PREVALIDATOR), REQUEST)                    \
-	VERB(0x0251, PROBE_ORDER, probe_order, BY(PREVALIDATOR), BY(SEQUENCER), REQUEST)  \
-	VERB(0x0252, PROBE_ECHO, probe_echo, BY(SEQUENCER), BY_EDGE, REPLY)               \
-	VERB(0x0253, PROBE_REFUSED, probe_refused, BY(PREVALIDATOR), BY_EDGE, REPLY)      \
-	VERB(0x0400, CTL_STATUS, ctl_status, BY(CLIENT), BY(SUPERVISOR), REQUEST)         \
-	VERB(0x0401, CTL_STOP, ctl_stop, BY(CLIENT), BY(SUPERVISOR), REQUEST)             \
-	VERB(0x0402, CTL_MINT, ctl_mint, BY(CLIENT), BY(SUPERVISOR), REQUEST)             \
-	VERB(0x0403, CTL_REVOKE, ctl_revoke, BY(CLIENT), BY(SUPERVISOR), REQUEST)         \
-	VERB(0x0404, CTL_LIST, ctl_list, BY(CLIENT), BY(SUPERVISOR), REQUEST)             \
-	VERB(0x0405, CTL_GOVERN, ctl_govern, BY(CLIENT), BY(SUPERVISOR), REQUEST)         \
-	VERB(0x0406, CTL_ANSWER, ctl_answer, BY(SUPERVISOR), BY(CLIENT), REPLY)           \
-	VERB(0x0407, CTL_ROTATE, ctl_rotate, BY(CLIENT), BY(SUPERVISOR), REQUEST)         \
+#define OAP_VERBS(VERB)                                                                    \
+	VERB(0x0100, SETUP_CONFIG, setup_config, BY(SUPERVISOR), BY_WORKER, CONTROL)       \
+	VERB(0x0101, SETUP_FD, setup_fd, BY(SUPERVISOR), BY_WORKER, CONTROL)               \
+	VERB(0x0102, SETUP_END, setup_end, BY(SUPERVISOR), BY_WORKER, CONTROL)             \
+	VERB(0x0103, READY, ready, BY_WORKER, BY(SUPERVISOR), CONTROL)                     \
+	VERB(0x0104, PROGRESS, progress, BY_WORKER, BY(SUPERVISOR), CONTROL)               \
+	VERB(0x0105, PING, ping, BY(SUPERVISOR), BY_WORKER, CONTROL)                       \
+	VERB(0x0106, PONG, pong, BY_WORKER, BY(SUPERVISOR), CONTROL)                       \
+	VERB(0x0107, LINK, link, BY(SUPERVISOR), BY_WORKER, CONTROL)                       \
+	VERB(0x0108, ACCUSE, accuse, BY_WORKER, BY(SUPERVISOR), CONTROL)                   \
+	VERB(0x0109, DRAIN, drain, BY(SUPERVISOR), BY_WORKER, CONTROL)                     \
+	VERB(0x010A, DRAINED, drained, BY_WORKER, BY(SUPERVISOR), CONTROL)                 \
+	VERB(0x010B, REPORT, report, BY_WORKER, BY(SUPERVISOR), CONTROL)                   \
+	VERB(0x010C, FAILED, failed, BY_WORKER, BY(SUPERVISOR), CONTROL)                   \
+	VERB(0x010D, CREDIT, credit, BY_PROCESS, BY_PROCESS, CONTROL)                      \
+	VERB(0x0180, READINESS, readiness, BY(SUPERVISOR), BY_EDGE, EVENT)                 \
+	VERB(0x0181, CAP_MINT, cap_mint, BY(SUPERVISOR), BY(KMS), REQUEST)                 \
+	VERB(0x0182, CAP_REVOKE, cap_revoke, BY(SUPERVISOR), BY(KMS), REQUEST)             \
+	VERB(0x0183, CAP_LIST, cap_list, BY(SUPERVISOR), BY(KMS), REQUEST)                 \
+	VERB(0x0184, CAP_ANSWER, cap_answer, BY(KMS), BY(SUPERVISOR), REPLY)               \
+	VERB(0x0185, GOVERN, govern, BY(SUPERVISOR), BY(SEQUENCER), REQUEST)               \
+	VERB(0x0186, GOVERN_ANSWER, govern_answer, BY(SEQUENCER), BY(SUPERVISOR), REPLY)   \
+	VERB(0x0187, CAP_ROTATE, cap_rotate, BY(SUPERVISOR), BY(KMS), REQUEST)             \
+	VERB(0x0188, KEY_SHOW, key_show, BY(SUPERVISOR), BY(KMS), REQUEST)                 \
+	VERB(0x018A, RECOVER, recover, BY(SUPERVISOR), BY(COMMITTER), REQUEST)             \
+	VERB(0x018B, RECOVER_ANSWER, recover_answer, BY(COMMITTER), BY(SUPERVISOR), REPLY) \
+	VERB(0x0200, REQUEST, request, BY_EDGE, BY(PREVALIDATOR), REQUEST)                 \
+	VERB(0x0201, BODY, body, BY_EDGE, BY(PREVALIDATOR), EVENT)                         \
+	VERB(0x0202, ABANDON, abandon, BY_EDGE, BY(PREVALIDATOR), EVENT)                   \
+	VERB(0x0203, PROCEED, proceed, BY(PREVALIDATOR), BY_EDGE, REPLY)                   \
+	VERB(0x0204, REFUSED, refused, BY(PREVALIDATOR), BY_EDGE, REPLY)                   \
+	VERB(0x0210, VERIFY, verify, BY(PREVALIDATOR), BY(KMS), REQUEST)                   \
+	VERB(0x0211, GRANT, grant, BY(KMS), BY(PREVALIDATOR), REPLY)                       \
+	VERB(0x0212, FORGET_GRANTS, forget_grants, BY(KMS), BY(PREVALIDATOR), EVENT)       \
+	VERB(0x0213, GRANT_KEY, grant_key, BY(KMS), BY(SEQUENCER) | BY(ARCHIVE), EVENT)    \
+	VERB(0x0214, REVOKED, revoked, BY(KMS), BY(SEQUENCER), REQUEST)                    \
+	VERB(0x0215, REVOKED_DONE, revoked_done, BY(SEQUENCER), BY(KMS), REPLY)            \
+	VERB(0x0216, ORIGIN, origin, BY(KMS), BY(COMMITTER), EVENT)                        \
+	VERB(0x0217, SIGN_CHECKPOINT, sign_checkpoint, BY(COMMITTER), BY(KMS), REQUEST)    \
+	VERB(0x0218, SIGNED_CHECKPOINT, signed_checkpoint, BY(KMS), BY(COMMITTER), REPLY)  \
+	VERB(0x0219, KEY_EVENTS, key_events, BY(KMS), BY(COMMITTER), EVENT)                \
+	VERB(0x021A, READ_KEY_EVENTS, read_key_events, BY(COMMITTER), BY(KMS), REQUEST)    \
+	VERB(0x021B, KEY_EVENT_ROWS, key_event_rows, BY(KMS), BY(COMMITTER), REPLY)        \
+	VERB(0x021C, SIGNER, signer, BY(KMS), BY(ARCHIVE), EVENT)                          \
+	VERB(0x021E, SIGN_SNAPSHOT, sign_snapshot, BY(ARCHIVE), BY(KMS), REQUEST)          \
+	VERB(0x021F, SIGNED_SNAPSHOT, signed_snapshot, BY(KMS), BY(ARCHIVE), REPLY)        \
+	VERB(0x0220, SUBMIT, submit, BY(PREVALIDATOR), BY(SEQUENCER), REQUEST)             \
+	VERB(0x0221, VERDICT, verdict, BY(SEQUENCER), BY_EDGE, REPLY)                      \
+	VERB(0x0230, BATCH, batch, BY(SEQUENCER), BY(COMMITTER), REQUEST)                  \
+	VERB(0x0231, COMMITTED, committed, BY(COMMITTER), BY(SEQUENCER), REPLY)            \
+	VERB(0x0232, NOT_COMMITTED, not_committed, BY(COMMITTER), BY(SEQUENCER), REPLY)    \
+	VERB(0x0234, STATE_BEGIN, state_begin, BY(COMMITTER), BY(SEQUENCER), EVENT)        \
+	VERB(0x0235, STATE_PIECE, state_piece, BY(COMMITTER), BY(SEQUENCER), REQUEST)      \
+	VERB(0x0236, STATE_END, state_end, BY(COMMITTER), BY(SEQUENCER), EVENT)            \
+	VERB(0x0237, STATE_BAD, state_bad, BY(SEQUENCER), BY(COMMITTER), EVENT)            \
+	VERB(0x0240, TREE, tree, BY(COMMITTER), BY(ARCHIVE), EVENT)                        \
+	VERB(0x0241, FETCH, fetch, BY(SEQUENCER), BY(ARCHIVE), REQUEST)                    \
+	VERB(0x0242, ROWS, rows, BY(ARCHIVE), BY(SEQUENCER), REPLY)                        \
+	VERB(0x0243, READ_ROOTS, read_roots, BY(PREVALIDATOR), BY(ARCHIVE), REQUEST)       \
+	VERB(0x0244, ROOTS, roots, BY(ARCHIVE), BY_EDGE, REPLY)                            \
+	VERB(0x0245, READ_ENTRY, read_entry, BY(PREVALIDATOR), BY(ARCHIVE), REQUEST)       \
+	VERB(0x0246, ENTRY, entry, BY(ARCHIVE), BY_EDGE, REPLY)                            \
+	VERB(0x0247, READ_VERIFY, read_verify, BY(PREVALIDATOR), BY(ARCHIVE), REQUEST)     \
+	VERB(0x0248, VERIFIED, verified, BY(ARCHIVE), BY_EDGE, REPLY)                      \
+	VERB(0x0249, READ_TLOG, read_tlog, BY(PREVALIDATOR), BY(ARCHIVE), REQUEST)         \
+	VERB(0x024A, BLOB, blob, BY(ARCHIVE), BY_EDGE, REPLY)                              \
+	VERB(0x024B, LOCATE, locate, BY(ARCHIVE), BY(SEQUENCER), REQUEST)                  \
+	VERB(0x024C, LOCATED, located, BY(SEQUENCER), BY(ARCHIVE), REPLY)                  \
+	VERB(0x0250, PROBE, probe, BY_EDGE, BY(PREVALIDATOR), REQUEST)                     \
+	VERB(0x0251, PROBE_ORDER, probe_order, BY(PREVALIDATOR), BY(SEQUENCER), REQUEST)   \
+	VERB(0x0252, PROBE_ECHO, probe_echo, BY(SEQUENCER), BY_EDGE, REPLY)                \
+	VERB(0x0253, PROBE_REFUSED, probe_refused, BY(PREVALIDATOR), BY_EDGE, REPLY)       \
+	VERB(0x0400, CTL_STATUS, ctl_status, BY(CLIENT), BY(SUPERVISOR), REQUEST)          \
+	VERB(0x0401, CTL_STOP, ctl_stop, BY(CLIENT), BY(SUPERVISOR), REQUEST)              \
+	VERB(0x0402, CTL_MINT, ctl_mint, BY(CLIENT), BY(SUPERVISOR), REQUEST)              \
+	VERB(0x0403, CTL_REVOKE, ctl_revoke, BY(CLIENT), BY(SUPERVISOR), REQUEST)          \
+	VERB(0x0404, CTL_LIST, ctl_list, BY(CLIENT), BY(SUPERVISOR), REQUEST)              \
+	VERB(0x0405, CTL_GOVERN, ctl_govern, BY(CLIENT), BY(SUPERVISOR), REQUEST)          \
+	VERB(0x0406, CTL_ANSWER, ctl_answer, BY(SUPERVISOR), BY(CLIENT), REPLY)            \
+	VERB(0x0407, CTL_ROTATE, ctl_rotate, BY(CLIENT), BY(SUPERVISOR), REQUEST)          \
+	VERB(0x0408, CTL_RECOVER, ctl_recover, BY(CLIENT), BY(SUPERVISOR), REQUEST)        \
 	VERB(0x0409, CTL_KEY, ctl_key, BY(CLIENT), BY(SUPERVISOR), REQUEST)
 
 /* Credit of a link and direction: requests in the receiver's hands, and their payload bytes.
@@ -526,7 +551,8 @@ enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
 	WINDOW(ARCHIVE, KMS, 4, 4096)                  \
 	WINDOW(CLIENT, SUPERVISOR, 4, 65536)           \
 	WINDOW(SUPERVISOR, KMS, 16, 262144)            \
-	WINDOW(SUPERVISOR, SEQUENCER, 16, 65536)
+	WINDOW(SUPERVISOR, SEQUENCER, 16, 65536)       \
+	WINDOW(SUPERVISOR, COMMITTER, 4, 16384)
 
 enum oap_kind { OAP_KIND_CONTROL, OAP_KIND_REQUEST, OAP_KIND_REPLY, OAP_KIND_EVENT };
 

@@ -523,18 +523,15 @@ static enum err database_finish(struct restore *restore, struct why *why)
 static enum err files_sync(const struct restore *restore, struct why *why)
 {
 	const struct tail_mark mark = { .size = restore->head.size, .root = restore->head.root };
-	struct tail_mark found;
 	struct tail tail = { .fd = -1 };
 	int dir_fd = open(restore->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int fd = dir_fd < 0 ? -1 : openat(dir_fd, SCHEMA_DATABASE, O_RDWR | O_CLOEXEC);
 	enum err err = fd < 0 || fsync(fd) != 0 ? ERR_IO : ERR_OK;
 
 	if (err == ERR_OK) {
-		err = tail_open(&tail, dir_fd, restore->dir, &found, why);
+		err = tail_reset(&tail, dir_fd, restore->dir, &mark, why);
 	}
-	if (err == ERR_OK &&
-		(tail_write(&tail, &mark) != ERR_OK || tail_write(&tail, &mark) != ERR_OK ||
-			fsync(tail.fd) != 0 || fsync(dir_fd) != 0)) {
+	if (err == ERR_OK && fsync(dir_fd) != 0) {
 		err = ERR_IO;
 	}
 	if (err != ERR_OK) {

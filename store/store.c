@@ -26,8 +26,8 @@
 struct store {
 	char *dir; /* owned */
 	int dir_fd;
-	bool broken;       /* what is on disk is not known: everything is refused */
-	bool tail_missing; /* until store_acknowledge */
+	bool broken; /* what is on disk is not known: everything is refused */
+	bool locked; /* until store_acknowledge */
 	uint32_t wal_pages;
 	sqlite3 *db;           /* owned, like the next two */
 	struct reader *reader; /* over db */
@@ -59,30 +59,51 @@ void store_close(struct store *store)
 
 /* --- the directory and the files in it ------------------------------------------------- */
 
+/* What others may write is not what we acknowledged. */
 static enum err file_is_ours(
 	const struct store *store, const char *name, bool *ret_there, struct why *why)
 {
 	struct stat status;
 
+	*ret_there = false;
 	if (fstatat(store->dir_fd, name, &status, AT_SYMLINK_NOFOLLOW) != 0) {
 		if (errno == ENOENT) {
-			*ret_there = false;
 			return ERR_OK;
 		}
 		why_say(why, "%s/%s: cannot look at it: %s", store->dir, name, strerror(errno));
 		return ERR_IO;
 	}
 	if (!S_ISREG(status.st_mode)) {
-		why_say(why, "%s/%s: is not a regular file", store->dir, name);
+		why_say(why, "wrong_type: %s/%s is not a regular file", store->dir, name);
 		return ERR_DENIED;
 	}
 	if (status.st_uid != geteuid()) {
-		why_say(why, "%s/%s: belongs to uid %u, this process is uid %u", store->dir, name,
+		why_say(why, "wrong_owner: %s/%s belongs to uid %u, expected %u", store->dir, name,
 			(unsigned)status.st_uid, (unsigned)geteuid());
+		return ERR_DENIED;
+	}
+	if ((status.st_mode & 0600) != 0600 || (status.st_mode & 022) != 0) {
+		why_say(why, "wrong_mode: %s/%s has mode %04o, expected 0640: %s", store->dir, name,
+			(unsigned)status.st_mode & 07777,
+			(status.st_mode & 022) != 0 ? "others may write to it"
+						    : "its owner may not use it");
 		return ERR_DENIED;
 	}
 	*ret_there = true;
 	return ERR_OK;
+}
+
+static enum err files_are_ours(const struct store *store, struct why *why)
+{
+	static const char *const names[] = { SCHEMA_DATABASE, SCHEMA_DATABASE "-wal",
+		SCHEMA_DATABASE "-shm", TAIL_NAME };
+	enum err err = ERR_OK;
+	bool there;
+
+	for (size_t i = 0; err == ERR_OK && i < sizeof names / sizeof names[0]; i++) {
+		err = file_is_ours(store, names[i], &there, why);
+	}
+	return err;
 }
 
 static enum err dir_open(struct store *store, const char *dir, struct why *why)
@@ -92,21 +113,34 @@ static enum err dir_open(struct store *store, const char *dir, struct why *why)
 	store->dir = strdup(dir);
 	store->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (store->dir == NULL || store->dir_fd < 0 || fstat(store->dir_fd, &status) != 0) {
+		if (errno == EACCES) {
+			why_say(why, "wrong_mode: %s cannot be opened by uid %u", dir,
+				(unsigned)geteuid());
+			return ERR_DENIED;
+		}
 		why_say(why, "%s: cannot open the store directory: %s", dir, strerror(errno));
-		return errno == ENOENT || errno == ENOTDIR
-			       ? ERR_NOT_FOUND
-			       : (errno == EACCES ? ERR_DENIED : ERR_IO);
+		return errno == ENOENT || errno == ENOTDIR ? ERR_NOT_FOUND : ERR_IO;
 	}
 	if (status.st_uid != geteuid()) {
-		why_say(why, "%s: belongs to uid %u, this process is uid %u", dir,
+		why_say(why, "wrong_owner: %s belongs to uid %u, expected %u", dir,
 			(unsigned)status.st_uid, (unsigned)geteuid());
 		return ERR_DENIED;
 	}
 	return ERR_OK;
 }
 
+static enum err refuse_genesis(const struct store *store, struct why *why)
+{
+	why_say(why,
+		"%s: there is no ledger in it, but tokens were minted for one: mount its disk or "
+		"restore it; for a new ledger move the key directory away",
+		store->dir);
+	return ERR_NOT_FOUND;
+}
+
 /* Made by us, so that its mode is ours too; SQLite gives its log and index the same one. */
-static enum err database_touch(struct store *store, struct why *why)
+static enum err database_touch(
+	struct store *store, const struct store_config *config, struct why *why)
 {
 	bool there = false;
 	int fd;
@@ -115,12 +149,19 @@ static enum err database_touch(struct store *store, struct why *why)
 	if (err != ERR_OK || there) {
 		return err;
 	}
+	if (config->in_use) {
+		return refuse_genesis(store, why); /* and leave the directory as it is */
+	}
 	fd = openat(store->dir_fd, SCHEMA_DATABASE, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
 	if (fd < 0) {
+		if (errno == EACCES || errno == EROFS) {
+			why_say(why, "wrong_mode: %s: nothing can be made in it by uid %u: %s",
+				store->dir, (unsigned)geteuid(), strerror(errno));
+			return ERR_DENIED;
+		}
 		why_say(why, "%s/%s: cannot create: %s", store->dir, SCHEMA_DATABASE,
 			strerror(errno));
-		return errno == ENOSPC ? ERR_NO_SPACE
-				       : (errno == EACCES || errno == EROFS ? ERR_DENIED : ERR_IO);
+		return errno == ENOSPC ? ERR_NO_SPACE : ERR_IO;
 	}
 	(void)close(fd); /* SQLite does not have it open yet, so no lock is lost */
 	return ERR_OK;
@@ -257,11 +298,7 @@ static enum err schema_settle(
 	enum err err = schema_read(store->db, store->dir, meta, why);
 
 	if (err == ERR_NOT_FOUND && config->in_use) {
-		why_say(why,
-			"%s: there is no ledger in it, but tokens were minted for one: mount its "
-			"disk or restore it; for a new ledger move the key directory away",
-			store->dir);
-		return err;
+		return refuse_genesis(store, why);
 	}
 	if (err == ERR_NOT_FOUND) {
 		born = true;
@@ -330,20 +367,38 @@ static enum err fence_raise(struct store *store, struct why *why)
 	return err;
 }
 
-static enum err tail_settle(struct store *store, struct store_state *state, struct why *why)
+/* Is what was acknowledged last still there, and the same? */
+static enum err tail_compare(struct store *store, struct store_state *state)
+{
+	struct schema_root at = { .last_seq = 0 };
+	enum err err;
+
+	if (state->tail.size == 0) {
+		return ERR_OK;
+	}
+	err = reader_root_at(store->reader, state->tail.size, &at);
+	if (err != ERR_OK || at.last_seq != state->tail.size ||
+		memcmp(&at.root, &state->tail.root, sizeof at.root) != 0) {
+		state->tail_finding = STORE_TAIL_SHORT;
+	}
+	return err == ERR_NOT_FOUND ? ERR_OK : err;
+}
+
+static enum err tail_settle(struct store *store, const struct store_config *config,
+	struct store_state *state, struct why *why)
 {
 	const struct tail_mark now = { .size = store->head.size, .root = store->head.root };
-	struct schema_root at = { .last_seq = 0 };
-	enum err err = tail_open(&store->tail, store->dir_fd, store->dir, &state->tail, why);
+	enum err err = tail_open(
+		&store->tail, store->dir_fd, store->dir, store->head.size == 0, &state->tail, why);
 
-	if (err == ERR_OK && state->tail.size > 0) {
-		err = reader_root_at(store->reader, state->tail.size, &at);
-		state->tail_missing = err != ERR_OK || at.last_seq != state->tail.size ||
-				      memcmp(&at.root, &state->tail.root, sizeof at.root) != 0;
-		err = err == ERR_NOT_FOUND ? ERR_OK : err;
+	if (err == ERR_OK) {
+		err = tail_compare(store, state);
+	} else if (err == ERR_NOT_FOUND || err == ERR_CORRUPT) {
+		state->tail_finding = err == ERR_CORRUPT ? STORE_TAIL_BROKEN : STORE_TAIL_GONE;
+		err = ERR_OK;
 	}
-	store->tail_missing = state->tail_missing;
-	if (err == ERR_OK && !state->tail_missing) {
+	store->locked = config->suspect || state->tail_finding != STORE_TAIL_GOOD;
+	if (err == ERR_OK && !store->locked) {
 		err = tail_write(&store->tail, &now);
 	}
 	return err;
@@ -376,7 +431,7 @@ static enum err start(struct store *store, const struct store_config *config,
 		err = resume_all(store->reader, store->dir, &store->head, &store->memory, why);
 	}
 	if (err == ERR_OK) {
-		err = tail_settle(store, state, why);
+		err = tail_settle(store, config, state, why);
 	}
 	state->head = store->head;
 	return err;
@@ -398,7 +453,10 @@ enum err store_open(const struct store_config *config, struct store **ret_store,
 	err = dir_open(store, config->dir, why);
 	if (err == ERR_OK) {
 		space_init(&store->space, store->dir_fd, config->disk_reserve_bytes);
-		err = database_touch(store, why);
+		err = files_are_ours(store, why);
+	}
+	if (err == ERR_OK) {
+		err = database_touch(store, config, why);
 	}
 	if (err == ERR_OK) {
 		err = database_open(store, why);
@@ -536,8 +594,8 @@ enum err store_append(struct store *store, const struct store_batch *batch, stru
 	if (batch->first_seq <= store->head.size) {
 		return repeat(store, batch, ret_commit, why);
 	}
-	if (store->tail_missing) {
-		why_say(why, "%s: acknowledged entries are missing; see `macronode recover`",
+	if (store->locked) {
+		why_say(why, "%s: what is there must be acknowledged; see `macronode recover`",
 			store->dir);
 		return ERR_DENIED;
 	}
@@ -574,20 +632,21 @@ enum err store_acknowledge(
 	struct store *store, uint64_t size, const struct hash *root, struct why *why)
 {
 	const struct tail_mark mark = { .size = size, .root = *root };
+	enum err err;
 
 	if (size != store->head.size || memcmp(root, &store->head.root, sizeof *root) != 0) {
 		why_say(why, "%s/%s: has %llu entries, and not the acknowledged size and root",
 			store->dir, SCHEMA_DATABASE, (unsigned long long)store->head.size);
 		return ERR_CONFLICT;
 	}
-	/* Both sectors: the older one holds what is no longer there. */
-	if (tail_write(&store->tail, &mark) != ERR_OK ||
-		tail_write(&store->tail, &mark) != ERR_OK || fsync(store->tail.fd) != 0) {
-		why_say(why, "%s: cannot write the tail: %s", store->dir, strerror(errno));
-		return ERR_IO;
-	}
-	store->tail_missing = false;
-	return ERR_OK;
+	err = tail_reset(&store->tail, store->dir_fd, store->dir, &mark, why);
+	store->locked = err != ERR_OK;
+	return err;
+}
+
+bool store_is_locked(const struct store *store)
+{
+	return store->locked;
 }
 
 enum err store_checkpoint_keep(struct store *store, const struct schema_checkpoint *checkpoint)
@@ -636,6 +695,7 @@ enum err store_maintain(struct store *store, struct why *why)
 	enum err err;
 
 	if (store->broken) {
+		why_say(why, "%s: its last write failed, or that of the tail", store->dir);
 		return ERR_UNKNOWN;
 	}
 	if (store->wal_pages < STORE_WAL_PAGES_LOW) {

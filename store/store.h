@@ -37,23 +37,33 @@ struct store_config {
 	enum merkle_hash hash; /* genesis: engine.hash; afterwards compared */
 	uint8_t random[24];    /* genesis: 16 for the fingerprint key, 8 for the origin */
 	int64_t now_unix_ms;   /* genesis: when */
-	bool in_use; /* no genesis: there was a ledger, and a disk that is not mounted is none */
+	bool in_use;  /* no genesis: there was a ledger, and a disk that is not mounted is none */
+	bool suspect; /* a sync failed before: as if acknowledged entries were missing */
+};
+
+/* What <data>/store/tail says about the store that lies beside it. */
+enum store_tail {
+	STORE_TAIL_GOOD,  /* all that was acknowledged is there */
+	STORE_TAIL_SHORT, /* acknowledged entries are not there, or others are */
+	STORE_TAIL_GONE,  /* there are entries, and no such file */
+	STORE_TAIL_BROKEN /* no mark in it is whole */
 };
 
 /* What a start knows before it has read a single entry. */
 struct store_state {
 	struct reader_head head;
-	struct tail_mark tail; /* as found */
-	bool tail_missing;     /* acknowledged entries are not there, or others are */
-	bool born;             /* this call was the genesis */
+	struct tail_mark tail; /* as found, if GOOD or SHORT */
+	enum store_tail tail_finding;
+	bool born; /* this call was the genesis */
 };
 
-/* ERR_NOT_FOUND no such directory, or no ledger where one is in use; ERR_DENIED not ours;
- * ERR_STALE made by a newer version; ERR_CORRUPT not a ledger, or one that contradicts itself;
- * ERR_CONFLICT another engine.hash or origin than configured; ERR_BUSY somebody reads it;
- * ERR_NO_SPACE; ERR_IO.
+/* ERR_NOT_FOUND no such directory, or no ledger where one is in use; ERR_DENIED a file is not
+ * ours alone, and the sentence begins with wrong_owner:, wrong_mode: or wrong_type:; ERR_STALE made
+ * by a newer version; ERR_CORRUPT not a ledger, or one that contradicts itself; ERR_CONFLICT
+ * another engine.hash or origin than configured; ERR_BUSY somebody reads it; ERR_NO_SPACE; ERR_IO.
  * On ERR_OK the log was folded into the database with a successful sync, the fence is one
- * higher and on disk. With tail_missing set, appends are refused until store_acknowledge. */
+ * higher and on disk. With a finding about the tail, or a suspect store, no mark is written and
+ * appends are refused until store_acknowledge. */
 MUST_CHECK enum err store_open(const struct store_config *config, struct store **ret_store,
 	struct store_state *ret_state, struct why *why);
 void store_close(struct store *store); /* NULL is fine; no checkpoint, the log persists */
@@ -89,7 +99,7 @@ struct store_commit {
 
 /* ERR_OK done; nothing changed: ERR_CONFLICT not an exact continuation (fence, first seq,
  * previous root, a gap), ERR_MALFORMED the records do not decode, ERR_NO_SPACE retry later,
- * ERR_DENIED tail_missing; ERR_IO not done, and ERR_UNKNOWN: see above.
+ * ERR_DENIED to be acknowledged first; ERR_IO not done, and ERR_UNKNOWN: see above.
  * A batch whose leaves and previous root are there already, as one commit, is done
  * (`repeated`), whatever its fence. */
 MUST_CHECK enum err store_append(struct store *store, const struct store_batch *batch,
@@ -108,6 +118,9 @@ MUST_CHECK enum err store_checkpoint_flush(
  * pages on, without ever waiting for a reader. ERR_IO as for store_append. */
 #define STORE_WAL_PAGES_LOW 500u
 MUST_CHECK enum err store_maintain(struct store *store, struct why *why);
+
+/* What is there must be acknowledged before anything is appended. */
+bool store_is_locked(const struct store *store);
 
 /* For metrics, and for asking archive to let go of the log at 256 MiB. */
 uint64_t store_wal_bytes(const struct store *store);

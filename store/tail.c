@@ -10,7 +10,6 @@
 #include "core/bytes.h"
 #include "core/sha256.h"
 
-#define TAIL_NAME       "tail"
 #define TAIL_SECTORS    2u
 #define TAIL_SUM_OFFSET 48u
 #define TAIL_MARK_BYTES (TAIL_SUM_OFFSET + HASH_BYTES)
@@ -105,36 +104,67 @@ static bool prewrite(int fd, int dir_fd)
 	       fsync(dir_fd) == 0;
 }
 
-enum err tail_open(
-	struct tail *tail, int dir_fd, const char *dir, struct tail_mark *ret_mark, struct why *why)
+static enum err file_open(int dir_fd, const char *dir, bool may_make, int *ret_fd, struct why *why)
 {
-	struct tail_mark mark;
-	struct stat status;
-	unsigned slot;
+	int flags = O_RDWR | O_CLOEXEC | O_NOFOLLOW | (may_make ? O_CREAT : 0);
+	int fd = openat(dir_fd, TAIL_NAME, flags, 0640);
 	enum err err = ERR_IO;
-	int fd = openat(dir_fd, TAIL_NAME, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0640);
+	struct stat status;
 
 	if (fd < 0) {
 		why_say(why, "%s/%s: cannot open: %s", dir, TAIL_NAME, strerror(errno));
-		return ERR_IO;
+		return errno == ENOENT && !may_make ? ERR_NOT_FOUND : ERR_IO;
 	}
-	if (fstat(fd, &status) != 0 || (status.st_size == 0 && !prewrite(fd, dir_fd))) {
+	if (fstat(fd, &status) != 0 || (may_make && status.st_size == 0 && !prewrite(fd, dir_fd))) {
 		err = errno == ENOSPC ? ERR_NO_SPACE : ERR_IO;
 		why_say(why, "%s/%s: cannot create: %s", dir, TAIL_NAME, strerror(errno));
-		goto out;
+		(void)close(fd);
+		return err;
+	}
+	*ret_fd = fd;
+	return ERR_OK;
+}
+
+enum err tail_open(struct tail *tail, int dir_fd, const char *dir, bool may_make,
+	struct tail_mark *ret_mark, struct why *why)
+{
+	struct tail_mark mark;
+	unsigned slot;
+	int fd = -1;
+	enum err err = file_open(dir_fd, dir, may_make, &fd, why);
+
+	if (err != ERR_OK) {
+		return err;
 	}
 	err = marks_read(fd, dir, &mark, &slot, why);
 	if (err != ERR_OK) {
-		goto out;
+		(void)close(fd);
+		return err;
 	}
 	*tail = (struct tail){ .fd = fd, .slot = (slot + 1) % TAIL_SECTORS };
 	*ret_mark = mark;
-	fd = -1; /* handed over */
-out:
-	if (fd >= 0) {
-		(void)close(fd);
+	return ERR_OK;
+}
+
+enum err tail_reset(struct tail *tail, int dir_fd, const char *dir, const struct tail_mark *mark,
+	struct why *why)
+{
+	enum err err = ERR_OK;
+
+	if (tail->fd < 0) {
+		*tail = (struct tail){ .fd = -1 };
+		err = file_open(dir_fd, dir, true, &tail->fd, why);
 	}
-	return err;
+	if (err != ERR_OK) {
+		return err;
+	}
+	/* Both sectors: the older one holds what is no longer there. */
+	if (tail_write(tail, mark) != ERR_OK || tail_write(tail, mark) != ERR_OK ||
+		fsync(tail->fd) != 0) {
+		why_say(why, "%s/%s: cannot write: %s", dir, TAIL_NAME, strerror(errno));
+		return ERR_IO;
+	}
+	return ERR_OK;
 }
 
 enum err tail_write(struct tail *tail, const struct tail_mark *mark)

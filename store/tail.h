@@ -1,6 +1,7 @@
 #ifndef STORE_TAIL_H
 #define STORE_TAIL_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/check.h"
@@ -18,6 +19,7 @@
  * A mark is written after the commit's sync and not synced itself: it survives the death of
  * every process, and after a power loss an older mark is merely a weaker witness. */
 
+#define TAIL_NAME         "tail"
 #define TAIL_SECTOR_BYTES 4096u
 
 struct tail_mark {
@@ -30,11 +32,17 @@ struct tail {
 	unsigned slot; /* the next one to write */
 };
 
-/* Opens or creates the file in dir_fd; *ret_mark is the newest whole mark, size 0 in a fresh
- * file. ERR_CORRUPT: there were marks and neither is whole. `dir` is for the sentence. */
-MUST_CHECK enum err tail_open(struct tail *tail, int dir_fd, const char *dir,
+/* Opens the file in dir_fd; *ret_mark is the newest whole mark, size 0 in a fresh file.
+ * ERR_NOT_FOUND: there is none, and it may not be made (a ledger with entries has one, or
+ * somebody took it away). ERR_CORRUPT: there were marks and neither is whole. Nothing is open
+ * then, and tail_reset is what helps. `dir` is for the sentence. */
+MUST_CHECK enum err tail_open(struct tail *tail, int dir_fd, const char *dir, bool may_make,
 	struct tail_mark *ret_mark, struct why *why);
 MUST_CHECK enum err tail_write(struct tail *tail, const struct tail_mark *mark);
+/* Whatever was in it before, or if it was not there: now it says this, and that is synced. `tail`
+ * is one that tail_open opened, or has an fd of -1; it is open afterwards. */
+MUST_CHECK enum err tail_reset(struct tail *tail, int dir_fd, const char *dir,
+	const struct tail_mark *mark, struct why *why);
 void tail_close(struct tail *tail);
 
 /* The same for a reader; ERR_NOT_FOUND when there is no file. */

@@ -178,6 +178,25 @@ static enum err on_govern(void *self, const struct oap_from *from, const struct 
 	return ERR_OK;
 }
 
+static enum err on_recover(
+	void *self, const struct oap_from *from, const struct oap_ctl_recover *msg)
+{
+	struct supervisor *supervisor = self;
+	uint64_t id = remember(supervisor, from, PROCESS_COMMITTER);
+	struct oap_recover ask = {
+		.act = msg->act,
+		.size = msg->size,
+		.root = msg->root,
+		.actor = msg->actor,
+	};
+
+	if (id == 0 ||
+		oap_send_recover(worker_peer(supervisor, PROCESS_COMMITTER), id, &ask) != ERR_OK) {
+		return not_there(supervisor, from, id, PROCESS_COMMITTER);
+	}
+	return ERR_OK;
+}
+
 static enum err on_cap_answer(
 	void *self, const struct oap_from *from, const struct oap_cap_answer *msg)
 {
@@ -200,6 +219,22 @@ static enum err on_govern_answer(
 		return ERR_OK;
 	}
 	return answer(supervisor, &whom, (enum err)msg->status, msg->after_seq, msg->text);
+}
+
+static enum err on_recover_answer(
+	void *self, const struct oap_from *from, const struct oap_recover_answer *msg)
+{
+	struct supervisor *supervisor = self;
+	struct oap_from whom;
+
+	if (msg->cleared == 1) {
+		supervisor->store_suspect = false;
+		readiness_update(supervisor);
+	}
+	if (!recall(supervisor, from->corr_id, from->process, &whom)) {
+		return ERR_OK;
+	}
+	return answer(supervisor, &whom, (enum err)msg->status, msg->left, msg->text);
 }
 
 /* --- questions for us --- */
@@ -233,7 +268,9 @@ const struct oap_handlers control_handlers = {
 	.ctl_rotate = on_rotate,
 	.ctl_govern = on_govern,
 	.ctl_key = on_key,
+	.ctl_recover = on_recover,
 	.cap_answer = on_cap_answer,
+	.recover_answer = on_recover_answer,
 	.govern_answer = on_govern_answer,
 };
 

@@ -239,10 +239,23 @@ static enum err on_report(void *self, const struct oap_from *from, const struct 
 
 static enum err on_failed(void *self, const struct oap_from *from, const struct oap_failed *msg)
 {
-	struct child *child = sender_of(self, from);
+	struct supervisor *supervisor = self;
+	struct child *child = sender_of(supervisor, from);
+	bool is_of_store = msg->fault == WORKER_FAULT_STORE;
 
-	if (child != NULL) {
-		copy_text(child->last_words, sizeof child->last_words, msg->text);
+	if (child == NULL) {
+		return ERR_OK;
+	}
+	if (msg->fault >= WORKER_FAULT_COUNT ||
+		(is_of_store && child->process != PROCESS_COMMITTER)) {
+		return ERR_MALFORMED;
+	}
+	copy_text(child->last_words, sizeof child->last_words, msg->text);
+	if (is_of_store) {
+		supervisor->store_suspect = true;
+		copy_text(supervisor->store_suspect_text, sizeof supervisor->store_suspect_text,
+			msg->text);
+		readiness_update(supervisor);
 	}
 	return ERR_OK;
 }

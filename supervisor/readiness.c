@@ -51,6 +51,8 @@ static bool serves(struct supervisor *self, unsigned process, struct reasons *re
 		}
 		if (child->state == CHILD_UP && child->phase == PHASE_SAFE_MODE) {
 			add_reason(reasons, "safe_mode:%s", child->text);
+		} else if (process == PROCESS_COMMITTER && self->store_suspect) {
+			add_reason(reasons, "safe_mode:%s", self->store_suspect_text);
 		} else if (!child->was_ready || child->state == CHILD_UP) {
 			add_reason(reasons, "starting:%s", process_name(process));
 		} else {
@@ -60,14 +62,32 @@ static bool serves(struct supervisor *self, unsigned process, struct reasons *re
 	return any;
 }
 
+/* Also between the death of a committer by a failed sync and the word of the next one. */
 static bool in_safe_mode(const struct supervisor *self)
 {
+	if (self->store_suspect) {
+		return true;
+	}
 	for (size_t i = 0; i < self->child_count; i++) {
 		if (self->children[i].phase == PHASE_SAFE_MODE) {
 			return true;
 		}
 	}
 	return false;
+}
+
+/* The committer's word first: the sequencer's is about what it was streamed. */
+const char *readiness_safe_mode_reason(struct supervisor *self)
+{
+	static const unsigned tellers[] = { PROCESS_COMMITTER, PROCESS_SEQUENCER };
+
+	for (size_t i = 0; i < COUNT_OF(tellers); i++) {
+		const struct child *child = supervisor_child(self, tellers[i], 0);
+		if (child != NULL && child->phase == PHASE_SAFE_MODE) {
+			return child->text;
+		}
+	}
+	return self->store_suspect ? self->store_suspect_text : "";
 }
 
 static uint64_t lag_ms_of(struct supervisor *self)

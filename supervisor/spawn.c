@@ -416,6 +416,7 @@ static void send_setup(struct child *child, struct peer *peer, int log_fd)
 		.instance = child->instance,
 		.generation = child->generation,
 		.sandbox_mode = self->options.report_syscalls ? SANDBOX_REPORT : SANDBOX_KILL,
+		.suspect = child->process == PROCESS_COMMITTER && self->store_suspect,
 		.tables_hash = worker_tables_hash(),
 	};
 	(void)!oap_send_setup_config(peer, 0, &config);

@@ -125,6 +125,22 @@ static void write_ledger(struct json_out *out, struct supervisor *self)
 	json_out_hex(out, (struct slice){ committer->root.bytes, HASH_BYTES });
 	key_u64(out, "lag_ms", self->readiness.lag_ms);
 	key_bool(out, "safe_mode", self->readiness.safe_mode);
+	key_text(out, "safe_mode_reason", readiness_safe_mode_reason(self));
+	json_out_object_end(out);
+}
+
+/* What there is to know without asking the committer, who may not be there to answer. */
+static void write_recovery(struct json_out *out, struct supervisor *self)
+{
+	const struct child *committer = supervisor_child(self, PROCESS_COMMITTER, 0);
+
+	json_out_object_begin(out);
+	key_bool(out, "needed", self->readiness.safe_mode);
+	key_bool(out, "store_suspect", self->store_suspect);
+	key_u64(out, "height", committer->seq);
+	json_out_key(out, "root");
+	json_out_hex(out, (struct slice){ committer->root.bytes, HASH_BYTES });
+	key_text(out, "explained_by", "macronode recover");
 	json_out_object_end(out);
 }
 
@@ -147,6 +163,8 @@ size_t status_write(struct supervisor *self, char *buffer, size_t buffer_bytes)
 	key_u64(&out, "supervisor_pid", (uint64_t)getpid());
 	json_out_key(&out, "ledger");
 	write_ledger(&out, self);
+	json_out_key(&out, "recovery");
+	write_recovery(&out, self);
 	json_out_key(&out, "queues");
 	write_queues(&out, self);
 	json_out_key(&out, "processes");

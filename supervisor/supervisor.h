@@ -142,6 +142,11 @@ struct supervisor {
 		struct oap_from whom;
 	} asked[32];
 
+	/* A committer died of a failed sync, write or read. Kept until one says that an operator
+	 * has acknowledged what is on disk: the mark in the store may not have been written. */
+	bool store_suspect;
+	char store_suspect_text[VERB_TEXT_BYTES_MAX + 1];
+
 	bool ready_told;
 	struct oap_readiness readiness;
 	char readiness_reason[VERB_TEXT_BYTES_MAX + 1];
@@ -195,6 +200,7 @@ void drain_step(struct supervisor *self); /* after anything that may have ended 
 
 /* readiness.c */
 void readiness_update(struct supervisor *self);
+const char *readiness_safe_mode_reason(struct supervisor *self); /* "": not in safe mode */
 void readiness_tell(struct supervisor *self, struct child *edge);
 
 /* control.c */

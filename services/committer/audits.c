@@ -38,7 +38,8 @@ static enum err append(struct committer *self, struct slice records, const char 
 		return err;
 	}
 	if (err != ERR_OK) {
-		worker_fail(self->worker, "audit records cannot be appended: %s", why.text);
+		committer_lose_trust(
+			self, "sync_failed: audit records cannot be appended: %s", why.text);
 	}
 	return ERR_OK;
 }

@@ -167,7 +167,8 @@ static void flush(struct committer *self)
 	if (err == ERR_NO_SPACE) {
 		committer_disk_full(self, why.text);
 	} else if (err != ERR_OK) {
-		worker_fail(self->worker, "a checkpoint cannot be kept: %s", why.text);
+		committer_lose_trust(
+			self, "sync_failed: a checkpoint cannot be kept: %s", why.text);
 	}
 }
 
@@ -177,7 +178,7 @@ static void on_flush(struct ev_loop *loop, ev_timer *watcher, int events)
 
 	(void)loop;
 	(void)events;
-	if (self->store != NULL && !self->disk_full) {
+	if (self->store != NULL && self->trouble == TROUBLE_NONE) {
 		flush(self);
 	}
 }
@@ -241,7 +242,7 @@ enum err checkpoint_take(
 static void end_drain(struct committer *self)
 {
 	ev_timer_stop(self->worker->loop, &self->signing.drain_limit);
-	if (!self->disk_full && self->phase == PHASE_SERVING) {
+	if (self->trouble == TROUBLE_NONE && self->phase == PHASE_SERVING) {
 		flush(self);
 		if (has_grown(self)) {
 			log_event(LOG_CHECKPOINT_SKIPPED,
@@ -258,8 +259,8 @@ void checkpoint_drain_step(struct committer *self)
 	if (self->signing.asked) {
 		return; /* the answer, the loss of kms, or the limit brings us back */
 	}
-	if (self->phase == PHASE_SERVING && !self->disk_full && kms != NULL && has_grown(self) &&
-		self->signing.drain_asks < 2) {
+	if (self->phase == PHASE_SERVING && self->trouble == TROUBLE_NONE && kms != NULL &&
+		has_grown(self) && self->signing.drain_asks < 2) {
 		self->signing.drain_asks++; /* one that was under way, and the last */
 		ask(self, kms);
 	}

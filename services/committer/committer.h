@@ -6,18 +6,26 @@
  *   ORIGIN from kms -> open the store -> stream the state to the sequencer -> BATCH, COMMITTED
  *
  *   handlers.c  batches, what a failed one means, links
+ *   opening.c   the store: what may be wrong with it, when it is looked at again
  *   stream.c    the start: what is on disk, in pieces, as the sequencer asks for more
+ *   trouble.c   safe mode, with its reason
+ *   recover.c   what an operator is told about it, and may acknowledge
  *   checkpoint.c  what kms signs of it, and whether it is what kms signed
  *   audits.c    audit records of our own: start, stop, another name, what happened to keys
  *
  * What it cannot append exactly, and what it does not know to be on disk, ends it: the
- * supervisor starts sequencer and committer anew, and the new ones look at what is there. */
+ * supervisor starts sequencer and committer anew, and the new ones look at what is there. After a
+ * failed sync, write or read the new one opens and reads, but appends nothing until an operator
+ * has acknowledged what it found. */
 
 #include <ev.h>
+#include <sys/types.h>
 
 #include "common/worker.h"
 #include "core/audit.h"
+#include "services/committer/trouble.h"
 #include "store/store.h"
+#include "store/suspect.h"
 
 /* How often space is looked at while the disk is full, and our size is told. */
 #define TICK_S 1.0
@@ -91,12 +99,18 @@ struct committer {
 	char dir[CONFIG_TEXT_BYTES_MAX + 32];
 	int lock_fd;
 	enum worker_phase phase;
-	bool disk_full;
-	bool is_forked; /* it is not what was signed */
+	enum trouble trouble;             /* safe mode, unless NONE */
+	char reason[VERB_TEXT_BYTES_MAX]; /* of it */
+	bool was_in_trouble;              /* and has not served since */
+	bool suspect;                     /* a sync, write or read failed, here or before us */
+	struct suspect_mark mark;         /* of that, if it is known */
+	unsigned looks, ticks;            /* in vain, one after the other */
+	dev_t dir_dev;                    /* of `dir` at birth */
+	ino_t dir_ino;
 	bool is_draining;
-	bool is_damaged_readable; /* no store is open, and archive may read what is there */
-	uint64_t told_size;       /* of the last REPORT */
-	uint64_t wal_bytes_due;   /* from so many on archive is asked (again) */
+	bool is_readable_closed; /* no store is open, and archive may read what is there */
+	uint64_t told_size;      /* of the last REPORT */
+	uint64_t wal_bytes_due;  /* from so many on archive is asked (again) */
 	struct stream stream;
 	struct signing signing;
 	struct audits audits;
@@ -114,6 +128,23 @@ void committer_link_lost(void *self, const struct oap_from *whom);
 void committer_turn(void *self);
 void committer_drain(void *self, uint64_t deadline_mono_ms);
 void committer_report(struct committer *self, enum worker_phase phase, const char *text);
+void committer_tell_archive(struct committer *self);
+void committer_stream(struct committer *self); /* if nothing is in the way */
+
+/* Ends the process: what is on disk is not known any more. The mark in the store and the
+ * supervisor's memory keep the next one from going on as if nothing had been. */
+__attribute__((format(printf, 2, 3))) _Noreturn void committer_lose_trust(
+	struct committer *self, const char *format, ...);
+
+/* opening.c */
+void opening_try(struct committer *self);
+void opening_judge(struct committer *self); /* what is open; with no trouble left, it goes on */
+void opening_tick(struct committer *self);  /* now and then, while there is trouble */
+void opening_again(struct committer *self); /* an operator asks; whatever the trouble is */
+
+/* recover.c */
+MUST_CHECK enum err recover_ask(
+	void *self, const struct oap_from *from, const struct oap_recover *msg);
 
 void committer_disk_full(struct committer *self, const char *why);
 /* Safe mode: what is here is not what was signed. Reads go on. */

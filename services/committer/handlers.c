@@ -1,12 +1,13 @@
 #include "services/committer/committer.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/log.h"
 #include "common/metrics.h"
-#include "common/random.h"
 #include "core/conserve.h"
 #include "store/lock.h"
 
@@ -14,10 +15,8 @@ void committer_report(struct committer *self, enum worker_phase phase, const cha
 {
 	struct reader_head *head = &self->state.head;
 
-	if (phase == PHASE_SAFE_MODE && self->phase != PHASE_SAFE_MODE) {
-		log_event(LOG_SAFE_MODE_ENTERED, &(struct log_fields){ .text = text });
-	}
-	if (phase == PHASE_SERVING && self->phase == PHASE_SAFE_MODE) {
+	if (phase == PHASE_SERVING && self->was_in_trouble) {
+		self->was_in_trouble = false;
 		log_event(LOG_SAFE_MODE_LEFT, NULL);
 	}
 	self->phase = phase;
@@ -25,11 +24,11 @@ void committer_report(struct committer *self, enum worker_phase phase, const cha
 	worker_report(self->worker, phase, head->size, 0, &head->root, text);
 }
 
-static void tell_archive(struct committer *self)
+void committer_tell_archive(struct committer *self)
 {
 	struct peer *archive = mesh_peer(&self->worker->mesh, PROCESS_ARCHIVE, 0);
 	struct oap_tree tree = {
-		.open = self->store != NULL || self->is_damaged_readable,
+		.open = self->store != NULL || self->is_readable_closed,
 		.size = self->state.head.size,
 		.root = self->state.head.root,
 		.batch_ts_unix_ms = (uint64_t)self->state.head.batch_ts_unix_ms,
@@ -40,129 +39,45 @@ static void tell_archive(struct committer *self)
 	}
 }
 
-/* --- opening --- */
+void committer_stream(struct committer *self)
+{
+	struct peer *sequencer = mesh_peer(&self->worker->mesh, PROCESS_SEQUENCER, 0);
+
+	if (self->store != NULL && self->trouble == TROUBLE_NONE && sequencer != NULL) {
+		stream_begin(self);
+	}
+}
+
+void committer_lose_trust(struct committer *self, const char *format, ...)
+{
+	struct suspect_mark mark = {
+		.size = self->state.head.size,
+		.root = self->state.head.root,
+		.ts_unix_ms = (uint64_t)clock_unix_ms(),
+	};
+	va_list arguments;
+
+	va_start(arguments, format);
+	vsnprintf(mark.reason, sizeof mark.reason, format, arguments);
+	va_end(arguments);
+	(void)!suspect_write(self->dir, &mark); /* on the disk that has just failed us */
+	self->worker->fault = WORKER_FAULT_STORE;
+	worker_fail(self->worker, "%s", mark.reason);
+}
 
 void committer_disk_full(struct committer *self, const char *why)
 {
-	self->disk_full = true;
 	metrics_set(METRIC_DISK_PRESSURE, METRIC_PLAIN, 1);
 	log_event(LOG_DISK_PRESSURE, &(struct log_fields){ .text = why });
-	committer_report(self, PHASE_SAFE_MODE, "disk_full");
-}
-
-/* What is there contradicts itself: nothing is appended until somebody has looked, and what can
- * be read is still read (spec/ledger.md section 9.7). */
-static void enter_damaged(struct committer *self, const char *why)
-{
-	struct reader_config config = { .dir = self->dir };
-	struct reader *reader = NULL;
-	char text[VERB_TEXT_BYTES_MAX];
-
-	metrics_inc(METRIC_LEDGER_SEQ_GAP_DETECTED, METRIC_PLAIN);
-	log_event(LOG_STORE_FAILED, &(struct log_fields){ .text = why });
-	self->is_damaged_readable = reader_open(&config, &reader, NULL) == ERR_OK &&
-				    reader_head(reader, &self->state.head) == ERR_OK;
-	reader_close(reader);
-	snprintf(text, sizeof text, "store_corrupt: %s", why);
-	committer_report(self, PHASE_SAFE_MODE, text);
-}
-
-static void open_store(struct committer *self)
-{
-	const struct config *config = &self->worker->config;
-	struct store_config wanted = {
-		.dir = self->dir,
-		.disk_reserve_bytes = config->engine_disk_reserve_bytes,
-		.origin = self->told.origin,
-		.has_had_names = self->told.before[0] != '\0',
-		.hash = config->engine_hash == CONFIG_HASH_BLAKE3 ? MERKLE_BLAKE3 : MERKLE_SHA256,
-		.now_unix_ms = clock_unix_ms(),
-		.in_use = self->in_use,
-	};
-	struct why why = { "" };
-	enum err err;
-
-	random_fill(wanted.random, sizeof wanted.random);
-	err = store_open(&wanted, &self->store, &self->state, &why);
-	if (err == ERR_NO_SPACE) {
-		committer_disk_full(self, why.text);
-		return;
-	}
-	if (err == ERR_CORRUPT) {
-		enter_damaged(self, why.text);
-		return;
-	}
-	if (err != ERR_OK) {
-		worker_fail(self->worker, "the store cannot be opened: %s", why.text);
-	}
-	self->reader = store_reader(self->store);
-	log_event(LOG_STORE_OPENED, &(struct log_fields){ .size = self->state.head.size,
-					    .root = &self->state.head.root,
-					    .fence = self->state.head.meta.fence });
-	metrics_set(METRIC_LEDGER_TREE_SIZE, METRIC_PLAIN, self->state.head.size);
-	checkpoint_resume(self);
+	trouble_enter(self, TROUBLE_DISK_FULL, "%s", trouble_word(TROUBLE_DISK_FULL));
 }
 
 void committer_fork(struct committer *self, const char *why)
 {
-	self->is_forked = true;
-	self->stream.stage = STREAM_IDLE;
-	committer_report(self, PHASE_SAFE_MODE, why);
+	trouble_enter(self, TROUBLE_FORK, "%s", why);
 }
 
-/* A store that goes back behind what was signed has another name from here on. */
-static bool takes_its_name(struct committer *self)
-{
-	const struct reader_head *head = store_head(self->store);
-
-	return strcmp(head->meta.origin, self->told.origin) == 0 ||
-	       audits_origin(self, &self->told) == ERR_OK;
-}
-
-/* What kms signed must be here, and our own records must be readable. */
-static void judge_store(struct committer *self)
-{
-	char why[VERB_TEXT_BYTES_MAX];
-
-	if (self->store == NULL || self->state.tail_missing) {
-		return;
-	}
-	if (!checkpoint_agrees(self, why, sizeof why)) {
-		committer_fork(self, why);
-		return;
-	}
-	if (audits_resume(self) != ERR_OK) {
-		committer_fork(self, "store_corrupt: the audit records cannot be read");
-		return;
-	}
-	(void)takes_its_name(self); /* or the disk is full, and it is tried again */
-}
-
-/* What was acknowledged is not there: nothing is appended until an operator has looked. */
-static bool is_whole(struct committer *self)
-{
-	char text[VERB_TEXT_BYTES_MAX];
-
-	if (!self->state.tail_missing) {
-		return true;
-	}
-	snprintf(text, sizeof text,
-		"acknowledged_tail_missing: %llu entries were acknowledged, %llu are there",
-		(unsigned long long)self->state.tail.size,
-		(unsigned long long)self->state.head.size);
-	committer_report(self, PHASE_SAFE_MODE, text);
-	return false;
-}
-
-static void stream_if_possible(struct committer *self)
-{
-	struct peer *sequencer = mesh_peer(&self->worker->mesh, PROCESS_SEQUENCER, 0);
-
-	if (self->store != NULL && !self->disk_full && !self->is_forked && sequencer != NULL &&
-		is_whole(self)) {
-		stream_begin(self);
-	}
-}
+/* --- what kms says --- */
 
 static void copy_text(char to[SCHEMA_ORIGIN_BYTES_MAX + 1], struct slice text)
 {
@@ -178,8 +93,7 @@ static void hear_again(struct committer *self)
 {
 	char why[VERB_TEXT_BYTES_MAX];
 
-	if (!self->is_forked && !self->state.tail_missing &&
-		!checkpoint_agrees(self, why, sizeof why)) {
+	if (self->trouble != TROUBLE_FORK && !checkpoint_agrees(self, why, sizeof why)) {
 		committer_fork(self, why);
 	}
 }
@@ -204,11 +118,10 @@ static enum err on_origin(void *self, const struct oap_from *from, const struct 
 	committer->told.abandoned_size = msg->abandoned_size;
 	committer->told.abandoned_root = msg->abandoned_root;
 	committer->in_use = msg->in_use == 1;
-	open_store(committer);
-	judge_store(committer);
+	opening_try(committer);
 	audits_told(committer, msg->key_event_count);
-	tell_archive(committer);
-	stream_if_possible(committer);
+	committer_tell_archive(committer);
+	committer_stream(committer);
 	return ERR_OK;
 }
 
@@ -259,7 +172,7 @@ static void acknowledge(struct committer *self, const struct oap_from *from,
 	self->state.head.size = commit->size;
 	self->state.head.root = commit->root;
 	self->state.head.batch_ts_unix_ms = (int64_t)msg->batch_ts_unix_ms;
-	tell_archive(self);
+	committer_tell_archive(self);
 	mesh_flush(mesh);
 	mesh_give_back(mesh, from);
 	(void)!oap_send_committed(mesh_peer(mesh, PROCESS_SEQUENCER, 0), msg->batch_no, &committed);
@@ -300,7 +213,7 @@ static void keep_log_short(struct committer *self)
 		return;
 	}
 	(void)!oap_send_tree(archive, 0, &let_go);
-	tell_archive(self);
+	committer_tell_archive(self);
 }
 
 /* Our second opinion on the sequencer's arithmetic, then the disk. */
@@ -326,7 +239,7 @@ static enum err on_batch(void *self, const struct oap_from *from, const struct o
 	if (msg->first_seq > committer->state.head.size + 1) {
 		metrics_inc(METRIC_LEDGER_SEQ_GAP_DETECTED, METRIC_PLAIN);
 	}
-	if (committer->disk_full || committer->stream.stage != STREAM_DONE) {
+	if (committer->trouble != TROUBLE_NONE || committer->stream.stage != STREAM_DONE) {
 		refuse_batch(committer, from, msg->batch_no);
 		return ERR_OK;
 	}
@@ -346,12 +259,16 @@ static enum err on_batch(void *self, const struct oap_from *from, const struct o
 	if (err != ERR_OK) {
 		metrics_inc(METRIC_WAL_FSYNC_FAIL, METRIC_PLAIN);
 		log_event(LOG_BATCH_FAILED, &(struct log_fields){ .fault = err, .text = why.text });
-		worker_fail(committer->worker, "outcome unknown: %s", why.text);
+		committer_lose_trust(committer, "%s: outcome unknown: %s",
+			err == ERR_CORRUPT ? trouble_word(TROUBLE_CORRUPT) : "sync_failed",
+			why.text);
 	}
 	acknowledge(committer, from, msg, &commit);
 	count_commit(&commit, started);
 	if (store_maintain(committer->store, &why) != ERR_OK) {
-		worker_fail(committer->worker, "the log cannot be folded: %s", why.text);
+		metrics_inc(METRIC_WAL_FSYNC_FAIL, METRIC_PLAIN);
+		committer_lose_trust(
+			committer, "sync_failed: the log cannot be folded: %s", why.text);
 	}
 	keep_log_short(committer);
 	return ERR_OK;
@@ -361,13 +278,9 @@ static enum err on_batch(void *self, const struct oap_from *from, const struct o
 static enum err on_state_bad(
 	void *self, const struct oap_from *from, const struct oap_state_bad *msg)
 {
-	struct committer *committer = self;
-	char text[VERB_TEXT_BYTES_MAX];
-
 	(void)from;
-	snprintf(text, sizeof text, "replay_mismatch at seq %llu", (unsigned long long)msg->seq);
-	committer->stream.stage = STREAM_IDLE;
-	committer_report(committer, PHASE_SAFE_MODE, text);
+	trouble_enter(self, TROUBLE_REPLAY, "%.*s", (int)msg->text.bytes_count,
+		(const char *)msg->text.bytes);
 	return ERR_OK;
 }
 
@@ -378,6 +291,7 @@ const struct oap_handlers committer_handlers = {
 	.key_event_rows = on_key_event_rows,
 	.batch = on_batch,
 	.state_bad = on_state_bad,
+	.recover = recover_ask,
 };
 
 /* --- the loop --- */
@@ -387,10 +301,10 @@ void committer_link_up(void *self, const struct oap_from *whom)
 	struct committer *committer = self;
 
 	if (whom->process == PROCESS_SEQUENCER) {
-		stream_if_possible(committer);
+		committer_stream(committer);
 	}
 	if (whom->process == PROCESS_ARCHIVE) {
-		tell_archive(committer);
+		committer_tell_archive(committer);
 	}
 }
 
@@ -436,35 +350,14 @@ void committer_drained(struct committer *self)
 	worker_drained(self->worker, 0);
 }
 
-/* There is room again: what the sequencer has in memory is ahead of the disk, so it gets the
- * state anew and goes on from there. */
-static void look_at_space(struct committer *self)
-{
-	if (self->store == NULL) {
-		open_store(self);
-		judge_store(self);
-	}
-	if (self->store == NULL || !store_has_space(self->store, clock_now())) {
-		return;
-	}
-	self->disk_full = false;
-	if (!self->is_forked && !self->state.tail_missing && !takes_its_name(self)) {
-		return; /* full again */
-	}
-	metrics_set(METRIC_DISK_PRESSURE, METRIC_PLAIN, 0);
-	log_event(LOG_DISK_RELIEVED, NULL);
-	tell_archive(self);
-	stream_if_possible(self);
-}
-
 static void on_tick(struct ev_loop *loop, ev_timer *watcher, int events)
 {
 	struct committer *self = watcher->data;
 
 	(void)loop;
 	(void)events;
-	if (self->disk_full) {
-		look_at_space(self);
+	if (self->trouble != TROUBLE_NONE) {
+		opening_tick(self);
 	}
 	if (self->phase == PHASE_SERVING && self->told_size != self->state.head.size) {
 		committer_report(self, PHASE_SERVING, "");
@@ -491,7 +384,12 @@ void committer_open(void *self, struct worker *worker)
 {
 	struct committer *committer = self;
 	struct why why = { "" };
+	struct stat dir = { 0 };
 
+	if (stat(committer->dir, &dir) == 0) {
+		committer->dir_dev = dir.st_dev;
+		committer->dir_ino = dir.st_ino;
+	}
 	committer->worker = worker;
 	committer->lock_fd = worker_fd(worker, SETUP_FD_LOCK, 0);
 	if (lock_confirm(committer->lock_fd, worker->config.node_data_dir, &why) != ERR_OK) {

@@ -212,6 +212,17 @@ static enum err run_stage(struct committer *self, bool *ret_done)
 	return ERR_OK;
 }
 
+/* A row that is wrong stays wrong; a disk that does not answer may do so tomorrow. */
+static void cannot_read(struct committer *self, enum err err, const char *what)
+{
+	log_event(LOG_STORE_FAILED,
+		&(struct log_fields){ .fault = err, .seq = self->stream.key, .text = what });
+	if (err == ERR_IO) {
+		committer_lose_trust(self, "io_error: %s", what);
+	}
+	trouble_enter(self, TROUBLE_CORRUPT, "%s: %s", trouble_word(TROUBLE_CORRUPT), what);
+}
+
 static void finish(struct committer *self)
 {
 	struct oap_state_end end = { self->stream.head.size };
@@ -219,7 +230,7 @@ static void finish(struct committer *self)
 	(void)!oap_send_state_end(sequencer_of(self), 0, &end);
 	self->stream.stage = STREAM_DONE;
 	audits_start(self);
-	if (!self->disk_full) {
+	if (self->trouble == TROUBLE_NONE) {
 		committer_report(self, PHASE_SERVING, "");
 	}
 }
@@ -235,13 +246,7 @@ void stream_pump(struct committer *self)
 		enum err err = run_stage(self, &done);
 
 		if (err != ERR_OK) {
-			stream->stage = STREAM_IDLE;
-			log_event(LOG_STORE_FAILED,
-				&(struct log_fields){ .fault = err,
-					.seq = stream->key,
-					.text = "the stored state cannot be read" });
-			committer_report(self, PHASE_SAFE_MODE,
-				"store_corrupt: the stored state cannot be read");
+			cannot_read(self, err, "the stored state cannot be read");
 			return;
 		}
 		if (done) {
@@ -260,7 +265,7 @@ void stream_begin(struct committer *self)
 	enum err err = reader_head(self->reader, &stream->head);
 
 	if (err != ERR_OK) {
-		committer_report(self, PHASE_SAFE_MODE, "store_corrupt: its head cannot be read");
+		cannot_read(self, err, "its head cannot be read");
 		return;
 	}
 	stream->stage = STREAM_ACCOUNTS;

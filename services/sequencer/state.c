@@ -14,12 +14,24 @@ void state_report(struct sequencer *self, enum worker_phase phase, const char *t
 	worker_report(self->worker, phase, self->size, batches_oldest_ms(self), &self->root, text);
 }
 
+/* It appends nothing any more, and explains to whoever asks how to recover. */
+static void tell_committer(struct sequencer *self, uint64_t seq, const char *text)
+{
+	struct oap_state_bad msg = {
+		.seq = seq,
+		.text = { (const uint8_t *)text, strlen(text) },
+	};
+
+	(void)!oap_send_state_bad(mesh_peer(&self->worker->mesh, PROCESS_COMMITTER, 0), 0, &msg);
+}
+
 void state_contradicted(struct sequencer *self, uint64_t seq, const char *what)
 {
 	char text[VERB_TEXT_BYTES_MAX];
 
 	snprintf(text, sizeof text, "store_corrupt at seq %llu: %s", (unsigned long long)seq, what);
 	log_event(LOG_SAFE_MODE_ENTERED, &(struct log_fields){ .seq = seq, .text = text });
+	tell_committer(self, seq, text);
 	state_report(self, PHASE_SAFE_MODE, text);
 	requests_refuse_all(self, DETAIL_SAFE_MODE);
 }
@@ -27,16 +39,12 @@ void state_contradicted(struct sequencer *self, uint64_t seq, const char *what)
 /* What the store says cannot be: nothing is repaired in silence. Reads go on. */
 static enum err bad(struct sequencer *self, uint64_t seq, const char *what)
 {
-	struct oap_state_bad msg = {
-		.seq = seq,
-		.text = { (const uint8_t *)what, strlen(what) },
-	};
 	char text[VERB_TEXT_BYTES_MAX];
 
 	snprintf(text, sizeof text, "replay_mismatch at seq %llu: %s", (unsigned long long)seq,
 		what);
 	log_event(LOG_REPLAY_MISMATCH, &(struct log_fields){ .seq = seq, .text = what });
-	(void)!oap_send_state_bad(mesh_peer(&self->worker->mesh, PROCESS_COMMITTER, 0), 0, &msg);
+	tell_committer(self, seq, text);
 	ledger_destroy(self->ledger);
 	self->ledger = NULL;
 	state_report(self, PHASE_SAFE_MODE, text);

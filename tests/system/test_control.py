@@ -66,11 +66,12 @@ def test_status_has_the_types_that_readers_rely_on():
 	with Node() as node:
 		got = status_of(node)
 		kinds = {'ready': bool, 'degraded': bool, 'draining': bool, 'reason': str, 'version': str,
-			'uptime_s': int, 'amnesia': bool, 'supervisor_pid': int, 'ledger': dict, 'queues': dict,
+			'uptime_s': int, 'amnesia': bool, 'supervisor_pid': int, 'ledger': dict, 'recovery': dict,
+			'queues': dict,
 			'processes': list, 'deaths': list}
 		assert {name: type(value) for name, value in got.items()} == kinds, got
 		assert {name: type(value) for name, value in got['ledger'].items()} == {'seq': int,
-			'root': str, 'lag_ms': int, 'safe_mode': bool}
+			'root': str, 'lag_ms': int, 'safe_mode': bool, 'safe_mode_reason': str}
 		assert len(got['ledger']['root']) == 64
 		for one in got['processes']:
 			assert {name: type(value) for name, value in one.items() if name != 'note'} == {
@@ -112,7 +113,7 @@ def test_what_is_no_frame_closes_the_connection_and_nothing_else():
 
 def test_what_the_table_does_not_let_a_client_say_closes_the_connection():
 	with Node() as node:
-		for verb in (0, 1, 0x000A, 0x0103, 0x0108, 0x010B, 0x010D, 0x0184, 0x0200, 0x0220, ANSWER, 0x0408,
+		for verb in (0, 1, 0x000A, 0x0103, 0x0108, 0x010B, 0x010D, 0x0184, 0x0200, 0x0220, ANSWER, 0x04FF,
 				0xFFFF):
 			closes(node, frame(verb, bytes(8)))
 		for flags in (0, wire.RESP, wire.EVENT, wire.REQ | wire.CONT, wire.REQ | wire.COMP, 0xFFFF):

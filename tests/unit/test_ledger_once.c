@@ -358,6 +358,27 @@ static void a_store_that_contradicts_itself_is_not_replayed(void **state)
 	world->store.low_water = 0;
 }
 
+/* Goal: no money is gone in silence. Without chunks all balances are zero, and so is their sum. */
+static void a_chunk_that_is_not_there_is_noticed(void **state)
+{
+	struct world *world = *state;
+	size_t chunks;
+	enum err err;
+
+	CHECK(world_mint(world, "alice", 100) == DETAIL_NONE);
+	world_begin(world);
+	CHECK(world_end(world, UINT32_MAX).low_water == 1);
+	chunks = world->store.tables[BATCH_CHUNK].count;
+	world->store.tables[BATCH_CHUNK].count = 0;
+	CHECK(world_load(world, &err) == NULL && err == ERR_CORRUPT);
+	/* and when each of its accounts has moved since */
+	(void)world_mint(world, "alice", 50);
+	CHECK(world->store.tables[BATCH_CHUNK].count == 0 && world->store.low_water == 1);
+	CHECK(world_load(world, &err) == NULL && err == ERR_CORRUPT);
+	world->store.tables[BATCH_CHUNK].count = chunks;
+	CHECK(world_replays(world));
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -378,6 +399,7 @@ int main(void)
 		TEST(previous_seqs_walk_back_through_an_account),
 		TEST(an_idle_node_flushes_every_chunk),
 		TEST(a_store_that_contradicts_itself_is_not_replayed),
+		TEST(a_chunk_that_is_not_there_is_noticed),
 	};
 #undef TEST
 

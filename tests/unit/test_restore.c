@@ -241,7 +241,7 @@ static void a_restored_store_opens_and_goes_on(void **state)
 	assert_int_equal(copy_all(pair, &config), ERR_OK);
 	store_dir_open(pair->to);
 	assert_false(pair->to->state.born);
-	assert_false(pair->to->state.tail_missing);
+	assert_int_equal(pair->to->state.tail_finding, STORE_TAIL_GOOD);
 	assert_int_equal(pair->to->state.tail.size, ENTRIES);
 	assert_int_equal(pair->to->state.head.low_water, ENTRIES);
 	maker_init(&maker, &pair->to->state);

@@ -142,7 +142,7 @@ static void appending_and_reopening_give_the_same_root(void **state)
 		assert_memory_equal(&dir->state.head.root, &maker.root, sizeof maker.root);
 		assert_int_equal(
 			dir->state.head.batch_ts_unix_ms, MAKER_TS_UNIX_MS + (int64_t)maker.size);
-		assert_false(dir->state.tail_missing);
+		assert_int_equal(dir->state.tail_finding, STORE_TAIL_GOOD);
 		assert_int_equal(dir->state.tail.size, maker.size);
 		maker.fence = dir->state.head.meta.fence;
 	}

@@ -38,7 +38,7 @@ static void write_marks(const struct store_dir *dir, uint64_t last)
 	struct tail tail;
 	int fd = dir_fd(dir);
 
-	assert_int_equal(tail_open(&tail, fd, dir->path, &found, NULL), ERR_OK);
+	assert_int_equal(tail_open(&tail, fd, dir->path, true, &found, NULL), ERR_OK);
 	for (uint64_t size = found.size + 1; size <= last; size++) {
 		struct tail_mark mark = mark_of(size);
 

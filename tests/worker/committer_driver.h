@@ -223,13 +223,16 @@ static inline void start_serving(void)
 
 static inline struct oap_batch batch_of(uint64_t first_seq)
 {
+	uint64_t ts_unix_ms = (uint64_t)MAKER_TS_UNIX_MS + maker.size;
+
 	return (struct oap_batch){
 		.sequencer_generation = sequencer->generation,
 		.fence = maker.fence,
 		.batch_no = ++batch_no,
 		.first_seq = first_seq,
 		.entry_count = (uint32_t)(maker.size + 1 - first_seq),
-		.batch_ts_unix_ms = (uint64_t)MAKER_TS_UNIX_MS + maker.size,
+		.batch_ts_unix_ms =
+			ts_unix_ms > begun.batch_ts_unix_ms ? ts_unix_ms : begun.batch_ts_unix_ms,
 		.records = { maker.bytes, maker.out.used },
 	};
 }

@@ -210,6 +210,7 @@ void harness_start_end(struct harness *harness)
 {
 	harness_send_setup_end(&harness->control, 0,
 		&(struct oap_setup_end){
+			.suspect = harness->suspect,
 			.process = (uint8_t)harness->process,
 			.generation = harness->generation,
 			.sandbox_mode = SANDBOX_KILL,
