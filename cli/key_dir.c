@@ -78,25 +78,31 @@ static bool read_keyring(
 	return good;
 }
 
-static bool read_signed(const char *path, struct key_dir *keys, const char **ret_why)
+/* False: not even that it is unknown. */
+static bool read_signed(const char *path, struct key_dir *keys)
 {
 	uint8_t bytes[SIGNED_FILE_BYTES];
 	struct signed_mark mark;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	ssize_t got;
 
-	if (fd < 0) {
-		*ret_why = errno == ENOENT ? "is missing, though there are keys: what was signed "
-					     "is not known, and kms will not start either"
-					   : strerror(errno);
+	if (fd < 0 && errno != ENOENT) {
 		return false;
+	}
+	if (fd < 0) {
+		keys->unknown = "is missing, though there are keys";
+		return true;
 	}
 	got = read(fd, bytes, sizeof bytes);
 	(void)close(fd);
-	if (got != (ssize_t)sizeof bytes || signed_newest(bytes, &mark) != ERR_OK) {
-		*ret_why = "is damaged";
+	if (got < 0) {
 		return false;
 	}
+	if (got != (ssize_t)sizeof bytes || signed_newest(bytes, &mark) != ERR_OK) {
+		keys->unknown = "is damaged";
+		return true;
+	}
+	keys->unknown = "";
 	keys->public_key = mark.public_key;
 	keys->signed_size = mark.size;
 	keys->signed_root = mark.root;
@@ -109,7 +115,7 @@ bool key_dir_read(
 	char path[DATA_DIR_PATH_BYTES];
 	const char *why = "";
 
-	*ret_keys = (struct key_dir){ .there = false };
+	*ret_keys = (struct key_dir){ .unknown = "" };
 	(void)snprintf(path, sizeof path, "%s/keys/keyring", data_dir);
 	if (!read_keyring(path, name, ret_keys, &why)) {
 		(void)cli_fail(cli, CLI_CANNOT, "%s: %s", path, why);
@@ -119,8 +125,8 @@ bool key_dir_read(
 		return true;
 	}
 	(void)snprintf(path, sizeof path, "%s/keys/signed", data_dir);
-	if (!read_signed(path, ret_keys, &why)) {
-		(void)cli_fail(cli, CLI_CANNOT, "%s: %s", path, why);
+	if (!read_signed(path, ret_keys)) {
+		(void)cli_fail(cli, CLI_CANNOT, "%s: %s", path, strerror(errno));
 		return false;
 	}
 	return true;
@@ -130,10 +136,9 @@ bool key_dir_public_key(const char *data_dir, struct hash *ret_public_key)
 {
 	char path[DATA_DIR_PATH_BYTES];
 	struct key_dir keys;
-	const char *why = "";
 
 	(void)snprintf(path, sizeof path, "%s/keys/signed", data_dir);
-	if (!read_signed(path, &keys, &why)) {
+	if (!read_signed(path, &keys) || keys.unknown[0] != '\0') {
 		return false;
 	}
 	*ret_public_key = keys.public_key;

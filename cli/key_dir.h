@@ -14,12 +14,15 @@ struct key_dir {
 	bool there;       /* there is a keyring */
 	bool knows_name;  /* the ledger's name is, or was, the one that was asked about */
 	char origin[256]; /* its name now */
+	/* Of keys/signed. "" or why it cannot be known what was signed: the file is missing or
+	 * damaged, kms does not start, and the ledger goes on under a new name or not at all. */
+	const char *unknown;
 	struct hash public_key;
 	uint64_t signed_size; /* 0: nothing was signed yet */
 	struct hash signed_root;
 };
 
-/* False after a sentence: it cannot be read, or is damaged. */
+/* False after a sentence: it cannot be read, or the keyring is damaged. */
 bool key_dir_read(
 	const struct cli *cli, const char *data_dir, const char *name, struct key_dir *ret_keys);
 

@@ -74,6 +74,10 @@ static bool old_store_may_go(struct restoring *self)
 	(void)gmtime_r(&now, &utc);
 	(void)strftime(when, sizeof when, "%Y%m%dT%H%M%SZ", &utc);
 	(void)snprintf(self->before, sizeof self->before, "%s.before-%s", self->store, when);
+	for (unsigned more = 2; lstat(self->before, &found) == 0; more++) { /* the same second */
+		(void)snprintf(self->before, sizeof self->before, "%s.before-%s-%u", self->store,
+			when, more);
+	}
 	return true;
 }
 
@@ -95,6 +99,14 @@ static bool keys_fit(struct restoring *self)
 		(void)cli_fail(self->cli, CLI_BAD,
 			"%s: is a snapshot of %s, the keys in %s/keys are those of %s", self->file,
 			head->origin, self->config.node_data_dir, self->keys.origin);
+		return false;
+	}
+	if (self->keys.unknown[0] != '\0' && !cli_has(self->cli, "--new-origin")) {
+		(void)cli_fail(self->cli, CLI_CANNOT,
+			"%s/keys/signed: %s: what was signed as %s is not known, and kms will not "
+			"start either; restore it from a copy of the key directory, or give the "
+			"name up with --new-origin",
+			self->config.node_data_dir, self->keys.unknown, head->origin);
 		return false;
 	}
 	if (head->size < self->keys.signed_size) {
@@ -181,12 +193,13 @@ static int build(struct restoring *self)
 	struct snapshot_remembered remembered = { self->keys.signed_size, self->keys.signed_root };
 	struct slice origin = { (const uint8_t *)head->origin, strlen(head->origin) };
 	struct note_vkey vkey = note_vkey_of(origin, self->keys.public_key.bytes);
-	bool is_name_now = strcmp(head->origin, self->keys.origin) == 0;
+	bool knows_key = strcmp(head->origin, self->keys.origin) == 0 &&
+			 self->keys.unknown[0] == '\0'; /* each name has its own key */
 	struct snapshot_goal goal = {
 		.path = self->file,
 		.fd = open(self->file, O_RDONLY | O_CLOEXEC), /* as who we are, not as the owner */
 		.restore_dir = self->fresh,
-		.vkey = is_name_now ? &vkey : NULL, /* each name has its own key */
+		.vkey = knows_key ? &vkey : NULL,
 		.remembered = self->new_origin || remembered.size == 0 ? NULL : &remembered,
 	};
 	enum cli_exit exit;

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/audit.h"
 #include "core/batch.h"
 #include "core/entry.h"
 #include "core/hex.h"
@@ -33,8 +34,9 @@ struct verify {
 	struct schema_root roots[ROOTS_AHEAD];
 	size_t root_count, root_next;
 	struct schema_root root_before;
-	uint64_t seq;   /* the last one that was good */
-	uint64_t count; /* of the walk over other rows */
+	uint64_t seq;                /* the last one that was good */
+	uint64_t count;              /* of the walk over other rows */
+	uint64_t governed, recorded; /* controls, and audit records of them: as many */
 	struct hash audit_head;
 	struct witness tail;
 	struct witness_notes notes;
@@ -521,6 +523,10 @@ static bool on_counter(void *context, uint64_t key, struct slice record)
 	if (batch_get_counter(record, &counter) != ERR_OK || counter.number != key) {
 		return judge(verify, ERR_CORRUPT, VERIFY_COUNTER, key, "its row does not decode");
 	}
+	if (key != verify->result->checked[VERIFY_COUNTER]) { /* they are numbered from zero on */
+		return judge(verify, ERR_NOT_FOUND, VERIFY_COUNTER,
+			verify->result->checked[VERIFY_COUNTER], "is missing");
+	}
 	verify->result->checked[VERIFY_COUNTER]++;
 	return true;
 }
@@ -539,6 +545,7 @@ static bool on_control(void *context, uint64_t key, struct slice record)
 	if (batch_get_control(record, &control) != ERR_OK) {
 		return judge(verify, ERR_CORRUPT, VERIFY_CONTROL, key, "its row does not decode");
 	}
+	verify->governed += control.kind != CONTROL_SETTLED; /* its entries tell of that one */
 	verify->result->checked[VERIFY_CONTROL]++;
 	return true;
 }
@@ -546,6 +553,7 @@ static bool on_control(void *context, uint64_t key, struct slice record)
 static bool on_audit(void *context, uint64_t index, struct slice record, const struct hash *hash)
 {
 	struct verify *verify = context;
+	struct batch_audit audit;
 
 	if (index > verify->head.audit_count) {
 		return false;
@@ -563,6 +571,10 @@ static bool on_audit(void *context, uint64_t index, struct slice record, const s
 		return judge(verify, ERR_CORRUPT, VERIFY_AUDIT, index,
 			"the signed audit note says another hash of the chain up to here");
 	}
+	if (batch_get_audit(record, &audit) != ERR_OK) {
+		return judge(verify, ERR_CORRUPT, VERIFY_AUDIT, index, "its row does not decode");
+	}
+	verify->recorded += audit.kind == AUDIT_GOVERNANCE || audit.kind == AUDIT_REVOCATION;
 	verify->result->checked[VERIFY_AUDIT]++;
 	return true;
 }
@@ -607,6 +619,24 @@ static void audits_check(struct verify *verify)
 		verify->notes.audit_count > verify->head.audit_count && !verify->config->live) {
 		(void)judge(verify, ERR_NOT_FOUND, VERIFY_AUDIT, verify->head.audit_count + 1,
 			"is missing: the signed audit note counts more records");
+	}
+}
+
+/* Each control came with its record, so that the last one of either cannot be cut off unseen. */
+static void controls_compare(struct verify *verify)
+{
+	bool is_control = verify->governed < verify->recorded;
+
+	if (verify->governed != verify->recorded) {
+		why_say(&verify->result->what,
+			"%s: there are %llu freezes, limits and revocations, and %llu audit "
+			"records "
+			"of them",
+			verify_check_name(is_control ? VERIFY_CONTROL : VERIFY_AUDIT),
+			(unsigned long long)verify->governed, (unsigned long long)verify->recorded);
+		(void)judge(verify, ERR_NOT_FOUND, is_control ? VERIFY_CONTROL : VERIFY_AUDIT,
+			(is_control ? verify->head.control_count : verify->head.audit_count) + 1,
+			NULL);
 	}
 }
 
@@ -684,6 +714,9 @@ static void check_all(struct verify *verify)
 	}
 	controls_check(verify);
 	audits_check(verify);
+	if (goes_on(verify)) {
+		controls_compare(verify);
+	}
 	walk(verify, SCHEMA_COUNTER, VERIFY_COUNTER, on_counter);
 	if (goes_on(verify)) {
 		claims_check(verify);

@@ -422,6 +422,38 @@ def test_what_was_signed_cannot_be_given_up_but_under_a_new_origin():
 		assert sent.check() == told['on_disk']['height'] + 3
 
 
+def lose(signed):
+	signed.unlink()
+
+
+def break_both(signed):
+	signed.write_bytes(bytes(len(signed.read_bytes())))
+
+
+def test_what_was_signed_is_lost_and_the_ledger_goes_on_under_a_new_origin():
+	for damage, word in ((lose, 'is missing'), (break_both, 'is damaged')):
+		with Node() as node:
+			token = node.mint()
+			Sent(node, token).mint(6)
+			node.stop()
+			height, root = ledger_check.last_root(node.profile.data / 'store')
+			damage(node.profile.data / 'keys/signed')
+			node.start(wait=False)
+			eventually(lambda: f'keys/signed {word}' in node.log_text(), 'its refusal')
+			assert 'macronode recover --new-origin' in node.log_text()
+			node.stop()
+			# what the node advised
+			node.cli('recover', '--new-origin', '--ack', f'{height}:{root}')
+			node.start()
+			refused = node.ingest([entry('Mint', 'alice', 1)], token)
+			assert refused.status in (401, 403), refused
+			sent = Sent(node, node.mint())
+			sent.mint(2)
+			assert sent.check() == height + 2
+			node.stop()
+			assert node.cli('verify').returncode == 0
+
+
 def test_a_new_origin_that_nothing_needs_is_refused():
 	with Node() as node:
 		Sent(node, node.mint()).mint(3)

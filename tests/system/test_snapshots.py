@@ -198,6 +198,28 @@ def test_going_back_behind_what_was_signed_costs_the_name():
 		assert len(kept) == 1 and (kept[0] / 'ledger.db').is_file(), kept
 
 
+def test_without_what_was_signed_a_restore_costs_the_name():
+	with harness.Node(FAST_ROOTS) as node:
+		cli = Cli(node)
+		cli.fill(50)
+		cli.wait_signed(50)
+		snapshot = node.directory / 'ledger.tar.zst'
+		cli('snapshot', 'create', snapshot)
+		node.stop()
+		(node.profile.data / 'keys/signed').unlink()
+		shutil.rmtree(node.profile.data / 'store')
+		done = command(node, 'snapshot', 'restore', snapshot, status=3)
+		assert 'keys/signed: is missing' in done.stderr and '--new-origin' in done.stderr, done
+		assert not (node.profile.data / 'store').exists()
+		command(node, 'snapshot', 'restore', '--new-origin', snapshot)
+		node.start()
+		assert node.ingest([harness.entry('Mint', 'a', 1)], cli.token).status in (401, 403)
+		again = Cli(node)
+		again.fill(1, first=900)
+		again.wait_signed(51)
+		assert json.loads(again('verify', '--json').stdout)['good']
+
+
 def test_a_restored_store_has_the_owners_and_modes_of_one_that_the_node_made():
 	with harness.Node() as node:
 		cli = Cli(node)
@@ -208,7 +230,9 @@ def test_a_restored_store_has_the_owners_and_modes_of_one_that_the_node_made():
 		store = node.profile.data / 'store'
 		before = {path.name: identity(path) for path in (store, *store.iterdir())}
 		command(node, 'snapshot', 'restore', snapshot, status=3)  # there is a ledger
-		command(node, 'snapshot', 'restore', '--replace', snapshot)
+		for again in range(1, 4):  # most of them within one second
+			command(node, 'snapshot', 'restore', '--replace', snapshot)
+			assert len(list(node.profile.data.glob('store.before-*'))) == again
 		for path in (store, *store.iterdir()):
 			assert identity(path) == before[path.name], (path, identity(path), before)
 		assert not (node.profile.data / 'store.restoring').exists()

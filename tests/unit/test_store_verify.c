@@ -14,6 +14,8 @@
 #define ENTRIES        4300u /* one full block of fingerprints, sixteen full tiles */
 #define LOW_WATER      2000u
 #define COMMIT_ENTRIES 50u
+#define CONTROLS       (ENTRIES / 100) /* one each other commit, with its audit record */
+#define COUNTERS       3u
 
 /* A ledger with a row in every table, in commits of COMMIT_ENTRIES. */
 static int fill(void **state)
@@ -39,6 +41,7 @@ static int fill(void **state)
 			maker_chunk(&maker, i);
 		}
 		if (first % 100 == 1) {
+			counter.number = (uint32_t)(first / 100) % COUNTERS;
 			batch_put_counter(&maker.out, &counter);
 			maker_control(&maker, "acct-00003");
 			maker_audit(&maker, "something was done");
@@ -103,7 +106,7 @@ static void a_good_store_is_good_and_everything_in_it_was_counted(void **state)
 	assert_int_equal(result.checked[VERIFY_ACCOUNT], MAKER_BALANCES);
 	assert_true(result.checked[VERIFY_CHUNK] >= maker_chunk_count());
 	assert_true(result.checked[VERIFY_CLAIM] > 40); /* reversed transfers stay */
-	assert_int_equal(result.checked[VERIFY_COUNTER], 1);
+	assert_int_equal(result.checked[VERIFY_COUNTER], COUNTERS);
 	assert_true(result.checked[VERIFY_CONTROL] > 10);
 	assert_int_equal(result.checked[VERIFY_AUDIT], result.checked[VERIFY_CONTROL]);
 	assert_true(result.checked[VERIFY_TXID] > 1000);
@@ -224,6 +227,11 @@ static void a_missing_or_surplus_row_is_found_and_named(void **state)
 		{ "DELETE FROM claims WHERE key = 2239", VERIFY_CLAIM, 0 },
 		{ "DELETE FROM controls WHERE idx = 3", VERIFY_CONTROL, 3 },
 		{ "DELETE FROM audits WHERE idx = 3", VERIFY_AUDIT, 3 },
+		{ "DELETE FROM controls WHERE idx = (SELECT max(idx) FROM controls)",
+			VERIFY_CONTROL, CONTROLS },
+		{ "DELETE FROM audits WHERE idx = (SELECT max(idx) FROM audits)", VERIFY_AUDIT,
+			CONTROLS },
+		{ "DELETE FROM counters WHERE key = 1", VERIFY_COUNTER, 1 },
 	};
 	struct store_dir *dir = *state;
 
