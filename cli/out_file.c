@@ -3,8 +3,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+/* Two that write the same file would mix their bytes, and the first rename would call that whole.
+ * The name must still be that of the file: another may have finished since we opened it. */
+static bool own_part(const struct out_file *file)
+{
+	struct stat opened, named;
+
+	return flock(file->fd, LOCK_EX | LOCK_NB) == 0 && fstat(file->fd, &opened) == 0 &&
+	       stat(file->part, &named) == 0 && opened.st_ino == named.st_ino &&
+	       opened.st_dev == named.st_dev && ftruncate(file->fd, 0) == 0;
+}
 
 bool out_file_open(const struct cli *cli, const char *path, mode_t mode, struct out_file *ret_file)
 {
@@ -19,10 +31,16 @@ bool out_file_open(const struct cli *cli, const char *path, mode_t mode, struct 
 	}
 	(void)snprintf(ret_file->path, sizeof ret_file->path, "%s", path);
 	(void)snprintf(ret_file->part, sizeof ret_file->part, "%s.part", path);
-	ret_file->fd =
-		open(ret_file->part, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
+	ret_file->fd = open(ret_file->part, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, mode);
 	if (ret_file->fd < 0) {
 		(void)cli_fail(cli, CLI_CANNOT, "%s: %s", ret_file->part, strerror(errno));
+		return false;
+	}
+	if (!own_part(ret_file)) {
+		(void)cli_fail(
+			cli, CLI_CANNOT, "%s: another macronode is writing it", ret_file->part);
+		(void)close(ret_file->fd); /* without removing what is the other's */
+		ret_file->fd = -1;
 		return false;
 	}
 	return true;

@@ -4,7 +4,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/lines.h"
 #include "store/tail.h"
+
+#define ORIGINS_MAX 64u /* names that a keyring holds */
 
 enum err witness_tail(const char *dir, struct witness *ret_tail, struct why *why)
 {
@@ -24,18 +27,42 @@ enum err witness_tail(const char *dir, struct witness *ret_tail, struct why *why
 	return err;
 }
 
-/* The line that both have in common: before a slash and the number of a later name. */
-static bool is_same_line(const char *name, struct slice origin)
+/* "/7" of "ledger.example/7", the seventh name that came after the first; 0: it is the first. */
+static uint64_t number_of(struct slice name, size_t *ret_first_bytes)
 {
-	size_t bytes = origin.bytes_count;
-	const char *slash = strrchr(name, '/');
-	size_t line = slash == NULL ? strlen(name) : (size_t)(slash - name);
+	const uint8_t *slash = memrchr(name.bytes, '/', name.bytes_count);
+	uint64_t number = 0;
 
-	if (strlen(name) >= bytes && memcmp(name, origin.bytes, bytes) == 0 &&
-		(name[bytes] == '\0' || name[bytes] == '/')) {
+	*ret_first_bytes = name.bytes_count;
+	if (slash == NULL ||
+		!line_number((struct slice){ slash + 1,
+				     (size_t)(name.bytes + name.bytes_count - (slash + 1)) },
+			ORIGINS_MAX, &number)) {
+		return 0;
+	}
+	if (number > 0) {
+		*ret_first_bytes = (size_t)(slash - name.bytes);
+	}
+	return number;
+}
+
+/* The name that the ledger has, or one that it had before: no other node's, whose key we know as
+ * little as that of an earlier name. */
+static bool is_of_ledger(struct slice name, struct slice signer)
+{
+	size_t first_bytes, signer_bytes;
+	uint64_t number = number_of(name, &first_bytes);
+
+	if (signer.bytes_count == name.bytes_count &&
+		memcmp(signer.bytes, name.bytes, name.bytes_count) == 0) {
 		return true;
 	}
-	return bytes > line && memcmp(name, origin.bytes, line) == 0 && origin.bytes[line] == '/';
+	if (signer.bytes_count < first_bytes ||
+		memcmp(signer.bytes, name.bytes, first_bytes) != 0) {
+		return false;
+	}
+	return (signer.bytes_count == first_bytes && number > 0) ||
+	       (number_of(signer, &signer_bytes) < number && signer_bytes == first_bytes);
 }
 
 static enum err corrupt(struct why *why, const char *what, const char *text)
@@ -56,7 +83,7 @@ static enum err note_open(struct slice bytes, const char *what, const struct sch
 		return corrupt(why, what, note_fault_text(fault));
 	}
 	signer = ret_note->signatures[0].name;
-	if (!is_same_line(meta->origin, signer)) {
+	if (!is_of_ledger(name, signer)) {
 		return corrupt(why, what, "was signed for another ledger");
 	}
 	if (public_key != NULL && signer.bytes_count == name.bytes_count) {

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Snapshots, exports, and coming back from one: drills on real nodes, and everything that is wrong
 with a file, each by its name."""
+import fcntl
 import hashlib
 import io
 import json
@@ -279,6 +280,24 @@ def test_the_same_ledger_makes_the_same_members_running_or_stopped():
 			'create', '-'], capture_output=True, env=node.environment, check=True)
 		(node.directory / 'piped.tar.zst').write_bytes(piped.stdout)
 		command(node, 'verify', '--snapshot', node.directory / 'piped.tar.zst')
+
+
+def test_two_never_write_the_same_file():
+	with harness.Node() as node:
+		cli = Cli(node)
+		cli.fill(10)
+		path = node.directory / 'ledger.tar.zst'
+		part = node.directory / 'ledger.tar.zst.part'
+		with open(part, 'wb') as other:
+			fcntl.flock(other, fcntl.LOCK_EX)
+			other.write(b'what another writes')
+			other.flush()
+			done = cli('snapshot', 'create', path, status=3)
+			assert 'another macronode is writing it' in done.stderr, done
+			assert part.read_bytes() == b'what another writes' and not path.exists()
+		cli('snapshot', 'create', path)  # what a crash left is no hindrance
+		cli('snapshot', 'verify', path)
+		assert not part.exists()
 
 
 def test_a_file_that_was_cut_or_changed_anywhere_is_refused():

@@ -9,6 +9,7 @@
 
 #include <sqlite3.h>
 
+#include "store/witness.h"
 #include "tests/store_dir.h"
 
 #define ENTRIES        4300u /* one full block of fingerprints, sixteen full tiles */
@@ -402,10 +403,9 @@ static size_t print_note(const char *origin, const char *text, char ret_note[NOT
 		ret_note);
 }
 
-static void store_notes(struct store_dir *dir, uint64_t size, const struct hash *root,
-	uint64_t audit_count, const struct hash *audit_head)
+static void store_notes_of(struct store_dir *dir, const char *origin, uint64_t size,
+	const struct hash *root, uint64_t audit_count, const struct hash *audit_head)
 {
-	const char *origin = dir->state.head.meta.origin;
 	struct slice name = { (const uint8_t *)origin, strlen(origin) };
 	struct note_checkpoint checkpoint = { .origin = name, .size = size, .root = *root };
 	struct note_audit audit = { .origin = name, .count = audit_count, .head = *audit_head };
@@ -423,6 +423,12 @@ static void store_notes(struct store_dir *dir, uint64_t size, const struct hash 
 	assert_int_equal(
 		store_checkpoint_flush(dir->store, (struct instant){ 0 }, &dir->why), ERR_OK);
 	store_dir_close(dir);
+}
+
+static void store_notes(struct store_dir *dir, uint64_t size, const struct hash *root,
+	uint64_t audit_count, const struct hash *audit_head)
+{
+	store_notes_of(dir, dir->state.head.meta.origin, size, root, audit_count, audit_head);
 }
 
 static bool refuse_signature(const uint8_t public_key[NOTE_PUBLIC_KEY_BYTES], struct slice message,
@@ -477,6 +483,35 @@ static void what_was_signed_must_come_out(void **state)
 	result = verify(dir);
 	assert_int_equal(result.bad, VERIFY_CHECKPOINT);
 	assert_int_equal(result.bad_seq, ENTRIES + 1);
+}
+
+/* Nothing but the name says whose a note is when its key is not known. */
+static void a_note_of_another_ledger_is_refused(void **state)
+{
+	static const char *const names[] = { "ledger.example", "ledger.example/1",
+		"ledger.example/2", "ledger.example/3", "ledger.example/0", "ledger.example/01",
+		"ledger.example/x", "ledger.example/1/1", "ledger.exampl", "ledger.example2" };
+	struct store_dir *dir = *state;
+	struct hash root = root_at(dir, 2150);
+	struct hash nothing = { { 0 } };
+	struct reader_config reader_config = { .dir = dir->path };
+	struct reader *reader = NULL;
+	struct schema_meta meta = { .origin = "ledger.example/2" };
+	struct witness_notes notes;
+
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		store_notes_of(dir, names[i], 2150, &root, 0, &nothing);
+		assert_int_equal(reader_open(&reader_config, &reader, &dir->why), ERR_OK);
+		assert_int_equal(witness_notes(reader, &meta, NULL, NULL, &notes, &dir->why),
+			i < 3 ? ERR_OK : ERR_CORRUPT);
+		reader_close(reader);
+	}
+	/* a name that was made up at genesis, and a neighbour's */
+	store_notes_of(dir, "macronode.local/d44dfb73d96a32d6", 2150, &root, 0, &nothing);
+	(void)snprintf(meta.origin, sizeof meta.origin, "macronode.local/1234567812345678");
+	assert_int_equal(reader_open(&reader_config, &reader, &dir->why), ERR_OK);
+	assert_int_equal(witness_notes(reader, &meta, NULL, NULL, &notes, &dir->why), ERR_CORRUPT);
+	reader_close(reader);
 }
 
 /* A bit in any column of the row. */
@@ -572,6 +607,7 @@ int main(void)
 		FILLED(a_ledger_cut_at_a_commit_is_found_and_both_sizes_named),
 		FILLED(a_kept_checkpoint_must_be_on_the_way),
 		FILLED(what_was_signed_must_come_out),
+		FILLED(a_note_of_another_ledger_is_refused),
 		FILLED(a_flip_in_a_signed_note_is_found),
 		FILLED(an_erased_memo_is_no_damage),
 		cmocka_unit_test_setup_teardown(a_running_store_is_checked_up_to_where_it_was,
