@@ -246,6 +246,7 @@ static void a_restored_store_opens_and_goes_on(void **state)
 	assert_int_equal(pair->to->state.head.low_water, ENTRIES);
 	maker_init(&maker, &pair->to->state);
 	maker.size = ENTRIES;
+	maker_control(&maker, "acct-00003"); /* has its audit record: verify wants both */
 	maker_audit(&maker, "and on");
 	{
 		struct store_batch batch = maker_batch(&maker, ENTRIES + 1);
