@@ -182,6 +182,37 @@ static const struct cli_option options_proof_consistency[] = {
 	{ "-o", "FILE", "write the hashes to FILE, a line of base64 each" },
 	{ NULL, NULL, NULL },
 };
+/* Of every operation of the wallet. */
+#define WALLET_OPTIONS                                                                    \
+	{ "--amount", "N", "how much, in minor units" },                                  \
+		{ "--asset", "NAME", "the asset; ron if not said" },                      \
+		{ "--nonce", "N", "the account's next nonce; asked for if not said" },    \
+		{ "--idempotency-key", "KEY", "a name of this wish; drawn if not said" }, \
+		{ "--memo", "TEXT", "kept beside the entry, at most 256 bytes" }, TOKEN_OPTION
+
+static const struct cli_option options_issue[] = {
+	{ "--to", "ACCOUNT", "whose it will be" },
+	WALLET_OPTIONS,
+	{ NULL, NULL, NULL },
+};
+static const struct cli_option options_transfer[] = {
+	{ "--from", "ACCOUNT", "whose it is" },
+	{ "--to", "ACCOUNT", "whose it will be" },
+	WALLET_OPTIONS,
+	{ NULL, NULL, NULL },
+};
+static const struct cli_option options_burn[] = {
+	{ "--from", "ACCOUNT", "whose it is" },
+	WALLET_OPTIONS,
+	{ NULL, NULL, NULL },
+};
+static const struct cli_option options_hold[] = {
+	{ "--from", "ACCOUNT", "whose it is, and stays" },
+	{ "--expires", "TIME", "released by itself then (milliseconds since 1970)" },
+	WALLET_OPTIONS,
+	{ NULL, NULL, NULL },
+};
+
 #define options_status          options_none
 #define options_config_print    options_none
 #define options_config_validate options_none
@@ -201,6 +232,12 @@ static const struct cli_option options_proof_consistency[] = {
 #define options_ledger_show     options_show
 #define options_ledger_balance  options_balance
 #define options_snapshot_list   options_none
+#define options_wallet_issue    options_issue
+#define options_wallet_transfer options_transfer
+#define options_wallet_burn     options_burn
+#define options_wallet_hold     options_hold
+#define options_wallet_capture  options_transfer
+#define options_wallet_release  options_burn
 #define options_version         options_none
 #define options_completion      options_none
 #define options_help            options_none

@@ -62,6 +62,12 @@ enum cli_exit {
 	C(proof_entry, "proof entry", "SEQ", 1, 1, "prove that an entry is in the ledger")        \
 	C(proof_consistency, "proof consistency", "", 0, 0,                                       \
 		"has the ledger only grown since a checkpoint?")                                  \
+	C(wallet_issue, "wallet issue", "", 0, 0, "create money on an account")                   \
+	C(wallet_transfer, "wallet transfer", "", 0, 0, "move money from account to account")     \
+	C(wallet_burn, "wallet burn", "", 0, 0, "destroy money of an account")                    \
+	C(wallet_hold, "wallet hold", "", 0, 0, "set money of an account aside")                  \
+	C(wallet_capture, "wallet capture", "TXID", 1, 1, "pay out of a hold")                    \
+	C(wallet_release, "wallet release", "TXID", 1, 1, "give back what is held")               \
 	C(version, "version", "", 0, 0, "print what this was built from")                         \
 	C(completion, "completion", "bash|zsh|fish", 1, 1, "print a completion script")           \
 	C(help, "help", "[COMMAND]", 0, 2, "explain a command")

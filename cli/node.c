@@ -34,12 +34,13 @@ struct mn_client *node_open_client(const struct cli *cli, const struct config *c
 	return client;
 }
 
-/* {"error":{"code":...,"message":...}}: the parts that are text. */
+/* {"error":{"code":...,"message":...}}, or that alone: the parts that are text. */
 static bool print_error(const struct cli *cli, const struct mn_answer *answer)
 {
 	struct slice text = { (const uint8_t *)answer->json, answer->json_bytes };
 	struct json_in *root = json_in_parse(text);
-	const struct json_in *error = json_in_member(root, "error");
+	const struct json_in *inner = json_in_member(root, "error");
+	const struct json_in *error = inner == NULL ? root : inner; /* an ApiError is flat */
 	const char *code = json_in_text_of(error, "code");
 	const char *message = json_in_text_of(error, "message");
 	bool found = code[0] != '\0' || message[0] != '\0';

@@ -10,6 +10,7 @@
 #include "client/stream.h"
 #include "common/limits.h"
 #include "core/bytes.h"
+#include "core/json_out.h"
 
 /* Public verbs are numbered by DESIGN-WALL.md section 7; proto/verbs.h has the inside ones. */
 enum public_verb {
@@ -25,6 +26,7 @@ enum public_verb {
 	VERB_EXPORT = 0x0017,
 	VERB_BALANCE = 0x0018,
 	VERB_SIGN_SNAPSHOT = 0x0019,
+	VERB_ISSUE = 0x0020, /* and the other kinds behind it, in the order of the header */
 };
 
 /* No answer of a node comes near; one that does is not worth our memory. */
@@ -33,6 +35,9 @@ enum public_verb {
 /* An error is the only body that begins so: JSON of ours has no blanks, and of what is no JSON
  * records begin with small numbers, and hashes are no text. */
 #define ERROR_BEGIN "{\"error\":"
+
+/* And of those under /v1 so. */
+#define API_ERROR_BEGIN "{\"code\":"
 
 struct mn_client {
 	struct stream stream;
@@ -138,7 +143,8 @@ static bool is_last(const struct frame_head *head)
 static enum mn_result judge(struct mn_client *client, struct mn_answer *ret_answer)
 {
 	*ret_answer = (struct mn_answer){ client->answer, client->answer_bytes };
-	if (strncmp(client->answer, ERROR_BEGIN, strlen(ERROR_BEGIN)) != 0) {
+	if (strncmp(client->answer, ERROR_BEGIN, strlen(ERROR_BEGIN)) != 0 &&
+		strncmp(client->answer, API_ERROR_BEGIN, strlen(API_ERROR_BEGIN)) != 0) {
 		return MN_OK;
 	}
 	(void)snprintf(client->stream.error, sizeof client->stream.error, "the node refused: %s",
@@ -146,17 +152,21 @@ static enum mn_result judge(struct mn_client *client, struct mn_answer *ret_answ
 	return MN_REFUSED;
 }
 
-static enum mn_result call(struct mn_client *client, uint16_t verb, const struct slice *parts,
-	size_t part_count, struct mn_answer *ret_answer)
+/* *ret_events: how many came before the answer. */
+static enum mn_result call_with_events(struct mn_client *client, uint16_t verb,
+	const struct slice *parts, size_t part_count, struct mn_answer *ret_answer,
+	unsigned *ret_events)
 {
 	struct frame_head head = { 0 };
 	enum mn_result result = ask(client, verb, parts, part_count);
 
 	*ret_answer = (struct mn_answer){ "", 0 };
+	*ret_events = 0;
 	while (result == MN_OK) {
 		result = next_frame(client, verb, &head);
 		if (result == MN_OK && (head.flags & FRAME_RESP) == 0) {
-			continue; /* an event; none is asked for here */
+			++*ret_events;
+			continue;
 		}
 		if (result == MN_OK) {
 			result = keep(client, head.payload_bytes);
@@ -166,6 +176,14 @@ static enum mn_result call(struct mn_client *client, uint16_t verb, const struct
 		}
 	}
 	return result;
+}
+
+static enum mn_result call(struct mn_client *client, uint16_t verb, const struct slice *parts,
+	size_t part_count, struct mn_answer *ret_answer)
+{
+	unsigned events;
+
+	return call_with_events(client, verb, parts, part_count, ret_answer, &events);
 }
 
 /* u16 length, token, then what the route takes. False: no token of ours is that long. */
@@ -314,6 +332,68 @@ enum mn_result mn_balance(struct mn_client *client, const char *token, const cha
 	}
 	return call_in_words(client, VERB_BALANCE, token, ret_answer,
 		"account=%s&asset=%s&at=%" PRIu64, account, asset, at);
+}
+
+/* Its strings are the node's to judge: an operation of ordinary ones fits. */
+#define OPERATION_BYTES_MAX 8192u
+
+static void put_text(struct json_out *out, const char *name, const char *text)
+{
+	if (text != NULL) {
+		json_out_key(out, name);
+		json_out_text(out, text);
+	}
+}
+
+static bool print_operation(
+	const struct mn_operation *operation, uint8_t *bytes, size_t *ret_bytes_count)
+{
+	struct json_out out;
+
+	json_out_init(&out, bytes, OPERATION_BYTES_MAX);
+	json_out_object_begin(&out);
+	put_text(&out, "from", operation->from);
+	put_text(&out, "to", operation->to);
+	put_text(&out, "hold", operation->hold);
+	put_text(&out, "asset", operation->asset);
+	put_text(&out, "amount_minor", operation->amount_minor);
+	put_text(&out, "memo", operation->memo);
+	put_text(&out, "idempotency_key", operation->idempotency_key);
+	json_out_key(&out, "nonce");
+	json_out_u64(&out, operation->nonce);
+	if (operation->expires_ms != 0) {
+		json_out_key(&out, "expires_ts");
+		json_out_u64(&out, operation->expires_ms);
+	}
+	json_out_object_end(&out);
+	return json_out_finish(&out, ret_bytes_count) == ERR_OK;
+}
+
+enum mn_result mn_wallet_op(struct mn_client *client, const char *token,
+	const struct mn_operation *operation, struct mn_answer *ret_answer, int *ret_replayed)
+{
+	uint8_t body[OPERATION_BYTES_MAX], length[2];
+	struct slice parts[3] = { { NULL, 0 } };
+	uint16_t verb = (uint16_t)(VERB_ISSUE + (unsigned)operation->kind - MN_ISSUE);
+	size_t body_bytes = 0;
+	unsigned events = 0;
+	enum mn_result result;
+
+	if (!token_part(token, length, parts)) {
+		return refuse_token(client, ret_answer);
+	}
+	if (!print_operation(operation, body, &body_bytes)) {
+		*ret_answer = (struct mn_answer){ "", 0 };
+		(void)snprintf(client->stream.error, sizeof client->stream.error,
+			"the operation is over %u bytes", OPERATION_BYTES_MAX);
+		return MN_TOO_LARGE;
+	}
+	parts[2] = (struct slice){ body, body_bytes };
+	result = call_with_events(client, verb, parts, 3, ret_answer, &events);
+	if (ret_replayed != NULL) {
+		*ret_replayed = result == MN_OK && events > 0; /* that is what the event says */
+	}
+	return result;
 }
 
 enum mn_result mn_verify(struct mn_client *client, const char *token, mn_progress *progress,

@@ -44,8 +44,8 @@ static void check_listeners(struct config_load *load)
 	}
 }
 
-static void check_order(struct config_load *load, enum config_key_id small_id, int64_t small,
-	enum config_key_id large_id, int64_t large)
+static void check_order(struct config_load *load, enum config_key_id small_id, u128 small,
+	enum config_key_id large_id, u128 large)
 {
 	if (small > large) {
 		config_load_problem(load, stronger(load, small_id, large_id),
@@ -161,9 +161,13 @@ void config_rules_check(struct config_load *load)
 	check_uid_base(load);
 	check_paths(load);
 	check_listeners(load);
-	check_order(load, CONFIG_KEY_node_restart_min_ms, config->node_restart_min_ms,
-		CONFIG_KEY_node_restart_max_ms, config->node_restart_max_ms);
-	check_order(load, CONFIG_KEY_node_restart_max_ms, config->node_restart_max_ms,
-		CONFIG_KEY_node_restart_cap_ms, config->node_restart_cap_ms);
+	check_order(load, CONFIG_KEY_wallet_max_amount_per_op, config->wallet_max_amount_per_op,
+		CONFIG_KEY_wallet_daily_ceiling, config->wallet_daily_ceiling);
+	check_order(load, CONFIG_KEY_wallet_daily_ceiling, config->wallet_daily_ceiling,
+		CONFIG_KEY_wallet_max_account_total, config->wallet_max_account_total);
+	check_order(load, CONFIG_KEY_node_restart_min_ms, (u128)config->node_restart_min_ms,
+		CONFIG_KEY_node_restart_max_ms, (u128)config->node_restart_max_ms);
+	check_order(load, CONFIG_KEY_node_restart_max_ms, (u128)config->node_restart_max_ms,
+		CONFIG_KEY_node_restart_cap_ms, (u128)config->node_restart_cap_ms);
 	check_amnesia(load);
 }

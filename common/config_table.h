@@ -197,11 +197,29 @@
 		CONFIG_FOR(SEQUENCER), HOT, "", "", \
 		"How far the ts of a new entry may be from the node's clock.") \
 	\
+	K(wallet_max_amount_per_op, AMOUNT, "wallet.max_amount_per_op", \
+		"100000000000000000000", 1, 0, \
+		CONFIG_FOR(SEQUENCER), HOT, "SVC_WALLET_MAX_AMT", "--max-amount", \
+		"Most that one operation under /v1 may move, in minor units.") \
+	K(wallet_daily_ceiling, AMOUNT, "wallet.daily_ceiling", \
+		"10000000000000000000000", 1, 0, \
+		CONFIG_FOR(SEQUENCER), HOT, "SVC_WALLET_DAILY_CEIL", "--daily-ceiling", \
+		"Most that operations under /v1 may take from one account on one UTC day, of one " \
+		"asset, in minor units: transfers, burns and holds.") \
 	K(wallet_max_account_total, AMOUNT, "wallet.max_account_total", \
 		"340282366920938463463374607430768211455", 1, 0, \
 		CONFIG_FOR(SEQUENCER), HOT, "SVC_WALLET_MAX_TOTAL", "", \
 		"Most that an account may have of one asset, available and held together, in " \
 		"minor units.") \
+	K(wallet_idempotency_ttl_ms, DURATION, "wallet.idempotency_ttl", "24h", CONFIG_MINUTE_MS, \
+		72ull * CONFIG_HOUR_MS, \
+		CONFIG_FOR(WALLET), HOT, "SVC_WALLET_IDEM_TTL", "--idem-ttl", \
+		"How long an idempotency key is known, so that another request with it is " \
+		"refused; the same request is answered by its receipt for ever.") \
+	K(wallet_idem_capacity, NUMBER, "wallet.idem_capacity", "1000000", 1024, 4194304, \
+		CONFIG_FOR(WALLET), RESTART, "SVC_WALLET_IDEM_CAP", "", \
+		"Idempotency keys that are known at most, at some 80 bytes each; then the oldest " \
+		"are forgotten.") \
 	\
 	K(audit_root_emit_interval_ms, DURATION, "audit.root_emit_interval", "5s", 100, \
 		CONFIG_HOUR_MS, \
@@ -334,11 +352,9 @@
 		"--seq-endpoint", "the sequencer is a part of the node") \
 	D("wallet.nonce_window", "SVC_WALLET_NONCE_WINDOW", "", "nonces are strictly consecutive") \
 	D("wallet.shards", "SVC_WALLET_SHARDS", "", "one process owns all accounts") \
-	D("wallet.*", "SVC_WALLET_STALENESS SVC_WALLET_IDEM_TTL SVC_WALLET_MAX_AMT " \
-		"SVC_WALLET_DAILY_CEIL SVC_WALLET_NONCE_START SVC_WALLET_IDEM_CAP " \
-		"SVC_WALLET_DEGRADED_STALE_MAX", \
-		"--staleness --idem-ttl --max-amount --daily-ceiling", "the wallet is not built " \
-		"yet") \
+	D("wallet.nonce_start", "SVC_WALLET_NONCE_START", "", "nonces begin with 1") \
+	D("wallet.*", "SVC_WALLET_STALENESS SVC_WALLET_DEGRADED_STALE_MAX", "--staleness", \
+		"a balance is that of the ledger, never a copy") \
 	D("rewarder.*", "SVC_REWARDER_ENABLED SVC_REWARDER_EPOCH_DURATION SVC_REWARDER_POLICY_ID " \
 		"SVC_REWARDER_INPUTS_CACHE_TTL SVC_REWARDER_MAX_EPOCH_SKEW " \
 		"SVC_REWARDER_IDEMPOTENCY_SALT SVC_REWARDER_ARTIFACT_DIR " \

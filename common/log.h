@@ -102,7 +102,12 @@ enum log_level {
 	E(131, LOG_MALFORMED, log_malformed, ERROR, "a log record does not parse")               \
 	E(132, LOG_LINES_DROPPED, log_lines_dropped, WARN, "the log's reader was too slow")      \
 	E(133, LOG_REOPENED, log_reopened, INFO, "log file reopened")                            \
-	E(134, LOG_REOPEN_FAILED, log_reopen_failed, ERROR, "the old log file stays")
+	E(134, LOG_REOPEN_FAILED, log_reopen_failed, ERROR, "the old log file stays")            \
+	/* The wallet. */                                                                        \
+	E(140, OPERATION_ACCEPTED, operation_accepted, DEBUG, "an operation under /v1 is done")  \
+	E(141, OPERATION_REFUSED, operation_refused, WARN, "an operation under /v1 is refused")  \
+	E(142, OPERATION_UNKNOWN, operation_unknown, WARN,                                       \
+		"the outcome of an operation under /v1 is unknown")
 
 enum log_event {
 #define AS_ENUM(id, NAME, name, level, sentence) LOG_##NAME = (id),
@@ -150,7 +155,13 @@ enum log_event {
 	F(32, BYTES, excerpt)      \
 	F(33, NUMBER, fence)       \
 	F(34, TEXT, outcome)       \
-	F(35, TEXT, tenant)
+	F(35, TEXT, tenant)        \
+	F(36, TEXT, op)            \
+	F(37, TEXT, asset)         \
+	F(38, TEXT, amount_minor)  \
+	F(39, NUMBER, nonce)       \
+	F(40, TEXT, idem)          \
+	F(41, TEXT, txid)
 
 #define LOG_TEXT_BYTES_MAX 256u
 

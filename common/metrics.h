@@ -55,11 +55,11 @@ enum {
 		"Local connections refused for the peer's uid.")                                   \
 	COUNTER(LATE_REPLIES, late_replies_dropped_total, NONE, ONE, SUM, ALWAYS,                  \
 		BY_INGRESS | BY_ADMIN | BY_PREVALIDATOR | BY_SEQUENCER | BY_COMMITTER |            \
-			BY_ARCHIVE | BY_KMS,                                                       \
+			BY_ARCHIVE | BY_KMS | BY_WALLET,                                           \
 		"Replies dropped because their request was gone.")                                 \
 	/* The wall. */                                                                            \
 	COUNTER(REJECTED, rejected_total, REASON, ONE, SUM, ALWAYS,                                \
-		BY_INGRESS | BY_ADMIN | BY_PREVALIDATOR | BY_SEQUENCER,                            \
+		BY_INGRESS | BY_ADMIN | BY_PREVALIDATOR | BY_SEQUENCER | BY_WALLET,                \
 		"Requests and entries refused.")                                                   \
 	COUNTER(AUTH_FAILURES, auth_failures_total, PEER, ONE, SUM, ALWAYS,                        \
 		BY_INGRESS | BY_PREVALIDATOR | BY_KMS | BY_ADMIN,                                  \
@@ -119,6 +119,19 @@ enum {
 		"Syncs of the store that failed.")                                                 \
 	GAUGE(DISK_PRESSURE, disk_pressure, NONE, ONE, SUM, ALWAYS, BY_COMMITTER,                  \
 		"1 while free space is below the reserve.")                                        \
+	/* The wallet. */                                                                          \
+	COUNTER(WALLET_REQUESTS, wallet_requests_total, WALLET_OP, ONE, SUM, ALWAYS, BY_INGRESS,   \
+		"Operations under /v1 answered.")                                                  \
+	COUNTER(WALLET_REJECTS, wallet_rejects_total, API_LABEL, ONE, SUM, ALWAYS, BY_INGRESS,     \
+		"Requests under /v1 refused.")                                                     \
+	COUNTER(WALLET_IDEM_REPLAYS, wallet_idem_replays_total, NONE, ONE, SUM, ALWAYS, BY_WALLET, \
+		"Operations that were done before and answered by their receipt.")                 \
+	COUNTER(WALLET_NONCE_CONFLICTS, wallet_nonce_conflicts_total, NONE, ONE, SUM, ALWAYS,      \
+		BY_WALLET, "Operations refused because their nonce was not the next.")             \
+	COUNTER(WALLET_CONFLICTS, wallet_conflicts_total, NONE, ONE, SUM, ALWAYS, BY_WALLET,       \
+		"Operations refused because of their nonce or key.")                               \
+	GAUGE(WALLET_INFLIGHT, wallet_inflight, WALLET_OP, ONE, SUM, ALWAYS, BY_WALLET,            \
+		"Operations under way.")                                                           \
 	/* The house. */                                                                           \
 	COUNTER(SERVICE_RESTARTS, service_restarts_total, ROLE, ONE, SUM, ALWAYS, BY_SUPERVISOR,   \
 		"Workers restarted.")                                                              \

@@ -53,6 +53,17 @@ static const char *const OP_texts[] = { "op=\"sign\"", "op=\"verify\"" };
 static const char *const PQ_MODE_texts[] = { "mode=\"off\"", "mode=\"hybrid\"",
 	"mode=\"pq-only\"" };
 
+static const char *const WALLET_OP_texts[] = {
+#define AS_TEXT(NAME, name, ...) "op=\"" name "\"",
+	OPERATIONS(AS_TEXT)
+#undef AS_TEXT
+};
+static const char *const API_LABEL_texts[] = {
+#define AS_TEXT(NAME, name) "reason=\"" name "\"",
+	API_LABELS(AS_TEXT)
+#undef AS_TEXT
+};
+
 #define AS_CHECK(NAME, count) \
 	_Static_assert(COUNT_OF(NAME##_texts) == (count), "a text for each value of " #NAME);
 METRIC_DIMENSIONS(AS_CHECK)

@@ -4,9 +4,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/api_errors.h"
 #include "common/check.h"
 #include "common/reasons.h"
 #include "common/routes.h"
+#include "core/operation.h"
 #include "proto/processes.h"
 
 /* Labels are closed sets: no client can make a series. A set is one dimension or the
@@ -56,7 +58,9 @@ enum metric_pq_mode { METRIC_PQ_MODE_OFF, METRIC_PQ_MODE_HYBRID, METRIC_PQ_MODE_
 	D(SIGNATURE, 3)                   \
 	D(IO, 3)                          \
 	D(OP, 2)                          \
-	D(PQ_MODE, 3)
+	D(PQ_MODE, 3)                     \
+	D(WALLET_OP, OPERATION_KIND_MAX)  \
+	D(API_LABEL, API_LABEL_COUNT)
 
 enum {
 #define AS_ONE(status) +1
@@ -94,7 +98,9 @@ enum {
 	L(KEX_SIDE, KEX, SIDE)            \
 	L(KEX_FAILURE, KEX_FAILURE, NONE) \
 	L(SIGNATURE_OP, SIGNATURE, OP)    \
-	L(PQ_MODE, PQ_MODE, NONE)
+	L(PQ_MODE, PQ_MODE, NONE)         \
+	L(WALLET_OP, WALLET_OP, NONE)     \
+	L(API_LABEL, API_LABEL, NONE)
 
 enum metric_labels {
 #define AS_ENUM(NAME, outer, inner) METRIC_LABELS_##NAME,

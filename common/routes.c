@@ -1,6 +1,9 @@
 #include "common/routes.h"
 
 #include <stddef.h>
+#include <string.h>
+
+#include "core/operation.h"
 
 static const struct route_row {
 	const char *method;
@@ -19,4 +22,29 @@ const char *routes_method(unsigned route)
 const char *routes_template(unsigned route)
 {
 	return rows[route < ROUTE_COUNT ? route : ROUTE_OTHER].template;
+}
+
+bool routes_is_write(unsigned route)
+{
+	return strcmp(routes_method(route), "POST") == 0;
+}
+
+bool routes_is_v1(unsigned route)
+{
+	static const char prefix[] = "/v1/";
+
+	return strncmp(routes_template(route), prefix, sizeof prefix - 1) == 0;
+}
+
+unsigned routes_operation(unsigned route)
+{
+	switch (route) {
+#define AS_CASE(NAME, ...) \
+	case ROUTE_##NAME: \
+		return OPERATION_##NAME;
+		OPERATIONS(AS_CASE)
+#undef AS_CASE
+	default:
+		return 0;
+	}
 }

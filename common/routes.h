@@ -1,13 +1,15 @@
 #ifndef COMMON_ROUTES_H
 #define COMMON_ROUTES_H
 
+#include <stdbool.h>
+
 /* Every route: the closed label set of the http metrics and the `route` of a log line. HEAD
  * counts as its GET. What matches no route is OTHER, so that a client cannot make new series.
  * A route stands here when it works, not before.
  *
  * plane: which listeners answer it; EVERY: both. PUBLIC_VERB: no HTTP at all, a verb of OAP/1 on
- * the local socket only. In a template {name} stands for the rest of the path without a slash,
- * {name...} for all of the rest.
+ * the local socket only. In a template {name} stands for a part of the path without a slash,
+ * {name...} for all of the rest. What begins with /v1/ is refused as an ApiError.
  * owner: who has it in hand at last (services/edge); EDGE: the edge itself.
  *
  * NAME, method, template, plane, owner */
@@ -25,6 +27,12 @@
 	R(PROOF_ENTRY, "GET", "/proofs/entries/{seq}", API, ARCHIVE)     \
 	R(PROOF_CONSISTENCY, "GET", "/proofs/consistency", API, ARCHIVE) \
 	R(BALANCE, "GET", "/v1/balance", API, ARCHIVE)                   \
+	R(ISSUE, "POST", "/v1/issue", API, WALLET)                       \
+	R(TRANSFER, "POST", "/v1/transfer", API, WALLET)                 \
+	R(BURN, "POST", "/v1/burn", API, WALLET)                         \
+	R(HOLD, "POST", "/v1/holds", API, WALLET)                        \
+	R(CAPTURE, "POST", "/v1/holds/{txid}/capture", API, WALLET)      \
+	R(RELEASE, "POST", "/v1/holds/{txid}/release", API, WALLET)      \
 	R(EXPORT, "OAP", "export", PUBLIC_VERB, ARCHIVE)                 \
 	R(SIGN_SNAPSHOT, "OAP", "sign_snapshot", PUBLIC_VERB, ARCHIVE)   \
 	R(VERIFY, "OAP", "verify", PUBLIC_VERB, ARCHIVE)                 \
@@ -78,5 +86,11 @@ enum route {
 /* Both take any value; that of one that is not a route is ROUTE_OTHER's. */
 const char *routes_method(unsigned route);
 const char *routes_template(unsigned route);
+
+/* It has a body, and its answer may be that something was done. */
+bool routes_is_write(unsigned route);
+bool routes_is_v1(unsigned route);
+/* enum operation_kind of core/operation.h; 0 for a route that is none's. */
+unsigned routes_operation(unsigned route);
 
 #endif

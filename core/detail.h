@@ -78,7 +78,10 @@
 	D(IDEM_ID, "idem_id", UNKNOWN_KIND)                        \
 	D(MODE, "mode", UNKNOWN_KIND)                              \
 	D(DRY_RUN, "dry_run", UNKNOWN_KIND)                        \
-	D(TOO_MANY_BYTES, "too_many_bytes", TOO_LARGE)
+	D(TOO_MANY_BYTES, "too_many_bytes", TOO_LARGE)             \
+	/* limits of /v1 */                                        \
+	D(PER_OP_MAX, "per_op_max", POLICY_DENIED)                 \
+	D(DAILY_CEILING, "daily_ceiling", POLICY_DENIED)
 
 enum detail {
 	DETAIL_NONE = 0,

@@ -43,6 +43,7 @@ struct ledger;
 struct ledger_limits {
 	u128 account_total_max; /* wallet.max_account_total: available + held */
 	u128 daily_ceiling;     /* wallet.daily_ceiling; U128_MAX = none */
+	u128 op_amount_max;     /* wallet.max_amount_per_op, of source v1; U128_MAX = none */
 	uint64_t ts_skew_ms_max;
 	uint64_t dedupe_entries_max;  /* engine.dedupe_ram_entries */
 	uint32_t request_entries_max; /* of intents too; fixed at create */

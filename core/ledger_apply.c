@@ -274,7 +274,8 @@ static enum err apply_lane(
 	return ERR_OK;
 }
 
-/* What counts towards wallet.daily_ceiling: debits through /v1. Reverse gives nothing back. */
+/* What counts towards wallet.daily_ceiling: debits through /v1, of a Hold its making and not its
+ * capture. Reverse gives nothing back. */
 static void apply_spent(struct ledger *ledger, const struct entry *entry)
 {
 	uint32_t day = ledger_day(ledger->batch_ts_unix_ms);
@@ -282,7 +283,7 @@ static void apply_spent(struct ledger *ledger, const struct entry *entry)
 	struct ledger_account *account;
 
 	if (entry->source != SOURCE_V1 ||
-		(entry->kind != ENTRY_BURN &&
+		(entry->kind != ENTRY_BURN && entry->kind != ENTRY_HOLD &&
 			(entry->kind != ENTRY_TRANSFER || entry->effect != EFFECT_NONE))) {
 		return;
 	}

@@ -80,8 +80,10 @@ static enum detail judge_original(struct entry *entry, const struct ledger_origi
 	}
 	entry->effect =
 		entry->kind == ENTRY_TRANSFER ? EFFECT_CAPTURE : effect_of_reversing(original);
+	/* of what is no Hold /v1 takes nothing back, whatever else the token allows */
 	if (entry->effect == EFFECT_NONE ||
-		(entry->kind == ENTRY_TRANSFER && original->kind != ENTRY_HOLD)) {
+		(original->kind != ENTRY_HOLD &&
+			(entry->kind == ENTRY_TRANSFER || entry->source == SOURCE_V1))) {
 		return DETAIL_ORIGINAL_KIND;
 	}
 	entry->original_seq = original->seq;
@@ -282,6 +284,10 @@ enum detail ledger_judge_entry(struct ledger *ledger, const struct ledger_reques
 	if (ledger->key_table.count >= ledger->limits.dedupe_entries_max) {
 		return DETAIL_DEDUPE_CAPACITY;
 	}
+	if (ret_entry->source == SOURCE_V1 && ret_entry->effect != EFFECT_HOLD_RELEASE &&
+		ret_entry->amount > ledger->limits.op_amount_max) {
+		return DETAIL_PER_OP_MAX; /* new ones: a repeat is answered as it once was */
+	}
 	detail = judge_lane(ledger, draft);
 	if (detail == DETAIL_NONE) {
 		detail = judge_time(ledger, ret_entry);
@@ -401,7 +407,7 @@ static bool counts(const struct entry *entry)
 	return false;
 }
 
-/* /v1 debits of the account today, with this one. */
+/* /v1 debits of the account today, with this one; a Hold counts when it is made, as in counts(). */
 static enum detail judge_ceiling(struct ledger *ledger, const struct entry *entry)
 {
 	u128 ceiling = ledger->limits.daily_ceiling;
@@ -409,7 +415,8 @@ static enum detail judge_ceiling(struct ledger *ledger, const struct entry *entr
 	uint32_t index;
 
 	if (entry->source != SOURCE_V1 || ceiling == U128_MAX ||
-		(entry->kind != ENTRY_BURN && entry->kind != ENTRY_TRANSFER)) {
+		(entry->kind != ENTRY_BURN && entry->kind != ENTRY_TRANSFER &&
+			entry->kind != ENTRY_HOLD)) {
 		return DETAIL_NONE;
 	}
 	index = ledger_account_find(ledger, entry->account, entry->asset);
@@ -419,7 +426,7 @@ static enum detail judge_ceiling(struct ledger *ledger, const struct entry *entr
 		spent = account->day == ledger_day(ledger->batch_ts_unix_ms) ? account->spent : 0;
 	}
 	return spent <= ceiling && entry->amount <= ceiling - spent ? DETAIL_NONE
-								    : DETAIL_DAILY_LIMIT;
+								    : DETAIL_DAILY_CEILING;
 }
 
 enum detail ledger_judge_dailies(
@@ -433,7 +440,7 @@ enum detail ledger_judge_dailies(
 		return DETAIL_NONE;
 	}
 	if (judge_ceiling(ledger, entry) != DETAIL_NONE) {
-		return DETAIL_DAILY_LIMIT;
+		return DETAIL_DAILY_CEILING;
 	}
 	asset = caveats->daily_count == 0 ? 0 : ledger_asset_find(ledger, entry->asset);
 	if (!ledger_counters_fit(ledger, caveats, asset, day)) {

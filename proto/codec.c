@@ -173,7 +173,7 @@ uint64_t oap_tables_hash(void)
 	{ "window", { PROCESS_##sender, PROCESS_##receiver, requests, bytes } },
 	static const struct table_row {
 		const char *text;
-		uint32_t values[8];
+		uint32_t values[12];
 	} rows[] = { OAP_VERBS(AS_ROW) OAP_WINDOWS(AS_WINDOW_ROW) };
 #undef AS_WINDOW_ROW
 #undef AS_ROW

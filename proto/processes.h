@@ -19,7 +19,8 @@
 	PROCESS(KMS, kms, 5, 1)                    \
 	PROCESS(SEQUENCER, sequencer, 4, 1)        \
 	PROCESS(COMMITTER, committer, 5, 1)        \
-	PROCESS(ARCHIVE, archive, 3, 1)
+	PROCESS(ARCHIVE, archive, 3, 1)            \
+	PROCESS(WALLET, wallet, 3, 1)
 
 enum process {
 #define AS_ENUM(NAME, name, rank, instances_max) PROCESS_##NAME,

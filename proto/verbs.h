@@ -23,6 +23,7 @@
 #define VERB_CONFIG_BYTES_MAX 65536u /* every key of one process, strings included */
 #define VERB_TEXT_BYTES_MAX   512u   /* a sentence for an operator */
 #define VERB_NAME_BYTES_MAX   128u   /* an account, an asset, a capability in hex */
+#define VERB_KEY_BYTES_MAX    65u    /* an idempotency key, or one that is too long */
 #define VERB_TOKEN_BYTES_MAX  10924u /* TOKEN_BYTES_MAX as base64url */
 /* A larger one waits for PROCEED (DESIGN-WALL.md section 3). */
 #define VERB_BODY_INLINE_BYTES_MAX 16384u
@@ -36,6 +37,8 @@
 #define VERB_SEQS_BYTES_MAX        32768u  /* seqs to fetch, 8 bytes each */
 #define VERB_ROWS_BYTES_MAX        1000000u
 #define VERB_REPLY_BYTES_MAX       65536u /* rendered by the edge; larger ones are pulled */
+#define VERB_DRAFT_BYTES_MAX       4096u  /* one of core/draft.h; asserted in services/wallet */
+#define VERB_RECEIPT_BYTES_MAX     1280u  /* BATCH_RECEIPT_BYTES_MAX, likewise */
 #define VERB_CAVEATS_BYTES_MAX     8192u  /* caveats as lines of text, for minting */
 #define VERB_PROOF_BYTES_MAX       2048u  /* MERKLE_PROOF_HASHES_MAX hashes */
 #define VERB_NOTE_BYTES_MAX        512u   /* a checkpoint or an audit note, with its signature */
@@ -115,6 +118,7 @@
 	FIXED(u8, sequencer_ready)      \
 	FIXED(u8, committer_ready)      \
 	FIXED(u8, archive_ready)        \
+	FIXED(u8, wallet_ready)         \
 	FIXED(u8, prevalidator_ready)   \
 	FIXED(u64, lag_ms)              \
 	SIZED(reason, VERB_TEXT_BYTES_MAX)
@@ -191,29 +195,33 @@ enum recover_act { RECOVER_EXPLAIN, RECOVER_ACKNOWLEDGE };
  * as a public verb, so there is no method and no path for caveats; peer_class: enum grant_peer.
  * query: what follows the fixed part of the route's path, of ENTRY the decimal seq alone, of
  * routes without {name} the query string without its question mark. offset: of the answer, whose
- * beginning the edge has; 0 but for TLOG_TILE. token: as text, empty when there was none.
- * body_bytes: of the whole body; `body` is all of it, or empty when it is longer than fits: then it
- * follows as BODY, after PROCEED. */
-#define PAYLOAD_REQUEST(FIXED, SIZED)      \
-	FIXED(u64, deadline_mono_ms)       \
-	FIXED(u8, route)                   \
-	FIXED(u8, is_oap)                  \
-	FIXED(u8, peer_class)              \
-	FIXED(u32, peer_uid)               \
-	FIXED(u32, body_bytes)             \
-	FIXED(u64, offset)                 \
-	SIZED(query, VERB_QUERY_BYTES_MAX) \
-	SIZED(token, VERB_TOKEN_BYTES_MAX) \
+ * beginning the edge has; 0 but for TLOG_TILE. idem_key: the field Idempotency-Key, of a longer one
+ * its beginning, which is too long, too. token: as text, empty when there was none. body_bytes: of
+ * the whole body; `body` is all of it, or empty when it is longer than fits: then it follows as
+ * BODY, after PROCEED. */
+#define PAYLOAD_REQUEST(FIXED, SIZED)       \
+	FIXED(u64, deadline_mono_ms)        \
+	FIXED(u8, route)                    \
+	FIXED(u8, is_oap)                   \
+	FIXED(u8, peer_class)               \
+	FIXED(u32, peer_uid)                \
+	FIXED(u32, body_bytes)              \
+	FIXED(u64, offset)                  \
+	SIZED(query, VERB_QUERY_BYTES_MAX)  \
+	SIZED(idem_key, VERB_KEY_BYTES_MAX) \
+	SIZED(token, VERB_TOKEN_BYTES_MAX)  \
 	SIZED(body, VERB_BODY_INLINE_BYTES_MAX)
 #define PAYLOAD_BODY(FIXED, SIZED) \
 	FIXED(u32, offset)         \
 	SIZED(bytes, VERB_BODY_CHUNK_BYTES_MAX)
 #define PAYLOAD_ABANDON(FIXED, SIZED) FIXED(u8, why)
 #define PAYLOAD_PROCEED(FIXED, SIZED) FIXED(u32, body_bytes)
-/* status: HTTP; reason: enum reason; detail: a short stable string, no secret */
+/* status: HTTP; reason: enum reason; api_reason: enum api_reason of a route under /v1, 0 when the
+ * status says it all; detail: a short stable string, no secret */
 #define PAYLOAD_REFUSED(FIXED, SIZED) \
 	FIXED(u16, status)            \
 	FIXED(u8, reason)             \
+	FIXED(u8, api_reason)         \
 	FIXED(u16, entry_index)       \
 	SIZED(detail, VERB_TEXT_BYTES_MAX)
 
@@ -435,6 +443,53 @@ enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
 	FIXED(u128, available)        \
 	FIXED(u128, held)
 
+/* --- the wallet: asked by the prevalidator, asks sequencer and archive, tells the edge --- */
+
+/* op: enum operation_kind; what the operation does not have is empty or zero (core/operation.h). */
+#define PAYLOAD_WALLET_OP(FIXED, SIZED)     \
+	ROUTE_FIELDS(FIXED)                 \
+	FIXED(u8, op)                       \
+	FIXED(u64, nonce)                   \
+	FIXED(u128, amount)                 \
+	FIXED(id128, hold)                  \
+	FIXED(u64, expires_unix_ms)         \
+	FIXED(u8, has_memo)                 \
+	SIZED(idem_key, VERB_KEY_BYTES_MAX) \
+	SIZED(from, ACCOUNT_BYTES_MAX)      \
+	SIZED(to, ACCOUNT_BYTES_MAX)        \
+	SIZED(asset, ASSET_BYTES_MAX)       \
+	SIZED(memo, MEMO_BYTES_MAX)         \
+	SIZED(grant, VERB_GRANT_BYTES_MAX)
+/* draft: one of core/draft.h */
+#define PAYLOAD_OP_SUBMIT(FIXED, SIZED)    \
+	FIXED(u64, deadline_mono_ms)       \
+	SIZED(draft, VERB_DRAFT_BYTES_MAX) \
+	SIZED(grant, VERB_GRANT_BYTES_MAX)
+/* Like every answer of the sequencer it leaves when all that was numbered before is on disk.
+ * detail: enum detail, 0: it is there. A repeat brings the seq of the original alone, what is new
+ * its receipt. lane_last: the lane's newest nonce, if the token may read the account. */
+#define PAYLOAD_OP_VERDICT(FIXED, SIZED) \
+	FIXED(u8, detail)                \
+	FIXED(u8, is_repeat)             \
+	FIXED(u8, has_lane_last)         \
+	FIXED(u64, lane_last)            \
+	FIXED(u64, seq)                  \
+	SIZED(receipt, VERB_RECEIPT_BYTES_MAX)
+/* The sequencer serves, and nothing that it will number is older than this. */
+#define PAYLOAD_SERVING(FIXED, SIZED)      FIXED(u64, batch_ts_unix_ms)
+#define PAYLOAD_READ_RECEIPT(FIXED, SIZED) FIXED(u64, seq)
+/* status: enum err. ERR_BUSY: the store cannot be read now. */
+#define PAYLOAD_RECEIPT(FIXED, SIZED) \
+	FIXED(u8, status)             \
+	SIZED(receipt, VERB_RECEIPT_BYTES_MAX)
+/* api_reason: enum api_reason, 0: it is done, and this is its receipt */
+#define PAYLOAD_WALLET_RESULT(FIXED, SIZED) \
+	FIXED(u8, api_reason)               \
+	FIXED(u8, replayed)                 \
+	FIXED(u8, has_lane_last)            \
+	FIXED(u64, lane_last)               \
+	SIZED(receipt, VERB_RECEIPT_BYTES_MAX)
+
 /* Senders and receivers are sets, because admin is an edge like ingress. */
 #define BY(NAME)   (1u << PROCESS_##NAME)
 #define BY_EDGE    (BY(INGRESS) | BY(ADMIN))
@@ -516,6 +571,13 @@ enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
 	VERB(0x0251, PROBE_ORDER, probe_order, BY(PREVALIDATOR), BY(SEQUENCER), REQUEST)   \
 	VERB(0x0252, PROBE_ECHO, probe_echo, BY(SEQUENCER), BY_EDGE, REPLY)                \
 	VERB(0x0253, PROBE_REFUSED, probe_refused, BY(PREVALIDATOR), BY_EDGE, REPLY)       \
+	VERB(0x0260, WALLET_OP, wallet_op, BY(PREVALIDATOR), BY(WALLET), REQUEST)          \
+	VERB(0x0261, OP_SUBMIT, op_submit, BY(WALLET), BY(SEQUENCER), REQUEST)             \
+	VERB(0x0262, OP_VERDICT, op_verdict, BY(SEQUENCER), BY(WALLET), REPLY)             \
+	VERB(0x0263, READ_RECEIPT, read_receipt, BY(WALLET), BY(ARCHIVE), REQUEST)         \
+	VERB(0x0264, RECEIPT, receipt, BY(ARCHIVE), BY(WALLET), REPLY)                     \
+	VERB(0x0265, WALLET_RESULT, wallet_result, BY(WALLET), BY_EDGE, REPLY)             \
+	VERB(0x026D, SERVING, serving, BY(SEQUENCER), BY(WALLET), EVENT)                   \
 	VERB(0x0400, CTL_STATUS, ctl_status, BY(CLIENT), BY(SUPERVISOR), REQUEST)          \
 	VERB(0x0401, CTL_STOP, ctl_stop, BY(CLIENT), BY(SUPERVISOR), REQUEST)              \
 	VERB(0x0402, CTL_MINT, ctl_mint, BY(CLIENT), BY(SUPERVISOR), REQUEST)              \
@@ -535,7 +597,11 @@ enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
  *                          were told busy and came back after seconds
  *   sequencer -> committer two batches in flight (DESIGN.md section 3), each of any size
  *   committer -> kms       one checkpoint and one page of key events at a time
- *   committer -> sequencer eight pieces of state keep both busy during a start */
+ *   committer -> sequencer eight pieces of state keep both busy during a start
+ *   prevalidator -> wallet the same 512, of 1 KiB as a rule
+ *   wallet -> sequencer    what eight prevalidators may have under way; with more of them at their
+ *                          limit the rest is told busy
+ *   wallet -> archive      repeats, which are few; each needs its row read */
 #define OAP_WINDOWS(WINDOW)                            \
 	WINDOW(INGRESS, PREVALIDATOR, 512, 16777216)   \
 	WINDOW(ADMIN, PREVALIDATOR, 64, 2097152)       \
@@ -549,6 +615,9 @@ enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
 	WINDOW(SEQUENCER, ARCHIVE, 64, 2097152)        \
 	WINDOW(ARCHIVE, SEQUENCER, 64, 65536)          \
 	WINDOW(ARCHIVE, KMS, 4, 4096)                  \
+	WINDOW(PREVALIDATOR, WALLET, 512, 8388608)     \
+	WINDOW(WALLET, SEQUENCER, 4096, 33554432)      \
+	WINDOW(WALLET, ARCHIVE, 512, 65536)            \
 	WINDOW(CLIENT, SUPERVISOR, 4, 65536)           \
 	WINDOW(SUPERVISOR, KMS, 16, 262144)            \
 	WINDOW(SUPERVISOR, SEQUENCER, 16, 65536)       \

@@ -562,11 +562,11 @@ static enum err memo_check(
 }
 
 /* What counts towards an account's daily ceiling: its debits through /v1, by the UTC day of the
- * commit. A Reverse gives nothing back. */
+ * commit; of a Hold its making, not its capture. A Reverse gives nothing back. */
 static void spent_step(struct replay *replay, const struct entry *entry, int64_t batch_ts_unix_ms)
 {
 	uint32_t day = (uint32_t)(batch_ts_unix_ms / DAY_MS);
-	bool is_debit = entry->kind == ENTRY_BURN ||
+	bool is_debit = entry->kind == ENTRY_BURN || entry->kind == ENTRY_HOLD ||
 			(entry->kind == ENTRY_TRANSFER && entry->effect == EFFECT_NONE);
 	struct balance *own;
 

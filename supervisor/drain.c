@@ -11,9 +11,9 @@ static bool in_stage(const struct child *child, unsigned stage)
 }
 
 /* Those before the ledger wait for clients, and clients may wait for ever: each of these stages
- * has a quarter of node.drain_timeout, so that the ledger always keeps half of it to seal and
- * to close the store in order. */
-#define STAGE_OF_THE_LEDGER 3u
+ * has at most a quarter of node.drain_timeout, so that the ledger always keeps one to seal and to
+ * close the store in order. */
+#define STAGE_OF_THE_LEDGER 4u
 #define SHARE_OF_A_STAGE    4
 
 static int64_t stage_limit_ms(const struct supervisor *self)

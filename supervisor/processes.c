@@ -15,7 +15,7 @@
 static const struct process_plan plans[PROCESS_COUNT] = {
 	[PROCESS_ADMIN] = {
 		.user = "mn-admin", .memory_mib_max = 512, .open_files_max = FILES_MAX,
-		.listener = LISTENER_ADMIN, .drain_stage = 7,
+		.listener = LISTENER_ADMIN, .drain_stage = 8,
 		.purpose = "health, readiness, metrics; stays up when everything else is stuck",
 	},
 	[PROCESS_INGRESS] = {
@@ -25,30 +25,36 @@ static const struct process_plan plans[PROCESS_COUNT] = {
 	},
 	[PROCESS_KMS] = {
 		.user = "mn-kms", .memory_mib_max = 256, .open_files_max = FILES_MAX,
-		.locked_kib_max = 8192, .may_write_files = true, .drain_stage = 6,
+		.locked_kib_max = 8192, .may_write_files = true, .drain_stage = 7,
 		.purpose = "every secret key; verifies tokens; no network, no JSON",
 	},
 	[PROCESS_COMMITTER] = {
 		.user = "mn-commit", .memory_mib_max = 2048, .open_files_max = FILES_MAX,
 		.may_write_files = true, .in_store_group = true,
 		.after = ROLE(KMS), .dies_with = ROLE(SEQUENCER),
-		.silent_ms_max = SILENT_MS_OF_A_SLOW_DISK, .drain_stage = 5,
+		.silent_ms_max = SILENT_MS_OF_A_SLOW_DISK, .drain_stage = 6,
 		.purpose = "the only writer of the store",
 	},
 	[PROCESS_SEQUENCER] = {
 		.user = "mn-order", .open_files_max = FILES_MAX,
 		.after = ROLE(COMMITTER), .dies_with = ROLE(COMMITTER),
-		.silent_ms_max = SILENT_MS_OF_A_SLOW_DISK, .drain_stage = 3,
+		.silent_ms_max = SILENT_MS_OF_A_SLOW_DISK, .drain_stage = 4,
 		.purpose = "the authoritative state, in memory; admits and numbers; opens nothing",
 	},
 	[PROCESS_ARCHIVE] = {
 		.user = "mn-archive", .memory_mib_max = 1024, .open_files_max = FILES_MAX,
-		.in_store_group = true, .after = ROLE(SEQUENCER), .drain_stage = 4,
+		.in_store_group = true, .after = ROLE(SEQUENCER), .drain_stage = 5,
 		.purpose = "reads the store for everybody else; cannot write it",
+	},
+	[PROCESS_WALLET] = {
+		.user = "mn-wallet", .memory_mib_max = 512, .open_files_max = FILES_MAX,
+		.after = ROLE(SEQUENCER) | ROLE(ARCHIVE), .drain_stage = 3,
+		.purpose = "idempotency keys and receipts of /v1; opens nothing, decides no money",
 	},
 	[PROCESS_PREVALIDATOR] = {
 		.user = "mn-check", .memory_mib_max = 512, .open_files_max = FILES_MAX,
-		.after = ROLE(ARCHIVE) | ROLE(SEQUENCER) | ROLE(KMS), .drain_stage = 2,
+		.after = ROLE(ARCHIVE) | ROLE(SEQUENCER) | ROLE(KMS) | ROLE(WALLET),
+		.drain_stage = 2,
 		.purpose = "JSON, tokens, policy; nobody takes its word",
 	},
 };

@@ -29,7 +29,7 @@ struct process_plan {
 /* NULL for what is no worker. */
 const struct process_plan *process_plan(unsigned process);
 
-#define DRAIN_STAGES 7u
+#define DRAIN_STAGES 8u
 
 /* With node.uid_base the group of the store is that plus this: behind the last role. */
 #define STORE_GROUP_OFFSET 100u

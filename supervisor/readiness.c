@@ -117,6 +117,7 @@ static void compute(struct supervisor *self, struct oap_readiness *ret, struct r
 	ret->committer_ready = serves(self, PROCESS_COMMITTER, reasons);
 	ret->sequencer_ready = serves(self, PROCESS_SEQUENCER, reasons);
 	ret->archive_ready = serves(self, PROCESS_ARCHIVE, reasons);
+	ret->wallet_ready = serves(self, PROCESS_WALLET, reasons);
 	ret->prevalidator_ready = serves(self, PROCESS_PREVALIDATOR, reasons);
 	bool open = serves(self, PROCESS_INGRESS, reasons);
 	ret->safe_mode = in_safe_mode(self);
@@ -127,8 +128,8 @@ static void compute(struct supervisor *self, struct oap_readiness *ret, struct r
 	}
 	name_crashing(self, reasons);
 	ret->ready = !ret->draining && open && ret->kms_ready && ret->committer_ready &&
-		     ret->sequencer_ready && ret->archive_ready && ret->prevalidator_ready &&
-		     !ret->safe_mode && !lagging;
+		     ret->sequencer_ready && ret->archive_ready && ret->wallet_ready &&
+		     ret->prevalidator_ready && !ret->safe_mode && !lagging;
 	ret->degraded = !ret->ready || reasons->used > 0;
 	ret->reason = (struct slice){ (const uint8_t *)reasons->text, reasons->used };
 }
@@ -162,6 +163,7 @@ static bool is_same(const struct oap_readiness *a, const struct oap_readiness *b
 	       a->safe_mode == b->safe_mode && a->kms_ready == b->kms_ready &&
 	       a->sequencer_ready == b->sequencer_ready &&
 	       a->committer_ready == b->committer_ready && a->archive_ready == b->archive_ready &&
+	       a->wallet_ready == b->wallet_ready &&
 	       a->prevalidator_ready == b->prevalidator_ready && a->lag_ms == b->lag_ms &&
 	       a->reason.bytes_count == b->reason.bytes_count &&
 	       memcmp(a->reason.bytes, b->reason.bytes, a->reason.bytes_count) == 0;

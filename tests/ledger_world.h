@@ -247,6 +247,7 @@ WORLD_FUNCTION void world_create(struct world *world, uint64_t fingerprint_mask)
 	world->limits = (struct ledger_limits){
 		.account_total_max = U128_MAX,
 		.daily_ceiling = U128_MAX,
+		.op_amount_max = U128_MAX,
 		.ts_skew_ms_max = 86400000,
 		.dedupe_entries_max = 1000000,
 		.request_entries_max = WORLD_ENTRIES_MAX,

@@ -285,6 +285,35 @@ static enum err on_located(void *self, const struct oap_from *from, const struct
 	return ERR_OK;
 }
 
+/* --- receipts for the wallet, which were committed before it asks --- */
+
+static enum err on_read_receipt(
+	void *self, const struct oap_from *from, const struct oap_read_receipt *msg)
+{
+	struct archive *archive = self;
+	struct mesh *mesh = &archive->worker->mesh;
+	struct oap_receipt reply = { .status = ERR_BUSY };
+	struct reader_entry row;
+	enum err err = ERR_BUSY;
+
+	archive_catch_up(archive);
+	if (archive->reader != NULL && msg->seq <= archive->size) {
+		err = reader_entry(archive->reader, msg->seq, &row);
+		if (err != ERR_OK && err != ERR_BUSY) { /* the log is being folded */
+			log_event(LOG_STORE_FAILED,
+				&(struct log_fields){ .fault = err, .seq = msg->seq });
+		}
+	}
+	reply.status = (uint8_t)err;
+	if (err == ERR_OK) {
+		reply.receipt = row.receipt;
+	}
+	mesh_give_back(mesh, from);
+	(void)!oap_send_receipt(mesh_peer_of(mesh, from->process, from->instance, from->generation),
+		from->corr_id, &reply);
+	return ERR_OK;
+}
+
 /* --- rows for the sequencer --- */
 
 /* What the sequencer asks for was committed, whether the committer told us yet or not. False:
@@ -344,6 +373,7 @@ const struct oap_handlers archive_handlers = {
 	.read_roots = on_read_roots,
 	.read_entry = on_read_entry,
 	.read_verify = on_read_verify,
+	.read_receipt = on_read_receipt,
 	.read_tlog = on_read_tlog,
 	.located = on_located,
 	.signed_snapshot = on_signed_snapshot,

@@ -109,7 +109,10 @@ enum err dispatch_request(struct exchange *exchange, const struct ask *ask)
 		.peer_uid = client->peer_uid,
 		.body_bytes = ask->body_bytes,
 		.offset = ask->offset,
-		.query = ask->query,
+		.query = exchange_is_write(exchange)
+				 ? (struct slice){ exchange->variable, exchange->variable_bytes }
+				 : ask->query,
+		.idem_key = { exchange->idem_key, exchange->idem_key_bytes },
 		.token = ask->token,
 		.body = ask->body,
 	};
@@ -189,34 +192,35 @@ void dispatch_refuse(struct exchange *exchange, enum err err)
 		metrics_inc(METRIC_BUSY_REJECTIONS, METRIC_BUSY_INGRESS);
 		exchange_refuse(exchange, 429, REASON_BUSY, "busy");
 	} else {
-		exchange_refuse(exchange, 503, REASON_INTERNAL, "starting");
+		exchange_refuse_api(
+			exchange, 503, REASON_INTERNAL, API_REASON_NOT_READY, "starting");
 	}
 }
 
 /* Writes fail closed, reads may fail open (spec/ledger.md section 7). */
-static const char *why_not(const struct edge *edge, bool is_write)
+static enum api_reason why_not(const struct edge *edge, bool is_write)
 {
 	if (edge->is_draining || edge->readiness.now.draining) {
-		return "draining";
+		return API_REASON_DRAINING;
 	}
 	if (!is_write || edge->readiness.now.ready) {
-		return NULL;
+		return API_REASON_NONE;
 	}
-	return edge->readiness.now.safe_mode ? "safe_mode" : "not_ready";
+	return edge->readiness.now.safe_mode ? API_REASON_SAFE_MODE : API_REASON_NOT_READY;
 }
 
 bool dispatch_gate(struct exchange *exchange)
 {
 	struct edge *edge = exchange->client->edge;
-	const char *why = why_not(edge, exchange_is_write(exchange));
+	enum api_reason why = why_not(edge, exchange_is_write(exchange));
 
-	if (why != NULL) {
-		exchange_refuse(exchange, 503, REASON_INTERNAL, why);
+	if (why != API_REASON_NONE) {
+		exchange_refuse_api(exchange, 503, REASON_INTERNAL, why, api_reasons_name(why));
 		return true;
 	}
 	if (!limiter_bucket_take(&edge->rate, edge_now_us())) {
 		metrics_inc(METRIC_QUOTA_EXHAUSTIONS, METRIC_PLAIN);
-		exchange_refuse(exchange, 429, REASON_BUSY, "rate");
+		exchange_refuse_api(exchange, 429, REASON_BUSY, API_REASON_RATE_LIMITED, "rate");
 		return true;
 	}
 	return false;

@@ -48,6 +48,9 @@ _Static_assert(FRAME_HEAD_BYTES + OAP_REQUEST_SMALL_BYTES_MAX + VERB_BODY_INLINE
 /* What a request that is no ROOTS may be answered with, beside one that refuses each entry. */
 #define EDGE_ANSWER_BYTES_USUAL 8192u
 
+/* One byte more than a txid has: of a longer part of a path so much shows that it is too long. */
+#define EDGE_VARIABLE_BYTES_MAX 30u
+
 /* Requests in other hands at once: far above the credit of 16 prevalidators (512 each). */
 #define EDGE_TICKETS_MAX 16384u
 
@@ -90,7 +93,12 @@ struct exchange {
 	uint8_t route;
 	uint8_t method; /* enum http_method */
 	bool is_oap, close, answered;
+	bool is_v1; /* refused as an ApiError */
 	uint8_t corr_id_bytes;
+	uint8_t idem_key_bytes;
+	uint8_t idem_key[VERB_KEY_BYTES_MAX];
+	uint8_t variable_bytes; /* of the path of a write, whose body is read first */
+	uint8_t variable[EDGE_VARIABLE_BYTES_MAX];
 	char corr_id[UUID_TEXT_BYTES + 1];
 	uint32_t reserved_bytes; /* of the connection's out-buffer */
 	uint32_t body_reserved;  /* of the body budget */
@@ -233,6 +241,7 @@ bool http_request_step(struct client *client);
 bool oap_client_step(struct client *client);
 void oap_client_answer(struct client *client, struct buffer *to, const struct exchange *exchange,
 	uint16_t verb, struct slice body, bool is_last);
+void oap_client_replayed(struct client *client, struct buffer *to, const struct exchange *exchange);
 void oap_client_event(struct exchange *exchange, struct slice body);
 
 /* --- intake.c: bodies --- */
@@ -255,6 +264,7 @@ struct answer {
 	uint32_t retry_after_s;
 	uint32_t allow;
 	bool authenticate; /* 401 */
+	bool replayed;     /* of an operation that was done before */
 };
 
 /* Whether one more may begin now; if not, the client is blocked until an answer is out. */
@@ -270,6 +280,9 @@ void exchange_note_refusal(
 	const struct exchange *exchange, uint16_t status, enum reason reason, const char *text);
 void exchange_refuse(
 	struct exchange *exchange, uint16_t status, enum reason reason, const char *text);
+/* api_reason: NONE: that of status and reason. */
+void exchange_refuse_api(struct exchange *exchange, uint16_t status, enum reason reason,
+	enum api_reason api_reason, const char *text);
 void exchange_refuse_as(
 	struct exchange *exchange, const struct refusal *refusal, struct answer answer);
 /* Lost, or past its deadline: whether it was done, nobody knows. */

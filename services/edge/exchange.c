@@ -13,7 +13,7 @@
 
 bool exchange_is_write(const struct exchange *exchange)
 {
-	return exchange->route == ROUTE_INGEST;
+	return routes_is_write(exchange->route);
 }
 
 static uint32_t answer_bytes_of(enum route route)
@@ -71,6 +71,7 @@ struct exchange *exchange_begin(struct client *client, enum route route, enum ht
 		.route = (uint8_t)route,
 		.method = (uint8_t)method,
 		.is_oap = client->wire == WIRE_OAP,
+		.is_v1 = routes_is_v1(route),
 		.close = client->edge->is_draining,
 		.reserved_bytes = answer_bytes_of(route),
 		.early = early,
@@ -114,7 +115,10 @@ static struct http_reply_field cache_field(enum read_cache cache)
 static void write_http(
 	struct buffer *to, const struct exchange *exchange, const struct answer *answer)
 {
-	struct http_reply_field cache = cache_field(answer->cache);
+	struct http_reply_field fields[] = {
+		cache_field(answer->cache),
+		{ "Idempotency-Replayed", { (const uint8_t *)"true", sizeof "true" - 1 } },
+	};
 	struct client *client = exchange->client;
 	bool has_type = answer->status != 204;
 	struct http_reply reply = {
@@ -130,8 +134,8 @@ static void write_http(
 		.allow = answer->allow,
 		.corr_id = { (const uint8_t *)exchange->corr_id, exchange->corr_id_bytes },
 		.www_authenticate = answer->authenticate ? "Bearer" : NULL,
-		.fields = &cache,
-		.fields_count = 1,
+		.fields = fields,
+		.fields_count = answer->replayed ? 2 : 1,
 	};
 	uint8_t *bytes = client_reserve(client, to, HEAD_BYTES_MAX + answer->body.bytes_count);
 	size_t head_bytes = 0;
@@ -162,7 +166,11 @@ static void account(const struct exchange *exchange, uint16_t status)
 {
 	int64_t now_us = edge_now_us();
 	enum route route = (enum route)exchange->route;
+	unsigned operation = routes_operation(route);
 
+	if (operation != 0) {
+		metrics_inc(METRIC_WALLET_REQUESTS, operation - 1);
+	}
 	metrics_inc(METRIC_HTTP_REQUESTS, metrics_label_route_status(route, status));
 	metrics_observe(
 		METRIC_HTTP_REQUEST_DURATION, route, (uint64_t)(now_us - exchange->first_byte_us));
@@ -256,6 +264,9 @@ void exchange_answer_piece(
 	} else {
 		dispatch_end(exchange);
 	}
+	if (exchange->is_oap && answer->replayed) {
+		oap_client_replayed(client, to, exchange);
+	}
 	if (exchange->is_oap) {
 		oap_client_answer(client, to, exchange, answer->oap_verb, answer->body, is_last);
 	} else if (is_first) {
@@ -298,7 +309,21 @@ static enum reply_style style_of(const struct exchange *exchange)
 	if (exchange->route == ROUTE_INGEST) {
 		return REPLY_INGEST;
 	}
+	if (exchange->is_v1 && exchange->client->edge->plane == PLANE_API) {
+		return REPLY_API;
+	}
 	return exchange->client->edge->plane == PLANE_ADMIN ? REPLY_PROBLEM : REPLY_ERROR;
+}
+
+/* Each, whoever found it; and when the client may come again. */
+static void count_api(const struct refusal *refusal, uint32_t *retry_after_s)
+{
+	const struct api_error_row *row = api_errors_row(api_reasons_error(refusal->api_reason));
+
+	metrics_inc(METRIC_WALLET_REJECTS, row->label);
+	if (*retry_after_s == 0) {
+		*retry_after_s = row->retry_after_s;
+	}
 }
 
 void exchange_refuse_as(
@@ -319,6 +344,10 @@ void exchange_refuse_as(
 		(struct slice){ (const uint8_t *)exchange->corr_id, exchange->corr_id_bytes };
 	if (told.reason == REASON_NONE) {
 		told.reason = replies_reason(told.status);
+	}
+	if (style == REPLY_API) {
+		told.api_reason = replies_api_reason(&told);
+		count_api(&told, &answer.retry_after_s);
 	}
 	if (exchange->is_oap && told.code == NULL && (told.status == 401 || told.status == 403)) {
 		told.code = "AuthFailed"; /* its name on this wire */
@@ -349,12 +378,13 @@ void exchange_note_refusal(
 					       .text = text });
 }
 
-void exchange_refuse(
-	struct exchange *exchange, uint16_t status, enum reason reason, const char *text)
+void exchange_refuse_api(struct exchange *exchange, uint16_t status, enum reason reason,
+	enum api_reason api_reason, const char *text)
 {
 	struct refusal refusal = {
 		.status = status,
 		.reason = reason == REASON_NONE ? replies_reason(status) : reason,
+		.api_reason = api_reason,
 		.code = reason == REASON_TIMEOUT ? "Timeout" : NULL,
 		.text = { (const uint8_t *)text, strlen(text) },
 	};
@@ -363,14 +393,23 @@ void exchange_refuse(
 	exchange_refuse_as(exchange, &refusal, (struct answer){ .status = status });
 }
 
+void exchange_refuse(
+	struct exchange *exchange, uint16_t status, enum reason reason, const char *text)
+{
+	exchange_refuse_api(exchange, status, reason, API_REASON_NONE, text);
+}
+
 void exchange_fail(struct exchange *exchange, const char *text)
 {
+	enum api_reason api_reason = API_REASON_TIMEOUT;
+
 	if (exchange_is_write(exchange)) {
 		log_event(LOG_REQUEST_UNKNOWN, &(struct log_fields){ .ticket = exchange->ticket,
 						       .corr_id = exchange->corr_id,
 						       .route = routes_template(exchange->route),
 						       .text = text });
 		text = "outcome_unknown";
+		api_reason = API_REASON_OUTCOME_UNKNOWN;
 	}
-	exchange_refuse(exchange, 503, REASON_TIMEOUT, text);
+	exchange_refuse_api(exchange, 503, REASON_TIMEOUT, api_reason, text);
 }

@@ -76,6 +76,7 @@ static void refuse_guess(struct exchange *exchange)
 	struct refusal refusal = {
 		.status = 429,
 		.reason = REASON_BUSY,
+		.api_reason = API_REASON_AUTH_FAILURES,
 		.text = { (const uint8_t *)text, sizeof text - 1 },
 	};
 
@@ -92,6 +93,7 @@ static enum err on_refused(void *self, const struct oap_from *from, const struct
 		.status = msg->status,
 		.index = msg->entry_index,
 		.reason = (enum reason)msg->reason,
+		.api_reason = (enum api_reason)msg->api_reason,
 		.text = msg->detail,
 	};
 
@@ -140,6 +142,44 @@ static enum err on_verdict(void *self, const struct oap_from *from, const struct
 	}
 	if (exchange != NULL) {
 		answer_body(exchange, msg->status, bytes_count);
+	}
+	return ERR_OK;
+}
+
+static void refuse_operation(struct exchange *exchange, const struct oap_wallet_result *msg)
+{
+	struct refusal refusal = {
+		.status = api_errors_row(api_reasons_error(msg->api_reason))->status,
+		.api_reason = (enum api_reason)msg->api_reason,
+		.has_lane_last =
+			msg->has_lane_last == 1 && (msg->api_reason == API_REASON_NONCE_USED ||
+							   msg->api_reason == API_REASON_NONCE_GAP),
+		.lane_last = msg->lane_last,
+	};
+
+	exchange_refuse_as(exchange, &refusal, (struct answer){ .status = refusal.status });
+}
+
+static enum err on_wallet_result(
+	void *self, const struct oap_from *from, const struct oap_wallet_result *msg)
+{
+	struct exchange *exchange = find(self, from);
+
+	if (replies_check_wallet_result(msg) != ERR_OK) {
+		return ERR_MALFORMED;
+	}
+	if (exchange == NULL) {
+		return ERR_OK;
+	}
+	if (routes_operation(exchange->route) == 0) {
+		return ERR_CONFLICT;
+	}
+	if (msg->api_reason != API_REASON_NONE) {
+		refuse_operation(exchange, msg);
+	} else {
+		exchange_answer(exchange, &(struct answer){ .status = 200,
+						  .body = msg->receipt,
+						  .replayed = msg->replayed == 1 });
 	}
 	return ERR_OK;
 }
@@ -246,8 +286,10 @@ static enum err on_blob(void *self, const struct oap_from *from, const struct oa
 		return ERR_CONFLICT;
 	}
 	if (msg->fault != READ_FAULT_NONE) {
-		exchange_refuse(exchange, reads_fault_status(msg->fault),
-			reads_fault_reason(msg->fault), reads_fault_text(msg->fault));
+		exchange_refuse_api(exchange, reads_fault_status(msg->fault),
+			reads_fault_reason(msg->fault),
+			msg->fault == READ_FAULT_NOT_THERE ? API_REASON_NOT_FOUND : API_REASON_NONE,
+			reads_fault_text(msg->fault));
 		return ERR_OK;
 	}
 	if (!pull_fits(exchange, msg)) {
@@ -328,6 +370,7 @@ const struct oap_handlers edge_handlers = {
 	.proceed = on_proceed,
 	.refused = on_refused,
 	.verdict = on_verdict,
+	.wallet_result = on_wallet_result,
 	.roots = on_roots,
 	.entry = on_entry,
 	.verified = on_verified,

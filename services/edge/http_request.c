@@ -17,11 +17,12 @@ static void refuse(struct exchange *exchange, const struct http_answer *answer, 
 }
 
 /* A head that was not understood: one answer, and nothing behind it is looked at. */
-static bool refuse_bytes(struct client *client, enum http_decision decision)
+static bool refuse_bytes(struct client *client, enum http_decision decision, bool is_v1)
 {
 	struct exchange *exchange = exchange_begin(client, ROUTE_OTHER, HTTP_METHOD_UNKNOWN);
 
 	exchange->close = true;
+	exchange->is_v1 = is_v1;
 	intake_next(client, true);
 	refuse(exchange, http_answer(decision), 0);
 	return true;
@@ -46,10 +47,45 @@ static enum http_decision judge(const struct edge *edge, const struct http_head 
 		ret_match->allow = route_table_methods(edge->plane);
 		return HTTP_OK;
 	}
-	if (found == HTTP_OK && ret_match->route == ROUTE_INGEST) {
+	if (found == HTTP_OK && routes_is_write(ret_match->route)) {
 		return http_head_check_json(head);
 	}
 	return found;
+}
+
+static bool begins_v1(struct slice path)
+{
+	static const char prefix[] = "/v1/";
+
+	return path.bytes_count >= sizeof prefix - 1 &&
+	       memcmp(path.bytes, prefix, sizeof prefix - 1) == 0;
+}
+
+/* Of a longer one as much as shows that it is too long. */
+static void keep_idem_key(struct exchange *exchange, const struct http_head *head)
+{
+	size_t bytes_count = head->idempotency_key.bytes_count;
+
+	if (bytes_count > sizeof exchange->idem_key) {
+		bytes_count = sizeof exchange->idem_key;
+	}
+	exchange->idem_key_bytes = (uint8_t)bytes_count;
+	if (bytes_count > 0) {
+		memcpy(exchange->idem_key, head->idempotency_key.bytes, bytes_count);
+	}
+}
+
+static void keep_variable(struct exchange *exchange, const struct route_match *match)
+{
+	size_t bytes_count = match->variable.bytes_count;
+
+	if (bytes_count > sizeof exchange->variable) {
+		bytes_count = sizeof exchange->variable;
+	}
+	exchange->variable_bytes = (uint8_t)bytes_count;
+	if (bytes_count > 0) {
+		memcpy(exchange->variable, match->variable.bytes, bytes_count);
+	}
 }
 
 static void keep_corr_id(struct exchange *exchange, const struct http_head *head)
@@ -102,6 +138,12 @@ static void answer_here(struct exchange *exchange, const struct http_head *head)
 	case ROUTE_PROOF_ENTRY:
 	case ROUTE_PROOF_CONSISTENCY:
 	case ROUTE_BALANCE:
+	case ROUTE_ISSUE:
+	case ROUTE_TRANSFER:
+	case ROUTE_BURN:
+	case ROUTE_HOLD:
+	case ROUTE_CAPTURE:
+	case ROUTE_RELEASE:
 	case ROUTE_EXPORT:
 	case ROUTE_SIGN_SNAPSHOT:
 	case ROUTE_VERIFY:
@@ -199,12 +241,15 @@ static void begin(struct client *client, const struct http_head *head, enum http
 				 client->edge->limits.body_bytes_max) == HTTP_BODY_TOO_LARGE;
 
 	exchange->close |= head->close;
+	exchange->is_v1 = begins_v1(head->path);
 	keep_corr_id(exchange, head);
+	keep_idem_key(exchange, head);
 	client->in_head += client->scan.bytes_count;
 	client->input_due_us = 0;
 	if (decision != HTTP_OK || head->method == HTTP_METHOD_OPTIONS) {
 		answer_before_body(exchange, head, decision, match);
 	} else if (exchange_is_write(exchange)) {
+		keep_variable(exchange, match);
 		ask_write(exchange, head, too_large);
 	} else {
 		intake_next(client, exchange->close);
@@ -216,6 +261,13 @@ static void begin(struct client *client, const struct http_head *head, enum http
 	}
 }
 
+/* The request's target, as the scanner found it. */
+static struct slice target_of(const struct client *client)
+{
+	return (struct slice){ client->in + client->in_head + client->scan.method_bytes + 1,
+		client->scan.target_bytes };
+}
+
 static bool parsed(struct client *client)
 {
 	struct slice bytes = { client->in + client->in_head, client->scan.bytes_count };
@@ -224,11 +276,11 @@ static bool parsed(struct client *client)
 	enum http_decision decision = http_head_parse(bytes, &client->scan, &head);
 
 	if (decision != HTTP_OK && http_answer(decision)->close) {
-		return refuse_bytes(client, decision);
+		return refuse_bytes(client, decision, begins_v1(target_of(client)));
 	}
 	decision = judge(client->edge, &head, decision, &match);
 	if (decision == HTTP_OK &&
-		!exchange_may_begin(client, match.route, match.route == ROUTE_INGEST)) {
+		!exchange_may_begin(client, match.route, routes_is_write(match.route))) {
 		return false; /* and parsed again when there is room: it lies where it lay */
 	}
 	begin(client, &head, decision, &match);
@@ -256,5 +308,5 @@ bool http_request_step(struct client *client)
 	if (decision == HTTP_MORE) {
 		return false;
 	}
-	return decision == HTTP_OK ? parsed(client) : refuse_bytes(client, decision);
+	return decision == HTTP_OK ? parsed(client) : refuse_bytes(client, decision, false);
 }

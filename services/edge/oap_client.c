@@ -24,6 +24,20 @@ static void put_frame(struct client *client, struct buffer *to, const struct fra
 	to->tail += FRAME_HEAD_BYTES + head->payload_bytes;
 }
 
+/* What HTTP says in a field comes as an event before the answer. */
+void oap_client_replayed(struct client *client, struct buffer *to, const struct exchange *exchange)
+{
+	static const char text[] = "{\"replayed\":true}";
+	struct frame_head head = {
+		.flags = FRAME_EVENT,
+		.verb = exchange->oap_verb,
+		.corr_id = exchange->oap_corr_id,
+		.payload_bytes = sizeof text - 1,
+	};
+
+	put_frame(client, to, &head, (const uint8_t *)text);
+}
+
 void oap_client_answer(struct client *client, struct buffer *to, const struct exchange *exchange,
 	uint16_t verb, struct slice body, bool is_last)
 {
@@ -181,7 +195,7 @@ bool oap_client_step(struct client *client)
 		skip(client, &head);
 		return true;
 	case OAP_REQUEST_OK:
-		if (!exchange_may_begin(client, head.route, head.route == ROUTE_INGEST)) {
+		if (!exchange_may_begin(client, head.route, routes_is_write(head.route))) {
 			return false;
 		}
 		take(client, &head);

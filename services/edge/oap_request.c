@@ -115,7 +115,7 @@ static enum oap_request_verdict take_payload(struct byte_reader *in, const struc
 {
 	enum oap_request_verdict verdict = OAP_REQUEST_OK;
 
-	if (row->route != ROUTE_INGEST) {
+	if (!routes_is_write(row->route)) {
 		if (payload_bytes > OAP_REQUEST_SMALL_BYTES_MAX) {
 			return OAP_REQUEST_PAYLOAD;
 		}
@@ -127,7 +127,7 @@ static enum oap_request_verdict take_payload(struct byte_reader *in, const struc
 	if (row->has_token) {
 		verdict = take_token(in, payload_bytes, &head->token);
 	}
-	if (verdict != OAP_REQUEST_OK || row->route == ROUTE_INGEST) {
+	if (verdict != OAP_REQUEST_OK || routes_is_write(row->route)) {
 		return verdict;
 	}
 	if (row->route == ROUTE_PROBE) {
@@ -182,7 +182,7 @@ enum oap_request_verdict oap_request_decode(struct slice bytes, struct oap_reque
 		verdict = take_payload(&in, row, frame.payload_bytes, &head);
 	}
 	if (verdict == OAP_REQUEST_OK) {
-		head.head_bytes = head.route == ROUTE_INGEST
+		head.head_bytes = routes_is_write(head.route)
 					  ? FRAME_HEAD_BYTES + 2 + (uint32_t)head.token.bytes_count
 					  : FRAME_HEAD_BYTES + frame.payload_bytes;
 		head.body_bytes = FRAME_HEAD_BYTES + frame.payload_bytes - head.head_bytes;

@@ -16,6 +16,12 @@
  *   0x0017  EXPORT       token, then what=...&after=N: one page
  *   0x0018  BALANCE      token, then the query of GET /v1/balance
  *   0x0019  SIGN_SNAPSHOT  token, then size=N&manifest=<SHA-256, 64 hex digits>
+ *   0x0020  ISSUE        token, then the JSON body of POST /v1/issue, with one member more,
+ *   0x0021  TRANSFER     "idempotency_key"; CAPTURE and RELEASE with another, "hold", which is in
+ *   0x0022  BURN         the path over HTTP. A replay is told by an event before the answer:
+ *   0x0023  HOLD         {"replayed":true}
+ *   0x0024  CAPTURE
+ *   0x0025  RELEASE
  *
  * A token is a u16 length and that many bytes; of what HTTP tells everybody it may be empty. A
  * request is one frame with the flag REQ, and END if the client likes; its corr_id comes back, its
@@ -43,7 +49,13 @@
 	V(0x0016, PROOF, PROOF_ENTRY, true)           \
 	V(0x0017, EXPORT, EXPORT, true)               \
 	V(0x0018, BALANCE, BALANCE, true)             \
-	V(0x0019, SIGN_SNAPSHOT, SIGN_SNAPSHOT, true)
+	V(0x0019, SIGN_SNAPSHOT, SIGN_SNAPSHOT, true) \
+	V(0x0020, ISSUE, ISSUE, true)                 \
+	V(0x0021, TRANSFER, TRANSFER, true)           \
+	V(0x0022, BURN, BURN, true)                   \
+	V(0x0023, HOLD, HOLD, true)                   \
+	V(0x0024, CAPTURE, CAPTURE, true)             \
+	V(0x0025, RELEASE, RELEASE, true)
 
 #define OAP_PUBLIC_HEALTH_PONG 0x0002u
 
@@ -53,7 +65,7 @@ enum oap_public_verb {
 #undef AS_ENUM
 };
 
-/* Payload of a verb that is no INGEST: whole before it is looked at. */
+/* Payload of a verb that has no body: whole before it is looked at. */
 #define OAP_REQUEST_SMALL_BYTES_MAX (2u + VERB_TOKEN_BYTES_MAX + VERB_QUERY_BYTES_MAX)
 
 /* What the client is told before its connection is closed: what follows cannot be trusted or is
@@ -90,7 +102,7 @@ struct oap_request_head {
 	struct slice token;  /* borrowed */
 	struct slice query;  /* borrowed; what PAYLOAD_REQUEST says */
 	uint32_t head_bytes; /* of the frame, up to where its body begins */
-	uint32_t body_bytes; /* behind them: the body of INGEST, or what SKIP skips */
+	uint32_t body_bytes; /* behind them: the body of a write, or what SKIP skips */
 };
 
 /* Looks at the first bytes of a stream. OK: the request is whole but for body_bytes. corr_id and

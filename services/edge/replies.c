@@ -91,6 +91,7 @@ static void put_missing(struct json_out *out, const struct oap_readiness *now)
 		{ "sequencer", now->sequencer_ready },
 		{ "storage", now->committer_ready },
 		{ "archive", now->archive_ready },
+		{ "wallet", now->wallet_ready },
 	};
 
 	json_out_key(out, "missing");
@@ -112,6 +113,7 @@ static void put_readiness(struct json_out *out, const struct readiness *readines
 	put_bool(out, "degraded", now->degraded);
 	put_bool(out, "kms_ready", now->kms_ready);
 	put_bool(out, "policy_ready", now->prevalidator_ready);
+	put_bool(out, "wallet_ready", now->wallet_ready);
 	put_bool(out, "backpressure_ok", !has_reason(readiness, "committer_lag"));
 	put_u64(out, "committer_lag_ms", now->lag_ms);
 	put_text(out, "pq_mode", "off");
@@ -262,6 +264,40 @@ static void put_problem(struct json_out *out, const struct refusal *refusal)
 	put_error(out, refusal);
 }
 
+enum api_reason replies_api_reason(const struct refusal *refusal)
+{
+	if (refusal->api_reason != API_REASON_NONE) {
+		return refusal->api_reason;
+	}
+	return refusal->status == 503 && refusal->reason == REASON_TIMEOUT
+		       ? API_REASON_TIMEOUT
+		       : api_reasons_of_status(refusal->status);
+}
+
+/* A refusal of HTTP itself keeps its status, 405 or 431, under the code of all such. */
+static void put_api_error(struct json_out *out, const struct refusal *refusal)
+{
+	const struct api_error_row *row = api_errors_row(api_reasons_error(refusal->api_reason));
+
+	put_text(out, "code", row->code);
+	put_u64(out, "http", refusal->status);
+	if (refusal->text.bytes_count > 0) {
+		put_slice(out, "message", refusal->text);
+	} else {
+		put_text(out, "message", row->text);
+	}
+	put_bool(out, "retryable", row->retryable);
+	put_slice(out, "corr_id", refusal->corr_id);
+	json_out_key(out, "details");
+	json_out_object_begin(out);
+	put_text(out, "reason", api_reasons_name(refusal->api_reason));
+	if (refusal->has_lane_last) {
+		put_u64(out, "last", refusal->lane_last);
+		put_u64(out, "expected", refusal->lane_last + 1);
+	}
+	json_out_object_end(out);
+}
+
 size_t replies_refusal(uint8_t *bytes, enum reply_style style, const struct refusal *refusal)
 {
 	struct json_out out = begin_document(bytes);
@@ -276,6 +312,9 @@ size_t replies_refusal(uint8_t *bytes, enum reply_style style, const struct refu
 	case REPLY_PROBLEM:
 		put_problem(&out, refusal);
 		break;
+	case REPLY_API:
+		put_api_error(&out, refusal);
+		break;
 	}
 	return end_document(&out);
 }
@@ -289,7 +328,20 @@ const char *replies_content_type(enum reply_style style)
 enum err replies_check_refused(const struct oap_refused *msg)
 {
 	if (find_status(msg->status) == NULL || msg->reason == REASON_NONE ||
-		msg->reason >= REASON_COUNT) {
+		msg->reason >= REASON_COUNT || msg->api_reason >= API_REASON_COUNT) {
+		return ERR_MALFORMED;
+	}
+	return ERR_OK;
+}
+
+/* A receipt is written once, by wallet and sequencer, and goes out as it is. */
+enum err replies_check_wallet_result(const struct oap_wallet_result *msg)
+{
+	bool is_done = msg->api_reason == API_REASON_NONE;
+
+	if (msg->api_reason >= API_REASON_COUNT || msg->replayed > 1 || msg->has_lane_last > 1 ||
+		is_done != (msg->receipt.bytes_count > 0) || (!is_done && msg->replayed == 1) ||
+		msg->lane_last > INT64_MAX) {
 		return ERR_MALFORMED;
 	}
 	return ERR_OK;

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "common/api_reasons.h"
 #include "common/errors.h"
 #include "common/reasons.h"
 #include "common/slice.h"
@@ -41,14 +42,17 @@ uint32_t replies_retry_after_s(const struct readiness *readiness);
 /* HEALTH_PONG: ready only if the node says so and the probe came back. */
 size_t replies_pong(uint8_t *bytes, const struct readiness *readiness, bool echoed);
 
-/* How a refusal is said: the IngestResponse of POST /ingest, the API's error object, or a
- * problem document (RFC 9457) on the admin plane. */
-enum reply_style { REPLY_INGEST, REPLY_ERROR, REPLY_PROBLEM };
+/* How a refusal is said: the IngestResponse of POST /ingest, the API's error object, a problem
+ * document (RFC 9457) on the admin plane, or an ApiError under /v1 (spec/wallet.md section 1.4). */
+enum reply_style { REPLY_INGEST, REPLY_ERROR, REPLY_PROBLEM, REPLY_API };
 
 struct refusal {
 	uint16_t status; /* HTTP */
 	uint16_t index;  /* of the entry; IngestResponse only */
 	enum reason reason;
+	enum api_reason api_reason; /* ApiError only */
+	bool has_lane_last;         /* likewise; a nonce conflict that may be told */
+	uint64_t lane_last;
 	const char *code;  /* NULL: that of the status */
 	struct slice text; /* details or message */
 	struct slice corr_id;
@@ -66,7 +70,11 @@ bool replies_is_refusal(uint16_t status);
 /* The reason that stands for a refusal which only has a status. */
 enum reason replies_reason(uint16_t status);
 
+/* That of status and reason, when nothing more is known. */
+enum api_reason replies_api_reason(const struct refusal *refusal);
+
 /* Answers of siblings. */
+MUST_CHECK enum err replies_check_wallet_result(const struct oap_wallet_result *msg);
 MUST_CHECK enum err replies_check_refused(const struct oap_refused *msg);
 MUST_CHECK enum err replies_verdict(
 	uint8_t *bytes, const struct oap_verdict *msg, size_t *ret_bytes_count);

@@ -11,6 +11,7 @@
 #define OWNER_EDGE      PROCESS_COUNT
 #define OWNER_SEQUENCER PROCESS_SEQUENCER
 #define OWNER_ARCHIVE   PROCESS_ARCHIVE
+#define OWNER_WALLET    PROCESS_WALLET
 
 static const struct row {
 	const char *method;
@@ -24,21 +25,33 @@ static const struct row {
 #undef AS_ROW
 };
 
-/* {name} stands for the rest of the path: at least one byte, no slash but in {name...}. */
+static bool is_at(struct slice bytes, size_t at, const char *text, size_t text_bytes)
+{
+	return memcmp(bytes.bytes + at, text, text_bytes) == 0;
+}
+
+/* {name} stands for what is between its neighbours: at least one byte, no slash but in {name...},
+ * which ends a template. */
 static bool matches(const char *template, struct slice path, struct slice *ret_variable)
 {
-	size_t fixed_bytes = strcspn(template, "{");
+	size_t before_bytes = strcspn(template, "{");
+	bool has_variable = template[before_bytes] != '\0';
+	const char *after = has_variable ? strchr(template, '}') + 1 : "";
+	size_t after_bytes = strlen(after);
+	size_t variable_bytes = path.bytes_count - before_bytes - after_bytes;
 
-	if (path.bytes_count < fixed_bytes || memcmp(path.bytes, template, fixed_bytes) != 0) {
+	if (path.bytes_count < before_bytes + after_bytes ||
+		!is_at(path, 0, template, before_bytes) ||
+		!is_at(path, path.bytes_count - after_bytes, after, after_bytes)) {
 		return false;
 	}
-	*ret_variable = (struct slice){ path.bytes + fixed_bytes, path.bytes_count - fixed_bytes };
-	if (template[fixed_bytes] == '\0') {
-		return ret_variable->bytes_count == 0;
+	*ret_variable = (struct slice){ path.bytes + before_bytes, variable_bytes };
+	if (!has_variable) {
+		return variable_bytes == 0;
 	}
-	return ret_variable->bytes_count > 0 &&
-	       (strstr(template + fixed_bytes, "...}") != NULL ||
-		       memchr(ret_variable->bytes, '/', ret_variable->bytes_count) == NULL);
+	return variable_bytes > 0 &&
+	       (strstr(template + before_bytes, "...}") != NULL ||
+		       memchr(ret_variable->bytes, '/', variable_bytes) == NULL);
 }
 
 static uint32_t method_bit_of(const struct row *row)

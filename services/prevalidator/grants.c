@@ -212,7 +212,13 @@ static bool tell(struct prevalidator *self, struct job *job, const void *context
 	if (outcome->cached != NULL) {
 		return wall_resume(self, job, outcome->cached);
 	}
-	wall_refuse_with(self, &job->ask, outcome->status, outcome->reason, outcome->detail);
+	if (outcome->status == 403 && routes_is_v1(job->ask.route)) {
+		/* revoked, expired, of another node: no valid token (spec/wallet.md section 4) */
+		wall_refuse_api(self, &job->ask, API_REASON_TOKEN, outcome->detail);
+	} else {
+		wall_refuse_with(
+			self, &job->ask, outcome->status, outcome->reason, outcome->detail);
+	}
 	return true;
 }
 

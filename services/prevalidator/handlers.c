@@ -14,6 +14,12 @@ static bool is_ours(unsigned route)
 	case ROUTE_PROOF_ENTRY:
 	case ROUTE_PROOF_CONSISTENCY:
 	case ROUTE_BALANCE:
+	case ROUTE_ISSUE:
+	case ROUTE_TRANSFER:
+	case ROUTE_BURN:
+	case ROUTE_HOLD:
+	case ROUTE_CAPTURE:
+	case ROUTE_RELEASE:
 	case ROUTE_EXPORT:
 	case ROUTE_SIGN_SNAPSHOT:
 	case ROUTE_VERIFY:
@@ -44,6 +50,7 @@ static enum err on_request(void *owner, const struct oap_from *from, const struc
 		.body_bytes = msg->body_bytes,
 		.offset = msg->offset,
 		.query = msg->query,
+		.idem_key = msg->idem_key,
 		.token = msg->token,
 		.body = msg->body,
 	};
@@ -203,6 +210,7 @@ static void report(struct prevalidator *self)
 		{ PROCESS_KMS, "waiting for kms" },
 		{ PROCESS_SEQUENCER, "waiting for the sequencer" },
 		{ PROCESS_ARCHIVE, "waiting for archive" },
+		{ PROCESS_WALLET, "waiting for the wallet" },
 	};
 
 	if (self->worker->phase == PHASE_DRAINED) {

@@ -19,6 +19,7 @@
  *   jobs.c      requests that wait
  *   bodies.c    bodies in pieces
  *   ingest.c    IngestRequest, from events to drafts
+ *   operations.c  operations under /v1, to the wallet; wish.c: their bodies
  *   json.c      JSON, from bytes to events; alone knows yajl */
 
 #include <ev.h>
@@ -30,6 +31,7 @@
 #include "core/grant.h"
 #include "core/siphash.h"
 #include "services/prevalidator/ingest.h"
+#include "services/prevalidator/wish.h"
 
 /* Bytes of bodies in pieces at once: what one ingress collects for us at most
  * (DESIGN-WALL.md section 3). */
@@ -61,8 +63,9 @@ struct ask {
 	enum grant_peer peer_class;
 	uint32_t peer_uid;
 	uint32_t body_bytes;
-	uint64_t offset;                 /* of a long answer that the edge asks for in pieces */
-	struct slice query, token, body; /* body is empty as long as it is not all here */
+	uint64_t offset; /* of a long answer that the edge asks for in pieces */
+	struct slice query, idem_key, token;
+	struct slice body; /* empty as long as it is not all here */
 };
 
 /* A request that waits. verify_id 0: for its body. */
@@ -110,7 +113,8 @@ struct prevalidator {
 	size_t bodies_bytes; /* of all jobs */
 	struct jobs jobs;
 	struct grants grants;
-	struct ingest ingest;
+	struct ingest ingest; /* its JSON is wish's, too */
+	struct wish wish;
 };
 
 /* --- handlers.c --- */
@@ -157,6 +161,15 @@ void reads_handle(
  * longer than that of any route. */
 #define READS_PATH_BYTES_MAX 128u
 struct slice reads_path(const struct ask *ask, char buffer[READS_PATH_BYTES_MAX]);
+
+/* Of a route under /v1: the status is that of the reason's error. */
+void wall_refuse_api(struct prevalidator *self, const struct ask *ask, enum api_reason api_reason,
+	const char *detail);
+
+/* --- operations.c --- */
+
+void operations_handle(
+	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached);
 
 /* --- grants.c --- */
 

@@ -100,6 +100,12 @@ bool reads_is_public(const struct ask *ask)
 	case ROUTE_PROOF_ENTRY: /* with a token the entry itself comes along */
 		return ask->token.bytes_count == 0;
 	case ROUTE_INGEST:
+	case ROUTE_ISSUE:
+	case ROUTE_TRANSFER:
+	case ROUTE_BURN:
+	case ROUTE_HOLD:
+	case ROUTE_CAPTURE:
+	case ROUTE_RELEASE:
 	case ROUTE_ENTRY:
 	case ROUTE_BALANCE:
 	case ROUTE_EXPORT:
@@ -121,6 +127,7 @@ struct slice reads_path(const struct ask *ask, char buffer[READS_PATH_BYTES_MAX]
 {
 	const char *template = routes_template(ask->route);
 	size_t fixed_bytes = strcspn(template, "{");
+	const char *after = strchr(template, '}') == NULL ? "" : strchr(template, '}') + 1;
 	struct byte_writer out = byte_writer_of(buffer, READS_PATH_BYTES_MAX);
 	struct slice query;
 
@@ -129,6 +136,7 @@ struct slice reads_path(const struct ask *ask, char buffer[READS_PATH_BYTES_MAX]
 		struct slice variable = variable_of(ask, &query);
 
 		byte_put_bytes(&out, variable.bytes, variable.bytes_count);
+		byte_put_bytes(&out, after, strlen(after));
 	}
 	return (struct slice){ (const uint8_t *)buffer, out.failed ? 0 : out.used };
 }
@@ -451,6 +459,12 @@ void reads_handle(
 		verify(self, ask, cached);
 		return;
 	case ROUTE_INGEST:
+	case ROUTE_ISSUE:
+	case ROUTE_TRANSFER:
+	case ROUTE_BURN:
+	case ROUTE_HOLD:
+	case ROUTE_CAPTURE:
+	case ROUTE_RELEASE:
 	case ROUTE_OTHER:
 	case ROUTE_HEALTHZ:
 	case ROUTE_READYZ:

@@ -65,12 +65,13 @@ static void note(const struct ask *ask, uint16_t status, enum reason reason, con
 			.text = detail });
 }
 
-void wall_refuse_with(struct prevalidator *self, const struct ask *ask, uint16_t status,
-	enum reason reason, const char *detail)
+static void refuse(struct prevalidator *self, const struct ask *ask, uint16_t status,
+	enum reason reason, enum api_reason api_reason, const char *detail)
 {
 	struct oap_refused refused = {
 		.status = status,
 		.reason = (uint8_t)reason,
+		.api_reason = (uint8_t)api_reason,
 		.detail = { (const uint8_t *)detail, strnlen(detail, VERB_TEXT_BYTES_MAX) },
 	};
 
@@ -78,6 +79,35 @@ void wall_refuse_with(struct prevalidator *self, const struct ask *ask, uint16_t
 	(void)!oap_send_refused(
 		edge_of(self, ask), ask->from.corr_id, &refused); /* or it is gone */
 	finish(self, ask);
+}
+
+void wall_refuse_with(struct prevalidator *self, const struct ask *ask, uint16_t status,
+	enum reason reason, const char *detail)
+{
+	refuse(self, ask, status, reason, API_REASON_NONE, detail);
+}
+
+/* The class that rejected_total knows. */
+static enum reason class_of(enum api_reason api_reason)
+{
+	switch (api_errors_row(api_reasons_error(api_reason))->status) {
+	case 400:
+		return REASON_UNKNOWN_KIND;
+	case 401:
+		return REASON_CAP_INVALID;
+	case 403:
+		return api_reason == API_REASON_SYS_ACCOUNT ? REASON_POLICY_DENIED
+							    : REASON_CAP_INVALID;
+	default:
+		return REASON_POLICY_DENIED;
+	}
+}
+
+void wall_refuse_api(struct prevalidator *self, const struct ask *ask, enum api_reason api_reason,
+	const char *detail)
+{
+	refuse(self, ask, api_errors_row(api_reasons_error(api_reason))->status,
+		class_of(api_reason), api_reason, detail);
 }
 
 void wall_refuse(
@@ -97,7 +127,7 @@ void wall_forwarded(struct prevalidator *self, const struct ask *ask, enum err e
 		wall_refuse(self, ask, REASON_INTERNAL, detail_text(DETAIL_STARTING));
 		return;
 	}
-	if (ask->route == ROUTE_INGEST) {
+	if (routes_is_write(ask->route)) {
 		metrics_inc(METRIC_BUSY_REJECTIONS, METRIC_BUSY_COMMIT);
 	}
 	log_event(LOG_CREDIT_EXHAUSTED, &(struct log_fields){ .ticket = ask->from.corr_id });
@@ -156,12 +186,19 @@ static void handle(
 {
 	if (ask->route == ROUTE_INGEST) {
 		ingest(self, ask, cached);
+	} else if (routes_operation(ask->route) != 0) {
+		operations_handle(self, ask, cached);
 	} else {
 		reads_handle(self, ask, cached);
 	}
 }
 
 /* --- policy --- */
+
+static bool is_about_time(enum caveat_kind kind)
+{
+	return kind == CAVEAT_NBF || kind == CAVEAT_EXP || kind == CAVEAT_TTL;
+}
 
 /* The caveats about the request as such. Those about entries are ingest.c's, those about the
  * node were judged by kms, which knows our origin. */
@@ -187,7 +224,13 @@ static bool caveats_hold(
 	if (verdict.result == CAVEAT_HOLDS) {
 		return true;
 	}
-	wall_refuse(self, ask, REASON_CAP_INVALID, caveat_set_verdict_text(verdict));
+	if (routes_is_v1(ask->route)) {
+		wall_refuse_api(self, ask,
+			is_about_time(verdict.kind) ? API_REASON_TOKEN_TIME : API_REASON_SCOPE,
+			caveat_set_verdict_text(verdict));
+	} else {
+		wall_refuse(self, ask, REASON_CAP_INVALID, caveat_set_verdict_text(verdict));
+	}
 	return false;
 }
 
@@ -237,7 +280,7 @@ void wall_enter(struct prevalidator *self, const struct ask *ask)
 		wall_refuse(self, ask, REASON_TOO_LARGE, "body");
 		return;
 	}
-	if (ask->body_bytes > 0 && ask->route != ROUTE_INGEST) {
+	if (ask->body_bytes > 0 && !routes_is_write(ask->route)) {
 		wall_refuse(self, ask, REASON_UNKNOWN_KIND, "body");
 		return;
 	}

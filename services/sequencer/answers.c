@@ -42,7 +42,12 @@ void answers_refuse(struct sequencer *self, struct request *request, enum detail
 	byte_put_u8(&out, (uint8_t)detail);
 	verdict.reasons = (struct slice){ reason, out.used };
 	metrics_inc(METRIC_REJECTED, metrics_label_reason(detail_reason(detail)));
-	send_verdict(self, &request->route, &verdict);
+	if (request->source == SOURCE_V1) {
+		operations_send(self, &request->route,
+			&(struct oap_op_verdict){ .detail = (uint8_t)detail });
+	} else {
+		send_verdict(self, &request->route, &verdict);
+	}
 	mesh_give_back(&self->worker->mesh, &request->from);
 	requests_destroy(request);
 }
@@ -95,7 +100,7 @@ static bool recent_root(const struct sequencer *self, uint64_t seq, struct hash 
 	return false;
 }
 
-void answers_send(struct sequencer *self, struct answer *answer)
+static void set_root(const struct sequencer *self, struct answer *answer)
 {
 	switch (answer->root_source) {
 	case ROOT_NEWEST:
@@ -110,7 +115,16 @@ void answers_send(struct sequencer *self, struct answer *answer)
 		break;
 	}
 	answer->verdict.root_known = 1;
-	send_verdict(self, &answer->route, &answer->verdict);
+}
+
+void answers_send(struct sequencer *self, struct answer *answer)
+{
+	if (answer->is_op) {
+		operations_send(self, &answer->route, &answer->op);
+	} else {
+		set_root(self, answer);
+		send_verdict(self, &answer->route, &answer->verdict);
+	}
 	mesh_give_back(&self->worker->mesh, &answer->from);
 	free(answer);
 }

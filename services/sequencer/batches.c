@@ -80,19 +80,19 @@ static bool decode_drafts(const struct request *request, struct draft *drafts)
 	struct byte_reader in = byte_reader_of(request->drafts);
 
 	for (size_t i = 0; i < request->draft_count; i++) {
-		if (draft_decode(&in, SOURCE_INGEST, &drafts[i]) != ERR_OK) {
+		if (draft_decode(&in, request->source, &drafts[i]) != ERR_OK) {
 			return false;
 		}
 	}
 	return in.left == 0;
 }
 
-/* Drafts that don't decode: the prevalidator made them, and is accused. */
+/* Drafts that don't decode: who sent them made them, and is accused. */
 static void accuse_sender(struct sequencer *self, struct request *request)
 {
 	struct oap_from from = request->from;
 
-	from.verb = OAP_SUBMIT;
+	from.verb = request->source == SOURCE_V1 ? OAP_OP_SUBMIT : OAP_SUBMIT;
 	self->worker->mesh.hooks.accuse(self->worker->mesh.self, &from, ERR_MALFORMED);
 	answers_refuse(self, request, DETAIL_MALFORMED);
 }
@@ -143,7 +143,7 @@ static bool judge(struct sequencer *self, struct batch *batch, struct request *r
 	struct ledger_request question = {
 		.drafts = drafts,
 		.draft_count = request->draft_count,
-		.source = SOURCE_INGEST,
+		.source = request->source,
 		.atomic = request->atomic,
 		.dry_run = request->dry_run,
 		.idem_id = request->idem_id,
@@ -163,7 +163,10 @@ static bool judge(struct sequencer *self, struct batch *batch, struct request *r
 	case LEDGER_JUDGED:
 		break;
 	}
-	attach(self, batch, answers_create(request, &verdict, self->results, drafts));
+	attach(self, batch,
+		request->source == SOURCE_V1
+			? operations_answer(request, &self->results[0], &drafts[0])
+			: answers_create(request, &verdict, self->results, drafts));
 	requests_destroy(request);
 	return true;
 }
@@ -409,6 +412,10 @@ void batches_fail_all(struct sequencer *self, enum detail detail)
 		struct batch *batch = &self->batches[i];
 		for (struct answer *answer = batch->answers; answer != NULL;
 			answer = answer->next) {
+			if (answer->is_op) {
+				operations_fail(answer, detail);
+				continue;
+			}
 			answer->verdict.status = reason_status(detail_reason(detail));
 			answer->verdict.accepted = 0;
 			answer->verdict.seq_start = answer->verdict.seq_end = 0;

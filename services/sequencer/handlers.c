@@ -20,6 +20,12 @@ static enum err on_submit(void *self, const struct oap_from *from, const struct 
 	return requests_accept(self, from, msg);
 }
 
+static enum err on_op_submit(
+	void *self, const struct oap_from *from, const struct oap_op_submit *msg)
+{
+	return requests_accept_op(self, from, msg);
+}
+
 static enum err on_probe_order(
 	void *self, const struct oap_from *from, const struct oap_probe_order *msg)
 {
@@ -121,6 +127,7 @@ static enum err on_locate(void *self, const struct oap_from *from, const struct 
 
 const struct oap_handlers sequencer_handlers = {
 	.submit = on_submit,
+	.op_submit = on_op_submit,
 	.probe_order = on_probe_order,
 	.grant_key = on_grant_key,
 	.revoked = on_revoked,
@@ -142,6 +149,9 @@ void sequencer_link_up(void *self, const struct oap_from *whom)
 
 	if (whom->process == PROCESS_ARCHIVE) {
 		rows_archive_lost(sequencer); /* what the old one was asked is asked again */
+	}
+	if (whom->process == PROCESS_WALLET) {
+		operations_tell_serving(sequencer);
 	}
 }
 
@@ -262,7 +272,8 @@ void sequencer_open(void *self, struct worker *worker)
 	sequencer->memory = (struct memory){ .take = take_pages, .give = give_pages };
 	sequencer->limits = (struct ledger_limits){
 		.account_total_max = config->wallet_max_account_total,
-		.daily_ceiling = U128_MAX,
+		.daily_ceiling = config->wallet_daily_ceiling,
+		.op_amount_max = config->wallet_max_amount_per_op,
 		.ts_skew_ms_max = (uint64_t)config->ledger_ts_skew_ms,
 		.dedupe_entries_max = config->ledger_dedupe_ram_entries,
 		.request_entries_max = (uint32_t)config->engine_batch_max_entries,

@@ -93,38 +93,27 @@ static enum err open_grant(
 	return err == ERR_STALE ? ERR_OK : err;
 }
 
-enum err requests_accept(
-	struct sequencer *self, const struct oap_from *from, const struct oap_submit *msg)
+static struct request *create(struct sequencer *self, const struct oap_from *from,
+	uint64_t deadline_mono_ms, size_t bytes_count)
 {
-	size_t bytes_count =
-		msg->idem_id.bytes_count + msg->grant.bytes_count + msg->drafts.bytes_count;
-	struct request *request;
-	size_t used = 0;
-	enum err err;
+	struct request *request = malloc(sizeof *request + bytes_count);
 
-	if (msg->draft_count == 0 || msg->draft_count > self->limits.request_entries_max ||
-		msg->mode > 1 || msg->dry_run > 1) {
-		return ERR_MALFORMED;
-	}
-	request = malloc(sizeof *request + bytes_count);
 	assert(request != NULL); /* the credit windows bound what we hold */
 	*request = (struct request){
 		.sequencer = self,
 		.from = *from,
-		.route = { msg->edge_process, msg->edge_instance, msg->edge_generation,
-			from->corr_id },
-		.deadline_mono_ms = msg->deadline_mono_ms,
-		.atomic = msg->mode == 1,
-		.dry_run = msg->dry_run == 1,
-		.draft_count = msg->draft_count,
+		.deadline_mono_ms = deadline_mono_ms,
 		.bytes_count = bytes_count,
 	};
-	request->idem_id = keep(request, &used, msg->idem_id);
-	request->drafts = keep(request, &used, msg->drafts);
-	err = open_grant(self, request, keep(request, &used, msg->grant));
-	if (err != ERR_OK) {
+	return request;
+}
+
+/* To the queue, or refused at once. */
+static enum err enqueue(struct sequencer *self, struct request *request, enum err grant_err)
+{
+	if (grant_err != ERR_OK) {
 		requests_destroy(request);
-		return err;
+		return grant_err;
 	}
 	if (!request->grant_good) {
 		answers_refuse(self, request, DETAIL_GRANT_STALE);
@@ -141,6 +130,45 @@ enum err requests_accept(
 		requests_append(&self->waiting, request);
 	}
 	return ERR_OK;
+}
+
+enum err requests_accept(
+	struct sequencer *self, const struct oap_from *from, const struct oap_submit *msg)
+{
+	size_t bytes_count =
+		msg->idem_id.bytes_count + msg->grant.bytes_count + msg->drafts.bytes_count;
+	struct request *request;
+	size_t used = 0;
+
+	if (msg->draft_count == 0 || msg->draft_count > self->limits.request_entries_max ||
+		msg->mode > 1 || msg->dry_run > 1) {
+		return ERR_MALFORMED;
+	}
+	request = create(self, from, msg->deadline_mono_ms, bytes_count);
+	request->source = SOURCE_INGEST;
+	request->route = (struct reply_route){ msg->edge_process, msg->edge_instance,
+		msg->edge_generation, from->corr_id };
+	request->atomic = msg->mode == 1;
+	request->dry_run = msg->dry_run == 1;
+	request->draft_count = msg->draft_count;
+	request->idem_id = keep(request, &used, msg->idem_id);
+	request->drafts = keep(request, &used, msg->drafts);
+	return enqueue(self, request, open_grant(self, request, keep(request, &used, msg->grant)));
+}
+
+enum err requests_accept_op(
+	struct sequencer *self, const struct oap_from *from, const struct oap_op_submit *msg)
+{
+	struct request *request = create(
+		self, from, msg->deadline_mono_ms, msg->grant.bytes_count + msg->draft.bytes_count);
+	size_t used = 0;
+
+	request->source = SOURCE_V1;
+	request->route = (struct reply_route){ from->process, from->instance, from->generation,
+		from->corr_id };
+	request->draft_count = 1;
+	request->drafts = keep(request, &used, msg->draft);
+	return enqueue(self, request, open_grant(self, request, keep(request, &used, msg->grant)));
 }
 
 /* --- ending --- */

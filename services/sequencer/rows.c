@@ -50,13 +50,13 @@ static size_t list_missing(struct sequencer *self, struct request *request, uint
 	struct ledger_request question = {
 		.drafts = self->drafts,
 		.draft_count = request->draft_count,
-		.source = SOURCE_INGEST,
+		.source = request->source,
 		.row = rows_find,
 		.row_owner = request,
 	};
 
 	for (size_t i = 0; i < request->draft_count; i++) {
-		enum err err = draft_decode(&in, SOURCE_INGEST, &self->drafts[i]);
+		enum err err = draft_decode(&in, request->source, &self->drafts[i]);
 		assert(err == ERR_OK); /* it was decoded when the request was first judged */
 	}
 	return ledger_lookups(

@@ -11,6 +11,7 @@
  *   rows.c      rows of the store that exactly-once wants to see
  *   batches.c   when a batch is formed, of what, and what COMMITTED means
  *   answers.c   verdicts on their way out
+ *   operations.c  those of the wallet
  *   controls.c  freezes and revocations
  *   locates.c   where an account's newest balance is, for archive
  *   room.c      how full the ledger's memory is
@@ -63,6 +64,7 @@ struct request {
 	struct oap_from from; /* whose credit it holds */
 	struct reply_route route;
 	uint64_t deadline_mono_ms;
+	enum entry_source source; /* of the link that it came in on */
 	bool atomic, dry_run, fetch_due, grant_good;
 	uint16_t draft_count;
 	uint64_t fetch_id;
@@ -90,6 +92,8 @@ struct answer {
 	struct answer *next;
 	struct oap_from from;
 	struct reply_route route;
+	bool is_op;                 /* then `op` counts, else what follows it */
+	struct oap_op_verdict op;   /* receipt borrows from bytes */
 	struct oap_verdict verdict; /* reasons borrow from bytes */
 	enum root_source root_source;
 	uint64_t root_seq;
@@ -188,6 +192,8 @@ void requests_prepend(struct request_list *list, struct request *request);
 struct request *requests_take(struct request_list *list);
 MUST_CHECK enum err requests_accept(
 	struct sequencer *self, const struct oap_from *from, const struct oap_submit *msg);
+MUST_CHECK enum err requests_accept_op(
+	struct sequencer *self, const struct oap_from *from, const struct oap_op_submit *msg);
 void requests_drop_late(struct sequencer *self);
 void requests_refuse_all(struct sequencer *self, enum detail detail);
 void requests_destroy(struct request *request);
@@ -223,6 +229,14 @@ void answers_refuse(struct sequencer *self, struct request *request, enum detail
 struct answer *answers_create(const struct request *request, const struct ledger_verdict *verdict,
 	const struct ledger_result *results, const struct draft *drafts);
 void answers_send(struct sequencer *self, struct answer *answer);
+
+/* operations.c */
+void operations_send(struct sequencer *self, const struct reply_route *route,
+	const struct oap_op_verdict *verdict);
+struct answer *operations_answer(const struct request *request, const struct ledger_result *result,
+	const struct draft *draft);
+void operations_fail(struct answer *answer, enum detail detail);
+void operations_tell_serving(struct sequencer *self); /* nothing while it does not serve */
 
 /* locates.c */
 void locates_take(

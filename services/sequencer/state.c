@@ -176,5 +176,6 @@ enum err state_end(struct sequencer *self, const struct oap_state_end *msg)
 	}
 	log_event(LOG_REPLAY_DONE, &(struct log_fields){ .size = self->size, .root = &self->root });
 	state_report(self, PHASE_SERVING, "");
+	operations_tell_serving(self);
 	return ERR_OK;
 }

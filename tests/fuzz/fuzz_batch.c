@@ -87,6 +87,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t bytes_count)
 	const struct ledger_limits limits = {
 		.account_total_max = U128_MAX,
 		.daily_ceiling = U128_MAX,
+		.op_amount_max = U128_MAX,
 		.request_entries_max = 1,
 		.fingerprint_mask = UINT64_MAX,
 	};

@@ -13,13 +13,14 @@ import fd3
 import tap
 from harness import BUILD, Node, eventually, nodes
 
-ROLES = ('admin', 'ingress', 'prevalidator', 'kms', 'sequencer', 'committer', 'archive')
+ROLES = ('admin', 'ingress', 'prevalidator', 'kms', 'sequencer', 'committer', 'archive',
+	'wallet')
 STORE = ('ledger.db', 'ledger.db-wal', 'ledger.db-shm')
 FILES = {'kms': {'keyring', 'signed'}, 'archive': set(STORE),
 	'committer': {*STORE, 'store', 'tail', 'lock'}}
 LISTENERS = {'admin': 1, 'ingress': 2}
-LINKS = {'admin': 3, 'ingress': 3, 'prevalidator': 5, 'kms': 4, 'sequencer': 6, 'committer': 3,
-	'archive': 6}
+LINKS = {'admin': 4, 'ingress': 4, 'prevalidator': 6, 'kms': 4, 'sequencer': 7, 'committer': 3,
+	'archive': 7, 'wallet': 5}
 IGNORED = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE, signal.SIGUSR1,
 	signal.SIGUSR2)
 FSIZE, DATA, NOFILE, CORE = 'Max file size', 'Max data size', 'Max open files', 'Max core file size'
@@ -341,7 +342,7 @@ def test_missing_executables_stop_the_start():
 		shutil.copy(nodes.libexec(BUILD) / f'mn-{role}', libexec)
 	node.extra = ('--libexec', str(libexec))
 	text = refused(node)
-	assert 'the executable of a worker cannot be opened' in text and 'mn-archive' in text
+	assert 'the executable of a worker cannot be opened' in text and 'mn-wallet' in text
 
 
 if __name__ == '__main__':

@@ -210,7 +210,8 @@ def checked(directory, *words, **settings):
 	libexec = directory / 'libexec'
 	if not libexec.exists():
 		libexec.mkdir()
-		for role in ('admin', 'ingress', 'prevalidator', 'kms', 'sequencer', 'committer', 'archive'):
+		for role in ('admin', 'ingress', 'prevalidator', 'kms', 'sequencer', 'committer', 'archive',
+			'wallet'):
 			(libexec / f'mn-{role}').symlink_to('/bin/true')
 	return cli('check', '--config', str(file), '--libexec', str(libexec), *words)
 

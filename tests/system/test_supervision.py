@@ -15,7 +15,8 @@ import tap
 import wire
 from harness import Node, entry, eventually, nodes
 
-ROLES = ('admin', 'ingress', 'prevalidator', 'kms', 'sequencer', 'committer', 'archive')
+ROLES = ('admin', 'ingress', 'prevalidator', 'kms', 'sequencer', 'committer', 'archive',
+	'wallet')
 ORDINARY_UID = 65534
 
 

@@ -52,7 +52,7 @@ def check_requests(said):
 	assert [(one['seq'], one['root']) for one in json.loads(roots)['roots']] == [
 		(4, first['new_root'])], roots
 	assert re.search(r'^memo +rent, first half$', shown, re.MULTILINE), shown
-	assert shown.count('serving') == 8, shown
+	assert shown.count('serving') == 9, shown
 
 
 def check_payments(said):

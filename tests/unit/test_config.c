@@ -410,7 +410,8 @@ static void automatic_counts_follow_the_processors(void **state)
 static const char busy_file[] =
 	"[node]\nname='n/1'\ndata_dir='/d'\nrun_dir='/r'\ndrain_timeout='1s'\n"
 	"[api]\nbind_addr='[::1]:1'\nhost_names=['a.b','c']\n[uds]\nallow_uids=[0,4294967294]\n"
-	"[wallet]\nmax_account_total='1_000'\n[log]\nlevel='debug'\n[sandbox]\nrequire=true\n"
+	"[wallet]\nmax_amount_per_op='8'\ndaily_ceiling='900'\nmax_account_total='1_000'\n"
+	"idempotency_ttl='2h'\nidem_capacity=2048\n[log]\nlevel='debug'\n[sandbox]\nrequire=true\n"
 	"[engine]\nhash='blake3'\ndisk_reserve='3GiB'\n";
 
 static void a_process_gets_its_keys_and_no_others(void **state)

@@ -256,7 +256,7 @@ static void a_daily_ceiling_bounds_v1_debits(void **state)
 	(void)world_mint(world, "alice", 200);
 	CHECK(world_do(world, v1_transfer(world, 40, 1)) == DETAIL_NONE);
 	CHECK(world_replays(world));
-	CHECK(world_do(world, v1_transfer(world, 11, 2)) == DETAIL_DAILY_LIMIT);
+	CHECK(world_do(world, v1_transfer(world, 11, 2)) == DETAIL_DAILY_CEILING);
 	CHECK(world_do(world, v1_transfer(world, 10, 2)) == DETAIL_NONE);
 	CHECK(world_do(world, world_transfer(world, "alice", "bob", 50)) == DETAIL_NONE);
 	world->now += 86400000;

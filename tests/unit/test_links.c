@@ -48,6 +48,11 @@ static void these_processes_share_a_link_and_no_others(void **state)
 		PAIR(SEQUENCER, COMMITTER),
 		PAIR(SEQUENCER, ARCHIVE),
 		PAIR(COMMITTER, ARCHIVE),
+		PAIR(WALLET, ADMIN),
+		PAIR(WALLET, INGRESS),
+		PAIR(WALLET, PREVALIDATOR),
+		PAIR(WALLET, SEQUENCER),
+		PAIR(WALLET, ARCHIVE),
 	};
 
 	(void)state;

@@ -82,6 +82,7 @@ const struct oap_readiness all_ready = {
 	.sequencer_ready = 1,
 	.committer_ready = 1,
 	.archive_ready = 1,
+	.wallet_ready = 1,
 	.prevalidator_ready = 1,
 	.lag_ms = 3,
 };

@@ -248,8 +248,8 @@ static void health_says_ok_before_anything_is_linked(void **state)
 	response = expect(conn, 503);
 	assert_non_null(field(&response, "Retry-After"));
 	assert_non_null(strstr(response.body, "\"reason\":\"starting\""));
-	assert_non_null(strstr(response.body,
-		"\"missing\":[\"kms\",\"policy\",\"sequencer\",\"storage\",\"archive\"]"));
+	assert_non_null(strstr(response.body, "\"missing\":[\"kms\",\"policy\",\"sequencer\","
+					      "\"storage\",\"archive\",\"wallet\"]"));
 	say_ingest(conn, "{}");
 	response = expect(conn, 503);
 	assert_string_equal(field(&response, "Retry-After"), "1");
@@ -270,6 +270,7 @@ static void readiness_is_what_the_supervisor_said(void **state)
 	response = expect(conn, 200);
 	expect_body(&response,
 		"{\"ready\":true,\"degraded\":false,\"kms_ready\":true,\"policy_ready\":true,"
+		"\"wallet_ready\":true,"
 		"\"backpressure_ok\":true,\"committer_lag_ms\":3,\"pq_mode\":\"off\","
 		"\"amnesia\":false,"
 		"\"missing\":[],\"deps\":{\"config\":\"loaded\",\"network\":\"ok\","
@@ -285,6 +286,7 @@ static void readiness_is_what_the_supervisor_said(void **state)
 	assert_string_equal(field(&response, "Retry-After"), "5");
 	expect_body(&response,
 		"{\"ready\":false,\"degraded\":true,\"kms_ready\":false,\"policy_ready\":true,"
+		"\"wallet_ready\":true,"
 		"\"backpressure_ok\":false,\"committer_lag_ms\":3,\"pq_mode\":\"off\","
 		"\"amnesia\":false,"
 		"\"reason\":\"down:kms; committer_lag\",\"missing\":[\"kms\"],\"deps\":{"

@@ -20,7 +20,7 @@ static void expect_phase(enum worker_phase phase, const char *text)
 	assert_memory_equal(report.text.bytes, text, strlen(text));
 }
 
-static void it_serves_only_while_kms_sequencer_and_archive_are_linked(void **state)
+static void it_serves_only_while_its_owners_are_linked(void **state)
 {
 	(void)state;
 	start();
@@ -30,6 +30,8 @@ static void it_serves_only_while_kms_sequencer_and_archive_are_linked(void **sta
 	sequencer = harness_link_up(&h, PROCESS_SEQUENCER, 0);
 	expect_phase(PHASE_LOADING, "waiting for archive");
 	archive = harness_link_up(&h, PROCESS_ARCHIVE, 0);
+	expect_phase(PHASE_LOADING, "waiting for the wallet");
+	(void)harness_link_up(&h, PROCESS_WALLET, 0);
 	expect_phase(PHASE_SERVING, "");
 	harness_link_down(sequencer);
 	expect_phase(PHASE_LOADING, "waiting for the sequencer");
@@ -372,7 +374,7 @@ static void a_request_past_its_deadline_goes_nowhere(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(it_serves_only_while_kms_sequencer_and_archive_are_linked),
+		TEST(it_serves_only_while_its_owners_are_linked),
 		TEST(without_their_owners_requests_are_refused),
 		TEST(a_write_without_a_token_is_not_even_read),
 		TEST(a_token_is_held_to_its_length),

@@ -1,0 +1,25 @@
+#ifndef CORE_RECEIPT_H
+#define CORE_RECEIPT_H
+
+/* Receipts (spec/wallet.md sections 1.4 and 9.5): one line of compact JSON, stored with its entry
+ * and replayed byte for byte, whose members stand in this order:
+ *
+ *   txid, op, from?, to?, hold?, asset, amount_minor, expires_ts?, nonce, idem, ts, receipt_hash
+ *   seq, balance_before, balance_after
+ *
+ * The wallet writes the first line of them, the ledger the second when it numbers the entry; these
+ * three are outside of receipt_hash. The hash is BLAKE3 over the same members as canonical JSON,
+ * itself left out; the leaf of the entry holds it, so the entry's inclusion proves the receipt.
+ * `hold` (of capture and release) and `expires_ts` (of hold) are ours. */
+
+#include "core/operation.h"
+
+/* Up to and without the closing brace; returns the number of bytes written. `key` is the
+ * idempotency key. A sound operation fits (asserted). */
+size_t receipt_print(const struct operation *operation, const struct id128 *txid, struct slice key,
+	uint64_t unix_ms, uint8_t ret_bytes[DRAFT_RECEIPT_BYTES_MAX], struct hash *ret_hash);
+
+/* The idempotency key in a whole receipt of ours; empty: it is none. */
+struct slice receipt_key(struct slice receipt);
+
+#endif
