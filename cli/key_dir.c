@@ -132,17 +132,18 @@ bool key_dir_read(
 	return true;
 }
 
-bool key_dir_public_key(const char *data_dir, struct hash *ret_public_key)
+bool key_dir_public_key(const char *data_dir, struct key_dir *ret_keys)
 {
 	char path[DATA_DIR_PATH_BYTES];
-	struct key_dir keys;
+	const char *why;
 
-	(void)snprintf(path, sizeof path, "%s/keys/signed", data_dir);
-	if (!read_signed(path, &keys) || keys.unknown[0] != '\0') {
+	*ret_keys = (struct key_dir){ .unknown = "" };
+	(void)snprintf(path, sizeof path, "%s/keys/keyring", data_dir);
+	if (!read_keyring(path, "", ret_keys, &why) || !ret_keys->there) {
 		return false;
 	}
-	*ret_public_key = keys.public_key;
-	return true;
+	(void)snprintf(path, sizeof path, "%s/keys/signed", data_dir);
+	return read_signed(path, ret_keys) && ret_keys->unknown[0] == '\0';
 }
 
 bool key_dir_ask_new_origin(const struct cli *cli, const char *data_dir, const struct key_dir *keys,

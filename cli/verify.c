@@ -102,7 +102,7 @@ static int verify_here(
 	char dir[DATA_DIR_PATH_BYTES];
 	struct reader_config reader = { .dir = dir };
 	struct why why = { "" };
-	struct hash public_key;
+	struct key_dir keys;
 	enum err err;
 
 	(void)snprintf(dir, sizeof dir, "%s/store", data_dir);
@@ -112,8 +112,9 @@ static int verify_here(
 	plan.dir = live ? NULL : dir;
 	plan.verify_signature = ed25519_verify;
 	/* Before we are somebody who may not read it. Who may not now verifies without. */
-	if (plan.public_key == NULL && key_dir_public_key(data_dir, &public_key)) {
-		plan.public_key = public_key.bytes;
+	if (plan.public_key == NULL && key_dir_public_key(data_dir, &keys)) {
+		plan.public_key = keys.public_key.bytes;
+		plan.public_key_origin = keys.origin;
 	}
 	if (!data_dir_become_owner(cli, dir)) {
 		return CLI_CANNOT;

@@ -342,7 +342,12 @@ static void witnesses_begin(struct verify *verify)
 			return;
 		}
 	}
-	err = witness_notes(verify->reader, &verify->head.meta, config->public_key,
+	/* A restored store may have an earlier name than the keys, until its next start. */
+	err = witness_notes(verify->reader, &verify->head.meta,
+		config->public_key_origin == NULL ||
+				strcmp(config->public_key_origin, verify->head.meta.origin) == 0
+			? config->public_key
+			: NULL,
 		config->verify_signature, &verify->notes, what);
 	if (err != ERR_OK) {
 		(void)judge(verify, err, VERIFY_CHECKPOINT, 0, NULL);

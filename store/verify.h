@@ -69,6 +69,7 @@ struct verify_config {
 	const char *dir;
 	/* Or NULL: the key that the notes in the store were signed with, and how to verify. */
 	const uint8_t *public_key;
+	const char *public_key_origin; /* or NULL: whose key it is, if not this ledger's name now */
 	note_verify_signature *verify_signature;
 	/* Or not `there`: a checkpoint that somebody kept, of which this ledger is a continuation.
 	 */
