@@ -132,16 +132,24 @@ bool key_dir_read(
 	return true;
 }
 
-bool key_dir_public_key(const char *data_dir, struct hash *ret_public_key)
+bool key_dir_signer(const char *data_dir, struct key_dir *ret_keys)
 {
 	char path[DATA_DIR_PATH_BYTES];
-	struct key_dir keys;
+	const char *why;
 
-	(void)snprintf(path, sizeof path, "%s/keys/signed", data_dir);
-	if (!read_signed(path, &keys) || keys.unknown[0] != '\0') {
+	*ret_keys = (struct key_dir){ .unknown = "" };
+	(void)snprintf(path, sizeof path, "%s/keys/keyring", data_dir);
+	if (!read_keyring(path, "", ret_keys, &why) || !ret_keys->there) {
 		return false;
 	}
-	*ret_public_key = keys.public_key;
+	(void)snprintf(path, sizeof path, "%s/keys/signed", data_dir);
+	if (!read_signed(path, ret_keys) || ret_keys->unknown[0] != '\0') {
+		return false;
+	}
+	(void)snprintf(path, sizeof path, "%s/keys/" NEW_ORIGIN_NAME, data_dir);
+	if (access(path, F_OK) == 0) {
+		ret_keys->signed_size = 0; /* given up, though kms has not heard of it yet */
+	}
 	return true;
 }
 

@@ -26,8 +26,9 @@ struct key_dir {
 bool key_dir_read(
 	const struct cli *cli, const char *data_dir, const char *name, struct key_dir *ret_keys);
 
-/* Only the public key, without a word if it cannot be known. */
-bool key_dir_public_key(const char *data_dir, struct hash *ret_public_key);
+/* Without a word if they cannot be known: the key, whose it is, and what it signed last, unless
+ * that is to be given up at the next start. */
+bool key_dir_signer(const char *data_dir, struct key_dir *ret_keys);
 
 /* Asks kms for a new name and key at its next start, because its store goes on from here
  * (core/new_origin.h). The file belongs to the owner of the directory. */

@@ -102,7 +102,7 @@ static int verify_here(
 	char dir[DATA_DIR_PATH_BYTES];
 	struct reader_config reader = { .dir = dir };
 	struct why why = { "" };
-	struct hash public_key;
+	struct key_dir keys;
 	enum err err;
 
 	(void)snprintf(dir, sizeof dir, "%s/store", data_dir);
@@ -112,14 +112,21 @@ static int verify_here(
 	plan.dir = live ? NULL : dir;
 	plan.verify_signature = ed25519_verify;
 	/* Before we are somebody who may not read it. Who may not now verifies without. */
-	if (plan.public_key == NULL && key_dir_public_key(data_dir, &public_key)) {
-		plan.public_key = public_key.bytes;
+	if (plan.public_key == NULL && key_dir_signer(data_dir, &keys)) {
+		plan.public_key = keys.public_key.bytes;
+		plan.public_key_origin = keys.origin;
+		plan.signed_last = (struct witness){ keys.signed_size > 0 && !live,
+			keys.signed_size, keys.signed_root };
 	}
 	if (!data_dir_become_owner(cli, dir)) {
 		return CLI_CANNOT;
 	}
 	err = reader_open(&reader, &plan.reader, &why);
-	if (err == ERR_OK) {
+	if (err == ERR_CORRUPT) { /* what everybody needs first: it was looked at, and is bad */
+		result.bad = VERIFY_HEAD;
+		why_say(&result.what, "%s", why.text);
+		err = ERR_OK;
+	} else if (err == ERR_OK) {
 		err = verify_store(&plan, &result, &why);
 		reader_close(plan.reader);
 	}

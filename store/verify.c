@@ -39,6 +39,7 @@ struct verify {
 	uint64_t governed, recorded; /* controls, and audit records of them: as many */
 	struct hash audit_head;
 	struct witness tail;
+	struct witness signed_last;
 	struct witness_notes notes;
 	enum err err; /* the check could not be made */
 };
@@ -333,8 +334,14 @@ static void witnesses_begin(struct verify *verify)
 {
 	const struct verify_config *config = verify->config;
 	struct why *what = &verify->result->what;
+	/* A restored store may have an earlier name than the keys, until its next start. */
+	bool is_of_keys = config->public_key_origin == NULL ||
+			  strcmp(config->public_key_origin, verify->head.meta.origin) == 0;
 	enum err err;
 
+	if (is_of_keys) {
+		verify->signed_last = config->signed_last;
+	}
 	if (config->dir != NULL) {
 		err = witness_tail(config->dir, &verify->tail, what);
 		if (err != ERR_OK) {
@@ -342,8 +349,9 @@ static void witnesses_begin(struct verify *verify)
 			return;
 		}
 	}
-	err = witness_notes(verify->reader, &verify->head.meta, config->public_key,
-		config->verify_signature, &verify->notes, what);
+	err = witness_notes(verify->reader, &verify->head.meta,
+		is_of_keys ? config->public_key : NULL, config->verify_signature, &verify->notes,
+		what);
 	if (err != ERR_OK) {
 		(void)judge(verify, err, VERIFY_CHECKPOINT, 0, NULL);
 		return;
@@ -353,6 +361,7 @@ static void witnesses_begin(struct verify *verify)
 	}
 	(void)(witness_begin(verify, &verify->tail, VERIFY_TAIL) &&
 		witness_begin(verify, &verify->notes.checkpoint, VERIFY_CHECKPOINT) &&
+		witness_begin(verify, &verify->signed_last, VERIFY_SIGNED) &&
 		witness_begin(verify, &config->kept, VERIFY_KEPT));
 }
 
@@ -381,6 +390,7 @@ static bool witnesses_at(struct verify *verify, uint64_t seq)
 {
 	return witness_at(verify, &verify->tail, VERIFY_TAIL, seq) &&
 	       witness_at(verify, &verify->notes.checkpoint, VERIFY_CHECKPOINT, seq) &&
+	       witness_at(verify, &verify->signed_last, VERIFY_SIGNED, seq) &&
 	       witness_at(verify, &verify->config->kept, VERIFY_KEPT, seq);
 }
 

@@ -35,6 +35,7 @@
 	C(AUDIT, "audit")             \
 	C(TAIL, "tail")               \
 	C(CHECKPOINT, "checkpoint")   \
+	C(SIGNED, "signed")           \
 	C(KEPT, "kept")
 
 enum verify_check {
@@ -69,7 +70,10 @@ struct verify_config {
 	const char *dir;
 	/* Or NULL: the key that the notes in the store were signed with, and how to verify. */
 	const uint8_t *public_key;
+	const char *public_key_origin; /* or NULL: whose key it is, if not this ledger's name now */
 	note_verify_signature *verify_signature;
+	/* Or not `there`: what kms remembers to have signed under that name. */
+	struct witness signed_last;
 	/* Or not `there`: a checkpoint that somebody kept, of which this ledger is a continuation.
 	 */
 	struct witness kept;

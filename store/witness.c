@@ -46,17 +46,18 @@ static uint64_t number_of(struct slice name, size_t *ret_first_bytes)
 	return number;
 }
 
-/* The name that the ledger has, or one that it had before: no other node's, whose key we know as
- * little as that of an earlier name. */
-static bool is_of_ledger(struct slice name, struct slice signer)
+static bool is_name(struct slice name, struct slice signer)
+{
+	return signer.bytes_count == name.bytes_count &&
+	       memcmp(signer.bytes, name.bytes, name.bytes_count) == 0;
+}
+
+/* One that the ledger had before: no other node's, whose key we know as little. */
+static bool is_earlier_name(struct slice name, struct slice signer)
 {
 	size_t first_bytes, signer_bytes;
 	uint64_t number = number_of(name, &first_bytes);
 
-	if (signer.bytes_count == name.bytes_count &&
-		memcmp(signer.bytes, name.bytes, name.bytes_count) == 0) {
-		return true;
-	}
 	if (signer.bytes_count < first_bytes ||
 		memcmp(signer.bytes, name.bytes, first_bytes) != 0) {
 		return false;
@@ -83,10 +84,10 @@ static enum err note_open(struct slice bytes, const char *what, const struct sch
 		return corrupt(why, what, note_fault_text(fault));
 	}
 	signer = ret_note->signatures[0].name;
-	if (!is_of_ledger(name, signer)) {
+	if (!is_name(name, signer) && !is_earlier_name(name, signer)) {
 		return corrupt(why, what, "was signed for another ledger");
 	}
-	if (public_key != NULL && signer.bytes_count == name.bytes_count) {
+	if (public_key != NULL && is_name(name, signer)) {
 		const struct note_vkey vkey = note_vkey_of(name, public_key);
 
 		fault = note_verify(ret_note, &vkey, verify_signature);

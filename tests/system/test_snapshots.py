@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Snapshots, exports, and coming back from one: drills on real nodes, and everything that is wrong
 with a file, each by its name."""
+import contextlib
 import fcntl
 import hashlib
 import io
@@ -8,6 +9,7 @@ import json
 import os
 import pathlib
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tarfile
@@ -195,8 +197,48 @@ def test_going_back_behind_what_was_signed_costs_the_name():
 		assert result['good'] and result['size'] == 101, result
 		kinds = [one['kind'] for one in export(again) if one['type'] == 'audit']
 		assert 6 in kinds, kinds  # origin_changed
-		kept = list(node.profile.data.glob('store.before-*'))
-		assert len(kept) == 1 and (kept[0] / 'ledger.db').is_file(), kept
+		node.stop()
+		# again, to the name before: the keys are of another name than the store, until it starts
+		command(node, 'snapshot', 'restore', '--replace', '--new-origin', snapshot)
+		assert json.loads(command(node, 'verify', '--json').stdout)['good']
+		node.start()
+		assert f'origin  {origin}/2' in Cli(node)('key', 'show').stdout
+		kept = sorted(node.profile.data.glob('store.before-*'))
+		assert len(kept) == 2 and (kept[0] / 'ledger.db').is_file(), kept
+
+
+def change(store, *statements):
+	"""What a hand with a database tool does to a stopped store."""
+	owner = store.stat()
+	with contextlib.closing(sqlite3.connect(store / 'ledger.db')) as opened:
+		for statement in statements:
+			opened.execute(statement)
+		opened.commit()
+	for path in store.iterdir():
+		os.chown(path, owner.st_uid, owner.st_gid)
+
+
+def test_verify_knows_what_was_signed_and_calls_a_damaged_head_bad():
+	with harness.Node(FAST_ROOTS) as node:
+		cli = Cli(node)
+		cli.fill(100)
+		cli.wait_signed(100)
+		node.stop()
+		store = node.profile.data / 'store'
+		shutil.copytree(store, node.directory / 'whole')
+		change(store, 'DELETE FROM checkpoints', 'DELETE FROM entries WHERE seq > 50',
+			'DELETE FROM roots WHERE last_seq > 50')
+		tail = store / 'tail'
+		tail.write_bytes(bytes(tail.stat().st_size))
+		told = json.loads(command(node, 'verify', '--json', status=1).stdout)
+		assert told['check'] == 'signed' and told['bad_seq'] == 51, told
+		for path in store.iterdir():
+			path.unlink()
+		for path in (node.directory / 'whole').iterdir():
+			shutil.copy(path, store)
+		change(store, 'UPDATE meta SET low_water = low_water + 1')
+		told = json.loads(command(node, 'verify', '--json', status=1).stdout)
+		assert told['check'] == 'head' and 'meta row is damaged' in told['what'], told
 
 
 def test_without_what_was_signed_a_restore_costs_the_name():

@@ -440,6 +440,47 @@ static bool refuse_signature(const uint8_t public_key[NOTE_PUBLIC_KEY_BYTES], st
 	return false;
 }
 
+/* Between a new name and its first checkpoint the notes are those of the name before. */
+static void the_key_of_a_name_is_not_asked_about_notes_of_another(void **state)
+{
+	static const struct {
+		const char *origin, *signer;
+		enum err err;
+	} cases[] = {
+		{ "ledger.example/3", "ledger.example/3", ERR_CORRUPT },
+		{ "ledger.example/3", "ledger.example/2", ERR_OK },
+		{ "ledger.example/3", "ledger.example", ERR_OK },
+	};
+	struct store_dir *dir = *state;
+	struct hash root = root_at(dir, 2150);
+	struct hash nothing = { { 0 } };
+	uint8_t public_key[NOTE_PUBLIC_KEY_BYTES] = { 1 };
+	struct reader_config reader_config = { .dir = dir->path };
+	struct verify_config config = { .public_key = public_key,
+		.verify_signature = refuse_signature };
+	struct schema_meta meta;
+	struct witness_notes notes;
+	struct verify_result result;
+
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		(void)snprintf(meta.origin, sizeof meta.origin, "%s", cases[i].origin);
+		store_notes_of(dir, cases[i].signer, 2150, &root, 0, &nothing);
+		assert_int_equal(reader_open(&reader_config, &config.reader, &dir->why), ERR_OK);
+		assert_int_equal(witness_notes(config.reader, &meta, public_key, refuse_signature,
+					 &notes, &dir->why),
+			cases[i].err);
+		reader_close(config.reader);
+	}
+	store_notes(dir, 2150, &root, 0, &nothing);
+	for (unsigned restored = 0; restored < 2; restored++) {
+		config.public_key_origin = restored == 1 ? "ledger.example/9" : NULL;
+		assert_int_equal(reader_open(&reader_config, &config.reader, &dir->why), ERR_OK);
+		assert_int_equal(verify_store(&config, &result, &dir->why), ERR_OK);
+		assert_int_equal(result.bad, restored == 1 ? VERIFY_NONE : VERIFY_CHECKPOINT);
+		reader_close(config.reader);
+	}
+}
+
 static void what_was_signed_must_come_out(void **state)
 {
 	struct store_dir *dir = *state;
@@ -608,6 +649,7 @@ int main(void)
 		FILLED(a_kept_checkpoint_must_be_on_the_way),
 		FILLED(what_was_signed_must_come_out),
 		FILLED(a_note_of_another_ledger_is_refused),
+		FILLED(the_key_of_a_name_is_not_asked_about_notes_of_another),
 		FILLED(a_flip_in_a_signed_note_is_found),
 		FILLED(an_erased_memo_is_no_damage),
 		cmocka_unit_test_setup_teardown(a_running_store_is_checked_up_to_where_it_was,
