@@ -183,11 +183,11 @@ static const struct cli_option options_proof_consistency[] = {
 	{ NULL, NULL, NULL },
 };
 /* Of every operation of the wallet. */
-#define WALLET_OPTIONS                                                                          \
-	{ "--amount", "N", "how much, in minor units" },                                        \
-		{ "--asset", "NAME", "the asset; ron if not said" },                            \
-		{ "--nonce", "N", "the account's next nonce; asked for if not said" },          \
-		{ "--idempotency-key", "KEY", "a name of this wish; drawn if not said" },       \
+#define WALLET_OPTIONS                                                                    \
+	{ "--amount", "N", "how much, in minor units" },                                  \
+		{ "--asset", "NAME", "the asset; ron if not said" },                      \
+		{ "--nonce", "N", "the account's next nonce; asked for if not said" },    \
+		{ "--idempotency-key", "KEY", "a name of this wish; drawn if not said" }, \
 		{ "--memo", "TEXT", "kept beside the entry, at most 256 bytes" }, TOKEN_OPTION
 
 static const struct cli_option options_issue[] = {

@@ -113,8 +113,7 @@ static enum mn_result ask_nonce(
 		return result;
 	}
 	root = json_in_parse((struct slice){ (const uint8_t *)answer->json, answer->json_bytes });
-	wish->operation.nonce =
-		json_in_u64_of(json_in_member(root, "details"), "expected");
+	wish->operation.nonce = json_in_u64_of(json_in_member(root, "details"), "expected");
 	wish->nonce_was_asked = wish->operation.nonce != 0;
 	json_in_free(root);
 	return MN_REFUSED;
@@ -157,8 +156,8 @@ static int print_done(const struct cli *cli, const struct mn_answer *answer, boo
 	return CLI_GOOD;
 }
 
-static int send(const struct cli *cli, struct mn_client *client, const char *token,
-	struct wish *wish)
+static int send(
+	const struct cli *cli, struct mn_client *client, const char *token, struct wish *wish)
 {
 	struct mn_answer answer;
 	enum mn_result result = MN_REFUSED;
@@ -167,6 +166,9 @@ static int send(const struct cli *cli, struct mn_client *client, const char *tok
 	if (wish->operation.nonce == 0) {
 		result = ask_nonce(client, token, wish, &answer);
 		if (result != MN_REFUSED || wish->operation.nonce == 0) {
+			(void)fprintf(stderr,
+				"macronode %s: the next nonce was not told; --nonce N gives one\n",
+				cli->command->name);
 			return node_fail(cli, client, result, &answer);
 		}
 	}

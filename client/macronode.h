@@ -105,11 +105,12 @@ enum mn_result mn_sign_snapshot(struct mn_client *client, const char *token, uin
 enum mn_result mn_balance(struct mn_client *client, const char *token, const char *account,
 	const char *asset, uint64_t at, struct mn_answer *ret_answer);
 
-/* An operation of the wallet: one of those under /v1 (spec of the routes: docs/openapi). What it does
- * not have is NULL or 0. Amounts are decimal minor units, as text, from "1" to 2^128-1. `nonce` is
- * the next of the account that it is about (`from`; of an issue: `to`), and `idempotency_key` a name
- * of this wish, 1 to 64 of A-Z a-z 0-9 . _ : -. The same operation with the same nonce and key may
- * be sent as often as one likes: it is done once, and answered by the same receipt.
+/* An operation of the wallet: one of those under /v1 (spec of the routes: docs/openapi). What it
+ * does not have is NULL or 0. Amounts are decimal minor units, as text, from "1" to 2^128-1.
+ * `nonce` is the next of the account that it is about (`from`; of an issue: `to`), and
+ * `idempotency_key` a name of this wish, 1 to 64 of A-Z a-z 0-9 . _ : -. The same operation with
+ * the same nonce and key may be sent as often as one likes: it is done once, and answered by the
+ * same receipt.
  *
  *              from  to   hold  expires_ms
  *   issue      -     yes  -     -
@@ -118,14 +119,7 @@ enum mn_result mn_balance(struct mn_client *client, const char *token, const cha
  *   hold       yes   -    -     may
  *   capture    yes   yes  yes   -          from and hold: whose money is held, txid of its hold
  *   release    yes   -    yes   - */
-enum mn_operation_kind {
-	MN_ISSUE = 1,
-	MN_TRANSFER,
-	MN_BURN,
-	MN_HOLD,
-	MN_CAPTURE,
-	MN_RELEASE
-};
+enum mn_operation_kind { MN_ISSUE = 1, MN_TRANSFER, MN_BURN, MN_HOLD, MN_CAPTURE, MN_RELEASE };
 
 struct mn_operation {
 	enum mn_operation_kind kind;
@@ -141,8 +135,8 @@ struct mn_operation {
 };
 
 /* MN_OK: the answer is the receipt, on disk by now; *ret_replayed is 1 if it was done before (NULL:
- * who asked does not care). MN_REFUSED: an ApiError, whose "code" says why and whose "retryable" says
- * whether the same operation may succeed later. After anything else, and after a code of
+ * who asked does not care). MN_REFUSED: an ApiError, whose "code" says why and whose "retryable"
+ * says whether the same operation may succeed later. After anything else, and after a code of
  * UPSTREAM_UNAVAILABLE, send the same operation again: that is how to find out. */
 enum mn_result mn_wallet_op(struct mn_client *client, const char *token,
 	const struct mn_operation *operation, struct mn_answer *ret_answer, int *ret_replayed);

@@ -214,8 +214,8 @@
 	K(wallet_idempotency_ttl_ms, DURATION, "wallet.idempotency_ttl", "24h", CONFIG_MINUTE_MS, \
 		72ull * CONFIG_HOUR_MS, \
 		CONFIG_FOR(WALLET), HOT, "SVC_WALLET_IDEM_TTL", "--idem-ttl", \
-		"How long an idempotency key is known, so that another request with it is refused; " \
-		"the same request is answered by its receipt for ever.") \
+		"How long an idempotency key is known, so that another request with it is " \
+		"refused; the same request is answered by its receipt for ever.") \
 	K(wallet_idem_capacity, NUMBER, "wallet.idem_capacity", "1000000", 1024, 4194304, \
 		CONFIG_FOR(WALLET), RESTART, "SVC_WALLET_IDEM_CAP", "", \
 		"Idempotency keys that are known at most, at some 80 bytes each; then the oldest " \

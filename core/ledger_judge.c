@@ -80,8 +80,10 @@ static enum detail judge_original(struct entry *entry, const struct ledger_origi
 	}
 	entry->effect =
 		entry->kind == ENTRY_TRANSFER ? EFFECT_CAPTURE : effect_of_reversing(original);
+	/* of what is no Hold /v1 takes nothing back, whatever else the token allows */
 	if (entry->effect == EFFECT_NONE ||
-		(entry->kind == ENTRY_TRANSFER && original->kind != ENTRY_HOLD)) {
+		(original->kind != ENTRY_HOLD &&
+			(entry->kind == ENTRY_TRANSFER || entry->source == SOURCE_V1))) {
 		return DETAIL_ORIGINAL_KIND;
 	}
 	entry->original_seq = original->seq;

@@ -342,7 +342,7 @@ def test_missing_executables_stop_the_start():
 		shutil.copy(nodes.libexec(BUILD) / f'mn-{role}', libexec)
 	node.extra = ('--libexec', str(libexec))
 	text = refused(node)
-	assert 'the executable of a worker cannot be opened' in text and 'mn-archive' in text
+	assert 'the executable of a worker cannot be opened' in text and 'mn-wallet' in text
 
 
 if __name__ == '__main__':

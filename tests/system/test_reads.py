@@ -447,7 +447,7 @@ def test_questions_about_balances_that_are_none():
 			('account=alice&asset=ron&at=999999', 404, 'no such thing')):
 		response = get(f'/v1/balance?{query}', token=token())
 		assert response.status == status, (query, response)
-		assert message in response.json()['error']['message'], (query, response)
+		assert message in response.json()['message'], (query, response)
 
 
 def test_the_command_shows_balances():

@@ -1,5 +1,5 @@
-/* Receipts and operations: the vectors of spec/wallet.md sections 9.3 and 9.5, and what an operation
- * asks the ledger for. */
+/* Receipts and operations: the vectors of spec/wallet.md sections 9.3 and 9.5, and what an
+ * operation asks the ledger for. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -118,8 +118,7 @@ static void the_longest_receipt_fits(void **state)
 	operation.amount = U128_MAX;
 	operation.hold = id;
 	assert_true(operation_is_sound(&operation));
-	bytes_count = receipt_print(
-		&operation, &id, text_of(key), AT_MS(0), bytes, &hash);
+	bytes_count = receipt_print(&operation, &id, text_of(key), AT_MS(0), bytes, &hash);
 	assert_in_range(bytes_count, 600, 900);
 	assert_int_equal(receipt_key((struct slice){ bytes, bytes_count }).bytes_count,
 		OPERATION_KEY_BYTES_MAX);
@@ -128,7 +127,8 @@ static void the_longest_receipt_fits(void **state)
 static void the_key_of_a_receipt_is_found(void **state)
 {
 	(void)state;
-	assert_int_equal(receipt_key(text_of("{\"nonce\":1,\"idem\":\"k1\",\"ts\"")).bytes_count, 2);
+	assert_int_equal(
+		receipt_key(text_of("{\"nonce\":1,\"idem\":\"k1\",\"ts\"")).bytes_count, 2);
 	assert_int_equal(receipt_key(text_of("")).bytes_count, 0);
 	assert_int_equal(receipt_key(text_of("{\"nonce\":1,\"idem\":\"k1")).bytes_count, 0);
 	assert_int_equal(receipt_key(text_of("{\"nonce\":1}")).bytes_count, 0);
