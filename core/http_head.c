@@ -25,6 +25,7 @@
 	F(EXPECT, "expect", HTTP_EXPECTATION)                  \
 	F(HOST, "host", HTTP_HOST_REPEATED)                    \
 	F(IDEMPOTENCY, "idempotency-key", HTTP_FIELD_REPEATED) \
+	F(LAST_EVENT, "last-event-id", HTTP_FIELD_REPEATED)    \
 	F(ORIGIN, "origin", HTTP_OK)                           \
 	F(CODING, "transfer-encoding", HTTP_CODING_REPEATED)   \
 	F(CORR, "x-corr-id", HTTP_OK)                          \
@@ -158,6 +159,7 @@ static enum http_decision take_field(
 	} else if (field == FIELD_ACCEPT) {
 		head->accepts_openmetrics = head->accepts_openmetrics ||
 					    list_has(value, "application/openmetrics-text");
+		head->accepts_events = head->accepts_events || list_has(value, "text/event-stream");
 	} else if (field == FIELD_CORR || field == FIELD_REQUEST_ID) {
 		return take_corr_id(head, value);
 	}
@@ -283,11 +285,19 @@ static enum http_decision decide_expectation(struct http_head *head, struct slic
 	return HTTP_OK;
 }
 
-/* What does not touch framing, so the head is handed out with it. */
-static enum http_decision decide_rest(const struct http_head *head, const struct fields *fields)
+/* Where no body can be, nothing can be packed. */
+static enum http_decision decide_encoding(struct http_head *head, struct slice encoding)
 {
-	struct slice encoding = fields->values[FIELD_ENCODING];
+	if (encoding.bytes == NULL || http_equals_nocase(encoding, "identity")) {
+		return HTTP_OK;
+	}
+	head->gzip = http_equals_nocase(encoding, "gzip") && !http_method_is_safe(head->method);
+	return head->gzip ? HTTP_OK : HTTP_ENCODING;
+}
 
+/* What does not touch framing, so the head is handed out with it. */
+static enum http_decision decide_rest(struct http_head *head, const struct fields *fields)
+{
 	if (head->method == HTTP_METHOD_UNKNOWN) {
 		return HTTP_UNKNOWN_METHOD;
 	}
@@ -297,10 +307,7 @@ static enum http_decision decide_rest(const struct http_head *head, const struct
 	if (fields->values[FIELD_ORIGIN].bytes != NULL && !http_method_is_safe(head->method)) {
 		return HTTP_ORIGIN;
 	}
-	if (encoding.bytes != NULL && !http_equals_nocase(encoding, "identity")) {
-		return HTTP_ENCODING;
-	}
-	return HTTP_OK;
+	return decide_encoding(head, fields->values[FIELD_ENCODING]);
 }
 
 static enum http_decision decide_version(struct slice version)
@@ -384,9 +391,11 @@ enum http_decision http_head_parse(
 	head.authorization = fields.values[FIELD_AUTHORIZATION];
 	head.content_type = fields.values[FIELD_TYPE];
 	head.idempotency_key = fields.values[FIELD_IDEMPOTENCY];
+	head.last_event_id = fields.values[FIELD_LAST_EVENT];
 	head.content = classify_content(head.content_type);
+	decision = decide_rest(&head, &fields);
 	*ret_head = head;
-	return decide_rest(&head, &fields);
+	return decision;
 }
 
 enum http_decision http_head_check_host(

@@ -14,6 +14,10 @@ static bool is_ours(unsigned route)
 	case ROUTE_PROOF_ENTRY:
 	case ROUTE_PROOF_CONSISTENCY:
 	case ROUTE_BALANCE:
+	case ROUTE_TX:
+	case ROUTE_TX_PROOF:
+	case ROUTE_HISTORY:
+	case ROUTE_EVENTS:
 	case ROUTE_ISSUE:
 	case ROUTE_TRANSFER:
 	case ROUTE_BURN:
@@ -45,6 +49,7 @@ static enum err on_request(void *owner, const struct oap_from *from, const struc
 		.deadline_mono_ms = msg->deadline_mono_ms,
 		.route = (enum route)msg->route,
 		.is_oap = msg->is_oap != 0,
+		.is_gzip = msg->is_gzip != 0,
 		.peer_class = (enum grant_peer)msg->peer_class,
 		.peer_uid = msg->peer_class == GRANT_PEER_UNIX ? msg->peer_uid : 0,
 		.body_bytes = msg->body_bytes,
@@ -55,8 +60,10 @@ static enum err on_request(void *owner, const struct oap_from *from, const struc
 		.body = msg->body,
 	};
 
-	if (!is_ours(msg->route) || (msg->offset != 0 && msg->route != ROUTE_TLOG_TILE) ||
-		msg->is_oap > 1 || msg->peer_class >= GRANT_PEER_COUNT ||
+	if (!is_ours(msg->route) ||
+		(msg->offset != 0 && msg->route != ROUTE_TLOG_TILE && msg->route != ROUTE_EVENTS) ||
+		msg->is_oap > 1 || msg->is_gzip > 1 || (msg->is_oap == 1 && msg->is_gzip == 1) ||
+		msg->peer_class >= GRANT_PEER_COUNT ||
 		(msg->body.bytes_count != 0 && msg->body.bytes_count != msg->body_bytes)) {
 		return ERR_MALFORMED;
 	}

@@ -20,6 +20,7 @@
  *   bodies.c    bodies in pieces
  *   ingest.c    IngestRequest, from events to drafts
  *   operations.c  operations under /v1, to the wallet; wish.c: their bodies
+ *   inflate.c   packed bodies; alone knows zlib
  *   json.c      JSON, from bytes to events; alone knows yajl */
 
 #include <ev.h>
@@ -30,6 +31,7 @@
 #include "common/worker.h"
 #include "core/grant.h"
 #include "core/siphash.h"
+#include "services/prevalidator/inflate.h"
 #include "services/prevalidator/ingest.h"
 #include "services/prevalidator/wish.h"
 
@@ -59,7 +61,8 @@ struct ask {
 	struct instant since;
 	uint64_t deadline_mono_ms;
 	enum route route;
-	bool is_oap; /* a public verb: no method, no path */
+	bool is_oap;  /* a public verb: no method, no path */
+	bool is_gzip; /* the body is packed */
 	enum grant_peer peer_class;
 	uint32_t peer_uid;
 	uint32_t body_bytes;
@@ -115,6 +118,7 @@ struct prevalidator {
 	struct grants grants;
 	struct ingest ingest; /* its JSON is wish's, too */
 	struct wish wish;
+	struct inflater inflater;
 };
 
 /* --- handlers.c --- */
@@ -157,6 +161,22 @@ bool reads_is_public(const struct ask *ask);
 void reads_handle(
 	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached);
 
+/* Of routes with {name}: what stood for it, and the query string behind it. */
+struct slice reads_variable(const struct ask *ask, struct slice *ret_query);
+
+/* A query string that has these parameters and no others. A value that was not given stays as it
+ * was. Returns NULL, or what is wrong with it. */
+struct reads_wanted {
+	const char *name;
+	uint64_t *ret_number; /* or */
+	struct slice *ret_text;
+};
+const char *reads_query(struct slice query, const struct reads_wanted *wanted, size_t wanted_count);
+
+/* To archive: all but what every question has is in `read`. */
+void reads_send(struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached,
+	struct oap_read_tlog read);
+
 /* The path as the client wrote it: paths are canonical (DESIGN-WALL.md section 5). Empty: it is
  * longer than that of any route. */
 #define READS_PATH_BYTES_MAX 128u
@@ -165,6 +185,11 @@ struct slice reads_path(const struct ask *ask, char buffer[READS_PATH_BYTES_MAX]
 /* Of a route under /v1: the status is that of the reason's error. */
 void wall_refuse_api(struct prevalidator *self, const struct ask *ask, enum api_reason api_reason,
 	const char *detail);
+
+/* --- wallet_reads.c --- */
+
+void wallet_reads_handle(
+	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached);
 
 /* --- operations.c --- */
 
