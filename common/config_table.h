@@ -220,6 +220,14 @@
 		CONFIG_FOR(WALLET), RESTART, "SVC_WALLET_IDEM_CAP", "", \
 		"Idempotency keys that are known at most, at some 80 bytes each; then the oldest " \
 		"are forgotten.") \
+	K(wallet_staleness_window_ms, DURATION, "wallet.staleness_window", "250ms", 10, \
+		5 * CONFIG_SECOND_MS, \
+		CONFIG_FOR(WALLET), HOT, "SVC_WALLET_STALENESS", "--staleness", \
+		"How old a balance may be that is told without asking the ledger again.") \
+	K(wallet_degraded_stale_max_ms, DURATION, "wallet.degraded_stale_max", "300s", 10, \
+		CONFIG_HOUR_MS, \
+		CONFIG_FOR(WALLET), HOT, "SVC_WALLET_DEGRADED_STALE_MAX", "", \
+		"How old it may be while the ledger cannot be asked.") \
 	\
 	K(audit_root_emit_interval_ms, DURATION, "audit.root_emit_interval", "5s", 100, \
 		CONFIG_HOUR_MS, \
@@ -353,8 +361,6 @@
 	D("wallet.nonce_window", "SVC_WALLET_NONCE_WINDOW", "", "nonces are strictly consecutive") \
 	D("wallet.shards", "SVC_WALLET_SHARDS", "", "one process owns all accounts") \
 	D("wallet.nonce_start", "SVC_WALLET_NONCE_START", "", "nonces begin with 1") \
-	D("wallet.*", "SVC_WALLET_STALENESS SVC_WALLET_DEGRADED_STALE_MAX", "--staleness", \
-		"a balance is that of the ledger, never a copy") \
 	D("rewarder.*", "SVC_REWARDER_ENABLED SVC_REWARDER_EPOCH_DURATION SVC_REWARDER_POLICY_ID " \
 		"SVC_REWARDER_INPUTS_CACHE_TTL SVC_REWARDER_MAX_EPOCH_SKEW " \
 		"SVC_REWARDER_IDEMPOTENCY_SALT SVC_REWARDER_ARTIFACT_DIR " \

@@ -121,7 +121,7 @@ enum {
 		"1 while free space is below the reserve.")                                        \
 	/* The wallet. */                                                                          \
 	COUNTER(WALLET_REQUESTS, wallet_requests_total, WALLET_OP, ONE, SUM, ALWAYS, BY_INGRESS,   \
-		"Operations under /v1 answered.")                                                  \
+		"Operations, and reads of balances and receipts, under /v1 answered.")             \
 	COUNTER(WALLET_REJECTS, wallet_rejects_total, API_LABEL, ONE, SUM, ALWAYS, BY_INGRESS,     \
 		"Requests under /v1 refused.")                                                     \
 	COUNTER(WALLET_IDEM_REPLAYS, wallet_idem_replays_total, NONE, ONE, SUM, ALWAYS, BY_WALLET, \
@@ -132,6 +132,10 @@ enum {
 		"Operations refused because of their nonce or key.")                               \
 	GAUGE(WALLET_INFLIGHT, wallet_inflight, WALLET_OP, ONE, SUM, ALWAYS, BY_WALLET,            \
 		"Operations under way.")                                                           \
+	COUNTER(WALLET_VIEW_MISSES, wallet_view_misses_total, NONE, ONE, SUM, ALWAYS, BY_WALLET,   \
+		"Balances that the ledger was asked for, because none was known or too old.")      \
+	COUNTER(WALLET_STALE_READS, wallet_stale_reads_total, NONE, ONE, SUM, ALWAYS, BY_WALLET,   \
+		"Balances told as they were, because the ledger could not be asked.")              \
 	/* The house. */                                                                           \
 	COUNTER(SERVICE_RESTARTS, service_restarts_total, ROLE, ONE, SUM, ALWAYS, BY_SUPERVISOR,   \
 		"Workers restarted.")                                                              \

@@ -57,6 +57,8 @@ static const char *const WALLET_OP_texts[] = {
 #define AS_TEXT(NAME, name, ...) "op=\"" name "\"",
 	OPERATIONS(AS_TEXT)
 #undef AS_TEXT
+		"op=\"balance\"",
+	"op=\"receipt\"",
 };
 static const char *const API_LABEL_texts[] = {
 #define AS_TEXT(NAME, name) "reason=\"" name "\"",

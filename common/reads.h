@@ -19,6 +19,11 @@
  *   EXPORT             after   enum read_export       -
  *   SIGN_SNAPSHOT      size    -                      SHA-256 of the manifest, 32 bytes
  *
+ *   TX                -       -                      the 16 bytes of a txid
+ *   TX_PROOF          -       -                      the same
+ *   HISTORY           before, READS_NEWEST  limit    account, a blank, asset
+ *   EVENTS            after   limit                  -
+ *
  * Only BUNDLE can be longer than one BLOB; its bytes never change, so a later piece is the same
  * question with another offset. */
 
@@ -31,10 +36,21 @@ enum read_what {
 	READ_BALANCE,
 	READ_EXPORT,
 	READ_SIGN_SNAPSHOT,
+	READ_TX,
+	READ_TX_PROOF,
+	READ_HISTORY,
+	READ_EVENTS,
 	READ_WHAT_COUNT
 };
 
 #define READS_NEWEST UINT64_MAX
+
+/* Items of one page of history, and of events. A page may have fewer: it ends where its bytes do.
+ */
+#define READS_HISTORY_LIMIT_USUAL 50u
+#define READS_HISTORY_LIMIT_MAX   200u
+#define READS_EVENTS_LIMIT_USUAL  100u
+#define READS_EVENTS_LIMIT_MAX    200u
 
 /* Of all that is read at once and in pieces: a bundle of 256 entries of 601 bytes. */
 #define READS_BYTES_MAX 262144u

@@ -13,29 +13,33 @@
  * owner: who has it in hand at last (services/edge); EDGE: the edge itself.
  *
  * NAME, method, template, plane, owner */
-#define ROUTES(R)                                                        \
-	R(OTHER, "other", "other", NONE, EDGE)                           \
-	R(HEALTHZ, "GET", "/healthz", EVERY, EDGE)                       \
-	R(READYZ, "GET", "/readyz", EVERY, EDGE)                         \
-	R(VERSION, "GET", "/version", EVERY, EDGE)                       \
-	R(METRICS, "GET", "/metrics", ADMIN, EDGE)                       \
-	R(INGEST, "POST", "/ingest", API, SEQUENCER)                     \
-	R(ROOTS, "GET", "/roots", API, ARCHIVE)                          \
-	R(ENTRY, "GET", "/entries/{seq}", API, ARCHIVE)                  \
-	R(TLOG_CHECKPOINT, "GET", "/tlog/checkpoint", API, ARCHIVE)      \
-	R(TLOG_TILE, "GET", "/tlog/tile/{path...}", API, ARCHIVE)        \
-	R(PROOF_ENTRY, "GET", "/proofs/entries/{seq}", API, ARCHIVE)     \
-	R(PROOF_CONSISTENCY, "GET", "/proofs/consistency", API, ARCHIVE) \
-	R(BALANCE, "GET", "/v1/balance", API, ARCHIVE)                   \
-	R(ISSUE, "POST", "/v1/issue", API, WALLET)                       \
-	R(TRANSFER, "POST", "/v1/transfer", API, WALLET)                 \
-	R(BURN, "POST", "/v1/burn", API, WALLET)                         \
-	R(HOLD, "POST", "/v1/holds", API, WALLET)                        \
-	R(CAPTURE, "POST", "/v1/holds/{txid}/capture", API, WALLET)      \
-	R(RELEASE, "POST", "/v1/holds/{txid}/release", API, WALLET)      \
-	R(EXPORT, "OAP", "export", PUBLIC_VERB, ARCHIVE)                 \
-	R(SIGN_SNAPSHOT, "OAP", "sign_snapshot", PUBLIC_VERB, ARCHIVE)   \
-	R(VERIFY, "OAP", "verify", PUBLIC_VERB, ARCHIVE)                 \
+#define ROUTES(R)                                                         \
+	R(OTHER, "other", "other", NONE, EDGE)                            \
+	R(HEALTHZ, "GET", "/healthz", EVERY, EDGE)                        \
+	R(READYZ, "GET", "/readyz", EVERY, EDGE)                          \
+	R(VERSION, "GET", "/version", EVERY, EDGE)                        \
+	R(METRICS, "GET", "/metrics", ADMIN, EDGE)                        \
+	R(INGEST, "POST", "/ingest", API, SEQUENCER)                      \
+	R(ROOTS, "GET", "/roots", API, ARCHIVE)                           \
+	R(ENTRY, "GET", "/entries/{seq}", API, ARCHIVE)                   \
+	R(TLOG_CHECKPOINT, "GET", "/tlog/checkpoint", API, ARCHIVE)       \
+	R(TLOG_TILE, "GET", "/tlog/tile/{path...}", API, ARCHIVE)         \
+	R(PROOF_ENTRY, "GET", "/proofs/entries/{seq}", API, ARCHIVE)      \
+	R(PROOF_CONSISTENCY, "GET", "/proofs/consistency", API, ARCHIVE)  \
+	R(BALANCE, "GET", "/v1/balance", API, WALLET)                     \
+	R(ISSUE, "POST", "/v1/issue", API, WALLET)                        \
+	R(TRANSFER, "POST", "/v1/transfer", API, WALLET)                  \
+	R(BURN, "POST", "/v1/burn", API, WALLET)                          \
+	R(HOLD, "POST", "/v1/holds", API, WALLET)                         \
+	R(CAPTURE, "POST", "/v1/holds/{txid}/capture", API, WALLET)       \
+	R(RELEASE, "POST", "/v1/holds/{txid}/release", API, WALLET)       \
+	R(TX, "GET", "/v1/tx/{txid}", API, ARCHIVE)                       \
+	R(TX_PROOF, "GET", "/v1/tx/{txid}/proof", API, ARCHIVE)           \
+	R(HISTORY, "GET", "/v1/accounts/{account}/history", API, ARCHIVE) \
+	R(EVENTS, "GET", "/v1/events", API, ARCHIVE)                      \
+	R(EXPORT, "OAP", "export", PUBLIC_VERB, ARCHIVE)                  \
+	R(SIGN_SNAPSHOT, "OAP", "sign_snapshot", PUBLIC_VERB, ARCHIVE)    \
+	R(VERIFY, "OAP", "verify", PUBLIC_VERB, ARCHIVE)                  \
 	R(PROBE, "OAP", "health_ping", PUBLIC_VERB, SEQUENCER)
 
 enum route {

@@ -25,6 +25,7 @@
 	F(EXPECT, "expect", HTTP_EXPECTATION)                  \
 	F(HOST, "host", HTTP_HOST_REPEATED)                    \
 	F(IDEMPOTENCY, "idempotency-key", HTTP_FIELD_REPEATED) \
+	F(LAST_EVENT, "last-event-id", HTTP_FIELD_REPEATED)    \
 	F(ORIGIN, "origin", HTTP_OK)                           \
 	F(CODING, "transfer-encoding", HTTP_CODING_REPEATED)   \
 	F(CORR, "x-corr-id", HTTP_OK)                          \
@@ -158,6 +159,7 @@ static enum http_decision take_field(
 	} else if (field == FIELD_ACCEPT) {
 		head->accepts_openmetrics = head->accepts_openmetrics ||
 					    list_has(value, "application/openmetrics-text");
+		head->accepts_events = head->accepts_events || list_has(value, "text/event-stream");
 	} else if (field == FIELD_CORR || field == FIELD_REQUEST_ID) {
 		return take_corr_id(head, value);
 	}
@@ -384,6 +386,7 @@ enum http_decision http_head_parse(
 	head.authorization = fields.values[FIELD_AUTHORIZATION];
 	head.content_type = fields.values[FIELD_TYPE];
 	head.idempotency_key = fields.values[FIELD_IDEMPOTENCY];
+	head.last_event_id = fields.values[FIELD_LAST_EVENT];
 	head.content = classify_content(head.content_type);
 	*ret_head = head;
 	return decide_rest(&head, &fields);

@@ -23,6 +23,7 @@ struct http_head {
 	struct slice authorization; /* a secret: never logged */
 	struct slice content_type;
 	struct slice idempotency_key;
+	struct slice last_event_id;
 	struct slice corr_id; /* X-Corr-ID or X-Request-Id, when it is a ULID or UUID */
 	enum http_content content;
 	bool host_is_ip;
@@ -31,6 +32,7 @@ struct http_head {
 	bool expect_continue;
 	bool close; /* the client wants the connection closed */
 	bool accepts_openmetrics;
+	bool accepts_events;
 };
 
 /* bytes: exactly the head that scan accepted. Writes *ret_head when the head was understood,

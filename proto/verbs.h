@@ -19,6 +19,11 @@
 #include "core/bytes.h"
 #include "proto/processes.h"
 
+/* Balances that one ASK_BALANCE asks for. */
+#define BALANCE_NAMES_MAX      512u
+#define BALANCE_NAME_BYTES_MAX (4u + 1u + ACCOUNT_BYTES_MAX + 1u + ASSET_BYTES_MAX)
+#define BALANCE_TOLD_BYTES     (4u + 8u + 16u + 16u)
+
 /* Bounds of payload fields, in bytes. */
 #define VERB_CONFIG_BYTES_MAX 65536u /* every key of one process, strings included */
 #define VERB_TEXT_BYTES_MAX   512u   /* a sentence for an operator */
@@ -39,6 +44,8 @@
 #define VERB_REPLY_BYTES_MAX       65536u /* rendered by the edge; larger ones are pulled */
 #define VERB_DRAFT_BYTES_MAX       4096u  /* one of core/draft.h; asserted in services/wallet */
 #define VERB_RECEIPT_BYTES_MAX     1280u  /* BATCH_RECEIPT_BYTES_MAX, likewise */
+#define VERB_NAMES_BYTES_MAX       86016u /* BALANCE_NAMES_MAX of account, asset and place */
+#define VERB_TOLD_BYTES_MAX        22528u /* the same of balances */
 #define VERB_CAVEATS_BYTES_MAX     8192u  /* caveats as lines of text, for minting */
 #define VERB_PROOF_BYTES_MAX       2048u  /* MERKLE_PROOF_HASHES_MAX hashes */
 #define VERB_NOTE_BYTES_MAX        512u   /* a checkpoint or an audit note, with its signature */
@@ -195,10 +202,10 @@ enum recover_act { RECOVER_EXPLAIN, RECOVER_ACKNOWLEDGE };
  * as a public verb, so there is no method and no path for caveats; peer_class: enum grant_peer.
  * query: what follows the fixed part of the route's path, of ENTRY the decimal seq alone, of
  * routes without {name} the query string without its question mark. offset: of the answer, whose
- * beginning the edge has; 0 but for TLOG_TILE. idem_key: the field Idempotency-Key, of a longer one
- * its beginning, which is too long, too. token: as text, empty when there was none. body_bytes: of
- * the whole body; `body` is all of it, or empty when it is longer than fits: then it follows as
- * BODY, after PROCEED. */
+ * beginning the edge has, of TLOG_TILE; of EVENTS the seq after which to go on; else 0. idem_key:
+ * the field Idempotency-Key, of a longer one its beginning, which is too long, too. token: as text,
+ * empty when there was none. body_bytes: of the whole body; `body` is all of it, or empty when it
+ * is longer than fits: then it follows as BODY, after PROCEED. */
 #define PAYLOAD_REQUEST(FIXED, SIZED)       \
 	FIXED(u64, deadline_mono_ms)        \
 	FIXED(u8, route)                    \
@@ -490,9 +497,44 @@ enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
 	FIXED(u64, lane_last)               \
 	SIZED(receipt, VERB_RECEIPT_BYTES_MAX)
 
+#define PAYLOAD_READ_BALANCE(FIXED, SIZED) \
+	ROUTE_FIELDS(FIXED)                \
+	SIZED(account, ACCOUNT_BYTES_MAX)  \
+	SIZED(asset, ASSET_BYTES_MAX)
+/* names: {u32 place, u8 length, account, u8 length, asset} each, at most BALANCE_NAMES_MAX.
+ * Answered like LOCATE, once all that was numbered before is on disk. balances: {u32 place, u64
+ * last_seq, u128 available, u128 held} each, in the order asked; zeros of what there is not. Not
+ * known: the sequencer has no state now. as_of_mono_ms: when they were looked up for the last time.
+ */
+#define PAYLOAD_ASK_BALANCE(FIXED, SIZED) SIZED(names, VERB_NAMES_BYTES_MAX)
+#define PAYLOAD_TOLD_BALANCE(FIXED, SIZED) \
+	FIXED(u8, known)                   \
+	FIXED(u64, as_of_seq)              \
+	FIXED(u64, as_of_mono_ms)          \
+	SIZED(balances, VERB_TOLD_BYTES_MAX)
+/* api_reason: enum api_reason, 0: the balance, as it was stale_ms ago */
+#define PAYLOAD_BALANCE(FIXED, SIZED)     \
+	FIXED(u8, api_reason)             \
+	FIXED(u128, available)            \
+	FIXED(u64, as_of_unix_ms)         \
+	FIXED(u32, stale_ms)              \
+	SIZED(account, ACCOUNT_BYTES_MAX) \
+	SIZED(asset, ASSET_BYTES_MAX)
+
+/* A page of events as lines of JSON, each with its seq first. fault: common/reads.h. next: all up
+ * to it was looked at, and what may be seen of it is in this page; size: of the ledger. */
+#define PAYLOAD_EVENTS(FIXED, SIZED) \
+	FIXED(u8, fault)             \
+	FIXED(u64, next)             \
+	FIXED(u64, size)             \
+	SIZED(lines, VERB_REPLY_BYTES_MAX)
+/* The ledger has grown; told at most every few milliseconds. */
+#define PAYLOAD_GREW(FIXED, SIZED) FIXED(u64, size)
+
 /* Senders and receivers are sets, because admin is an edge like ingress. */
 #define BY(NAME)   (1u << PROCESS_##NAME)
 #define BY_EDGE    (BY(INGRESS) | BY(ADMIN))
+#define BY_VIEWER  (BY(WALLET) | BY(ARCHIVE)) /* of balances */
 #define BY_WORKER  (((1u << PROCESS_COUNT) - 1) & ~(BY(CLIENT) | BY(SUPERVISOR)))
 #define BY_PROCESS (BY_WORKER | BY(SUPERVISOR)) /* who gives credit: it asks workers as well */
 
@@ -577,7 +619,13 @@ enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
 	VERB(0x0263, READ_RECEIPT, read_receipt, BY(WALLET), BY(ARCHIVE), REQUEST)         \
 	VERB(0x0264, RECEIPT, receipt, BY(ARCHIVE), BY(WALLET), REPLY)                     \
 	VERB(0x0265, WALLET_RESULT, wallet_result, BY(WALLET), BY_EDGE, REPLY)             \
+	VERB(0x0266, READ_BALANCE, read_balance, BY(PREVALIDATOR), BY(WALLET), REQUEST)    \
+	VERB(0x0267, ASK_BALANCE, ask_balance, BY_VIEWER, BY(SEQUENCER), REQUEST)          \
+	VERB(0x0268, TOLD_BALANCE, told_balance, BY(SEQUENCER), BY_VIEWER, REPLY)          \
+	VERB(0x0269, BALANCE, balance, BY(WALLET), BY_EDGE, REPLY)                         \
+	VERB(0x026C, EVENTS, events, BY(ARCHIVE), BY_EDGE, REPLY)                          \
 	VERB(0x026D, SERVING, serving, BY(SEQUENCER), BY(WALLET), EVENT)                   \
+	VERB(0x026E, GREW, grew, BY(ARCHIVE), BY_EDGE, EVENT)                              \
 	VERB(0x0400, CTL_STATUS, ctl_status, BY(CLIENT), BY(SUPERVISOR), REQUEST)          \
 	VERB(0x0401, CTL_STOP, ctl_stop, BY(CLIENT), BY(SUPERVISOR), REQUEST)              \
 	VERB(0x0402, CTL_MINT, ctl_mint, BY(CLIENT), BY(SUPERVISOR), REQUEST)              \
@@ -613,7 +661,7 @@ enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
 	WINDOW(COMMITTER, SEQUENCER, 8, 8388608)       \
 	WINDOW(COMMITTER, KMS, 4, 16384)               \
 	WINDOW(SEQUENCER, ARCHIVE, 64, 2097152)        \
-	WINDOW(ARCHIVE, SEQUENCER, 64, 65536)          \
+	WINDOW(ARCHIVE, SEQUENCER, 64, 1048576)        \
 	WINDOW(ARCHIVE, KMS, 4, 4096)                  \
 	WINDOW(PREVALIDATOR, WALLET, 512, 8388608)     \
 	WINDOW(WALLET, SEQUENCER, 4096, 33554432)      \

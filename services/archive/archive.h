@@ -8,6 +8,9 @@
  *   tiles.c     the tree: tiles, bundles of entries, nodes
  *   proofs.c    the checkpoint, inclusion and consistency
  *   balances.c  what an account has, or had
+ *   events.c    everything, as it happens
+ *   histories.c  what happened to an account; bookmarks.c: where such walks got to
+ *   receipts.c  operations of the wallet by txid, and their proofs
  *   exports.c   pages of everything, for audits and snapshots
  *   check.c     verify on a running node, between other work
  *
@@ -20,8 +23,10 @@
 #include "common/reads.h"
 #include "common/worker.h"
 #include "core/balance.h"
+#include "core/entry.h"
 #include "core/grant.h"
 #include "core/json_out.h"
+#include "core/siphash.h"
 #include "core/tile.h"
 #include "store/reader.h"
 #include "store/verify.h"
@@ -83,6 +88,93 @@ struct balances {
 	ev_timer timer;
 };
 
+/* Where a walk back through an account's entries got to: the balance behind entry `seq`, of which
+ * the next one is `upper`, or a later one. What is past does not change, so it is true for ever. */
+struct bookmark {
+	uint64_t seq, upper; /* upper 0: not used */
+	u128 available, held;
+	uint64_t age;
+	uint8_t account_bytes, asset_bytes;
+	uint8_t names[ACCOUNT_BYTES_MAX + ASSET_BYTES_MAX];
+};
+#define BOOKMARKS_MAX 512u
+struct bookmarks {
+	uint64_t age;
+	struct bookmark list[BOOKMARKS_MAX];
+};
+
+/* A page of an account's history in the making. */
+#define HISTORY_JOBS_MAX 16u
+struct history_job {
+	enum balance_state state;
+	uint64_t id; /* of its LOCATE */
+	struct oap_from from;
+	struct read_route route;
+	uint64_t deadline_mono_ms;
+	uint64_t before, limit, count;
+	uint64_t seq, upper; /* as of a bookmark; balance is that behind seq */
+	struct balance balance;
+	uint8_t names[ACCOUNT_BYTES_MAX + 1 + ASSET_BYTES_MAX];
+	struct json_out json;
+	uint8_t page[VERB_REPLY_BYTES_MAX];
+};
+
+struct histories {
+	struct history_job jobs[HISTORY_JOBS_MAX];
+	size_t turn;
+	uint64_t id_last;
+	ev_timer timer;
+};
+
+/* A page of events in the making: first which entries may be seen, then what their accounts had
+ * behind them. */
+#define EVENTS_JOBS_MAX     8u
+#define EVENTS_ACCOUNTS_MAX (2u * READS_EVENTS_LIMIT_MAX)
+_Static_assert(EVENTS_ACCOUNTS_MAX <= BALANCE_NAMES_MAX, "one question is enough");
+
+struct event_account {
+	struct balance balance; /* that behind seq; its names are in names */
+	uint64_t target;        /* the last entry of it before the page; 0: there is none */
+	uint64_t seq, upper;    /* as of a bookmark; once seq is target the balance is known */
+	bool has_start;         /* a walk may begin */
+	uint8_t names[ACCOUNT_BYTES_MAX + ASSET_BYTES_MAX];
+};
+
+enum events_state { EVENTS_FREE, EVENTS_SCANS, EVENTS_WAITS, EVENTS_WALKS };
+struct events_job {
+	enum events_state state;
+	uint64_t id; /* of its ASK_BALANCE */
+	struct oap_from from;
+	struct read_route route;
+	struct grant grant; /* borrows from sealed */
+	uint8_t sealed[VERB_GRANT_BYTES_MAX];
+	uint64_t deadline_mono_ms;
+	uint64_t limit;
+	uint64_t next; /* all up to it was looked at */
+	uint64_t scanned;
+	size_t item_count, account_count, walked;
+	uint64_t items[READS_EVENTS_LIMIT_MAX];
+	struct event_account accounts[EVENTS_ACCOUNTS_MAX];
+};
+
+/* Balances behind the newest entry that was told: who reads on finds them here. */
+#define EVENTS_RECENT_MAX 8192u
+struct event_recent {
+	uint64_t seq; /* 0: not used */
+	u128 available, held;
+	uint8_t account_bytes, asset_bytes;
+	uint8_t names[ACCOUNT_BYTES_MAX + ASSET_BYTES_MAX];
+};
+
+struct events {
+	struct events_job jobs[EVENTS_JOBS_MAX];
+	size_t turn;
+	uint64_t id_last, told_size;
+	ev_timer timer, tell;
+	uint8_t key[SIPHASH_KEY_BYTES];
+	struct event_recent recent[EVENTS_RECENT_MAX];
+};
+
 /* Who signs checkpoints, as kms says. */
 struct signer {
 	char origin[ORIGIN_BYTES_MAX + 1]; /* "": kms has not told yet */
@@ -101,6 +193,9 @@ struct archive {
 	uint8_t page[VERB_REPLY_BYTES_MAX]; /* one answer at a time */
 	struct grant_keys keys;
 	struct balances balances;
+	struct bookmarks bookmarks;
+	struct histories histories;
+	struct events events;
 	struct signer signer;
 	struct sign_job sign;
 	struct check check;
@@ -120,6 +215,9 @@ bool archive_may_read(const struct grant *grant, struct slice account);
 /* Does it allow this, on this account and asset (empty: on all)? */
 bool archive_may(const struct grant *grant, enum caveat_action action, struct slice account,
 	struct slice asset);
+/* Is one of its accounts such that the token allows to read it? */
+bool archive_may_see_account(const struct grant *grant, struct slice account, struct slice asset);
+bool archive_may_see(const struct grant *grant, const struct entry *entry);
 struct peer *archive_edge(
 	struct archive *self, unsigned process, unsigned instance, uint32_t generation);
 
@@ -164,6 +262,40 @@ void balances_located(
 /* Those that wait for the sequencer, or all. */
 void balances_fail(struct archive *self, bool waiting_only, enum read_fault fault);
 void balances_on_timer(struct ev_loop *loop, ev_timer *watcher, int events);
+
+/* bookmarks.c */
+/* The nearest from which a walk reaches what is before `before`; NULL: none. */
+const struct bookmark *bookmarks_find(
+	struct bookmarks *bookmarks, const struct balance *balance, uint64_t before);
+void bookmarks_put(
+	struct bookmarks *bookmarks, const struct balance *balance, uint64_t seq, uint64_t upper);
+/* Account, blank, asset, copied to names. */
+MUST_CHECK bool bookmarks_names(struct slice text,
+	uint8_t names[ACCOUNT_BYTES_MAX + 1 + ASSET_BYTES_MAX], struct balance *ret_balance);
+
+/* histories.c: as balances.c */
+MUST_CHECK enum err histories_accept(struct archive *self, const struct oap_from *from,
+	const struct oap_read_tlog *msg, const struct grant *grant, enum read_fault *ret_fault);
+/* False: it was none of its questions. */
+bool histories_located(
+	struct archive *self, const struct oap_from *from, const struct oap_located *msg);
+void histories_fail(struct archive *self, bool waiting_only, enum read_fault fault);
+void histories_on_timer(struct ev_loop *loop, ev_timer *watcher, int events);
+
+/* events.c */
+void events_ready(struct archive *self);
+MUST_CHECK enum err events_accept(
+	struct archive *self, const struct oap_from *from, const struct oap_read_tlog *msg);
+MUST_CHECK enum err events_told(
+	struct archive *self, const struct oap_from *from, const struct oap_told_balance *msg);
+void events_fail(struct archive *self, bool waiting_only, enum read_fault fault);
+void events_grew(struct archive *self); /* tells the edges, now or soon */
+
+/* receipts.c */
+read_answer receipts_answer, receipts_answer_proof;
+
+/* proofs.c: of an entry that whoever asks may see */
+enum read_fault proofs_answer_shown(struct archive *self, uint64_t seq, struct oap_blob *blob);
 
 /* proofs.c, exports.c */
 read_answer proofs_answer_checkpoint, proofs_answer_entry, proofs_answer_consistency;

@@ -31,6 +31,8 @@ static void close_store(struct archive *self)
 	self->reader = NULL;
 	tiles_forget(self);
 	balances_fail(self, false, READ_FAULT_CLOSED);
+	histories_fail(self, false, READ_FAULT_CLOSED);
+	events_fail(self, false, READ_FAULT_CLOSED);
 	signs_fail(self, READ_FAULT_CLOSED);
 	worker_report(self->worker, PHASE_LOADING, 0, 0, NULL, "waiting for the committer");
 }
@@ -76,6 +78,7 @@ static enum err on_tree(void *self, const struct oap_from *from, const struct oa
 	}
 	archive->size = msg->size;
 	archive->root = msg->root;
+	events_grew(archive);
 	if (is_new) {
 		ev_timer_start(archive->worker->loop, &archive->warm);
 	}
@@ -91,6 +94,8 @@ void archive_link_lost(void *self, const struct oap_from *whom)
 		close_store(archive);
 	} else if (whom->process == PROCESS_SEQUENCER) {
 		balances_fail(archive, true, READ_FAULT_NO_STATE);
+		histories_fail(archive, true, READ_FAULT_NO_STATE);
+		events_fail(archive, true, READ_FAULT_NO_STATE);
 	} else if (whom->process == PROCESS_KMS) {
 		signs_fail(archive, READ_FAULT_CLOSED);
 	}
@@ -146,6 +151,19 @@ bool archive_may(const struct grant *grant, enum caveat_action action, struct sl
 bool archive_may_read(const struct grant *grant, struct slice account)
 {
 	return archive_may(grant, CAVEAT_ACTION_AUDIT_READ, account, (struct slice){ NULL, 0 });
+}
+
+bool archive_may_see_account(const struct grant *grant, struct slice account, struct slice asset)
+{
+	return account.bytes_count > 0 &&
+	       (archive_may(grant, CAVEAT_ACTION_WALLET_READ, account, asset) ||
+		       archive_may(grant, CAVEAT_ACTION_AUDIT_READ, account, asset));
+}
+
+bool archive_may_see(const struct grant *grant, const struct entry *entry)
+{
+	return archive_may_see_account(grant, entry->account, entry->asset) ||
+	       archive_may_see_account(grant, entry->counter_account, entry->asset);
 }
 
 /* --- reads --- */
@@ -263,6 +281,12 @@ static enum err on_read_verify(
 	return check_accept(self, from, msg);
 }
 
+static enum err on_told_balance(
+	void *self, const struct oap_from *from, const struct oap_told_balance *msg)
+{
+	return events_told(self, from, msg);
+}
+
 static enum err on_read_tlog(
 	void *self, const struct oap_from *from, const struct oap_read_tlog *msg)
 {
@@ -281,7 +305,9 @@ static enum err on_located(void *self, const struct oap_from *from, const struct
 	if (msg->known > 1) {
 		return ERR_MALFORMED;
 	}
-	balances_located(self, from, msg);
+	if (!histories_located(self, from, msg)) {
+		balances_located(self, from, msg);
+	}
 	return ERR_OK;
 }
 
@@ -376,6 +402,7 @@ const struct oap_handlers archive_handlers = {
 	.read_receipt = on_read_receipt,
 	.read_tlog = on_read_tlog,
 	.located = on_located,
+	.told_balance = on_told_balance,
 	.signed_snapshot = on_signed_snapshot,
 	.fetch = on_fetch,
 };
@@ -412,6 +439,10 @@ void archive_ready(void *self, struct worker *worker)
 	archive->balances.id_last = random_u64() >> 1; /* no reply of a former life fits */
 	ev_timer_init(&archive->balances.timer, balances_on_timer, 0.0, 0.0);
 	archive->balances.timer.data = archive;
+	archive->histories.id_last = random_u64() >> 2 | UINT64_C(1) << 63; /* nor a balance's */
+	ev_timer_init(&archive->histories.timer, histories_on_timer, 0.0, 0.0);
+	archive->histories.timer.data = archive;
+	events_ready(archive);
 	ev_timer_init(&archive->warm, tiles_on_warm, 0.0, 0.0);
 	archive->warm.data = archive;
 	worker_report(worker, PHASE_LOADING, 0, 0, NULL, "waiting for the committer");

@@ -127,16 +127,17 @@ static void put_inclusion(struct archive *self, uint64_t seq, uint64_t size,
 	reads_put_json(blob, &json);
 }
 
-/* The entry itself, for whom the token lets see it; empty for others. */
-static enum err take_leaf(
-	struct archive *self, uint64_t seq, const struct grant *grant, struct slice *ret_leaf)
+/* The entry itself, for whom the token lets see it; empty for others. is_shown: it was looked at
+ * already. */
+static enum err take_leaf(struct archive *self, uint64_t seq, const struct grant *grant,
+	bool is_shown, struct slice *ret_leaf)
 {
 	struct reader_entry row;
 	struct entry entry;
 	enum err err;
 
 	*ret_leaf = (struct slice){ NULL, 0 };
-	if (grant == NULL) {
+	if (grant == NULL && !is_shown) {
 		return ERR_OK;
 	}
 	err = reader_entry(self->reader, seq, &row);
@@ -146,15 +147,15 @@ static enum err take_leaf(
 	if (err != ERR_OK) {
 		return ERR_CORRUPT; /* it was committed */
 	}
-	if (archive_may_read(grant, entry.account)) {
+	if (is_shown || archive_may_read(grant, entry.account)) {
 		*ret_leaf = row.leaf;
 	}
 	return ERR_OK;
 }
 
 /* As a C2SP tlog-proof, in the tree of the newest checkpoint. */
-static enum read_fault answer_signed(
-	struct archive *self, uint64_t seq, const struct grant *grant, struct oap_blob *blob)
+static enum read_fault answer_signed(struct archive *self, uint64_t seq, const struct grant *grant,
+	bool is_shown, struct oap_blob *blob)
 {
 	struct tlog_proof proof = { .index = seq - 1 };
 	struct inclusion inclusion;
@@ -175,7 +176,7 @@ static enum read_fault answer_signed(
 		err = ERR_CORRUPT;
 	}
 	if (err == ERR_OK) {
-		err = take_leaf(self, seq, grant, &proof.extra);
+		err = take_leaf(self, seq, grant, is_shown, &proof.extra);
 	}
 	if (err != ERR_OK) {
 		return reads_fault_of(err, seq);
@@ -185,6 +186,11 @@ static enum read_fault answer_signed(
 	blob->cache = READ_CACHE_NEVER;
 	put_text(self, tlog_proof_print(&proof, (char *)self->page), blob);
 	return READ_FAULT_NONE;
+}
+
+enum read_fault proofs_answer_shown(struct archive *self, uint64_t seq, struct oap_blob *blob)
+{
+	return answer_signed(self, seq, NULL, true, blob);
 }
 
 enum read_fault proofs_answer_entry(struct archive *self, const struct oap_read_tlog *msg,
@@ -197,7 +203,7 @@ enum read_fault proofs_answer_entry(struct archive *self, const struct oap_read_
 		return READ_FAULT_NOT_THERE;
 	}
 	if (msg->b == READS_NEWEST) {
-		return answer_signed(self, msg->a, grant, blob);
+		return answer_signed(self, msg->a, grant, false, blob);
 	}
 	err = prove_entry(self, msg->a, msg->b, &inclusion);
 	if (err == ERR_OK) {

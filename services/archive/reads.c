@@ -1,5 +1,5 @@
 /* READ_TLOG: one question, one BLOB, whatever is asked for. What is asked for are rows of a table;
- * only balances may take longer, for the sequencer has to be asked (balances.c). */
+ * those without a row take longer: somebody else has to be asked, or many rows read. */
 #include "services/archive/archive.h"
 
 #include "common/log.h"
@@ -11,6 +11,8 @@ static read_answer *const answers[READ_WHAT_COUNT] = {
 	[READ_PROOF_ENTRY] = proofs_answer_entry,
 	[READ_PROOF_CONSISTENCY] = proofs_answer_consistency,
 	[READ_EXPORT] = exports_answer,
+	[READ_TX] = receipts_answer,
+	[READ_TX_PROOF] = receipts_answer_proof,
 };
 
 void reads_send(struct archive *self, const struct oap_from *from, const struct read_route *route,
@@ -42,8 +44,15 @@ static enum err answer_later(struct archive *self, const struct oap_from *from,
 {
 	struct read_route route = { msg->edge_process, msg->edge_instance, msg->edge_generation };
 	enum read_fault fault;
-	enum err err = msg->what == READ_BALANCE ? balances_accept(self, from, msg, grant, &fault)
-						 : signs_accept(self, from, msg, grant, &fault);
+	enum err err;
+
+	if (msg->what == READ_BALANCE) {
+		err = balances_accept(self, from, msg, grant, &fault);
+	} else if (msg->what == READ_HISTORY) {
+		err = histories_accept(self, from, msg, grant, &fault);
+	} else {
+		err = signs_accept(self, from, msg, grant, &fault);
+	}
 
 	if (err == ERR_OK && fault != READ_FAULT_NONE) {
 		reads_send(self, from, &route, &(struct oap_blob){ .fault = (uint8_t)fault });
@@ -66,12 +75,15 @@ enum err reads_answer(
 	if (msg->what >= READ_WHAT_COUNT) {
 		return ERR_MALFORMED;
 	}
+	if (msg->what == READ_EVENTS) { /* has a reply of its own */
+		return events_accept(self, from, msg);
+	}
 	archive_catch_up(self);
 	if (err == ERR_STALE) {
 		blob.fault = READ_FAULT_STALE;
 	} else if (self->reader == NULL) {
 		blob.fault = READ_FAULT_CLOSED;
-	} else if (msg->what == READ_BALANCE || msg->what == READ_SIGN_SNAPSHOT) {
+	} else if (answers[msg->what] == NULL) {
 		return answer_later(self, from, msg, has_grant ? &grant : NULL);
 	} else {
 		blob.fault =

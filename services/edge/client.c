@@ -225,6 +225,7 @@ static bool advance(struct client *client)
 	if (!client->is_broken) {
 		flush(client);
 		pull_step(client);
+		events_step(client);
 	}
 	return client->is_blocked && unsent > 0 && client_unsent(client) == 0;
 }
@@ -341,7 +342,7 @@ void client_expire(struct client *client, int64_t now_us)
 	} else if (is_idle && client->input == INPUT_HEAD &&
 		   now_us - client->idle_since_us >= client->edge->limits.idle_us) {
 		client->is_broken = true;
-	} else if (!pull_is_waiting(client)) {
+	} else if (!pull_is_waiting(client) && !events_is_due(client, now_us)) {
 		return;
 	}
 	client_mark(client);

@@ -8,9 +8,16 @@
 /* ABANDON says why; nobody acts on it but a reader of logs. */
 #define ABANDON_CLIENT_GONE 1u
 
-static bool owner_is_linked(struct edge *edge, enum route route)
+/* Of a balance with `at`, which is in the past, it is archive. */
+static unsigned owner_of(const struct exchange *exchange)
 {
-	return mesh_peer(&edge->worker->mesh, route_table_owner(route), 0) != NULL;
+	return exchange->is_past ? (unsigned)PROCESS_ARCHIVE
+				 : route_table_owner((enum route)exchange->route);
+}
+
+static bool owner_is_linked(const struct exchange *exchange)
+{
+	return mesh_peer(&exchange->client->edge->worker->mesh, owner_of(exchange), 0) != NULL;
 }
 
 /* The linked prevalidator with the fewest of our requests that was not tried yet; -1: none. */
@@ -47,7 +54,7 @@ static struct ticket *open_ticket(struct exchange *exchange, uint64_t deadline_m
 	struct ticket plan = {
 		.holder = exchange,
 		.due_mono_ms = deadline_mono_ms + EDGE_GRACE_MS,
-		.owner = (uint8_t)route_table_owner((enum route)exchange->route),
+		.owner = (uint8_t)owner_of(exchange),
 	};
 	uint64_t random;
 
@@ -66,7 +73,7 @@ static enum err send_least_busy(
 	int checker = least_busy(edge, tried);
 	struct ticket *ticket;
 
-	if (checker < 0 || !owner_is_linked(edge, (enum route)exchange->route)) {
+	if (checker < 0 || !owner_is_linked(exchange)) {
 		return ERR_STALE;
 	}
 	ticket = open_ticket(exchange, deadline_mono_ms);
@@ -98,6 +105,28 @@ static enum err send_probe(struct peer *peer, uint64_t number, const void *msg)
 	return oap_send_probe(peer, number, msg);
 }
 
+/* Whether the query has the parameter `at`; whether it is sound is for the prevalidator to say. */
+static bool has_at(struct slice query)
+{
+	static const char name[] = "at=";
+	const uint8_t *at = query.bytes;
+	size_t left = query.bytes_count;
+
+	while (left >= sizeof name - 1) {
+		const uint8_t *next = memchr(at, '&', left);
+
+		if (memcmp(at, name, sizeof name - 1) == 0) {
+			return true;
+		}
+		if (next == NULL) {
+			return false;
+		}
+		left -= (size_t)(next - at) + 1;
+		at = next + 1;
+	}
+	return false;
+}
+
 enum err dispatch_request(struct exchange *exchange, const struct ask *ask)
 {
 	const struct client *client = exchange->client;
@@ -117,6 +146,7 @@ enum err dispatch_request(struct exchange *exchange, const struct ask *ask)
 		.body = ask->body,
 	};
 
+	exchange->is_past = exchange->route == ROUTE_BALANCE && has_at(ask->query);
 	return send_least_busy(exchange, ask->deadline_mono_ms, send_request, &request);
 }
 

@@ -76,7 +76,8 @@ _Static_assert(EDGE_BODIES_BYTES_MAX + 16777216u <= PEER_QUEUE_BYTES_MAX, "");
 
 struct edge;
 struct client;
-struct pull; /* pull.c */
+struct pull;   /* pull.c */
+struct events; /* events.c */
 
 struct buffer {
 	uint8_t *bytes; /* owned */
@@ -93,7 +94,8 @@ struct exchange {
 	uint8_t route;
 	uint8_t method; /* enum http_method */
 	bool is_oap, close, answered;
-	bool is_v1; /* refused as an ApiError */
+	bool is_v1;   /* refused as an ApiError */
+	bool is_past; /* a balance of before: archive has it in hand */
 	uint8_t corr_id_bytes;
 	uint8_t idem_key_bytes;
 	uint8_t idem_key[VERB_KEY_BYTES_MAX];
@@ -103,6 +105,7 @@ struct exchange {
 	uint32_t reserved_bytes; /* of the connection's out-buffer */
 	uint32_t body_reserved;  /* of the body budget */
 	struct buffer early;     /* the answer, when elder ones are not answered yet */
+	struct events *events;   /* owned; NULL: it is no GET /v1/events */
 	struct pull *pull;       /* owned; NULL: the answer cannot be longer than one piece */
 };
 
@@ -182,6 +185,7 @@ struct edge {
 	uint32_t client_count;
 	uint32_t in_flight[ROUTE_COUNT];
 	uint32_t exchange_count;
+	uint64_t ledger_size; /* as archive told last */
 
 	struct tickets tickets;
 	struct ticket ticket_slots[EDGE_TICKETS_MAX];
@@ -263,6 +267,7 @@ struct answer {
 	struct slice body;
 	uint32_t retry_after_s;
 	uint32_t allow;
+	bool until_close;  /* a stream; the exchange has close set */
 	bool authenticate; /* 401 */
 	bool replayed;     /* of an operation that was done before */
 };
@@ -324,6 +329,18 @@ bool pull_is_waiting(struct client *client); /* to be asked again */
 /* A piece was refused: true when it is asked for again a little later. */
 MUST_CHECK bool pull_may_wait(struct exchange *exchange, uint16_t status);
 void pull_break(struct exchange *exchange);
+
+/* --- events.c: GET /v1/events --- */
+/* Keeps what is asked again and again; false: no memory. */
+MUST_CHECK bool events_keep(struct exchange *exchange, const struct ask *ask, bool is_stream);
+void events_forget(struct exchange *exchange);
+MUST_CHECK enum err events_take(struct exchange *exchange, const struct oap_events *msg);
+void events_step(struct client *client); /* asks for the next page when it is time */
+bool events_is_due(struct client *client, int64_t now_us);
+/* It is one whose answer has begun: a refusal ends it, or is waited over. */
+bool events_has_begun(const struct exchange *exchange);
+void events_refused(struct exchange *exchange, uint16_t status);
+void events_grew(struct edge *edge, uint64_t size);
 
 /* --- exposition.c: /metrics --- */
 void exposition_open(struct edge *edge);

@@ -18,7 +18,8 @@ bool exchange_is_write(const struct exchange *exchange)
 
 static uint32_t answer_bytes_of(enum route route)
 {
-	if (route == ROUTE_TLOG_TILE || route == ROUTE_EXPORT) { /* a piece of it */
+	if (route == ROUTE_TLOG_TILE || route == ROUTE_EXPORT || route == ROUTE_HISTORY ||
+		route == ROUTE_EVENTS) { /* a piece of it */
 		return VERB_REPLY_BYTES_MAX + HEAD_BYTES_MAX;
 	}
 	return route == ROUTE_ROOTS ? REPLIES_ROOTS_BYTES_MAX : EDGE_ANSWER_BYTES_USUAL;
@@ -129,6 +130,7 @@ static void write_http(
 							       : answer->content_type,
 		.content_length =
 			answer->total_bytes > 0 ? answer->total_bytes : answer->body.bytes_count,
+		.until_close = answer->until_close,
 		.close = exchange->close,
 		.retry_after_s = answer->retry_after_s,
 		.allow = answer->allow,
@@ -170,6 +172,10 @@ static void account(const struct exchange *exchange, uint16_t status)
 
 	if (operation != 0) {
 		metrics_inc(METRIC_WALLET_REQUESTS, operation - 1);
+	} else if (route == ROUTE_BALANCE) {
+		metrics_inc(METRIC_WALLET_REQUESTS, METRIC_OP_BALANCE);
+	} else if (route == ROUTE_TX) {
+		metrics_inc(METRIC_WALLET_REQUESTS, METRIC_OP_RECEIPT);
 	}
 	metrics_inc(METRIC_HTTP_REQUESTS, metrics_label_route_status(route, status));
 	metrics_observe(
@@ -192,6 +198,7 @@ static void release(struct exchange *exchange)
 
 	dispatch_end(exchange);
 	pull_forget(exchange);
+	events_forget(exchange);
 	client->edge->bodies_bytes -= exchange->body_reserved;
 	exchange->body_reserved = 0;
 	count_in_flight(client->edge, (enum route)exchange->route, false);
@@ -333,6 +340,10 @@ void exchange_refuse_as(
 	struct refusal told = *refusal;
 	enum reply_style style = style_of(exchange);
 
+	if (events_has_begun(exchange)) {
+		events_refused(exchange, told.status);
+		return;
+	}
 	if (pull_has_begun(exchange)) {
 		if (!pull_may_wait(exchange, told.status)) {
 			account(exchange, told.status);

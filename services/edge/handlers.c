@@ -184,6 +184,31 @@ static enum err on_wallet_result(
 	return ERR_OK;
 }
 
+static enum err on_balance(void *self, const struct oap_from *from, const struct oap_balance *msg)
+{
+	struct edge *edge = self;
+	struct exchange *exchange = find(edge, from);
+	size_t bytes_count = 0;
+
+	if (replies_balance(edge->scratch, msg, &bytes_count) != ERR_OK) {
+		return ERR_MALFORMED;
+	}
+	if (exchange == NULL) {
+		return ERR_OK;
+	}
+	if (exchange->route != ROUTE_BALANCE) {
+		return ERR_CONFLICT;
+	}
+	if (msg->api_reason != API_REASON_NONE) {
+		exchange_refuse_api(exchange,
+			api_errors_row(api_reasons_error(msg->api_reason))->status, REASON_NONE,
+			(enum api_reason)msg->api_reason, "");
+	} else {
+		answer_body(exchange, 200, bytes_count);
+	}
+	return ERR_OK;
+}
+
 /* Archive does not count them. */
 static void refuse_read(struct exchange *exchange, uint16_t status)
 {
@@ -248,7 +273,8 @@ static bool is_blobs(enum route route)
 {
 	return route == ROUTE_TLOG_CHECKPOINT || route == ROUTE_TLOG_TILE ||
 	       route == ROUTE_PROOF_ENTRY || route == ROUTE_PROOF_CONSISTENCY ||
-	       route == ROUTE_BALANCE || route == ROUTE_EXPORT || route == ROUTE_SIGN_SNAPSHOT;
+	       route == ROUTE_BALANCE || route == ROUTE_EXPORT || route == ROUTE_SIGN_SNAPSHOT ||
+	       route == ROUTE_TX || route == ROUTE_TX_PROOF || route == ROUTE_HISTORY;
 }
 
 static void answer_blob(struct exchange *exchange, const struct oap_blob *msg)
@@ -296,6 +322,37 @@ static enum err on_blob(void *self, const struct oap_from *from, const struct oa
 		return ERR_CONFLICT;
 	}
 	answer_blob(exchange, msg);
+	return ERR_OK;
+}
+
+static enum err on_events(void *self, const struct oap_from *from, const struct oap_events *msg)
+{
+	struct exchange *exchange = find(self, from);
+
+	if (msg->fault >= READ_FAULT_COUNT ||
+		(msg->fault != READ_FAULT_NONE && msg->lines.bytes_count > 0)) {
+		return ERR_MALFORMED;
+	}
+	if (exchange == NULL) {
+		return ERR_OK;
+	}
+	if (exchange->events == NULL) {
+		return ERR_CONFLICT;
+	}
+	if (msg->fault != READ_FAULT_NONE) {
+		exchange_refuse_api(exchange, reads_fault_status(msg->fault),
+			reads_fault_reason(msg->fault),
+			msg->fault == READ_FAULT_NOT_THERE ? API_REASON_NOT_FOUND : API_REASON_NONE,
+			reads_fault_text(msg->fault));
+		return ERR_OK;
+	}
+	return events_take(exchange, msg);
+}
+
+static enum err on_grew(void *self, const struct oap_from *from, const struct oap_grew *msg)
+{
+	(void)from;
+	events_grew(self, msg->size);
 	return ERR_OK;
 }
 
@@ -371,10 +428,13 @@ const struct oap_handlers edge_handlers = {
 	.refused = on_refused,
 	.verdict = on_verdict,
 	.wallet_result = on_wallet_result,
+	.balance = on_balance,
 	.roots = on_roots,
 	.entry = on_entry,
 	.verified = on_verified,
 	.blob = on_blob,
+	.events = on_events,
+	.grew = on_grew,
 	.probe_echo = on_probe_echo,
 	.probe_refused = on_probe_refused,
 };

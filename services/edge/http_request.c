@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "core/amount.h"
+
 static void refuse(struct exchange *exchange, const struct http_answer *answer, uint32_t allow)
 {
 	struct refusal refusal = {
@@ -138,6 +140,10 @@ static void answer_here(struct exchange *exchange, const struct http_head *head)
 	case ROUTE_PROOF_ENTRY:
 	case ROUTE_PROOF_CONSISTENCY:
 	case ROUTE_BALANCE:
+	case ROUTE_TX:
+	case ROUTE_TX_PROOF:
+	case ROUTE_HISTORY:
+	case ROUTE_EVENTS:
 	case ROUTE_ISSUE:
 	case ROUTE_TRANSFER:
 	case ROUTE_BURN:
@@ -169,6 +175,19 @@ static struct slice rest_of(const struct http_head *head, const struct route_mat
 	return (struct slice){ match->variable.bytes, (size_t)(end - match->variable.bytes) };
 }
 
+/* Decimal, canonical, at most 2^63 - 1. */
+static bool parse_event_id(struct slice text, uint64_t *ret_seq)
+{
+	u128 seq;
+
+	if (amount_parse((const char *)text.bytes, text.bytes_count, &seq) != AMOUNT_OK ||
+		seq > INT64_MAX) {
+		return false;
+	}
+	*ret_seq = (uint64_t)seq;
+	return true;
+}
+
 static void ask_read(
 	struct exchange *exchange, const struct http_head *head, const struct route_match *match)
 {
@@ -191,7 +210,14 @@ static void ask_read(
 	if (dispatch_gate(exchange)) {
 		return;
 	}
-	err = pull_keep(exchange, &ask) ? dispatch_request(exchange, &ask) : ERR_BUSY;
+	if (head->last_event_id.bytes != NULL && match->route == ROUTE_EVENTS &&
+		!parse_event_id(head->last_event_id, &ask.offset)) {
+		exchange_refuse(exchange, 400, REASON_UNKNOWN_KIND, "Last-Event-ID is a seq");
+		return;
+	}
+	err = events_keep(exchange, &ask, head->accepts_events) && pull_keep(exchange, &ask)
+		      ? dispatch_request(exchange, &ask)
+		      : ERR_BUSY;
 	if (err != ERR_OK) {
 		dispatch_refuse(exchange, err);
 	}

@@ -124,7 +124,9 @@ static void ask(struct exchange *exchange, const struct oap_request_head *head)
 	if (head->route == ROUTE_PROBE) {
 		err = dispatch_probe(exchange, ask.deadline_mono_ms);
 	} else {
-		err = pull_keep(exchange, &ask) ? dispatch_request(exchange, &ask) : ERR_BUSY;
+		err = events_keep(exchange, &ask, false) && pull_keep(exchange, &ask)
+			      ? dispatch_request(exchange, &ask)
+			      : ERR_BUSY;
 	}
 	if (err != ERR_OK) {
 		dispatch_refuse(exchange, err);

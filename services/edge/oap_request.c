@@ -87,6 +87,20 @@ static enum oap_request_verdict take_proof(struct oap_request_head *head)
 	return cut_prefix(&head->query, "entries/") ? OAP_REQUEST_OK : OAP_REQUEST_PROOF;
 }
 
+/* Likewise; what stands before "/proof" is looked at later. */
+static enum oap_request_verdict take_tx(struct oap_request_head *head)
+{
+	static const char tail[] = "/proof";
+	size_t tail_bytes = sizeof tail - 1;
+	struct slice query = head->query;
+
+	if (query.bytes_count >= tail_bytes &&
+		memcmp(query.bytes + query.bytes_count - tail_bytes, tail, tail_bytes) == 0) {
+		head->route = ROUTE_TX_PROOF;
+	}
+	return OAP_REQUEST_OK;
+}
+
 /* The payload as far as it is there, of a verb whose first field is a token. */
 static enum oap_request_verdict take_token(
 	struct byte_reader *in, uint32_t payload_bytes, struct slice *ret_token)
@@ -136,6 +150,9 @@ static enum oap_request_verdict take_payload(struct byte_reader *in, const struc
 	head->query = byte_get_view(in, in->left);
 	if (head->query.bytes_count > query_bytes_max(row->route)) {
 		return OAP_REQUEST_PAYLOAD;
+	}
+	if (row->verb == OAP_PUBLIC_TX) {
+		return take_tx(head);
 	}
 	return row->verb == OAP_PUBLIC_PROOF ? take_proof(head) : OAP_REQUEST_OK;
 }

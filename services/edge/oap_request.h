@@ -22,6 +22,9 @@
  *   0x0023  HOLD         {"replayed":true}
  *   0x0024  CAPTURE
  *   0x0025  RELEASE
+ *   0x0026  TX           token, then the txid, or the txid and "/proof"
+ *   0x0027  HISTORY      token, then account?asset=...&before=N&limit=N
+ *   0x0028  EVENTS       token, then the query of GET /v1/events: one page
  *
  * A token is a u16 length and that many bytes; of what HTTP tells everybody it may be empty. A
  * request is one frame with the flag REQ, and END if the client likes; its corr_id comes back, its
@@ -55,7 +58,10 @@
 	V(0x0022, BURN, BURN, true)                   \
 	V(0x0023, HOLD, HOLD, true)                   \
 	V(0x0024, CAPTURE, CAPTURE, true)             \
-	V(0x0025, RELEASE, RELEASE, true)
+	V(0x0025, RELEASE, RELEASE, true)             \
+	V(0x0026, TX, TX, true)                       \
+	V(0x0027, HISTORY, HISTORY, true)             \
+	V(0x0028, EVENTS, EVENTS, true)
 
 #define OAP_PUBLIC_HEALTH_PONG 0x0002u
 

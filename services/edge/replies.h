@@ -75,6 +75,9 @@ enum api_reason replies_api_reason(const struct refusal *refusal);
 
 /* Answers of siblings. */
 MUST_CHECK enum err replies_check_wallet_result(const struct oap_wallet_result *msg);
+/* Without api_reason; else only what that says is checked, and nothing written. */
+MUST_CHECK enum err replies_balance(
+	uint8_t *bytes, const struct oap_balance *msg, size_t *ret_bytes_count);
 MUST_CHECK enum err replies_check_refused(const struct oap_refused *msg);
 MUST_CHECK enum err replies_verdict(
 	uint8_t *bytes, const struct oap_verdict *msg, size_t *ret_bytes_count);

@@ -5,6 +5,7 @@
 #include "core/bytes.h"
 #include "core/detail.h"
 #include "core/entry.h"
+#include "core/http_reply.h"
 #include "core/uuid.h"
 #include "services/edge/replies.h"
 #include "services/edge/replies_json.h"
@@ -213,4 +214,31 @@ size_t replies_progress(uint8_t *bytes, const struct oap_verified *msg)
 	put_u64(&out, "entries_done", msg->entries_done);
 	put_u64(&out, "entries_total", msg->entries_total);
 	return end_document(&out);
+}
+
+/* The last that a timestamp can say. */
+#define AS_OF_MS_MAX UINT64_C(253402300799999)
+
+enum err replies_balance(uint8_t *bytes, const struct oap_balance *msg, size_t *ret_bytes_count)
+{
+	char as_of[HTTP_REPLY_TIMESTAMP_BYTES];
+	struct json_out out;
+
+	if (msg->api_reason != API_REASON_NONE) {
+		return msg->api_reason < API_REASON_COUNT ? ERR_OK : ERR_MALFORMED;
+	}
+	if (msg->as_of_unix_ms > AS_OF_MS_MAX || !entry_account_is_valid(msg->account) ||
+		!entry_asset_is_valid(msg->asset)) {
+		return ERR_MALFORMED;
+	}
+	http_reply_timestamp(msg->as_of_unix_ms / 1000, as_of);
+	out = begin_document(bytes);
+	put_slice(&out, "account", msg->account);
+	put_slice(&out, "asset", msg->asset);
+	json_out_key(&out, "amount_minor");
+	json_out_u128(&out, msg->available);
+	put_text(&out, "as_of", as_of);
+	put_u64(&out, "stale_ms", msg->stale_ms);
+	*ret_bytes_count = end_document(&out);
+	return ERR_OK;
 }

@@ -14,6 +14,10 @@ static bool is_ours(unsigned route)
 	case ROUTE_PROOF_ENTRY:
 	case ROUTE_PROOF_CONSISTENCY:
 	case ROUTE_BALANCE:
+	case ROUTE_TX:
+	case ROUTE_TX_PROOF:
+	case ROUTE_HISTORY:
+	case ROUTE_EVENTS:
 	case ROUTE_ISSUE:
 	case ROUTE_TRANSFER:
 	case ROUTE_BURN:
@@ -55,7 +59,8 @@ static enum err on_request(void *owner, const struct oap_from *from, const struc
 		.body = msg->body,
 	};
 
-	if (!is_ours(msg->route) || (msg->offset != 0 && msg->route != ROUTE_TLOG_TILE) ||
+	if (!is_ours(msg->route) ||
+		(msg->offset != 0 && msg->route != ROUTE_TLOG_TILE && msg->route != ROUTE_EVENTS) ||
 		msg->is_oap > 1 || msg->peer_class >= GRANT_PEER_COUNT ||
 		(msg->body.bytes_count != 0 && msg->body.bytes_count != msg->body_bytes)) {
 		return ERR_MALFORMED;

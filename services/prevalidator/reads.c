@@ -14,8 +14,22 @@
 
 /* --- the parts of a request --- */
 
+/* What follows {name} in the template came along. */
+static struct slice without_tail(const struct ask *ask, struct slice variable)
+{
+	const char *end = strchr(routes_template(ask->route), '}');
+	size_t tail_bytes = end == NULL ? 0 : strlen(end + 1);
+
+	if (tail_bytes <= variable.bytes_count &&
+		memcmp(variable.bytes + variable.bytes_count - tail_bytes, end + 1, tail_bytes) ==
+			0) {
+		variable.bytes_count -= tail_bytes;
+	}
+	return variable;
+}
+
 /* Of routes with {name}: what stood for it, and the query string behind it. */
-static struct slice variable_of(const struct ask *ask, struct slice *ret_query)
+struct slice reads_variable(const struct ask *ask, struct slice *ret_query)
 {
 	const uint8_t *mark = ask->query.bytes_count == 0
 				      ? NULL
@@ -27,7 +41,7 @@ static struct slice variable_of(const struct ask *ask, struct slice *ret_query)
 	if (mark != NULL) {
 		*ret_query = (struct slice){ mark + 1, ask->query.bytes_count - bytes_count - 1 };
 	}
-	return (struct slice){ ask->query.bytes, bytes_count };
+	return without_tail(ask, (struct slice){ ask->query.bytes, bytes_count });
 }
 
 /* Decimal, canonical, at most 2^63 - 1. */
@@ -43,16 +57,7 @@ static bool parse_number(struct slice text, uint64_t *ret_number)
 	return true;
 }
 
-/* A query string that has these parameters and no others. A value that was not given stays as it
- * was. */
-struct wanted {
-	const char *name;
-	uint64_t *ret_number; /* or */
-	struct slice *ret_text;
-};
-
-/* NULL, or what is wrong with it. */
-static const char *read_query(struct slice query, const struct wanted *wanted, size_t wanted_count)
+const char *reads_query(struct slice query, const struct reads_wanted *wanted, size_t wanted_count)
 {
 	struct http_parameters parameters = { .count = 0 };
 	size_t found = 0;
@@ -108,6 +113,10 @@ bool reads_is_public(const struct ask *ask)
 	case ROUTE_RELEASE:
 	case ROUTE_ENTRY:
 	case ROUTE_BALANCE:
+	case ROUTE_TX:
+	case ROUTE_TX_PROOF:
+	case ROUTE_HISTORY:
+	case ROUTE_EVENTS:
 	case ROUTE_EXPORT:
 	case ROUTE_SIGN_SNAPSHOT:
 	case ROUTE_VERIFY:
@@ -133,7 +142,7 @@ struct slice reads_path(const struct ask *ask, char buffer[READS_PATH_BYTES_MAX]
 
 	byte_put_bytes(&out, template, fixed_bytes);
 	if (template[fixed_bytes] != '\0') {
-		struct slice variable = variable_of(ask, &query);
+		struct slice variable = reads_variable(ask, &query);
 
 		byte_put_bytes(&out, variable.bytes, variable.bytes_count);
 		byte_put_bytes(&out, after, strlen(after));
@@ -177,8 +186,8 @@ static bool may_audit(
 	return false;
 }
 
-static void send_read(struct prevalidator *self, const struct ask *ask,
-	const struct cached_grant *cached, struct oap_read_tlog read)
+void reads_send(struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached,
+	struct oap_read_tlog read)
 {
 	read.edge_process = ask->from.process;
 	read.edge_instance = ask->from.instance;
@@ -195,8 +204,9 @@ static void roots(struct prevalidator *self, const struct ask *ask)
 {
 	uint64_t since = 0;
 	uint64_t limit = ROOTS_LIMIT_MAX;
-	const struct wanted wanted[] = { { "since", &since, NULL }, { "limit", &limit, NULL } };
-	const char *wrong = read_query(ask->query, wanted, COUNT_OF(wanted));
+	const struct reads_wanted wanted[] = { { "since", &since, NULL },
+		{ "limit", &limit, NULL } };
+	const char *wrong = reads_query(ask->query, wanted, COUNT_OF(wanted));
 
 	if (wrong == NULL && (limit == 0 || limit > ROOTS_LIMIT_MAX)) {
 		wrong = "limit";
@@ -258,13 +268,13 @@ static void verify(
 
 static void checkpoint(struct prevalidator *self, const struct ask *ask)
 {
-	const char *wrong = read_query(ask->query, NULL, 0);
+	const char *wrong = reads_query(ask->query, NULL, 0);
 
 	if (wrong != NULL) {
 		refuse(self, ask, wrong);
 		return;
 	}
-	send_read(self, ask, NULL, (struct oap_read_tlog){ .what = READ_CHECKPOINT });
+	reads_send(self, ask, NULL, (struct oap_read_tlog){ .what = READ_CHECKPOINT });
 }
 
 /* A tile has one name: any other is nobody's, and so 404. */
@@ -272,8 +282,8 @@ static void tile(
 	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached)
 {
 	struct slice query;
-	struct slice path = variable_of(ask, &query);
-	const char *wrong = read_query(query, NULL, 0);
+	struct slice path = reads_variable(ask, &query);
+	const char *wrong = reads_query(query, NULL, 0);
 	struct tile tile;
 
 	if (cached != NULL && !may_audit(self, ask, cached)) {
@@ -288,7 +298,7 @@ static void tile(
 			self, ask, 404, REASON_UNKNOWN_KIND, "no tile is written like this");
 		return;
 	}
-	send_read(self, ask, cached,
+	reads_send(self, ask, cached,
 		(struct oap_read_tlog){
 			.what = tile.entries ? READ_BUNDLE : READ_TILE,
 			.a = tile.index,
@@ -300,10 +310,10 @@ static void proof_entry(
 	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached)
 {
 	struct oap_read_tlog read = { .what = READ_PROOF_ENTRY, .b = READS_NEWEST };
-	const struct wanted wanted[] = { { "size", &read.b, NULL } };
+	const struct reads_wanted wanted[] = { { "size", &read.b, NULL } };
 	struct slice query;
-	struct slice seq = variable_of(ask, &query);
-	const char *wrong = read_query(query, wanted, COUNT_OF(wanted));
+	struct slice seq = reads_variable(ask, &query);
+	const char *wrong = reads_query(query, wanted, COUNT_OF(wanted));
 
 	if (wrong == NULL && (!parse_number(seq, &read.a) || read.a == 0)) {
 		wrong = "seq";
@@ -315,17 +325,17 @@ static void proof_entry(
 		refuse(self, ask, wrong);
 		return;
 	}
-	send_read(self, ask, cached, read);
+	reads_send(self, ask, cached, read);
 }
 
 static void proof_consistency(struct prevalidator *self, const struct ask *ask)
 {
 	struct oap_read_tlog read = { .what = READ_PROOF_CONSISTENCY, .b = READS_NEWEST };
-	const struct wanted wanted[] = { { "from", &read.a, NULL }, { "to", &read.b, NULL } };
+	const struct reads_wanted wanted[] = { { "from", &read.a, NULL }, { "to", &read.b, NULL } };
 	const char *wrong;
 
 	read.a = READS_NEWEST; /* not given */
-	wrong = read_query(ask->query, wanted, COUNT_OF(wanted));
+	wrong = reads_query(ask->query, wanted, COUNT_OF(wanted));
 	if (wrong == NULL && read.a == READS_NEWEST) {
 		wrong = detail_text(DETAIL_MISSING_FIELD);
 	}
@@ -336,50 +346,19 @@ static void proof_consistency(struct prevalidator *self, const struct ask *ask)
 		refuse(self, ask, wrong);
 		return;
 	}
-	send_read(self, ask, NULL, read);
+	reads_send(self, ask, NULL, read);
 }
 
-/* --- balances and exports --- */
-
-static void balance(
-	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached)
-{
-	struct oap_read_tlog read = { .what = READ_BALANCE, .a = READS_NEWEST };
-	struct slice account = { NULL, 0 }, asset = { NULL, 0 };
-	const struct wanted wanted[] = { { "account", NULL, &account }, { "asset", NULL, &asset },
-		{ "at", &read.a, NULL } };
-	const char *wrong = read_query(ask->query, wanted, COUNT_OF(wanted));
-	char names[ACCOUNT_BYTES_MAX + 1 + ASSET_BYTES_MAX];
-	struct byte_writer out = byte_writer_of(names, sizeof names);
-
-	if (wrong == NULL && (account.bytes == NULL || asset.bytes == NULL)) {
-		wrong = detail_text(DETAIL_MISSING_FIELD);
-	} else if (wrong == NULL && !entry_account_is_valid(account)) {
-		wrong = detail_text(DETAIL_ACCOUNT);
-	} else if (wrong == NULL && !entry_asset_is_valid(asset)) {
-		wrong = detail_text(DETAIL_ASSET);
-	}
-	if (wrong != NULL) {
-		refuse(self, ask, wrong);
-		return;
-	}
-	if (!has_action(cached, CAVEAT_ACTION_WALLET_READ) && !may_audit(self, ask, cached)) {
-		return;
-	}
-	byte_put_bytes(&out, account.bytes, account.bytes_count);
-	byte_put_u8(&out, ' ');
-	byte_put_bytes(&out, asset.bytes, asset.bytes_count);
-	read.text = (struct slice){ (const uint8_t *)names, out.used };
-	send_read(self, ask, cached, read);
-}
+/* --- exports --- */
 
 static void export_page(
 	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached)
 {
 	struct oap_read_tlog read = { .what = READ_EXPORT };
 	struct slice what = { NULL, 0 };
-	const struct wanted wanted[] = { { "what", NULL, &what }, { "after", &read.a, NULL } };
-	const char *wrong = read_query(ask->query, wanted, COUNT_OF(wanted));
+	const struct reads_wanted wanted[] = { { "what", NULL, &what },
+		{ "after", &read.a, NULL } };
+	const char *wrong = reads_query(ask->query, wanted, COUNT_OF(wanted));
 
 	if (!may_audit(self, ask, cached)) {
 		return;
@@ -392,7 +371,7 @@ static void export_page(
 		refuse(self, ask, wrong);
 		return;
 	}
-	send_read(self, ask, cached, read);
+	reads_send(self, ask, cached, read);
 }
 
 static void sign_snapshot(
@@ -401,9 +380,9 @@ static void sign_snapshot(
 	struct oap_read_tlog read = { .what = READ_SIGN_SNAPSHOT, .a = READS_NEWEST };
 	struct slice manifest = { NULL, 0 };
 	uint8_t sha256[HASH_BYTES];
-	const struct wanted wanted[] = { { "size", &read.a, NULL },
+	const struct reads_wanted wanted[] = { { "size", &read.a, NULL },
 		{ "manifest", NULL, &manifest } };
-	const char *wrong = read_query(ask->query, wanted, COUNT_OF(wanted));
+	const char *wrong = reads_query(ask->query, wanted, COUNT_OF(wanted));
 
 	if (!may_audit(self, ask, cached)) {
 		return;
@@ -421,7 +400,7 @@ static void sign_snapshot(
 		return;
 	}
 	read.text = (struct slice){ sha256, sizeof sha256 };
-	send_read(self, ask, cached, read);
+	reads_send(self, ask, cached, read);
 }
 
 void reads_handle(
@@ -447,7 +426,11 @@ void reads_handle(
 		proof_consistency(self, ask);
 		return;
 	case ROUTE_BALANCE:
-		balance(self, ask, cached);
+	case ROUTE_TX:
+	case ROUTE_TX_PROOF:
+	case ROUTE_HISTORY:
+	case ROUTE_EVENTS:
+		wallet_reads_handle(self, ask, cached);
 		return;
 	case ROUTE_EXPORT:
 		export_page(self, ask, cached);

@@ -216,6 +216,7 @@ static void finish_batch(struct sequencer *self, struct batch *batch)
 	batch->controls = NULL;
 	send_answers(self, batch);
 	locates_answer(self, batch, true);
+	asks_answer(self, batch, true);
 	controls_answer(self, controls, ERR_OK);
 }
 
@@ -424,6 +425,7 @@ void batches_fail_all(struct sequencer *self, enum detail detail)
 		}
 		send_answers(self, batch);
 		locates_answer(self, batch, false);
+		asks_answer(self, batch, false);
 		controls_answer(self, batch->controls, ERR_NO_SPACE);
 		batch->controls = NULL;
 		batch->state = BATCH_FREE;

@@ -125,6 +125,12 @@ static enum err on_locate(void *self, const struct oap_from *from, const struct 
 	return ERR_OK;
 }
 
+static enum err on_ask_balance(
+	void *self, const struct oap_from *from, const struct oap_ask_balance *msg)
+{
+	return asks_take(self, from, msg);
+}
+
 const struct oap_handlers sequencer_handlers = {
 	.submit = on_submit,
 	.op_submit = on_op_submit,
@@ -139,6 +145,7 @@ const struct oap_handlers sequencer_handlers = {
 	.state_end = on_state_end,
 	.rows = on_rows,
 	.locate = on_locate,
+	.ask_balance = on_ask_balance,
 };
 
 /* --- links --- */

@@ -14,6 +14,7 @@
  *   operations.c  those of the wallet
  *   controls.c  freezes and revocations
  *   locates.c   where an account's newest balance is, for archive
+ *   asks.c      the newest balances of many accounts, for wallet and archive
  *   room.c      how full the ledger's memory is
  *   state.c     the start: the committer streams, the ledger loads and replays
  *
@@ -120,6 +121,14 @@ struct locate {
 	struct oap_located located;
 };
 
+/* Likewise balances of many. */
+struct ask {
+	struct ask *next;
+	struct oap_from from;
+	struct oap_told_balance told; /* borrows from bytes */
+	uint8_t bytes[];
+};
+
 enum batch_state { BATCH_FREE, BATCH_OPEN, BATCH_IN_FLIGHT };
 
 struct batch {
@@ -130,6 +139,7 @@ struct batch {
 	struct answer *answers, **answers_last;
 	struct control_ask *controls;
 	struct locate *locates; /* owned */
+	struct ask *asks;       /* owned */
 	uint8_t *records;       /* owned, BATCH_BYTES_MAX */
 	size_t records_bytes;
 	uint32_t *offsets; /* owned, BATCH_ENTRIES_MAX: where each entry's record begins */
@@ -242,6 +252,11 @@ void operations_tell_serving(struct sequencer *self); /* nothing while it does n
 void locates_take(
 	struct sequencer *self, const struct oap_from *from, const struct oap_locate *msg);
 void locates_answer(struct sequencer *self, struct batch *batch, bool is_committed);
+
+/* asks.c */
+MUST_CHECK enum err asks_take(
+	struct sequencer *self, const struct oap_from *from, const struct oap_ask_balance *msg);
+void asks_answer(struct sequencer *self, struct batch *batch, bool is_committed);
 
 /* controls.c */
 MUST_CHECK enum err controls_govern(

@@ -22,6 +22,18 @@ static enum err on_receipt(void *owner, const struct oap_from *from, const struc
 	return operations_read(owner, from, msg);
 }
 
+static enum err on_read_balance(
+	void *owner, const struct oap_from *from, const struct oap_read_balance *msg)
+{
+	return balances_accept(owner, from, msg);
+}
+
+static enum err on_told_balance(
+	void *owner, const struct oap_from *from, const struct oap_told_balance *msg)
+{
+	return balances_told(owner, from, msg);
+}
+
 static void report(struct wallet *self)
 {
 	bool has_archive = mesh_peer(&self->worker->mesh, PROCESS_ARCHIVE, 0) != NULL;
@@ -60,6 +72,8 @@ const struct oap_handlers wallet_handlers = {
 	.op_verdict = on_op_verdict,
 	.receipt = on_receipt,
 	.serving = on_serving,
+	.read_balance = on_read_balance,
+	.told_balance = on_told_balance,
 };
 
 /* --- links --- */
@@ -78,6 +92,7 @@ void wallet_link_lost(void *owner, const struct oap_from *whom)
 	if (whom->process == PROCESS_SEQUENCER) {
 		self->is_serving = false;
 		operations_ledger_lost(self);
+		balances_ledger_lost(self);
 	}
 	if (whom->process == PROCESS_ARCHIVE) {
 		operations_archive_lost(self);
@@ -94,6 +109,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)loop;
 	(void)events;
 	operations_tick(self);
+	balances_tick(self);
 	keys_expire(&self->keys, clock_unix_ms());
 }
 
@@ -105,6 +121,9 @@ void wallet_open(void *owner, struct worker *worker)
 	if (!keys_init(&self->keys, (uint32_t)worker->config.wallet_idem_capacity,
 		    worker->config.wallet_idempotency_ttl_ms)) {
 		worker_fail(worker, "no memory for wallet.idem_capacity keys");
+	}
+	if (!balances_init(&self->balances)) {
+		worker_fail(worker, "no memory for the view of balances");
 	}
 }
 
@@ -133,6 +152,7 @@ void wallet_turn(void *owner)
 {
 	struct wallet *self = owner;
 
+	balances_ask(self);
 	if (self->draining && self->op_count == 0 && self->worker->phase != PHASE_DRAINED) {
 		worker_drained(self->worker, 0);
 	}

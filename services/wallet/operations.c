@@ -99,11 +99,21 @@ static void note(const struct op *op, enum log_event event, const char *reason)
 				 .txid = op->seq == 0 ? NULL : txid });
 }
 
+/* Before its result is told: who reads then reads what was done. The ledger told nothing from
+ * before the operation that is still on its way to us (services/sequencer/asks.c). */
+static void forget_balances(struct wallet *self, const struct op *op)
+{
+	for (size_t i = 0; i < COUNT_OF(op->touched); i++) {
+		view_forget(&self->balances.view, op->touched[i]);
+	}
+}
+
 static void succeed(struct wallet *self, struct op *op, struct slice receipt, bool replayed)
 {
 	struct oap_wallet_result result = { .replayed = replayed, .receipt = receipt };
 
 	keys_done(&self->keys, op->key_place, clock_unix_ms());
+	forget_balances(self, op);
 	if (replayed) {
 		metrics_inc(METRIC_WALLET_IDEM_REPLAYS, METRIC_PLAIN);
 	} else {
@@ -152,6 +162,7 @@ static void leave_unknown(struct wallet *self, struct op *op)
 	struct oap_wallet_result result = { .api_reason = API_REASON_OUTCOME_UNKNOWN };
 
 	keys_unknown(&self->keys, op->key_place, clock_unix_ms());
+	forget_balances(self, op);
 	note(op, LOG_OPERATION_UNKNOWN, NULL);
 	tell(self, op, &result);
 	give_slot(self, op);
@@ -235,6 +246,8 @@ static struct op *begin(struct wallet *self, const struct oap_from *from,
 	memcpy(op->asset, msg->asset.bytes, msg->asset.bytes_count);
 	op->key_bytes = (uint8_t)msg->idem_key.bytes_count;
 	memcpy(op->key, msg->idem_key.bytes, msg->idem_key.bytes_count);
+	op->touched[0] = view_name(&self->balances.view, msg->from, msg->asset);
+	op->touched[1] = view_name(&self->balances.view, msg->to, msg->asset);
 	count_under_way(self, op->kind, true);
 	return op;
 }

@@ -17,6 +17,8 @@
  *   handlers.c    what others say
  *   operations.c  an operation, from its frame to its result
  *   keys.c        idempotency keys
+ *   view.c        balances as the ledger told them last
+ *   balances.c    who asks for one, and how it is told
  *   verdicts.c    what the ledger's words are called under /v1 */
 
 #include <ev.h>
@@ -27,6 +29,7 @@
 #include "core/batch.h"
 #include "core/receipt.h"
 #include "services/wallet/keys.h"
+#include "services/wallet/view.h"
 
 /* All that prevalidators may have under way here (proto/verbs.h); a slot's number is the low end
  * of an operation's id. */
@@ -68,7 +71,34 @@ struct op {
 	uint8_t asset_bytes, key_bytes;
 	uint8_t asset[ASSET_BYTES_MAX];
 	uint8_t key[OPERATION_KEY_BYTES_MAX];
+	uint64_t touched[2]; /* view_name of what its accounts have */
 	uint32_t next_free;
+};
+
+/* Who waits for a balance, until the ledger has told it. */
+struct balance_read {
+	struct oap_from from;
+	uint8_t edge_process, edge_instance;
+	uint32_t edge_generation;
+	uint64_t deadline_mono_ms, since_mono_ms;
+	uint32_t place; /* of the view */
+	uint32_t next;  /* who waits for the same, or the next free one; VIEW_NONE */
+	bool waits;     /* false: it was answered without the ledger's word */
+};
+
+/* As many wait as operations may be under way: their credit is the same. */
+#define BALANCE_READS_MAX OPERATIONS_MAX
+
+/* The ledger has not told for so long: it stands still, and what it told last has to do. */
+#define BALANCE_PATIENCE_MS 1000u
+
+struct balances {
+	struct view view;
+	uint32_t read_count; /* that wait */
+	uint32_t read_used, read_free;
+	uint32_t asked_count; /* places to be asked for at the end of this turn */
+	uint32_t asked[BALANCE_READS_MAX];
+	struct balance_read reads[BALANCE_READS_MAX];
 };
 
 struct wallet {
@@ -80,6 +110,7 @@ struct wallet {
 	bool draining;
 	uint64_t id_last; /* without its slot */
 	uint32_t under_way[OPERATION_KIND_MAX + 1];
+	struct balances balances;
 	uint32_t op_count;
 	uint32_t op_used; /* slots that were ever taken */
 	uint32_t op_free; /* UINT32_MAX: none */
@@ -108,6 +139,17 @@ MUST_CHECK enum err operations_read(
 void operations_ledger_lost(struct wallet *self);  /* what became of them nobody here knows */
 void operations_archive_lost(struct wallet *self); /* its successor is asked */
 void operations_tick(struct wallet *self);
+
+/* --- balances.c --- */
+
+MUST_CHECK bool balances_init(struct balances *balances);
+MUST_CHECK enum err balances_accept(
+	struct wallet *self, const struct oap_from *from, const struct oap_read_balance *msg);
+MUST_CHECK enum err balances_told(
+	struct wallet *self, const struct oap_from *from, const struct oap_told_balance *msg);
+void balances_ask(struct wallet *self); /* at the end of a turn */
+void balances_ledger_lost(struct wallet *self);
+void balances_tick(struct wallet *self);
 
 /* --- verdicts.c --- */
 
