@@ -165,6 +165,9 @@ void config_rules_check(struct config_load *load)
 		CONFIG_KEY_wallet_daily_ceiling, config->wallet_daily_ceiling);
 	check_order(load, CONFIG_KEY_wallet_daily_ceiling, config->wallet_daily_ceiling,
 		CONFIG_KEY_wallet_max_account_total, config->wallet_max_account_total);
+	check_order(load, CONFIG_KEY_wallet_staleness_window_ms,
+		(u128)config->wallet_staleness_window_ms, CONFIG_KEY_wallet_degraded_stale_max_ms,
+		(u128)config->wallet_degraded_stale_max_ms);
 	check_order(load, CONFIG_KEY_node_restart_min_ms, (u128)config->node_restart_min_ms,
 		CONFIG_KEY_node_restart_max_ms, (u128)config->node_restart_max_ms);
 	check_order(load, CONFIG_KEY_node_restart_max_ms, (u128)config->node_restart_max_ms,
