@@ -4,11 +4,11 @@ import contextlib
 import hashlib
 import json
 import time
-import urllib.parse
+
 
 import tap
 import wire
-from harness import Node, entry, eventually
+from harness import Node, entry, eventually, nodes
 
 TX, HISTORY, EVENTS, BALANCE = 0x26, 0x27, 0x28, 0x18
 shared = {}
@@ -95,7 +95,7 @@ class Wallet:
 
 
 def fill(wallet):
-	wallet.issue('alice', 10**30)
+	wallet.issue('alice', 10**19)
 	wallet.issue('bob', 500)
 	wallet.transfer('alice', 'bob', 7)
 	hold = wallet.hold('alice', 80)['txid']
@@ -111,8 +111,9 @@ def fill(wallet):
 def wallet():
 	if 'wallet' not in shared:
 		node = Node().start()
-		shared['wallet'] = Wallet(node, node.mint())
-		fill(shared['wallet'])
+		made = Wallet(node, node.mint())
+		fill(made)
+		shared['wallet'] = made
 	return shared['wallet']
 
 
@@ -168,7 +169,7 @@ def test_a_balance_is_refused_by_name():
 		refused(one.get('/v1/balance?account=alice&asset=ron', token), 403, 'FORBIDDEN', 'scope')
 	assert one.get('/v1/balance?account=bob&asset=ron', narrowed('account=bob')).status == 200
 	past = one.get('/v1/balance?account=alice&asset=ron&at=1').json()
-	assert past['amount_minor'] == str(10**30) and past['as_of_seq'] == 1, past
+	assert past['amount_minor'] == str(10**19) and past['as_of_seq'] == 1, past
 
 
 def test_balances_go_on_while_the_ledger_is_away():
@@ -207,10 +208,10 @@ def test_receipts_are_those_that_were_told():
 	visible = json.loads(one.model.receipts[3])['txid']
 	assert one.get(f'/v1/tx/{visible}', narrowed('account=bob')).status == 200  # who got it
 	other = narrowed('account=carol')
-	for txid in (visible, 'tx_' + '0' * 26):
+	for txid in (visible, 'tx_' + '0' * 25 + '1'):
 		for tail in ('', '/proof'):
 			refused(one.get(f'/v1/tx/{txid}{tail}', other), 404, 'NOT_FOUND', 'not_found')
-	bodies = [json.loads(one.get(f'/v1/tx/{txid}', other).body) for txid in (visible, 'tx_' + '0' * 26)]
+	bodies = [json.loads(one.get(f'/v1/tx/{txid}', other).body) for txid in (visible, 'tx_' + '0' * 25 + '1')]
 	assert [{**body, 'corr_id': ''} for body in bodies][0] == {**bodies[1], 'corr_id': ''}
 	for text in ('x', 'tx_', 'tx_' + '0' * 25, 'tx_' + '0' * 27, 'tx_' + 'U' * 26, 'tx_8' + '0' * 25):
 		refused(one.get(f'/v1/tx/{text}'), 400, 'BAD_REQUEST', 'txid_format')
@@ -457,7 +458,7 @@ def test_a_stream_survives_archive_and_is_resumed_after_ingress():
 		if turn == 3:
 			old = one.node.worker('ingress')
 			one.node.signal_worker('ingress')
-			eventually(lambda: one.node.worker('ingress') not in (None, old), 'a new ingress')
+			eventually(lambda: [pid for pid in one.node.workers('ingress') if pid != old], 'a new ingress')
 		while len(got) <= turn:
 			try:
 				event = subscriber.next()
@@ -482,18 +483,11 @@ def test_a_revoked_token_ends_its_stream():
 	one = wallet()
 	token = one.node.mint()
 	subscriber = Subscriber(one, after=max(one.model.kinds), token=token)
-	revoked = one.node.cli('cap', 'revoke', stdin=token, check=False)
-	if revoked.returncode != 0:
-		identifier = json.loads(one.node.cli('cap', 'inspect', '--json', stdin=token).stdout)
-		one.node.cli('cap', 'revoke', identifier['capability_id'])
+	one.node.cli('cap', 'revoke', nodes.capability_ref(token))
+	one.transfer('alice', 'bob', 1)
 	assert subscriber.stream.read_to_end() is not None
 	subscriber.close()
 
 
 if __name__ == '__main__':
-	try:
-		tap.main(globals())
-	finally:
-		if 'wallet' in shared:
-			shared['wallet'].node.stop()
-			shared['wallet'].node.remove()
+	tap.main(globals())

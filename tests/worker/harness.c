@@ -501,7 +501,7 @@ static bool pass_over(struct harness_link *link, unsigned verb, struct slice pay
 		link->credit_requests += credit.requests;
 		return true;
 	}
-	return verb == OAP_REPORT || verb == OAP_PROGRESS;
+	return verb == OAP_REPORT || verb == OAP_PROGRESS || verb == OAP_GREW;
 }
 
 static uint64_t expect(struct harness_link *link, unsigned verb, struct slice *ret_payload)

@@ -110,8 +110,8 @@ void harness_send_payload(
 	struct harness_link *link, unsigned verb, uint64_t corr_id, struct slice payload);
 
 /* harness_send_<verb> queues nothing: it is written when it returns. harness_expect_<verb>
- * returns the corr_id of the next frame, which must be of that verb; REPORT, PROGRESS and CREDIT
- * are passed over unless asked for. Views borrow until the next call for that link. */
+ * returns the corr_id of the next frame, which must be of that verb; REPORT, PROGRESS, GREW and
+ * CREDIT are passed over unless asked for. Views borrow until the next call for that link. */
 #define AS_PROTOTYPE(id, NAME, name, senders, receivers, kind)                              \
 	void harness_send_##name(                                                           \
 		struct harness_link *link, uint64_t corr_id, const struct oap_##name *msg); \

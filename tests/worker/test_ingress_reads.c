@@ -60,11 +60,16 @@ static void reads_go_to_archive_with_what_they_ask_for(void **state)
 		{ "/proofs/entries/17?size=20", ROUTE_PROOF_ENTRY, "17?size=20" },
 		{ "http://localhost/proofs/entries/17?size=20", ROUTE_PROOF_ENTRY, "17?size=20" },
 		{ "/proofs/consistency?from=1&to=2", ROUTE_PROOF_CONSISTENCY, "from=1&to=2" },
-		{ "/v1/balance?account=a&asset=b", ROUTE_BALANCE, "account=a&asset=b" },
+		{ "/v1/balance?account=a&asset=b&at=1", ROUTE_BALANCE, "account=a&asset=b&at=1" },
+		{ "/v1/tx/tx_1", ROUTE_TX, "tx_1" },
+		{ "/v1/tx/tx_1/proof", ROUTE_TX_PROOF, "tx_1" },
+		{ "/v1/accounts/a/history?asset=b", ROUTE_HISTORY, "a/history?asset=b" },
+		{ "/v1/events?after=7", ROUTE_EVENTS, "after=7" },
 	};
 	static const char *const strangers[] = { "/tlog", "/tlog/tile", "/tlog/tile/",
 		"/tlog/checkpoint/", "/proofs", "/proofs/entries/", "/proofs/entries/1/2",
-		"/proofs/consistency/", "/v1/balance/a", "/export" };
+		"/proofs/consistency/", "/v1/balance/a", "/export", "/v1/tx/", "/v1/tx/a/b",
+		"/v1/accounts/a", "/v1/accounts/a/b/history", "/v1/events/1" };
 	struct oap_request request;
 	struct conn *conn;
 	char text[256];

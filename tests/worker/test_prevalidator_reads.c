@@ -69,10 +69,25 @@ static const struct row token_rows[] = {
 	{ ROUTE_TLOG_TILE, "entries/000.p/256", no_tile, 0, 0, 0, "" },
 	{ ROUTE_TLOG_TILE, "entries/", no_tile, 0, 0, 0, "" },
 	{ ROUTE_TLOG_TILE, "entries/000?x=1", "unknown_field", 0, 0, 0, "" },
-	{ ROUTE_BALANCE, "account=a&asset=b", NULL, READ_BALANCE, READS_NEWEST, 0, "a b" },
 	{ ROUTE_BALANCE, "at=0&account=sys:issuance&asset=b", NULL, READ_BALANCE, 0, 0,
 		"sys:issuance b" },
 	{ ROUTE_BALANCE, "account=a&asset=b&at=17", NULL, READ_BALANCE, 17, 0, "a b" },
+	{ ROUTE_TX, "x", "a txid is tx_ and a ULID", 0, 0, 0, "" },
+	{ ROUTE_TX, "tx_01JFA7Z2A7YQ4QW3EJ7N3N6D1X?x=1", "unknown_field", 0, 0, 0, "" },
+	{ ROUTE_TX_PROOF, "tx_01JFA7Z2A7YQ4QW3EJ7N3N6D1/proof", "a txid is tx_ and a ULID", 0, 0, 0,
+		"" },
+	{ ROUTE_HISTORY, "a?asset=b&before=9&limit=200", NULL, READ_HISTORY, 9, 200, "a b" },
+	{ ROUTE_HISTORY, "a/history?asset=b", NULL, READ_HISTORY, READS_NEWEST, 50, "a b" },
+	{ ROUTE_HISTORY, "a/history", "missing_field", 0, 0, 0, "" },
+	{ ROUTE_HISTORY, "a/history?asset=b&limit=201", "limit", 0, 0, 0, "" },
+	{ ROUTE_HISTORY, "a/history?asset=b&limit=0", "limit", 0, 0, 0, "" },
+	{ ROUTE_HISTORY, "a/history?asset=b&before=0", "before", 0, 0, 0, "" },
+	{ ROUTE_HISTORY, "/history?asset=b", "account", 0, 0, 0, "" },
+	{ ROUTE_EVENTS, "", NULL, READ_EVENTS, 0, 100, "" },
+	{ ROUTE_EVENTS, "after=7&limit=200", NULL, READ_EVENTS, 7, 200, "" },
+	{ ROUTE_EVENTS, "after=x", "after", 0, 0, 0, "" },
+	{ ROUTE_EVENTS, "limit=201", "limit", 0, 0, 0, "" },
+	{ ROUTE_EVENTS, "before=1", "unknown_field", 0, 0, 0, "" },
 	{ ROUTE_BALANCE, "", "missing_field", 0, 0, 0, "" },
 	{ ROUTE_BALANCE, "account=a", "missing_field", 0, 0, 0, "" },
 	{ ROUTE_BALANCE, "asset=b", "missing_field", 0, 0, 0, "" },
@@ -158,8 +173,8 @@ static void actions_decide_who_may_read(void **state)
 		256, "" };
 	static const struct row page = { ROUTE_EXPORT, "what=head", NULL, READ_EXPORT, 0,
 		READ_EXPORT_HEAD, "" };
-	static const struct row balance = { ROUTE_BALANCE, "account=a&asset=b", NULL, READ_BALANCE,
-		READS_NEWEST, 0, "a b" };
+	static const struct row balance = { ROUTE_BALANCE, "account=a&asset=b&at=9", NULL,
+		READ_BALANCE, 9, 0, "a b" };
 	static const struct row proof = { ROUTE_PROOF_ENTRY, "17", NULL, READ_PROOF_ENTRY, 17,
 		READS_NEWEST, "" };
 	static const char denied[] = "the token does not allow this action";
@@ -181,6 +196,30 @@ static void actions_decide_who_may_read(void **state)
 	assert_all_is_done();
 }
 
+/* Goal: the newest balance is asked of the wallet, of accounts that the token covers. */
+static void the_newest_balance_is_the_wallets(void **state)
+{
+	static const struct row newest = { ROUTE_BALANCE, "account=a&asset=b", NULL, 0, 0, 0, "" };
+	static const struct row other = { ROUTE_BALANCE, "account=c&asset=b", NULL, 0, 0, 0, "" };
+	struct harness_link *wallet;
+	struct oap_read_balance read;
+
+	(void)state;
+	start_with_all();
+	wallet = harness_link_up(&h, PROCESS_WALLET, 0);
+	warm("reader", "account=a");
+	ask_row(2, &newest, "reader");
+	assert_int_equal(harness_expect_read_balance(wallet, &read), 2);
+	assert_int_equal(read.account.bytes_count, 1);
+	assert_memory_equal(read.account.bytes, "a", 1);
+	assert_memory_equal(read.asset.bytes, "b", 1);
+	assert_int_equal(read.edge_instance, 3);
+	ask_row(3, &other, "reader");
+	expect_refused(3, 403, REASON_CAP_INVALID, "the token does not cover this account");
+	harness_expect_nothing(wallet);
+	assert_all_is_done();
+}
+
 /* Goal: path= compares with the whole path, and never with the query. */
 static void path_caveats_see_the_whole_path(void **state)
 {
@@ -192,9 +231,12 @@ static void path_caveats_see_the_whole_path(void **state)
 			"/tlog/tile/entries/x001/067.p/9" },
 		{ { ROUTE_PROOF_ENTRY, "17?size=20", NULL, READ_PROOF_ENTRY, 17, 20, "" },
 			"/proofs/entries/17" },
-		{ { ROUTE_BALANCE, "account=a&asset=b", NULL, READ_BALANCE, READS_NEWEST, 0,
-			  "a b" },
+		{ { ROUTE_BALANCE, "account=a&asset=b&at=9", NULL, READ_BALANCE, 9, 0, "a b" },
 			"/v1/balance" },
+		{ { ROUTE_HISTORY, "a/history?asset=b", NULL, READ_HISTORY, READS_NEWEST, 50,
+			  "a b" },
+			"/v1/accounts/a/history" },
+		{ { ROUTE_EVENTS, "after=7", NULL, READ_EVENTS, 7, 100, "" }, "/v1/events" },
 	};
 	char caveats[128];
 
@@ -250,6 +292,7 @@ int main(void)
 		TEST(what_is_public_needs_no_token),
 		TEST(what_is_not_public_is_asked_for_with_the_grant),
 		TEST(actions_decide_who_may_read),
+		TEST(the_newest_balance_is_the_wallets),
 		TEST(path_caveats_see_the_whole_path),
 		TEST(a_later_piece_is_asked_for_with_its_offset),
 		TEST(without_archive_reads_are_refused),
