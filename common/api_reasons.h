@@ -67,7 +67,10 @@
 	R(LEDGER_DOWN, "ledger_down", RETRY_LATER)                      \
 	R(TIMEOUT, "timeout", TIMEOUT)                                  \
 	R(OUTCOME_UNKNOWN, "outcome_unknown", UPSTREAM_UNAVAILABLE)     \
-	R(INTERNAL, "internal", INTERNAL_ERROR)
+	R(INTERNAL, "internal", INTERNAL_ERROR)                         \
+	/* a packed body: found by the prevalidator */                  \
+	R(DECOMPRESS_RATIO, "decompress_ratio", BAD_REQUEST)            \
+	R(DECOMPRESS_ERROR, "decompress_error", BAD_REQUEST)
 
 enum api_reason {
 	API_REASON_NONE = 0,

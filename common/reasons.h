@@ -17,7 +17,8 @@
 	R(BUSY, "busy", 429)                   \
 	R(TOO_LARGE, "too_large", 413)         \
 	R(TIMEOUT, "timeout", 503)             \
-	R(INTERNAL, "internal", 503)
+	R(INTERNAL, "internal", 503)           \
+	R(DECOMPRESS, "decompress", 400)
 
 enum reason {
 	REASON_NONE = 0,

@@ -81,7 +81,10 @@
 	D(TOO_MANY_BYTES, "too_many_bytes", TOO_LARGE)             \
 	/* limits of /v1 */                                        \
 	D(PER_OP_MAX, "per_op_max", POLICY_DENIED)                 \
-	D(DAILY_CEILING, "daily_ceiling", POLICY_DENIED)
+	D(DAILY_CEILING, "daily_ceiling", POLICY_DENIED)           \
+	/* a packed body: found by the prevalidator */             \
+	D(DECOMPRESS_RATIO, "decompress_ratio", DECOMPRESS)        \
+	D(DECOMPRESS_ERROR, "decompress_error", DECOMPRESS)
 
 enum detail {
 	DETAIL_NONE = 0,

@@ -285,11 +285,19 @@ static enum http_decision decide_expectation(struct http_head *head, struct slic
 	return HTTP_OK;
 }
 
-/* What does not touch framing, so the head is handed out with it. */
-static enum http_decision decide_rest(const struct http_head *head, const struct fields *fields)
+/* Where no body can be, nothing can be packed. */
+static enum http_decision decide_encoding(struct http_head *head, struct slice encoding)
 {
-	struct slice encoding = fields->values[FIELD_ENCODING];
+	if (encoding.bytes == NULL || http_equals_nocase(encoding, "identity")) {
+		return HTTP_OK;
+	}
+	head->gzip = http_equals_nocase(encoding, "gzip") && !http_method_is_safe(head->method);
+	return head->gzip ? HTTP_OK : HTTP_ENCODING;
+}
 
+/* What does not touch framing, so the head is handed out with it. */
+static enum http_decision decide_rest(struct http_head *head, const struct fields *fields)
+{
 	if (head->method == HTTP_METHOD_UNKNOWN) {
 		return HTTP_UNKNOWN_METHOD;
 	}
@@ -299,10 +307,7 @@ static enum http_decision decide_rest(const struct http_head *head, const struct
 	if (fields->values[FIELD_ORIGIN].bytes != NULL && !http_method_is_safe(head->method)) {
 		return HTTP_ORIGIN;
 	}
-	if (encoding.bytes != NULL && !http_equals_nocase(encoding, "identity")) {
-		return HTTP_ENCODING;
-	}
-	return HTTP_OK;
+	return decide_encoding(head, fields->values[FIELD_ENCODING]);
 }
 
 static enum http_decision decide_version(struct slice version)
@@ -388,8 +393,9 @@ enum http_decision http_head_parse(
 	head.idempotency_key = fields.values[FIELD_IDEMPOTENCY];
 	head.last_event_id = fields.values[FIELD_LAST_EVENT];
 	head.content = classify_content(head.content_type);
+	decision = decide_rest(&head, &fields);
 	*ret_head = head;
-	return decide_rest(&head, &fields);
+	return decision;
 }
 
 enum http_decision http_head_check_host(

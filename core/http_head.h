@@ -29,6 +29,7 @@ struct http_head {
 	bool host_is_ip;
 	bool content_length_known;
 	bool chunked;
+	bool gzip; /* Content-Encoding, of a method that may have a body */
 	bool expect_continue;
 	bool close; /* the client wants the connection closed */
 	bool accepts_openmetrics;

@@ -204,7 +204,7 @@ enum recover_act { RECOVER_EXPLAIN, RECOVER_ACKNOWLEDGE };
  * routes without {name} the query string without its question mark. offset: of the answer, whose
  * beginning the edge has, of TLOG_TILE; of EVENTS the seq after which to go on; else 0. idem_key:
  * the field Idempotency-Key, of a longer one its beginning, which is too long, too. token: as text,
- * empty when there was none. body_bytes: of the whole body; `body` is all of it, or empty when it
+ * empty when there was none. is_gzip: the body is packed, over HTTP only. body_bytes: of the whole body; `body` is all of it, or empty when it
  * is longer than fits: then it follows as BODY, after PROCEED. */
 #define PAYLOAD_REQUEST(FIXED, SIZED)       \
 	FIXED(u64, deadline_mono_ms)        \
@@ -214,6 +214,7 @@ enum recover_act { RECOVER_EXPLAIN, RECOVER_ACKNOWLEDGE };
 	FIXED(u32, peer_uid)                \
 	FIXED(u32, body_bytes)              \
 	FIXED(u64, offset)                  \
+	FIXED(u8, is_gzip)                  \
 	SIZED(query, VERB_QUERY_BYTES_MAX)  \
 	SIZED(idem_key, VERB_KEY_BYTES_MAX) \
 	SIZED(token, VERB_TOKEN_BYTES_MAX)  \

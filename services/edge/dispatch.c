@@ -138,6 +138,7 @@ enum err dispatch_request(struct exchange *exchange, const struct ask *ask)
 		.peer_uid = client->peer_uid,
 		.body_bytes = ask->body_bytes,
 		.offset = ask->offset,
+		.is_gzip = exchange->is_gzip,
 		.query = exchange_is_write(exchange)
 				 ? (struct slice){ exchange->variable, exchange->variable_bytes }
 				 : ask->query,

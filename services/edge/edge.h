@@ -96,6 +96,7 @@ struct exchange {
 	bool is_oap, close, answered;
 	bool is_v1;   /* refused as an ApiError */
 	bool is_past; /* a balance of before: archive has it in hand */
+	bool is_gzip; /* its body */
 	uint8_t corr_id_bytes;
 	uint8_t idem_key_bytes;
 	uint8_t idem_key[VERB_KEY_BYTES_MAX];

@@ -268,6 +268,7 @@ static void begin(struct client *client, const struct http_head *head, enum http
 
 	exchange->close |= head->close;
 	exchange->is_v1 = begins_v1(head->path);
+	exchange->is_gzip = head->gzip;
 	keep_corr_id(exchange, head);
 	keep_idem_key(exchange, head);
 	client->in_head += client->scan.bytes_count;

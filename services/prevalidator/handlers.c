@@ -49,6 +49,7 @@ static enum err on_request(void *owner, const struct oap_from *from, const struc
 		.deadline_mono_ms = msg->deadline_mono_ms,
 		.route = (enum route)msg->route,
 		.is_oap = msg->is_oap != 0,
+		.is_gzip = msg->is_gzip != 0,
 		.peer_class = (enum grant_peer)msg->peer_class,
 		.peer_uid = msg->peer_class == GRANT_PEER_UNIX ? msg->peer_uid : 0,
 		.body_bytes = msg->body_bytes,
@@ -61,7 +62,8 @@ static enum err on_request(void *owner, const struct oap_from *from, const struc
 
 	if (!is_ours(msg->route) ||
 		(msg->offset != 0 && msg->route != ROUTE_TLOG_TILE && msg->route != ROUTE_EVENTS) ||
-		msg->is_oap > 1 || msg->peer_class >= GRANT_PEER_COUNT ||
+		msg->is_oap > 1 || msg->is_gzip > 1 || (msg->is_oap == 1 && msg->is_gzip == 1) ||
+		msg->peer_class >= GRANT_PEER_COUNT ||
 		(msg->body.bytes_count != 0 && msg->body.bytes_count != msg->body_bytes)) {
 		return ERR_MALFORMED;
 	}

@@ -20,6 +20,7 @@
  *   bodies.c    bodies in pieces
  *   ingest.c    IngestRequest, from events to drafts
  *   operations.c  operations under /v1, to the wallet; wish.c: their bodies
+ *   inflate.c   packed bodies; alone knows zlib
  *   json.c      JSON, from bytes to events; alone knows yajl */
 
 #include <ev.h>
@@ -30,6 +31,7 @@
 #include "common/worker.h"
 #include "core/grant.h"
 #include "core/siphash.h"
+#include "services/prevalidator/inflate.h"
 #include "services/prevalidator/ingest.h"
 #include "services/prevalidator/wish.h"
 
@@ -59,7 +61,8 @@ struct ask {
 	struct instant since;
 	uint64_t deadline_mono_ms;
 	enum route route;
-	bool is_oap; /* a public verb: no method, no path */
+	bool is_oap;  /* a public verb: no method, no path */
+	bool is_gzip; /* the body is packed */
 	enum grant_peer peer_class;
 	uint32_t peer_uid;
 	uint32_t body_bytes;
@@ -115,6 +118,7 @@ struct prevalidator {
 	struct grants grants;
 	struct ingest ingest; /* its JSON is wish's, too */
 	struct wish wish;
+	struct inflater inflater;
 };
 
 /* --- handlers.c --- */

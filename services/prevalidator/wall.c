@@ -92,7 +92,10 @@ static enum reason class_of(enum api_reason api_reason)
 {
 	switch (api_errors_row(api_reasons_error(api_reason))->status) {
 	case 400:
-		return REASON_UNKNOWN_KIND;
+		return api_reason == API_REASON_DECOMPRESS_RATIO ||
+				       api_reason == API_REASON_DECOMPRESS_ERROR
+			       ? REASON_DECOMPRESS
+			       : REASON_UNKNOWN_KIND;
 	case 401:
 		return REASON_CAP_INVALID;
 	case 403:
@@ -149,13 +152,16 @@ static void note_bad_entries(const struct ask *ask, const struct ingest_request 
 	}
 }
 
-static void ingest(
-	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached)
+/* fault: of its packed body, or none. */
+static void ingest(struct prevalidator *self, const struct ask *ask,
+	const struct cached_grant *cached, enum ingest_fault fault)
 {
 	struct ingest_request request;
-	enum ingest_fault fault = ingest_read(&self->ingest, ask->body, &cached->grant,
-		(size_t)self->worker->config.engine_batch_max_entries, &request);
 
+	if (fault == INGEST_OK) {
+		fault = ingest_read(&self->ingest, ask->body, &cached->grant,
+			(size_t)self->worker->config.engine_batch_max_entries, &request);
+	}
 	if (fault != INGEST_OK && detail_reason(ingest_fault_detail(fault)) == REASON_TOO_LARGE) {
 		wall_refuse(self, ask, REASON_TOO_LARGE, detail_text(ingest_fault_detail(fault)));
 		return;
@@ -181,11 +187,11 @@ static void ingest(
 			ask->from.corr_id, &submit));
 }
 
-static void handle(
+static void handle_plain(
 	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached)
 {
 	if (ask->route == ROUTE_INGEST) {
-		ingest(self, ask, cached);
+		ingest(self, ask, cached, INGEST_OK);
 	} else if (routes_operation(ask->route) != 0) {
 		operations_handle(self, ask, cached);
 	} else {
@@ -232,6 +238,54 @@ static bool caveats_hold(
 		wall_refuse(self, ask, REASON_CAP_INVALID, caveat_set_verdict_text(verdict));
 	}
 	return false;
+}
+
+/* --- packed bodies --- */
+
+/* Once the token is known to be good: nobody else has anything unpacked. */
+static void refuse_packed(struct prevalidator *self, const struct ask *ask,
+	const struct cached_grant *cached, enum inflate_result result)
+{
+	bool is_ratio = result == INFLATE_RATIO;
+	enum api_reason api_reason =
+		is_ratio ? API_REASON_DECOMPRESS_RATIO : API_REASON_DECOMPRESS_ERROR;
+
+	if (result == INFLATE_TOO_LARGE) {
+		wall_refuse(self, ask, REASON_TOO_LARGE, "body");
+	} else if (ask->route == ROUTE_INGEST) {
+		ingest(self, ask, cached,
+			is_ratio ? INGEST_DECOMPRESS_RATIO : INGEST_DECOMPRESS_ERROR);
+	} else {
+		wall_refuse_api(self, ask, api_reason, api_reasons_name(api_reason));
+	}
+}
+
+/* What is read is what came out, and a caveat on the size of a body is about that, too. */
+static void handle_packed(
+	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached)
+{
+	struct ask plain = *ask;
+	enum inflate_result result = inflate_body(&self->inflater, ask->body,
+		(size_t)self->worker->config.limits_max_body_bytes, &plain.body);
+
+	if (result != INFLATE_OK) {
+		refuse_packed(self, ask, cached, result);
+		return;
+	}
+	plain.body_bytes = (uint32_t)plain.body.bytes_count;
+	if (caveats_hold(self, &plain, cached)) {
+		handle_plain(self, &plain, cached);
+	}
+}
+
+static void handle(
+	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached)
+{
+	if (ask->is_gzip) {
+		handle_packed(self, ask, cached);
+	} else {
+		handle_plain(self, ask, cached);
+	}
 }
 
 /* --- auth --- */

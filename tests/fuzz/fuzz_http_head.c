@@ -121,7 +121,8 @@ static void put_head(struct text *text, const struct http_head *head, enum http_
 	put_text(text, head->close ? "Connection:close\r\n" : "");
 	put_text(text, head->accepts_openmetrics ? "Accept:application/openmetrics-text\r\n" : "");
 	put_text(text, decision == HTTP_ORIGIN ? "Origin:null\r\n" : "");
-	put_text(text, decision == HTTP_ENCODING ? "Content-Encoding:gzip\r\n" : "");
+	put_text(text, decision == HTTP_ENCODING ? "Content-Encoding:br\r\n" : "");
+	put_text(text, head->gzip ? "Content-Encoding:gzip\r\n" : "");
 	put_text(text, "\r\n");
 }
 
@@ -156,6 +157,7 @@ static void check_round_trip(const struct http_head *head, enum http_decision de
 	assert_same(again.content_type, head->content_type);
 	assert_same(again.idempotency_key, head->idempotency_key);
 	assert_same(again.corr_id, head->corr_id);
+	assert(again.gzip == head->gzip);
 	assert(again.content_length == head->content_length);
 	assert(again.content_length_known == head->content_length_known);
 	assert(again.content == head->content && again.host_is_ip == head->host_is_ip);

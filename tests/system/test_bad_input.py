@@ -3,7 +3,6 @@ that names it without any secret, and no worker died. What concerns single entri
 in test_ledger.py, every byte of HTTP and OAP/1 in tests/worker/."""
 import base64
 import contextlib
-import gzip
 import hashlib
 import hmac
 import json
@@ -80,13 +79,6 @@ def test_a_row_of_each_kind_of_the_http_table_is_answered_and_named():
 def reason_of(status):
 	"""As services/edge counts what it refuses by a status alone."""
 	return {413: 'too_large', 414: 'too_large', 431: 'too_large'}.get(status, 'unknown_kind')
-
-
-def test_gzip_is_a_415():
-	with noticed('unknown_kind', 'content coding'):
-		answer = node().http('POST', '/ingest', gzip.compress(b'{}'),
-			{'Content-Type': 'application/json', 'Content-Encoding': 'gzip'}, token=token())
-	assert answer.status == 415, answer
 
 
 def test_a_malformed_entry_and_malformed_json_are_named():

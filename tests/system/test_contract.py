@@ -25,7 +25,7 @@ SERIES = {  # name: the values of its one label, from the first scrape on
 	'queue_capacity': ('q', {'ingress', 'preval', 'commit'}),
 	'busy_rejections_total': ('q', {'ingress', 'commit'}),
 	'rejected_total': ('reason', {'unauth', 'cap_invalid', 'unknown_kind', 'policy_denied',
-		'busy', 'too_large', 'timeout', 'internal'}),
+		'busy', 'too_large', 'timeout', 'internal', 'decompress'}),
 	'auth_failures_total': ('peer', {'http', 'uds', 'mtls'}),
 	'pq_policy_mode': ('mode', {'off', 'hybrid', 'pq-only'}),
 	'pq_handshake_failures_total': ('reason', {'no_common_algo', 'policy_refused', 'internal'}),

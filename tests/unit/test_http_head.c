@@ -80,6 +80,7 @@ static const struct row rows[] = {
 	ROW(OK, "GET HTTPS://localhost:8080/ HTTP/1.1" END "Host: localhost:8080" END END),
 	ROW(OK, GET "Upgrade: websocket" END "Connection: Upgrade" END END),
 	ROW(OK, POST "Content-Encoding: Identity" END END),
+	ROW(OK, POST "Content-Encoding: GZip" END END),
 	ROW(OK, GET "Origin: https://example.com" END END),
 	ROW(MORE, ""),
 	ROW(MORE, GET),
@@ -230,7 +231,9 @@ static const struct row rows[] = {
 	ROW(EXPECTATION, POST "Expect:" END END),
 	ROW(EXPECTATION, POST "Expect: 100-continue, x" END END),
 	ROW(EXPECTATION, POST "Expect: 100-continue" END "Expect: 100-continue" END END),
-	ROW(ENCODING, POST "Content-Encoding: gzip" END END),
+	ROW(ENCODING, GET "Content-Encoding: gzip" END END),
+	ROW(ENCODING, POST "Content-Encoding: gzip, gzip" END END),
+	ROW(ENCODING, POST "Content-Encoding: x-gzip" END END),
 	ROW(ENCODING, POST "Content-Encoding: br" END END),
 	ROW(ENCODING, POST "Content-Encoding:" END END),
 	ROW(CORR_CONFLICT, GET "X-Corr-ID: " ULID END "X-Request-Id: " UUID END END),
@@ -409,6 +412,19 @@ static void a_hundred_continue_is_owed_only_when_a_body_comes(void **state)
 	assert_true(head.chunked);
 }
 
+static void a_packed_body_is_told(void **state)
+{
+	struct http_head head;
+
+	(void)state;
+	assert_int_equal(decide_text(POST "Content-Encoding: identity" END END, &head), HTTP_OK);
+	assert_false(head.gzip);
+	assert_int_equal(decide_text(POST "Content-Encoding: gzip" END END, &head), HTTP_OK);
+	assert_true(head.gzip);
+	assert_int_equal(decide_text(POST "Content-Encoding: br" END END, &head), HTTP_ENCODING);
+	assert_false(head.gzip);
+}
+
 static void close_is_found_in_any_connection_field(void **state)
 {
 	struct http_head head;
@@ -564,6 +580,7 @@ int main(void)
 		cmocka_unit_test(what_follows_a_head_is_not_taken),
 		cmocka_unit_test(what_was_not_sent_is_absent),
 		cmocka_unit_test(a_hundred_continue_is_owed_only_when_a_body_comes),
+		cmocka_unit_test(a_packed_body_is_told),
 		cmocka_unit_test(close_is_found_in_any_connection_field),
 		cmocka_unit_test(only_json_in_utf_8_is_json),
 		cmocka_unit_test(openmetrics_is_found_among_what_is_accepted),

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "common/api_reasons.h"
 #include "common/clock.h"
 #include "common/reasons.h"
 #include "common/routes.h"

@@ -521,6 +521,100 @@ static void nobody_gets_the_answer_of_an_edge_that_is_gone(void **state)
 	assert_all_is_done();
 }
 
+/* --- packed bodies --- */
+
+/* A member of one stored block: a gzip of ours that needs no library. */
+static uint32_t crc_of(struct slice bytes)
+{
+	uint32_t crc = UINT32_MAX;
+
+	for (size_t i = 0; i < bytes.bytes_count; i++) {
+		crc ^= bytes.bytes[i];
+		for (int bit = 0; bit < 8; bit++) {
+			crc = crc >> 1 ^ (crc & 1 ? 0xedb88320u : 0);
+		}
+	}
+	return ~crc;
+}
+
+static struct slice packed_of(const char *text)
+{
+	static uint8_t packed[4096];
+	struct slice plain = text_of(text);
+	struct byte_writer out = byte_writer_of(packed, sizeof packed);
+
+	byte_put_bytes(&out, "\x1f\x8b\x08\0\0\0\0\0\0\xff\x01", 11);
+	byte_put_u16(&out, (uint16_t)plain.bytes_count);
+	byte_put_u16(&out, (uint16_t)~plain.bytes_count);
+	byte_put_bytes(&out, plain.bytes, plain.bytes_count);
+	byte_put_u32(&out, crc_of(plain));
+	byte_put_u32(&out, (uint32_t)plain.bytes_count);
+	return (struct slice){ packed, out.used };
+}
+
+static void ask_packed(uint64_t ticket, enum route route, struct slice body)
+{
+	struct oap_request request = request_of(route, "token");
+
+	request.is_gzip = 1;
+	request.idem_key = text_of("k");
+	request.body = body;
+	request.body_bytes = (uint32_t)body.bytes_count;
+	ask(ticket, &request);
+}
+
+static enum detail only_refusal(const struct oap_submit *submit)
+{
+	struct byte_reader in = byte_reader_of(submit->drafts);
+	struct draft draft;
+
+	assert_int_equal(submit->draft_count, 1);
+	assert_int_equal(draft_decode(&in, SOURCE_INGEST, &draft), ERR_OK);
+	return draft.refused;
+}
+
+static void a_packed_body_is_read_as_what_comes_out(void **state)
+{
+	struct slice packed;
+	struct oap_submit submit;
+
+	(void)state;
+	start_with_all();
+	warm("token", "");
+	packed = packed_of(GOOD_BODY);
+	ask_packed(2, ROUTE_INGEST, packed);
+	submit = expect_submit(2);
+	assert_int_equal(only_refusal(&submit), DETAIL_NONE);
+	packed.bytes_count--;
+	ask_packed(3, ROUTE_INGEST, packed);
+	submit = expect_submit(3);
+	assert_int_equal(only_refusal(&submit), DETAIL_DECOMPRESS_ERROR);
+	ask_packed(4, ROUTE_INGEST, packed_of(""));
+	submit = expect_submit(4);
+	assert_int_equal(only_refusal(&submit), DETAIL_MALFORMED);
+	assert_all_is_done();
+}
+
+static void a_packed_operation_is_refused_by_its_own_reason(void **state)
+{
+	struct slice packed = packed_of("{}");
+	struct oap_refused refused;
+
+	(void)state;
+	start_with_all();
+	warm("token", "");
+	packed.bytes_count--;
+	ask_packed(2, ROUTE_TRANSFER, packed);
+	assert_int_equal(harness_expect_refused(edge, &refused), 2);
+	assert_int_equal(refused.status, 400);
+	assert_int_equal(refused.reason, REASON_DECOMPRESS);
+	assert_int_equal(refused.api_reason, API_REASON_DECOMPRESS_ERROR);
+	ask_packed(3, ROUTE_TRANSFER, (struct slice){ NULL, 0 });
+	assert_int_equal(harness_expect_refused(edge, &refused), 3);
+	assert_int_equal(refused.api_reason, API_REASON_DECOMPRESS_ERROR);
+	assert_all_is_done();
+}
+
 /* --- the end --- */
 
 static void a_drain_waits_for_those_that_wait(void **state)
@@ -565,6 +659,8 @@ int main(void)
 		TEST(a_probe_goes_on_to_the_sequencer),
 		TEST(an_edge_that_breaks_the_table_is_accused),
 		TEST(nobody_gets_the_answer_of_an_edge_that_is_gone),
+		TEST(a_packed_body_is_read_as_what_comes_out),
+		TEST(a_packed_operation_is_refused_by_its_own_reason),
 		TEST(a_drain_waits_for_those_that_wait),
 	};
 
