@@ -27,6 +27,9 @@ enum public_verb {
 	VERB_BALANCE = 0x0018,
 	VERB_SIGN_SNAPSHOT = 0x0019,
 	VERB_ISSUE = 0x0020, /* and the other kinds behind it, in the order of the header */
+	VERB_TX = 0x0026,
+	VERB_HISTORY = 0x0027,
+	VERB_EVENTS = 0x0028,
 };
 
 /* No answer of a node comes near; one that does is not worth our memory. */
@@ -42,6 +45,10 @@ enum public_verb {
 struct mn_client {
 	struct stream stream;
 	uint64_t corr_id;
+	uint16_t verb; /* of the question that is under way; 0: none is */
+	unsigned events; /* that came before its answer */
+	mn_progress *progress; /* who is told of them; may be NULL */
+	void *context;
 	char *answer; /* owned */
 	size_t answer_bytes;
 	size_t answer_room;
@@ -57,6 +64,16 @@ struct mn_client *mn_open(const char *socket_path, int timeout_ms)
 	if (!stream_init(&client->stream, socket_path, timeout_ms)) {
 		free(client);
 		return NULL;
+	}
+	return client;
+}
+
+struct mn_client *mn_open_nonblocking(const char *socket_path)
+{
+	struct mn_client *client = mn_open(socket_path, 0);
+
+	if (client != NULL) {
+		client->stream.nonblocking = true;
 	}
 	return client;
 }
@@ -99,25 +116,35 @@ static enum mn_result keep(struct mn_client *client, size_t bytes_count)
 	return MN_OK;
 }
 
+/* Of an earlier question the answer may still come: nobody waits for it any more. */
 static enum mn_result ask(
 	struct mn_client *client, uint16_t verb, const struct slice *parts, size_t part_count)
 {
 	struct frame_head head = { .flags = FRAME_REQ, .verb = verb, .corr_id = ++client->corr_id };
 	enum mn_result result;
 
+	if (client->verb != 0) {
+		stream_disconnect(&client->stream);
+	}
+	client->verb = 0;
+	client->events = 0;
+	client->progress = NULL;
 	client->answer_bytes = 0;
 	client->stream.error[0] = '\0';
 	result = stream_connect(&client->stream);
-	if (result != MN_OK) {
-		return result;
+	if (result == MN_OK) {
+		result = stream_send(&client->stream, head, parts, part_count);
 	}
-	return stream_send(&client->stream, head, parts, part_count);
+	if (result == MN_OK) {
+		client->verb = verb;
+	}
+	return result;
 }
 
 /* The next frame that belongs to our question. */
-static enum mn_result next_frame(
-	struct mn_client *client, uint16_t verb, struct frame_head *ret_head)
+static enum mn_result next_frame(struct mn_client *client, struct frame_head *ret_head)
 {
+	uint16_t verb = client->verb;
 	uint16_t expected = verb == VERB_HEALTH_PING ? VERB_HEALTH_PONG : verb;
 	enum mn_result result = stream_receive(&client->stream, ret_head);
 
@@ -152,28 +179,41 @@ static enum mn_result judge(struct mn_client *client, struct mn_answer *ret_answ
 	return MN_REFUSED;
 }
 
-/* *ret_events: how many came before the answer. */
-static enum mn_result call_with_events(struct mn_client *client, uint16_t verb,
-	const struct slice *parts, size_t part_count, struct mn_answer *ret_answer,
-	unsigned *ret_events)
+static enum mn_result take_event(struct mn_client *client, const struct frame_head *head)
+{
+	const char *json = (const char *)client->stream.payload;
+
+	client->events++;
+	if (client->progress != NULL &&
+		client->progress(client->context, json, head->payload_bytes) == 0) {
+		return stream_fail(&client->stream, MN_CLOSED, "given up by the caller");
+	}
+	return MN_OK;
+}
+
+/* One frame after another until the answer is whole, or nothing more is there. */
+static enum mn_result collect(struct mn_client *client, struct mn_answer *ret_answer)
 {
 	struct frame_head head = { 0 };
-	enum mn_result result = ask(client, verb, parts, part_count);
+	enum mn_result result = MN_OK;
 
 	*ret_answer = (struct mn_answer){ "", 0 };
-	*ret_events = 0;
 	while (result == MN_OK) {
-		result = next_frame(client, verb, &head);
+		result = next_frame(client, &head);
 		if (result == MN_OK && (head.flags & FRAME_RESP) == 0) {
-			++*ret_events;
+			result = take_event(client, &head);
 			continue;
 		}
 		if (result == MN_OK) {
 			result = keep(client, head.payload_bytes);
 		}
 		if (result == MN_OK && is_last(&head)) {
+			client->verb = 0;
 			return judge(client, ret_answer);
 		}
+	}
+	if (result != MN_AGAIN) {
+		client->verb = 0;
 	}
 	return result;
 }
@@ -181,9 +221,39 @@ static enum mn_result call_with_events(struct mn_client *client, uint16_t verb,
 static enum mn_result call(struct mn_client *client, uint16_t verb, const struct slice *parts,
 	size_t part_count, struct mn_answer *ret_answer)
 {
-	unsigned events;
+	enum mn_result result = ask(client, verb, parts, part_count);
 
-	return call_with_events(client, verb, parts, part_count, ret_answer, &events);
+	*ret_answer = (struct mn_answer){ "", 0 };
+	if (result != MN_OK) {
+		return result;
+	}
+	return client->stream.nonblocking ? MN_AGAIN : collect(client, ret_answer);
+}
+
+enum mn_result mn_step(struct mn_client *client, struct mn_answer *ret_answer)
+{
+	*ret_answer = (struct mn_answer){ "", 0 };
+	if (client->verb == 0) {
+		(void)snprintf(client->stream.error, sizeof client->stream.error,
+			"nothing was asked");
+		return MN_CLOSED;
+	}
+	return collect(client, ret_answer);
+}
+
+int mn_fd(const struct mn_client *client)
+{
+	return client->stream.fd;
+}
+
+int mn_wants_to_write(const struct mn_client *client)
+{
+	return stream_is_full(&client->stream);
+}
+
+int mn_was_replayed(const struct mn_client *client)
+{
+	return client->events > 0; /* that is what an event before a receipt says */
 }
 
 /* u16 length, token, then what the route takes. False: no token of ours is that long. */
@@ -376,7 +446,6 @@ enum mn_result mn_wallet_op(struct mn_client *client, const char *token,
 	struct slice parts[3] = { { NULL, 0 } };
 	uint16_t verb = (uint16_t)(VERB_ISSUE + (unsigned)operation->kind - MN_ISSUE);
 	size_t body_bytes = 0;
-	unsigned events = 0;
 	enum mn_result result;
 
 	if (!token_part(token, length, parts)) {
@@ -389,17 +458,47 @@ enum mn_result mn_wallet_op(struct mn_client *client, const char *token,
 		return MN_TOO_LARGE;
 	}
 	parts[2] = (struct slice){ body, body_bytes };
-	result = call_with_events(client, verb, parts, 3, ret_answer, &events);
+	result = call(client, verb, parts, 3, ret_answer);
 	if (ret_replayed != NULL) {
-		*ret_replayed = result == MN_OK && events > 0; /* that is what the event says */
+		*ret_replayed = result == MN_OK && mn_was_replayed(client);
 	}
 	return result;
+}
+
+enum mn_result mn_tx(
+	struct mn_client *client, const char *token, const char *txid, struct mn_answer *ret_answer)
+{
+	return call_in_words(client, VERB_TX, token, ret_answer, "%s", txid);
+}
+
+enum mn_result mn_tx_proof(
+	struct mn_client *client, const char *token, const char *txid, struct mn_answer *ret_answer)
+{
+	return call_in_words(client, VERB_TX, token, ret_answer, "%s/proof", txid);
+}
+
+enum mn_result mn_history(struct mn_client *client, const char *token, const char *account,
+	const char *asset, uint64_t before, unsigned limit, struct mn_answer *ret_answer)
+{
+	char page[64] = "";
+
+	if (before != 0) {
+		(void)snprintf(page, sizeof page, "&before=%" PRIu64, before);
+	}
+	return call_in_words(client, VERB_HISTORY, token, ret_answer, "%s?asset=%s&limit=%u%s",
+		account, asset, limit == 0 ? MN_PAGE : limit, page);
+}
+
+enum mn_result mn_events(struct mn_client *client, const char *token, uint64_t after,
+	unsigned limit, struct mn_answer *ret_answer)
+{
+	return call_in_words(client, VERB_EVENTS, token, ret_answer, "after=%" PRIu64 "&limit=%u",
+		after, limit == 0 ? MN_PAGE : limit);
 }
 
 enum mn_result mn_verify(struct mn_client *client, const char *token, mn_progress *progress,
 	void *context, struct mn_answer *ret_answer)
 {
-	struct frame_head head = { 0 };
 	uint8_t length[2];
 	struct slice parts[2];
 	enum mn_result result;
@@ -409,22 +508,10 @@ enum mn_result mn_verify(struct mn_client *client, const char *token, mn_progres
 	}
 	*ret_answer = (struct mn_answer){ "", 0 };
 	result = ask(client, VERB_VERIFY, parts, 2);
-	while (result == MN_OK) {
-		result = next_frame(client, VERB_VERIFY, &head);
-		if (result != MN_OK) {
-			break;
-		}
-		if ((head.flags & FRAME_RESP) != 0) {
-			result = keep(client, head.payload_bytes);
-			if (result == MN_OK && is_last(&head)) {
-				return judge(client, ret_answer);
-			}
-			continue;
-		}
-		if (progress != NULL && progress(context, (const char *)client->stream.payload,
-						head.payload_bytes) == 0) {
-			result = stream_fail(&client->stream, MN_CLOSED, "given up by the caller");
-		}
+	if (result != MN_OK) {
+		return result;
 	}
-	return result;
+	client->progress = progress;
+	client->context = context;
+	return client->stream.nonblocking ? MN_AGAIN : collect(client, ret_answer);
 }

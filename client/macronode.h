@@ -13,8 +13,13 @@
  *
  * One question at a time on a client, and a client on one thread at a time; clients are
  * independent of each other. A connection is made when a question needs one, and again after a
- * failure. Nothing is ever asked twice by itself: after MN_TIMEOUT or MN_CLOSED an ingest may
- * have happened, and sending the same entries again is how to find out. It moves nothing twice.
+ * failure. Nothing is ever asked twice by itself, but by mn_wallet_op_retry: after MN_TIMEOUT or
+ * MN_CLOSED an ingest may have happened, and sending the same entries again is how to find out. It
+ * moves nothing twice.
+ *
+ * Strings that a caller passes are read during the call and not kept. Amounts are text: decimal
+ * minor units of their asset, "0" to 2^128-1. Times are milliseconds since 1970, UTC; waits are
+ * milliseconds.
  *
  * Tokens are text as `macronode cap mint` prints it. Where one may be NULL, the answer holds what
  * everybody may know. */
@@ -35,7 +40,9 @@ enum mn_result {
 	MN_PROTOCOL,  /* what came is no answer to what was asked */
 	MN_TOO_LARGE, /* question or answer over the protocol's bounds; nothing was sent, if it
 			 was the question */
-	MN_NO_MEMORY
+	MN_NO_MEMORY,
+	MN_AGAIN,  /* nothing is wrong; the answer is not here yet (mn_open_nonblocking) */
+	MN_UNKNOWN /* it may be done or not: only of mn_wallet_op_retry */
 };
 
 struct mn_client;
@@ -141,11 +148,132 @@ struct mn_operation {
 enum mn_result mn_wallet_op(struct mn_client *client, const char *token,
 	const struct mn_operation *operation, struct mn_answer *ret_answer, int *ret_replayed);
 
+/* --- receipts and errors, read ---------------------------------------------------------- */
+
+#define MN_AMOUNT_BYTES  40  /* 2^128-1 and a zero */
+#define MN_ACCOUNT_BYTES 129
+#define MN_TXID_BYTES    33
+
+/* The receipt of an operation. What it does not have is "" or 0. */
+struct mn_receipt {
+	char txid[MN_TXID_BYTES];
+	char op[16]; /* "issue", "transfer" ... */
+	char from[MN_ACCOUNT_BYTES], to[MN_ACCOUNT_BYTES];
+	char hold[MN_TXID_BYTES]; /* of capture and release */
+	char asset[33];
+	char amount_minor[MN_AMOUNT_BYTES];
+	char idempotency_key[65];
+	char ts[33];           /* RFC 3339, UTC */
+	char receipt_hash[72]; /* "b3:" and 64 hex digits */
+	uint64_t nonce;
+	uint64_t seq; /* of its entry in the ledger */
+	/* what `from` had available (of an issue: `to`), before and after */
+	char balance_before[MN_AMOUNT_BYTES], balance_after[MN_AMOUNT_BYTES];
+};
+
+/* 1, or 0 if the answer is no receipt; then *ret_receipt is all zeros. */
+int mn_read_receipt(const struct mn_answer *answer, struct mn_receipt *ret_receipt);
+
+/* Why a node refused. */
+struct mn_error {
+	char code[33];     /* "NONCE_CONFLICT" ...: what to branch on */
+	char reason[65];   /* "nonce_used" ...: why exactly */
+	char message[257]; /* for people */
+	char corr_id[65];  /* names the request in the log of the node */
+	int http;          /* its status over HTTP; 0: not said */
+	int retryable;     /* the same request may succeed later */
+	int retry_after_ms; /* and not before so long; 0: not said */
+	uint64_t nonce_next; /* of a NONCE_CONFLICT, if the token may read the account; else 0 */
+};
+
+/* 1, or 0 if the answer is no error of a node; then *ret_error is all zeros. */
+int mn_read_error(const struct mn_answer *answer, struct mn_error *ret_error);
+
+/* --- again, and safely ------------------------------------------------------------------- */
+
+/* How an operation went. */
+struct mn_outcome {
+	struct mn_receipt receipt; /* of MN_OK */
+	int replayed;              /* it had been done before this call, or by an attempt of it that
+				      seemed to fail */
+	struct mn_error error;     /* of MN_REFUSED, or of the last refusal before giving up */
+	int attempts;
+	uint64_t nonce;           /* with these two the same operation may be sent again, */
+	char idempotency_key[65]; /* by anybody, at any time: it is done once */
+};
+
+/* As mn_wallet_op, but does not give up at once: what may succeed later is sent again, the same
+ * operation with the same nonce and key, until it is answered for good or `deadline_ms` have passed.
+ * Between two attempts it waits 50 ms, then twice as long each time up to 2 s, half of it by chance, and
+ * never less than the node asks for. A key that is NULL is drawn, and a nonce of 0 is asked of the
+ * node, once; both are in *ret_outcome before the first attempt.
+ *
+ *   MN_OK       it is done; the receipt is on disk at the node
+ *   MN_REFUSED  it is not done, and no attempt of this call will still do it
+ *   MN_UNKNOWN  time is up, and an attempt was never answered: it may be done. Call again with the
+ *               nonce and the key of *ret_outcome, and with the same operation
+ *   else        it is not done: no attempt reached a node, or it can not be sent
+ *
+ * A node whose limits.req_timeout is over 10 s can still do what an attempt asked for after a later one
+ * was refused. This call waits, so not in a client that does not. */
+enum mn_result mn_wallet_op_retry(struct mn_client *client, const char *token,
+	const struct mn_operation *operation, int deadline_ms, struct mn_outcome *ret_outcome);
+
+/* The same decision for those who wait by themselves. Set to zeros, then called with each result of
+ * an operation, what mn_read_error made of a refusal, and a clock that only goes forward. */
+struct mn_retry {
+	unsigned attempts;
+	int is_unknown; /* an attempt had no answer, so that it may be done */
+	int64_t unknown_ms;
+};
+
+/* How many milliseconds to wait before the same operation is sent again; -1: the result is final, or
+ * time will be up by then (is_unknown tells how much is known). error may be NULL but for
+ * MN_REFUSED. */
+int mn_retry_wait(struct mn_retry *retry, enum mn_result result, const struct mn_error *error,
+	int64_t now_ms, int64_t deadline_ms);
+
+/* --- what was done ----------------------------------------------------------------------- */
+
+/* The receipt of the operation with this txid, byte for byte. */
+enum mn_result mn_tx(struct mn_client *client, const char *token, const char *txid,
+	struct mn_answer *ret_answer);
+
+/* That its entry is in the tree of the newest signed checkpoint: a C2SP .tlog-proof, text. */
+enum mn_result mn_tx_proof(struct mn_client *client, const char *token, const char *txid,
+	struct mn_answer *ret_answer);
+
+/* A page of what moved an account's balance of an asset, newest first, before the entry with that
+ * seq (0: from now), at most `limit` (0: MN_PAGE). */
+#define MN_PAGE 100
+enum mn_result mn_history(struct mn_client *client, const char *token, const char *account,
+	const char *asset, uint64_t before, unsigned limit, struct mn_answer *ret_answer);
+
+/* A page of what happened behind the entry with that seq, oldest first, of what the token may see. */
+enum mn_result mn_events(struct mn_client *client, const char *token, uint64_t after,
+	unsigned limit, struct mn_answer *ret_answer);
+
 /* Everything is read and computed again. Progress comes about once a second, as JSON; the
  * callback may be NULL, and ends the wait by returning 0: MN_CLOSED. */
 typedef int mn_progress(void *context, const char *json, size_t json_bytes);
 enum mn_result mn_verify(struct mn_client *client, const char *token, mn_progress *progress,
 	void *context, struct mn_answer *ret_answer);
+
+/* --- without waiting ---------------------------------------------------------------------- */
+
+/* A client for an event loop. Its questions are the functions above (not mn_wallet_op_retry): they
+ * send what goes and return MN_AGAIN, or what is wrong. Then mn_step, whenever mn_fd can be read,
+ * or written while mn_wants_to_write, until it returns something else than MN_AGAIN: that is the
+ * result of the question, and *ret_answer its answer. There is no time-out but the caller's, who may
+ * give up with another question, or with mn_close. The fd is another one after each failure: ask for
+ * it each time. */
+struct mn_client *mn_open_nonblocking(const char *socket_path);
+int mn_fd(const struct mn_client *client); /* -1: not connected */
+int mn_wants_to_write(const struct mn_client *client);
+enum mn_result mn_step(struct mn_client *client, struct mn_answer *ret_answer);
+
+/* Whether the receipt that came last is of an operation that was done before. */
+int mn_was_replayed(const struct mn_client *client);
 
 #ifdef __cplusplus
 }

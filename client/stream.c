@@ -28,8 +28,9 @@ void stream_finish(struct stream *stream)
 {
 	stream_disconnect(stream);
 	free(stream->payload);
-	stream->payload = NULL;
-	stream->payload_room = 0;
+	free(stream->out);
+	stream->payload = stream->out = NULL;
+	stream->payload_room = stream->out_room = 0;
 }
 
 void stream_disconnect(struct stream *stream)
@@ -38,6 +39,8 @@ void stream_disconnect(struct stream *stream)
 		(void)close(stream->fd);
 		stream->fd = -1;
 	}
+	stream->got_bytes = 0;
+	stream->out_head = stream->out_tail = 0;
 }
 
 enum mn_result stream_fail(struct stream *stream, enum mn_result result, const char *format, ...)
@@ -66,21 +69,23 @@ static enum mn_result explain_connect(struct stream *stream, int error)
 	}
 }
 
-/* A UNIX socket connects at once, or when the listener's backlog has room. */
+/* A UNIX socket connects at once, or when the listener's backlog has room: whoever must not wait for
+ * that is told that nobody is there. */
 enum mn_result stream_connect(struct stream *stream)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
 	struct timeval patience = { stream->timeout_ms / 1000, 0 };
+	int flags = SOCK_STREAM | SOCK_CLOEXEC | (stream->nonblocking ? SOCK_NONBLOCK : 0);
 
 	if (stream->fd >= 0) {
 		return MN_OK;
 	}
 	memcpy(address.sun_path, stream->path, sizeof stream->path);
-	stream->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	stream->fd = socket(AF_UNIX, flags, 0);
 	if (stream->fd < 0) {
 		return stream_fail(stream, MN_NO_NODE, "no socket: %s", strerror(errno));
 	}
-	if (stream->timeout_ms > 0) {
+	if (stream->timeout_ms > 0) { /* also of connect() */
 		patience.tv_usec = (stream->timeout_ms % 1000) * 1000;
 		(void)setsockopt(stream->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
 	}
@@ -90,24 +95,57 @@ enum mn_result stream_connect(struct stream *stream)
 	return MN_OK;
 }
 
-static enum mn_result send_all(struct stream *stream, const uint8_t *bytes, size_t bytes_count)
+static bool grow(uint8_t **bytes, size_t *room, size_t needed)
 {
-	while (bytes_count > 0) {
-		ssize_t sent = send(stream->fd, bytes, bytes_count, MSG_NOSIGNAL);
+	uint8_t *grown;
+
+	if (needed <= *room) {
+		return true;
+	}
+	grown = realloc(*bytes, needed);
+	if (grown == NULL) {
+		return false;
+	}
+	*bytes = grown;
+	*room = needed;
+	return true;
+}
+
+bool stream_is_full(const struct stream *stream)
+{
+	return stream->out_head < stream->out_tail;
+}
+
+/* What goes; the rest stays for the next time, of whoever does not wait. */
+static enum mn_result flush(struct stream *stream)
+{
+	while (stream_is_full(stream)) {
+		ssize_t sent = send(stream->fd, stream->out + stream->out_head,
+			stream->out_tail - stream->out_head, MSG_NOSIGNAL);
 
 		if (sent >= 0) {
-			bytes += sent;
-			bytes_count -= (size_t)sent;
+			stream->out_head += (size_t)sent;
 		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-			return stream_fail(
-				stream, MN_TIMEOUT, "%s: the node reads nothing", stream->path);
+			return stream->nonblocking ? MN_OK
+						   : stream_fail(stream, MN_TIMEOUT,
+							     "%s: the node reads nothing",
+							     stream->path);
 		} else if (errno != EINTR) {
 			return stream_fail(stream, MN_CLOSED,
 				"%s: the node closed the connection: %s", stream->path,
 				strerror(errno));
 		}
 	}
+	stream->out_head = stream->out_tail = 0;
 	return MN_OK;
+}
+
+static void queue(struct stream *stream, const void *bytes, size_t bytes_count)
+{
+	if (bytes_count > 0) {
+		memcpy(stream->out + stream->out_tail, bytes, bytes_count);
+		stream->out_tail += bytes_count;
+	}
 }
 
 enum mn_result stream_send(
@@ -115,7 +153,6 @@ enum mn_result stream_send(
 {
 	uint8_t bytes[FRAME_HEAD_BYTES];
 	size_t left = FRAME_PAYLOAD_BYTES_MAX;
-	enum mn_result result;
 
 	for (size_t i = 0; i < part_count; i++) {
 		if (parts[i].bytes_count > left) {
@@ -127,11 +164,15 @@ enum mn_result stream_send(
 	}
 	head.payload_bytes = (uint32_t)(FRAME_PAYLOAD_BYTES_MAX - left);
 	frame_encode(&head, bytes);
-	result = send_all(stream, bytes, sizeof bytes);
-	for (size_t i = 0; i < part_count && result == MN_OK; i++) {
-		result = send_all(stream, parts[i].bytes, parts[i].bytes_count);
+	if (!grow(&stream->out, &stream->out_room,
+		    stream->out_tail + sizeof bytes + head.payload_bytes)) {
+		return stream_fail(stream, MN_NO_MEMORY, "no memory for a question");
 	}
-	return result;
+	queue(stream, bytes, sizeof bytes);
+	for (size_t i = 0; i < part_count; i++) {
+		queue(stream, parts[i].bytes, parts[i].bytes_count);
+	}
+	return flush(stream);
 }
 
 /* Waits for bytes; the bound is on silence, so an answer that trickles in is still read. */
@@ -156,19 +197,23 @@ static enum mn_result await(struct stream *stream)
 	}
 }
 
-static enum mn_result receive_all(struct stream *stream, uint8_t *bytes, size_t bytes_count)
+/* Into `bytes`, which begin at `from` of the frame, until its first `until` bytes are there. */
+static enum mn_result receive_until(
+	struct stream *stream, uint8_t *bytes, size_t from, size_t until)
 {
-	while (bytes_count > 0) {
-		enum mn_result result = await(stream);
+	while (stream->got_bytes < until) {
+		enum mn_result result = stream->nonblocking ? MN_OK : await(stream);
 		ssize_t got;
 
 		if (result != MN_OK) {
 			return result;
 		}
-		got = recv(stream->fd, bytes, bytes_count, 0);
+		got = recv(stream->fd, bytes + (stream->got_bytes - from),
+			until - stream->got_bytes, 0);
 		if (got > 0) {
-			bytes += got;
-			bytes_count -= (size_t)got;
+			stream->got_bytes += (size_t)got;
+		} else if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
+			return MN_AGAIN; /* only of a socket that does not wait */
 		} else if (got == 0 || errno != EINTR) {
 			return stream_fail(stream, MN_CLOSED,
 				"%s: the node closed the connection without an answer",
@@ -178,45 +223,33 @@ static enum mn_result receive_all(struct stream *stream, uint8_t *bytes, size_t 
 	return MN_OK;
 }
 
-static bool make_room(struct stream *stream, size_t bytes_count)
-{
-	uint8_t *grown;
-
-	if (bytes_count + 1 <= stream->payload_room) {
-		return true;
-	}
-	grown = realloc(stream->payload, bytes_count + 1);
-	if (grown == NULL) {
-		return false;
-	}
-	stream->payload = grown;
-	stream->payload_room = bytes_count + 1;
-	return true;
-}
-
 enum mn_result stream_receive(struct stream *stream, struct frame_head *ret_head)
 {
-	uint8_t bytes[FRAME_HEAD_BYTES];
 	struct frame_head head;
 	enum frame_verdict verdict;
-	enum mn_result result = receive_all(stream, bytes, sizeof bytes);
+	enum mn_result result = flush(stream);
 
+	if (result == MN_OK) {
+		result = receive_until(stream, stream->head, 0, FRAME_HEAD_BYTES);
+	}
 	if (result != MN_OK) {
 		return result;
 	}
-	verdict = frame_decode((struct slice){ bytes, sizeof bytes }, &head);
+	verdict = frame_decode((struct slice){ stream->head, FRAME_HEAD_BYTES }, &head);
 	if (verdict != FRAME_OK) {
 		return stream_fail(stream, MN_PROTOCOL, "%s: what answers speaks no OAP/1 (%s)",
 			stream->path, frame_verdict_name(verdict));
 	}
-	if (!make_room(stream, head.payload_bytes)) {
+	if (!grow(&stream->payload, &stream->payload_room, (size_t)head.payload_bytes + 1)) {
 		return stream_fail(stream, MN_NO_MEMORY, "no memory for an answer");
 	}
-	result = receive_all(stream, stream->payload, head.payload_bytes);
+	result = receive_until(stream, stream->payload, FRAME_HEAD_BYTES,
+		FRAME_HEAD_BYTES + (size_t)head.payload_bytes);
 	if (result != MN_OK) {
 		return result;
 	}
 	stream->payload[head.payload_bytes] = '\0';
+	stream->got_bytes = 0;
 	*ret_head = head;
 	return MN_OK;
 }

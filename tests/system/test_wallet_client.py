@@ -1,0 +1,168 @@
+"""libmacronode against a real node: the example program pays, built as its users build it, and
+pays exactly once while the processes that it depends on are killed."""
+import json
+import os
+import pathlib
+import random
+import re
+import shutil
+import subprocess
+import tempfile
+import threading
+
+import tap
+from harness import BUILD, Node, eventually, nodes
+
+PAYMENTS = 1000
+KILLED = ('sequencer', 'committer', 'wallet')
+EXAMPLE = nodes.CHECKOUT / 'client/examples/pay.c'
+shared = {}
+
+
+def node():
+	if 'node' not in shared:
+		shared['node'] = Node().start()
+		shared['token'] = shared['node'].mint()
+		issue('alice', 10_000, 1)
+	return shared['node']
+
+
+def issue(account, amount, nonce):
+	answer = node().http('POST', '/v1/issue', {'to': account, 'asset': 'ron',
+		'amount_minor': str(amount), 'nonce': nonce}, {'Idempotency-Key': f'issue-{account}-{nonce}'},
+		token=shared['token'])
+	assert answer.status == 200, answer
+
+
+def pay(*words, program=BUILD / 'client/pay', socket=None, check=0, seconds=600):
+	done = subprocess.run([str(program), str(socket or node().profile.uds), *map(str, words)],
+		text=True, capture_output=True, timeout=seconds,
+		env={**os.environ, 'MACRONODE_TOKEN': shared['token']})
+	assert done.returncode == check, done
+	return done
+
+
+def available(account):
+	done = node().cli('ledger', 'balance', account, '--json', '--token-file', token_file())
+	return int(json.loads(done.stdout)['amount_minor'])
+
+
+def token_file():
+	path = node().directory / 'token-of-test'
+	path.write_text(shared['token'])
+	path.chmod(0o644)
+	return str(path)
+
+
+def last_seq():
+	seq = 0
+	while True:
+		page = node().http('GET', f'/roots?since={seq}').json()['roots']
+		if not page:
+			return seq
+		seq = page[-1]['seq']
+
+
+def test_the_example_pays():
+	node()
+	paid = pay('alice', 'bob', 7)
+	assert re.fullmatch(r'tx_[0-9A-HJKMNP-TV-Z]{26} seq \d+, 9993 left\n', paid.stdout), paid
+	assert available('bob') == 7
+
+
+def test_the_example_says_why_it_did_not_pay():
+	assert 'not paid: ' in pay('alice', 'bob', 10**9, check=1).stderr
+	assert '(INSUFFICIENT_FUNDS)' in pay('alice', 'bob', 10**9, check=1).stderr
+	assert '(BAD_REQUEST)' in pay('alice', 'alice', 1, check=1).stderr
+	assert pay('alice', check=2).stderr.startswith('usage: ')
+
+
+def test_pkg_config_builds_the_example_against_the_library():
+	for tool in ('pkg-config', 'cc'):
+		if shutil.which(tool) is None:
+			raise tap.Skip(f'{tool} is not installed')
+	node()
+	environment = {**os.environ, 'PKG_CONFIG_PATH': str(BUILD / 'meson-uninstalled')}
+	flags = subprocess.run(['pkg-config', '--cflags', '--libs', 'libmacronode'], text=True,
+		capture_output=True, env=environment, check=True).stdout.split()
+	with tempfile.TemporaryDirectory(prefix='macronode-test-') as directory:
+		program = pathlib.Path(directory, 'pay')
+		subprocess.run(['cc', '-Wall', '-Wextra', '-Wpedantic', '-Werror', '-std=c99', str(EXAMPLE),
+			*flags, f'-Wl,-rpath,{BUILD}/client', '-o', str(program)], check=True)
+		linked = subprocess.run(['ldd', str(program)], text=True, capture_output=True).stdout
+		assert 'libmacronode.so.0 => ' in linked, linked
+		assert ' seq ' in pay('alice', 'bob', 1, program=program).stdout
+
+
+def test_the_header_is_good_for_cpp_and_alone():
+	if shutil.which('c++') is None:
+		raise tap.Skip('c++ is not installed')
+	subprocess.run(['c++', '-Wall', '-Wextra', '-Werror', '-fsyntax-only', '-x', 'c++',
+		str(nodes.CHECKOUT / 'client/macronode.h')], check=True)
+
+
+def test_the_library_exports_what_its_header_declares():
+	if shutil.which('nm') is None:
+		raise tap.Skip('nm is not installed')
+	header = (nodes.CHECKOUT / 'client/macronode.h').read_text()
+	declared = set(re.findall(r'^(?!typedef)[a-z][\w ]*[ *](mn_\w+)\(', header, re.MULTILINE))
+	listed = subprocess.run(['nm', '-D', '--defined-only', str(BUILD / 'client/libmacronode.so')],
+		text=True, capture_output=True, check=True).stdout
+	exported = {line.split()[-1] for line in listed.splitlines()}
+	assert exported == declared, exported ^ declared
+
+
+def kill_until(done, killed):
+	"""One of them after the other, each once the node has recovered."""
+	choice = random.Random(3)
+	while not done.is_set():
+		role = choice.choice(KILLED)
+		try:
+			node().signal_worker(role)
+		except AssertionError:
+			continue # it is not there yet
+		killed.append(role)
+		eventually(lambda: done.is_set() or node().http('GET', '/readyz', plane='admin').status == 200,
+			'the node to recover')
+		done.wait(choice.uniform(0.05, 0.6)) # how far it gets is up to chance
+
+
+def test_each_payment_is_done_once_while_its_processes_are_killed():
+	before, bob = last_seq() if node() else 0, available('bob')
+	done, killed = threading.Event(), []
+	killer = threading.Thread(target=kill_until, args=(done, killed))
+	killer.start()
+	try:
+		paid = pay('alice', 'bob', 1, PAYMENTS)
+	finally:
+		done.set()
+		killer.join()
+	node().wait_ready()
+	lines = paid.stdout.splitlines()
+	print(f'{len(killed)} killed; {sum("seemed to fail" in line for line in lines)} were replayed')
+	assert len(lines) == PAYMENTS and len(killed) >= 3, (len(lines), killed)
+	assert len({line.split()[0] for line in lines}) == PAYMENTS
+	seqs = [int(re.search(r'seq (\d+)', line)[1]) for line in lines]
+	assert seqs == list(range(before + 1, before + 1 + PAYMENTS)), (before, seqs)
+	assert last_seq() == before + PAYMENTS
+	assert available('bob') == bob + PAYMENTS
+	assert node().cli('verify', '--token-file', token_file()).returncode == 0
+
+
+def test_a_node_that_comes_late_is_waited_for():
+	one = node()
+	one.stop()
+	payment = threading.Thread(target=lambda: shared.update(late=pay('alice', 'bob', 1)))
+	payment.start()
+	one.start()
+	payment.join()
+	assert ' seq ' in shared['late'].stdout
+
+
+if __name__ == '__main__':
+	try:
+		tap.main(globals())
+	finally:
+		if 'node' in shared:
+			shared['node'].stop()
+			shared['node'].remove()
