@@ -1,5 +1,6 @@
 #include "client/macronode.h"
 
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -111,6 +112,55 @@ static void serve(bool stays)
 	if (fake.pid == 0) {
 		run_script(stays);
 	}
+}
+
+/* One connection after another: the first and the last are answered, of those between the request
+ * is read and nothing said. */
+static void serve_each(unsigned count)
+{
+	fake.pid = fork();
+	assert_true(fake.pid >= 0);
+	if (fake.pid != 0) {
+		return;
+	}
+	size_t said = 0;
+	int fd = -1;
+	for (unsigned i = 0; i < count; i++) {
+		static uint8_t request[FRAME_BYTES_MAX];
+		uint32_t length = 0, sent;
+
+		fd = i == 0 || i == count - 1 ? accept(fake.listener, NULL, NULL) : fd;
+		if (!read_whole(fd, request, 4)) {
+			_exit(1);
+		}
+		memcpy(&length, request, 4);
+		if (length > 4000 || !read_whole(fd, request + 4, length) ||
+			write(fake.request_pipe[1], request, 4 + length) < 0) {
+			_exit(1);
+		}
+		if (i > 0 && i < count - 1) {
+			(void)close(fd);
+			continue;
+		}
+		memcpy(&sent, fake.script + said, 4);
+		sent = i == 0 ? sent + 4 : (uint32_t)(fake.script_bytes - said);
+		if (write(fd, fake.script + said, sent) != (ssize_t)sent) {
+			_exit(1);
+		}
+		said += sent;
+	}
+	_exit(0);
+}
+
+static void take_request(struct frame_head *ret_head, uint8_t *payload, size_t bytes_max)
+{
+	uint8_t head[FRAME_HEAD_BYTES];
+
+	assert_true(read_whole(fake.request_pipe[0], head, sizeof head));
+	assert_int_equal(frame_decode((struct slice){ head, sizeof head }, ret_head), FRAME_OK);
+	assert_true(ret_head->payload_bytes < bytes_max);
+	assert_true(read_whole(fake.request_pipe[0], payload, ret_head->payload_bytes));
+	payload[ret_head->payload_bytes] = 0;
 }
 
 static void teardown(void)
@@ -460,6 +510,198 @@ static void a_question_in_too_many_words_is_not_sent(void **state)
 	mn_close(client);
 }
 
+/* --- without waiting --- */
+
+/* Until the answer is there, waiting as an event loop does; how often there was nothing to do. */
+static enum mn_result drive(struct mn_client *client, struct mn_answer *ret, unsigned *ret_turns)
+{
+	enum mn_result result;
+
+	*ret_turns = 0;
+	while ((result = mn_step(client, ret)) == MN_AGAIN) {
+		struct pollfd fd = {
+			.fd = mn_fd(client),
+			.events = mn_wants_to_write(client) ? POLLIN | POLLOUT : POLLIN,
+		};
+
+		++*ret_turns;
+		assert_true(fd.fd >= 0);
+		assert_true(poll(&fd, 1, 10000) > 0);
+	}
+	return result;
+}
+
+static void an_event_loop_gets_the_answer_when_it_is_there(void **state)
+{
+	struct mn_client *client;
+	struct mn_answer got;
+	unsigned turns;
+
+	(void)state;
+	setup();
+	answer_text(FRAME_RESP | FRAME_CONT, 0x0018, 1, "{\"amount");
+	answer_text(FRAME_RESP | FRAME_END, 0x0018, 1, "_minor\":\"1\"}");
+	client = mn_open_nonblocking(fake.path);
+	assert_int_equal(mn_fd(client), -1);
+	assert_int_equal(mn_balance(client, "tk", "a", "ron", MN_NOW, &got), MN_AGAIN);
+	assert_int_equal(mn_step(client, &got), MN_AGAIN); /* nobody serves yet */
+	assert_int_equal(got.json_bytes, 0);
+	serve(false); /* the child has our end, too, and must not wait for it */
+	assert_int_equal(drive(client, &got, &turns), MN_OK);
+	assert_true(turns > 0);
+	assert_string_equal(got.json, "{\"amount_minor\":\"1\"}");
+	assert_int_equal(mn_step(client, &got), MN_CLOSED); /* nothing was asked */
+	assert_string_equal(mn_error_text(client), "nothing was asked");
+	mn_close(client);
+	teardown();
+}
+
+/* More than a socket takes at once, to somebody who does not read for now. */
+static void what_does_not_go_at_once_goes_later(void **state)
+{
+	static char json[900000];
+	struct mn_client *client;
+	struct mn_answer got;
+	unsigned turns;
+
+	(void)state;
+	setup();
+	answer_text(FRAME_RESP, 0x0010, 1, "{}");
+	memset(json, ' ', sizeof json);
+	client = mn_open_nonblocking(fake.path);
+	assert_int_equal(mn_ingest(client, "t", json, sizeof json, &got), MN_AGAIN);
+	assert_true(mn_wants_to_write(client));
+	serve(false);
+	assert_int_equal(drive(client, &got, &turns), MN_OK);
+	assert_false(mn_wants_to_write(client));
+	assert_string_equal(got.json, "{}");
+	mn_close(client);
+	teardown();
+}
+
+static void an_event_before_a_receipt_says_that_it_is_a_replay(void **state)
+{
+	const struct mn_operation operation = { .kind = MN_BURN, .from = "a", .nonce = 1 };
+	struct mn_client *client;
+	struct mn_answer got;
+	unsigned turns;
+
+	(void)state;
+	setup();
+	answer_text(FRAME_EVENT, 0x0022, 1, "{}");
+	answer_text(FRAME_RESP, 0x0022, 1, "{\"txid\":1}");
+	serve(false);
+	client = mn_open_nonblocking(fake.path);
+	assert_int_equal(mn_wallet_op(client, "t", &operation, &got, NULL), MN_AGAIN);
+	assert_int_equal(drive(client, &got, &turns), MN_OK);
+	assert_true(mn_was_replayed(client));
+	mn_close(client);
+	teardown();
+}
+
+static void a_question_that_was_given_up_is_never_answered(void **state)
+{
+	struct mn_client *client;
+	struct mn_answer got;
+	unsigned turns;
+
+	(void)state;
+	setup();
+	answer_text(FRAME_RESP, 0x0011, 2, "{\"roots\":[]}");
+	client = mn_open_nonblocking(fake.path);
+	assert_int_equal(mn_ping(client, &got), MN_AGAIN);
+	assert_int_equal(mn_roots(client, 0, &got), MN_AGAIN); /* on a connection of its own */
+	close(accept(fake.listener, NULL, NULL));
+	serve(false);
+	assert_int_equal(drive(client, &got, &turns), MN_OK);
+	assert_string_equal(got.json, "{\"roots\":[]}");
+	mn_close(client);
+	teardown();
+}
+
+static void whoever_does_not_wait_is_told_of_a_node_that_went(void **state)
+{
+	struct mn_client *client = mn_open_nonblocking("/nonexistent/socket");
+	struct mn_answer got;
+	unsigned turns;
+
+	(void)state;
+	assert_int_equal(mn_ping(client, &got), MN_NO_NODE);
+	assert_int_equal(mn_fd(client), -1);
+	mn_close(client);
+	setup();
+	client = mn_open_nonblocking(fake.path);
+	assert_int_equal(mn_ping(client, &got), MN_AGAIN);
+	close(accept(fake.listener, NULL, NULL));
+	assert_int_equal(drive(client, &got, &turns), MN_CLOSED);
+	assert_int_equal(mn_fd(client), -1);
+	mn_close(client);
+	teardown();
+}
+
+/* --- again, and safely --- */
+
+/* Refuses the nonce that asks, closes on the first attempt, and answers the second. */
+static void an_attempt_that_was_cut_off_is_repeated_with_its_nonce_and_key(void **state)
+{
+	static const char receipt[] =
+		"{\"txid\":\"tx_1\",\"op\":\"burn\",\"asset\":\"ron\",\"amount_minor\":\"5\","
+		"\"receipt_hash\":\"b3:0\",\"nonce\":8,\"seq\":3}";
+	const struct mn_operation operation = { .kind = MN_BURN, .from = "a", .asset = "ron" };
+	struct mn_client *client;
+	struct mn_outcome outcome;
+	uint8_t first[4096], second[4096];
+	struct frame_head head;
+
+	(void)state;
+	setup();
+	answer_text(FRAME_RESP, 0x0022, 1,
+		"{\"code\":\"NONCE_CONFLICT\",\"http\":409,\"retryable\":true,"
+		"\"details\":{\"reason\":\"nonce_gap\",\"expected\":8}}");
+	answer_text(FRAME_EVENT, 0x0022, 3, "{}");
+	answer_text(FRAME_RESP, 0x0022, 3, receipt);
+	serve_each(3);
+	client = open_client(10000);
+	assert_int_equal(
+		mn_wallet_op_retry(client, "t", &operation, 60000, &outcome), MN_OK);
+	assert_int_equal(outcome.attempts, 3); /* the question for the nonce is one */
+	assert_int_equal(outcome.nonce, 8);
+	assert_int_equal(strlen(outcome.idempotency_key), 26);
+	assert_true(outcome.replayed);
+	assert_string_equal(outcome.receipt.txid, "tx_1");
+	take_request(&head, first, sizeof first);
+	take_request(&head, first, sizeof first);
+	assert_non_null(strstr((char *)first + 3, "\"nonce\":8"));
+	assert_non_null(strstr((char *)first + 3, outcome.idempotency_key));
+	take_request(&head, second, sizeof second);
+	assert_string_equal((char *)first + 3, (char *)second + 3);
+	mn_close(client);
+	teardown();
+}
+
+static void who_gives_up_is_told_how_to_ask_again(void **state)
+{
+	const struct mn_operation operation = {
+		.kind = MN_BURN, .from = "a", .asset = "ron", .nonce = 4, .idempotency_key = "mine"
+	};
+	struct mn_client *client;
+	struct mn_outcome outcome;
+
+	(void)state;
+	setup();
+	serve(false); /* takes the request and closes */
+	client = open_client(10000);
+	assert_int_equal(mn_wallet_op_retry(client, "t", &operation, 1, &outcome), MN_UNKNOWN);
+	assert_int_equal(outcome.nonce, 4);
+	assert_string_equal(outcome.idempotency_key, "mine");
+	mn_close(client);
+	client = mn_open("/nonexistent/socket", 1000);
+	assert_int_equal(mn_wallet_op_retry(client, "t", &operation, 200, &outcome), MN_NO_NODE);
+	assert_true(outcome.attempts > 1);
+	mn_close(client);
+	teardown();
+}
+
 static void answer_control(uint64_t corr_id, enum err status, const char *text)
 {
 	uint8_t payload[256];
@@ -526,6 +768,13 @@ int main(void)
 		cmocka_unit_test(what_is_over_the_bounds_is_not_sent),
 		cmocka_unit_test(each_read_says_its_words_and_takes_any_bytes),
 		cmocka_unit_test(a_question_in_too_many_words_is_not_sent),
+		cmocka_unit_test(an_event_loop_gets_the_answer_when_it_is_there),
+		cmocka_unit_test(what_does_not_go_at_once_goes_later),
+		cmocka_unit_test(an_event_before_a_receipt_says_that_it_is_a_replay),
+		cmocka_unit_test(a_question_that_was_given_up_is_never_answered),
+		cmocka_unit_test(whoever_does_not_wait_is_told_of_a_node_that_went),
+		cmocka_unit_test(an_attempt_that_was_cut_off_is_repeated_with_its_nonce_and_key),
+		cmocka_unit_test(who_gives_up_is_told_how_to_ask_again),
 		cmocka_unit_test(credit_before_an_answer_is_passed_over),
 		cmocka_unit_test(a_reason_that_is_too_long_is_refused_here),
 	};
