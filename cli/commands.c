@@ -212,6 +212,29 @@ static const struct cli_option options_hold[] = {
 	WALLET_OPTIONS,
 	{ NULL, NULL, NULL },
 };
+static const struct cli_option options_wallet_balance[] = {
+	{ "--asset", "NAME", "the asset; ron if not said" },
+	TOKEN_OPTION,
+	{ NULL, NULL, NULL },
+};
+static const struct cli_option options_wallet_tx[] = {
+	{ "--proof", NULL, "its .tlog-proof instead, which `proof check` reads" },
+	TOKEN_OPTION,
+	{ NULL, NULL, NULL },
+};
+static const struct cli_option options_wallet_history[] = {
+	{ "--asset", "NAME", "the asset; ron if not said" },
+	{ "--before", "SEQ", "only what stands before this entry" },
+	{ "--limit", "N", "at most so many, and at most 200; 100 if not said" },
+	TOKEN_OPTION,
+	{ NULL, NULL, NULL },
+};
+static const struct cli_option options_wallet_watch[] = {
+	{ "--after", "SEQ", "what stands behind this entry; all if not said" },
+	{ "--count", "N", "end after so many; never if not said" },
+	TOKEN_OPTION,
+	{ NULL, NULL, NULL },
+};
 
 #define options_status          options_none
 #define options_config_print    options_none

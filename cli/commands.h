@@ -68,6 +68,11 @@ enum cli_exit {
 	C(wallet_hold, "wallet hold", "", 0, 0, "set money of an account aside")                  \
 	C(wallet_capture, "wallet capture", "TXID", 1, 1, "pay out of a hold")                    \
 	C(wallet_release, "wallet release", "TXID", 1, 1, "give back what is held")               \
+	C(wallet_balance, "wallet balance", "ACCOUNT", 1, 1, "show what an account has")          \
+	C(wallet_tx, "wallet tx", "TXID", 1, 1, "show the receipt of an operation, or prove it")  \
+	C(wallet_history, "wallet history", "ACCOUNT", 1, 1,                                      \
+		"show what changed an account, newest first")                                     \
+	C(wallet_watch, "wallet watch", "", 0, 0, "show what happens, as it happens")             \
 	C(version, "version", "", 0, 0, "print what this was built from")                         \
 	C(completion, "completion", "bash|zsh|fish", 1, 1, "print a completion script")           \
 	C(help, "help", "[COMMAND]", 0, 2, "explain a command")

@@ -45,8 +45,8 @@ enum public_verb {
 struct mn_client {
 	struct stream stream;
 	uint64_t corr_id;
-	uint16_t verb; /* of the question that is under way; 0: none is */
-	unsigned events; /* that came before its answer */
+	uint16_t verb;         /* of the question that is under way; 0: none is */
+	unsigned events;       /* that came before its answer */
 	mn_progress *progress; /* who is told of them; may be NULL */
 	void *context;
 	char *answer; /* owned */
@@ -234,8 +234,8 @@ enum mn_result mn_step(struct mn_client *client, struct mn_answer *ret_answer)
 {
 	*ret_answer = (struct mn_answer){ "", 0 };
 	if (client->verb == 0) {
-		(void)snprintf(client->stream.error, sizeof client->stream.error,
-			"nothing was asked");
+		(void)snprintf(
+			client->stream.error, sizeof client->stream.error, "nothing was asked");
 		return MN_CLOSED;
 	}
 	return collect(client, ret_answer);

@@ -150,7 +150,7 @@ enum mn_result mn_wallet_op(struct mn_client *client, const char *token,
 
 /* --- receipts and errors, read ---------------------------------------------------------- */
 
-#define MN_AMOUNT_BYTES  40  /* 2^128-1 and a zero */
+#define MN_AMOUNT_BYTES  40 /* 2^128-1 and a zero */
 #define MN_ACCOUNT_BYTES 129
 #define MN_TXID_BYTES    33
 
@@ -176,13 +176,13 @@ int mn_read_receipt(const struct mn_answer *answer, struct mn_receipt *ret_recei
 
 /* Why a node refused. */
 struct mn_error {
-	char code[33];     /* "NONCE_CONFLICT" ...: what to branch on */
-	char reason[65];   /* "nonce_used" ...: why exactly */
-	char message[257]; /* for people */
-	char corr_id[65];  /* names the request in the log of the node */
-	int http;          /* its status over HTTP; 0: not said */
-	int retryable;     /* the same request may succeed later */
-	int retry_after_ms; /* and not before so long; 0: not said */
+	char code[33];       /* "NONCE_CONFLICT" ...: what to branch on */
+	char reason[65];     /* "nonce_used" ...: why exactly */
+	char message[257];   /* for people */
+	char corr_id[65];    /* names the request in the log of the node */
+	int http;            /* its status over HTTP; 0: not said */
+	int retryable;       /* the same request may succeed later */
+	int retry_after_ms;  /* and not before so long; 0: not said */
 	uint64_t nonce_next; /* of a NONCE_CONFLICT, if the token may read the account; else 0 */
 };
 
@@ -203,10 +203,10 @@ struct mn_outcome {
 };
 
 /* As mn_wallet_op, but does not give up at once: what may succeed later is sent again, the same
- * operation with the same nonce and key, until it is answered for good or `deadline_ms` have passed.
- * Between two attempts it waits 50 ms, then twice as long each time up to 2 s, half of it by chance, and
- * never less than the node asks for. A key that is NULL is drawn, and a nonce of 0 is asked of the
- * node, once; both are in *ret_outcome before the first attempt.
+ * operation with the same nonce and key, until it is answered for good or `deadline_ms` have
+ * passed. Between two attempts it waits 50 ms, then twice as long each time up to 2 s, half of it
+ * by chance, and never less than the node asks for. A key that is NULL is drawn, and a nonce of 0
+ * is asked of the node, once; both are in *ret_outcome before the first attempt.
  *
  *   MN_OK       it is done; the receipt is on disk at the node
  *   MN_REFUSED  it is not done, and no attempt of this call will still do it
@@ -214,8 +214,8 @@ struct mn_outcome {
  *               nonce and the key of *ret_outcome, and with the same operation
  *   else        it is not done: no attempt reached a node, or it can not be sent
  *
- * A node whose limits.req_timeout is over 10 s can still do what an attempt asked for after a later one
- * was refused. This call waits, so not in a client that does not. */
+ * A node whose limits.req_timeout is over 10 s can still do what an attempt asked for after a later
+ * one was refused. This call waits, so not in a client that does not. */
 enum mn_result mn_wallet_op_retry(struct mn_client *client, const char *token,
 	const struct mn_operation *operation, int deadline_ms, struct mn_outcome *ret_outcome);
 
@@ -227,8 +227,8 @@ struct mn_retry {
 	int64_t unknown_ms;
 };
 
-/* How many milliseconds to wait before the same operation is sent again; -1: the result is final, or
- * time will be up by then (is_unknown tells how much is known). error may be NULL but for
+/* How many milliseconds to wait before the same operation is sent again; -1: the result is final,
+ * or time will be up by then (is_unknown tells how much is known). error may be NULL but for
  * MN_REFUSED. */
 int mn_retry_wait(struct mn_retry *retry, enum mn_result result, const struct mn_error *error,
 	int64_t now_ms, int64_t deadline_ms);
@@ -244,12 +244,17 @@ enum mn_result mn_tx_proof(struct mn_client *client, const char *token, const ch
 	struct mn_answer *ret_answer);
 
 /* A page of what moved an account's balance of an asset, newest first, before the entry with that
- * seq (0: from now), at most `limit` (0: MN_PAGE). */
-#define MN_PAGE 100
+ * seq (0: from now), at most `limit` (0: MN_PAGE; at most MN_PAGE_MAX). "next" of the answer,
+ * unless null, is `before` of the next page. */
+#define MN_PAGE     100
+#define MN_PAGE_MAX 200
 enum mn_result mn_history(struct mn_client *client, const char *token, const char *account,
 	const char *asset, uint64_t before, unsigned limit, struct mn_answer *ret_answer);
 
-/* A page of what happened behind the entry with that seq, oldest first, of what the token may see. */
+/* A page of what happened behind the entry with that seq, oldest first, of what the token may see:
+ * lines of JSON, an event each, and {"next":seq,"size":seq} as the last, where to go on. When
+ * nothing has happened the node waits a few seconds for something, and then answers with that line
+ * alone. */
 enum mn_result mn_events(struct mn_client *client, const char *token, uint64_t after,
 	unsigned limit, struct mn_answer *ret_answer);
 
@@ -264,9 +269,9 @@ enum mn_result mn_verify(struct mn_client *client, const char *token, mn_progres
 /* A client for an event loop. Its questions are the functions above (not mn_wallet_op_retry): they
  * send what goes and return MN_AGAIN, or what is wrong. Then mn_step, whenever mn_fd can be read,
  * or written while mn_wants_to_write, until it returns something else than MN_AGAIN: that is the
- * result of the question, and *ret_answer its answer. There is no time-out but the caller's, who may
- * give up with another question, or with mn_close. The fd is another one after each failure: ask for
- * it each time. */
+ * result of the question, and *ret_answer its answer. There is no time-out but the caller's, who
+ * may give up with another question, or with mn_close. The fd is another one after each failure:
+ * ask for it each time. */
 struct mn_client *mn_open_nonblocking(const char *socket_path);
 int mn_fd(const struct mn_client *client); /* -1: not connected */
 int mn_wants_to_write(const struct mn_client *client);

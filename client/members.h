@@ -3,7 +3,8 @@
 
 /* The members of a JSON object, as a node answers it: enough to read a receipt or an error without
  * a library for JSON, and without believing that what came is what was meant. Values are looked up
- * by name and stay where they are; of two with one name the first counts. No recursion, no memory. */
+ * by name and stay where they are; of two with one name the first counts. No recursion, no memory.
+ */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,8 +20,8 @@
  * object up to there. */
 MUST_CHECK bool members_find(struct slice object, const char *name, struct slice *ret_value);
 
-/* A member that is text, decoded, with a zero behind it. False, and "": it is not there, no text, has a
- * zero in it or does not fit. */
+/* A member that is text, decoded, with a zero behind it. False, and "": it is not there, no text,
+ * has a zero in it or does not fit. */
 MUST_CHECK bool members_text(
 	struct slice object, const char *name, char *ret_text, size_t bytes_max);
 

@@ -1,11 +1,12 @@
-/* The same operation again, until its outcome is known. That it is the same, nonce and key included, is
- * what makes it safe: however many attempts arrive, the ledger does it once and answers all of them
- * by one receipt.
+/* The same operation again, until its outcome is known. That it is the same, nonce and key
+ * included, is what makes it safe: however many attempts arrive, the ledger does it once and
+ * answers all of them by one receipt.
  *
  * Two things are easily got wrong. An attempt without an answer may still be on its way through
  * the node when the next one is refused, for want of money that comes in between: so a refusal
  * that could be another one later is final only when the node has forgotten the unanswered attempt.
- * And a caller who gives up must not be told "refused" as long as one attempt may have been done. */
+ * And a caller who gives up must not be told "refused" as long as one attempt may have been done.
+ */
 #include <poll.h>
 #include <stdbool.h>
 #include <string.h>
@@ -52,8 +53,8 @@ static bool is_code(const struct mn_error *error, const char *code)
 	return strcmp(error->code, code) == 0;
 }
 
-/* No attempt of the same operation can ever be done: its form is wrong, or its nonce or key stands for
- * another one. */
+/* No attempt of the same operation can ever be done: its form is wrong, or its nonce or key stands
+ * for another one. */
 static bool is_hopeless(const struct mn_error *error)
 {
 	return !error->retryable &&
@@ -61,11 +62,11 @@ static bool is_hopeless(const struct mn_error *error)
 		       is_code(error, "IDEM_MISMATCH") || error->http == 413);
 }
 
-static void note(struct mn_retry *retry, enum mn_result result, const struct mn_error *error,
-	int64_t now_ms)
+static void note(
+	struct mn_retry *retry, enum mn_result result, const struct mn_error *error, int64_t now_ms)
 {
 	bool may_be_done = result == MN_TIMEOUT || result == MN_CLOSED || result == MN_PROTOCOL ||
-			  result == MN_NO_MEMORY;
+			   result == MN_NO_MEMORY;
 
 	if (result == MN_REFUSED) {
 		may_be_done = is_code(error, "UPSTREAM_UNAVAILABLE") ||
@@ -196,8 +197,8 @@ static enum mn_result repeat(struct mn_client *client, const char *token,
 			is_code(&outcome->error, "NONCE_CONFLICT")) {
 			return result; /* told, or not for this token to know */
 		}
-		wait_ms = mn_retry_wait(
-			&retry, result, &outcome->error, monotonic_ms(), deadline_ms);
+		wait_ms =
+			mn_retry_wait(&retry, result, &outcome->error, monotonic_ms(), deadline_ms);
 		if (wait_ms < 0) {
 			return result != MN_OK && retry.is_unknown ? MN_UNKNOWN : result;
 		}

@@ -69,8 +69,8 @@ static enum mn_result explain_connect(struct stream *stream, int error)
 	}
 }
 
-/* A UNIX socket connects at once, or when the listener's backlog has room: whoever must not wait for
- * that is told that nobody is there. */
+/* A UNIX socket connects at once, or when the listener's backlog has room: whoever must not wait
+ * for that is told that nobody is there. */
 enum mn_result stream_connect(struct stream *stream)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -126,10 +126,10 @@ static enum mn_result flush(struct stream *stream)
 		if (sent >= 0) {
 			stream->out_head += (size_t)sent;
 		} else if (errno == EAGAIN || errno == EWOULDBLOCK) {
-			return stream->nonblocking ? MN_OK
-						   : stream_fail(stream, MN_TIMEOUT,
-							     "%s: the node reads nothing",
-							     stream->path);
+			return stream->nonblocking
+				       ? MN_OK
+				       : stream_fail(stream, MN_TIMEOUT,
+						 "%s: the node reads nothing", stream->path);
 		} else if (errno != EINTR) {
 			return stream_fail(stream, MN_CLOSED,
 				"%s: the node closed the connection: %s", stream->path,

@@ -12,9 +12,9 @@
 #include "proto/frame.h"
 
 /* A connection to a UNIX socket that speaks OAP/1 frames. It waits, with a bound on how long the
- * other end may be silent; or, with `nonblocking` set before it connects, never: what did not go yet
- * goes with the next call, and what is not whole yet is MN_AGAIN. A failure closes it, because what
- * follows in the stream is then anybody's guess, and leaves a sentence. */
+ * other end may be silent; or, with `nonblocking` set before it connects, never: what did not go
+ * yet goes with the next call, and what is not whole yet is MN_AGAIN. A failure closes it, because
+ * what follows in the stream is then anybody's guess, and leaves a sentence. */
 
 #define STREAM_PATH_BYTES_MAX  107u /* sun_path without its NUL */
 #define STREAM_ERROR_BYTES_MAX 512u

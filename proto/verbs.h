@@ -204,8 +204,9 @@ enum recover_act { RECOVER_EXPLAIN, RECOVER_ACKNOWLEDGE };
  * routes without {name} the query string without its question mark. offset: of the answer, whose
  * beginning the edge has, of TLOG_TILE; of EVENTS the seq after which to go on; else 0. idem_key:
  * the field Idempotency-Key, of a longer one its beginning, which is too long, too. token: as text,
- * empty when there was none. is_gzip: the body is packed, over HTTP only. body_bytes: of the whole body; `body` is all of it, or empty when it
- * is longer than fits: then it follows as BODY, after PROCEED. */
+ * empty when there was none. is_gzip: the body is packed, over HTTP only. body_bytes: of the whole
+ * body; `body` is all of it, or empty when it is longer than fits: then it follows as BODY, after
+ * PROCEED. */
 #define PAYLOAD_REQUEST(FIXED, SIZED)       \
 	FIXED(u64, deadline_mono_ms)        \
 	FIXED(u8, route)                    \

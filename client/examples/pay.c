@@ -3,8 +3,8 @@
  *	cc pay.c $(pkg-config --cflags --libs libmacronode) -o pay
  *	MACRONODE_TOKEN=$(cat token) ./pay /run/macronode/macronode.sock alice bob 250
  *
- * A fifth word is how many times, each a payment of its own. Exit: 0 paid, 1 refused, 2 not asked, 3 nobody
- * knows. */
+ * A fifth word is how many times, each a payment of its own. Exit: 0 paid, 1 refused, 2 not asked,
+ *3 nobody knows. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -14,7 +14,8 @@
 #define GIVE_UP_AFTER_MS 60000 /* of one payment */
 
 /* What became of it, as an exit code. */
-static int say(const struct mn_client *node, enum mn_result result, const struct mn_outcome *outcome)
+static int say(
+	const struct mn_client *node, enum mn_result result, const struct mn_outcome *outcome)
 {
 	if (result == MN_OK) {
 		printf("%s seq %llu, %s left%s\n", outcome->receipt.txid,
@@ -29,8 +30,7 @@ static int say(const struct mn_client *node, enum mn_result result, const struct
 		return 3;
 	}
 	if (result == MN_REFUSED) {
-		fprintf(stderr, "not paid: %s (%s)\n", outcome->error.message,
-			outcome->error.code);
+		fprintf(stderr, "not paid: %s (%s)\n", outcome->error.message, outcome->error.code);
 	} else {
 		fprintf(stderr, "not paid: %s\n", mn_error_text(node));
 	}
@@ -64,8 +64,8 @@ int main(int argc, char *argv[])
 	};
 	long times = argc == 6 ? strtol(argv[5], NULL, 10) : 1;
 	while (times-- > 0 && exit_code == 0) {
-		enum mn_result result = mn_wallet_op_retry(
-			node, token, &payment, GIVE_UP_AFTER_MS, &outcome);
+		enum mn_result result =
+			mn_wallet_op_retry(node, token, &payment, GIVE_UP_AFTER_MS, &outcome);
 
 		exit_code = say(node, result, &outcome);
 		payment.nonce = outcome.nonce + 1; /* nobody else pays from this account */

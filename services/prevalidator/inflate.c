@@ -34,9 +34,8 @@ static z_stream *stream_of(struct inflater *inflater)
 		status = inflateReset(stream);
 	} else {
 		(void)arena_take(inflater, 1, sizeof *stream);
-		*stream = (z_stream){ .zalloc = arena_take,
-			.zfree = arena_give,
-			.opaque = inflater };
+		*stream =
+			(z_stream){ .zalloc = arena_take, .zfree = arena_give, .opaque = inflater };
 		status = inflateInit2(stream, WINDOW_BITS);
 		inflater->is_ready = true;
 	}
@@ -48,8 +47,7 @@ enum inflate_result inflate_body(struct inflater *inflater, struct slice packed,
 	size_t body_bytes_max, struct slice *ret_plain)
 {
 	bool is_small = packed.bytes_count < body_bytes_max / INFLATE_RATIO_MAX;
-	size_t plain_bytes_max =
-		is_small ? packed.bytes_count * INFLATE_RATIO_MAX : body_bytes_max;
+	size_t plain_bytes_max = is_small ? packed.bytes_count * INFLATE_RATIO_MAX : body_bytes_max;
 	z_stream *stream;
 	int status;
 

@@ -112,6 +112,85 @@ def test_the_library_exports_what_its_header_declares():
 	assert exported == declared, exported ^ declared
 
 
+# --- the command ---------------------------------------------------------------------------
+
+
+def wallet(*words, check=True):
+	return node().cli('wallet', *words, '--token-file', token_file(), check=check)
+
+
+def test_the_command_shows_what_an_account_has():
+	issue('carol', 500, 1)
+	pay('carol', 'dave', 20)
+	wallet('hold', '--from', 'carol', '--amount', '30')
+	assert re.fullmatch(r'450 ron \(as of \S+Z, \d+ ms old\)\n',
+		wallet('balance', 'carol').stdout), wallet('balance', 'carol')
+	shown = json.loads(wallet('balance', 'dave', '--json').stdout)
+	assert (shown['account'], shown['amount_minor'], shown['asset']) == ('dave', '20', 'ron')
+	for words in (('balance', 'no account'), ('balance', 'dave', '--asset', 'RON'), ('balance',)):
+		assert wallet(*words, check=False).returncode == 2, words
+
+
+def test_the_command_shows_a_receipt_byte_for_byte_and_proves_it():
+	done = json.loads(wallet('transfer', '--from', 'alice', '--to', 'bob', '--amount', '3',
+		'--json').stdout)
+	shown = wallet('tx', done['txid'], '--json').stdout
+	assert json.loads(shown) == done
+	assert 'amount_minor' in wallet('tx', done['txid']).stdout
+	proof = eventually(lambda: wallet('tx', done['txid'], '--proof', check=False).stdout,
+		'a checkpoint behind it')
+	assert proof.startswith('c2sp.org/tlog-proof@v1\n'), proof
+	unknown = wallet('tx', 'tx_01JFA7Z2A7YQ4QW3EJ7N3N6D1X', check=False)
+	assert unknown.returncode == 1 and 'NOT_FOUND' in unknown.stderr, unknown
+
+
+def test_the_command_shows_what_changed_an_account_page_by_page():
+	issue('erin', 100, 1)
+	for amount in (1, 2, 3):
+		pay('erin', 'frank', amount)
+	first = wallet('history', 'erin', '--limit', '2').stdout.splitlines()
+	assert len(first) == 3 and '-3 = 94  frank' in first[0], first
+	more = wallet('history', 'erin', *first[2].split(': ')[1].split()).stdout.splitlines()
+	assert len(more) == 2 and '+100 = 100' in more[1] and '-1 = 99  frank' in more[0], more
+	page = json.loads(wallet('history', 'erin', '--json').stdout)
+	assert [item['change_minor'] for item in page['items']] == ['-3', '-2', '-1', '100']
+	for words in (('--before', 'x'), ('--limit', '201'), ('--limit', '-1')):
+		assert wallet('history', 'erin', *words, check=False).returncode == 2, words
+
+
+def test_the_command_watches_across_a_restart():
+	before = last_seq()
+	watching = subprocess.Popen([*nodes.command(BUILD, node().profile), 'wallet', 'watch', '--json',
+		'--after', str(before), '--count', '4', '--token-file', token_file()], text=True,
+		stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+	try:
+		pay('alice', 'bob', 1)
+		first = json.loads(watching.stdout.readline())
+		assert first['seq'] == before + 1 and first['counter_account'] == 'bob', first
+		node().restart()
+		pay('alice', 'bob', 1, 3)
+		out, err = watching.communicate(timeout=120)
+	finally:
+		watching.kill()
+		watching.wait()
+	assert watching.returncode == 0, err
+	assert [json.loads(line)['seq'] for line in out.splitlines()] == [before + i for i in (2, 3, 4)]
+
+
+def test_what_the_token_may_not_see_is_refused():
+	done = wallet('watch', '--count', '1', '--after', 'x', check=False)
+	assert done.returncode == 2, done
+	blind = node().mint('wallet.issue')
+	path = node().directory / 'blind'
+	path.write_text(blind)
+	for words in (('balance', 'alice'), ('history', 'alice'), ('watch',)):
+		done = node().cli('wallet', *words, '--token-file', str(path), check=False)
+		assert done.returncode == 1 and done.stderr, (words, done)
+
+
+# --- kills ---------------------------------------------------------------------------------
+
+
 def kill_until(done, killed):
 	"""One of them after the other, each once the node has recovered."""
 	choice = random.Random(3)

@@ -662,8 +662,7 @@ static void an_attempt_that_was_cut_off_is_repeated_with_its_nonce_and_key(void 
 	answer_text(FRAME_RESP, 0x0022, 3, receipt);
 	serve_each(3);
 	client = open_client(10000);
-	assert_int_equal(
-		mn_wallet_op_retry(client, "t", &operation, 60000, &outcome), MN_OK);
+	assert_int_equal(mn_wallet_op_retry(client, "t", &operation, 60000, &outcome), MN_OK);
 	assert_int_equal(outcome.attempts, 3); /* the question for the nonce is one */
 	assert_int_equal(outcome.nonce, 8);
 	assert_int_equal(strlen(outcome.idempotency_key), 26);

@@ -50,7 +50,8 @@ static void text_is_decoded_or_not_there(void **state)
 		const char *object, *text;
 	} rows[] = {
 		{ "{\"a\":\"\\\"\\\\\\/\\b\\f\\n\\r\\t\"}", "\"\\/\b\f\n\r\t" },
-		{ "{\"a\":\"\\u0041\\u00e9\\u20AC\\ud83d\\ude00\"}", "A\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80" },
+		{ "{\"a\":\"\\u0041\\u00e9\\u20AC\\ud83d\\ude00\"}",
+			"A\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80" },
 		{ "{\"a\":\"\"}", "" },
 		{ "{\"a\":\"\\u0000\"}", NULL },
 		{ "{\"a\":\"\\ud83d\"}", NULL },

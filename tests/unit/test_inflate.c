@@ -28,8 +28,8 @@ static size_t pack(const void *bytes, size_t bytes_count, int window_bits, unsig
 		.next_out = packed,
 		.avail_out = sizeof packed };
 
-	assert_int_equal(deflateInit2(&stream, 9, Z_DEFLATED, window_bits, 8, Z_DEFAULT_STRATEGY),
-		Z_OK);
+	assert_int_equal(
+		deflateInit2(&stream, 9, Z_DEFLATED, window_bits, 8, Z_DEFAULT_STRATEGY), Z_OK);
 	if (extra_bytes > 0) {
 		assert_int_equal(deflateSetHeader(&stream, &head), Z_OK);
 	}
@@ -79,7 +79,7 @@ static void fill_random(size_t bytes_count)
 
 	for (size_t i = 0; i < bytes_count; i++) {
 		random = random * 1664525 + 1013904223;
-		plain[i] = (uint8_t)"0123456789abcdef"[random >> 28];
+		plain[i] = (uint8_t) "0123456789abcdef"[random >> 28];
 	}
 }
 
@@ -102,8 +102,7 @@ static void a_member_of_nothing_is_an_empty_body(void **state)
 	struct slice got;
 
 	(void)state;
-	assert_int_equal(
-		unpack_at_most(pack("", 0, GZIP, 0), BODY_BYTES_MAX, &got), INFLATE_OK);
+	assert_int_equal(unpack_at_most(pack("", 0, GZIP, 0), BODY_BYTES_MAX, &got), INFLATE_OK);
 	assert_int_equal(got.bytes_count, 0);
 }
 
