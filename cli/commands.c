@@ -94,6 +94,7 @@ static const struct cli_option options_recover[] = {
 };
 static const struct cli_option options_mint[] = {
 	CAVEAT_OPTIONS,
+	{ "--form", "FORM", "macaroon, or signed: nobody can narrow that one" },
 	{ NULL, NULL, NULL },
 };
 static const struct cli_option options_attenuate[] = {
