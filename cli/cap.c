@@ -32,12 +32,22 @@ static void print_minted(const struct cli *cli, struct slice token)
 		(const char *)token.bytes, capability);
 }
 
+static bool take_form(const struct cli *cli, enum token_form *ret_form)
+{
+	const char *form = cli_option(cli, "--form");
+	bool is_signed = form != NULL && strcmp(form, "signed") == 0;
+
+	*ret_form = is_signed ? TOKEN_FORM_SIGNED : TOKEN_FORM_MACAROON;
+	return form == NULL || is_signed || strcmp(form, "macaroon") == 0;
+}
+
 int cli_cap_mint(struct cli *cli)
 {
 	static struct caveats caveats;
 	struct control control;
 	struct control_answer answer;
 	struct slice lines;
+	enum token_form form;
 	int exit;
 
 	if (!caveats_from_options(cli, &caveats)) {
@@ -48,11 +58,15 @@ int cli_cap_mint(struct cli *cli)
 			"what may it do, and how long? For example: --action ledger.ingest --ttl "
 			"24h");
 	}
+	if (!take_form(cli, &form)) {
+		return cli_fail(cli, CLI_USAGE, "--form: expected macaroon or signed");
+	}
 	if (connect_node(cli, &control) != CLI_GOOD) {
 		return CLI_CANNOT;
 	}
 	lines = (struct slice){ (const uint8_t *)caveats.text, caveats.bytes_count };
-	exit = node_control_exit(cli, &control, control_mint(&control, lines, &answer), &answer);
+	exit = node_control_exit(
+		cli, &control, control_mint(&control, (uint8_t)form, lines, &answer), &answer);
 	if (exit == CLI_GOOD) {
 		print_minted(cli, answer.text);
 	}

@@ -13,15 +13,36 @@
 #include "core/hex.h"
 #include "core/json_out.h"
 #include "core/macaroon.h"
+#include "core/signed_cap.h"
 
 #define ACCOUNTS_MAX 16u
 
 struct token {
 	struct macaroon macaroon;
 	struct macaroon_identifier identifier;
-	bool is_ours; /* its identifier is of our form */
+	bool is_ours;   /* its identifier is of our form */
+	bool is_signed; /* the other form; its caveats and names are in the two above, too */
+	struct signed_cap cap;
 	uint8_t bytes[MACAROON_BYTES_MAX];
 };
+
+static int load_signed(const struct cli *cli, size_t bytes_count, struct token *token)
+{
+	struct signed_cap *cap = &token->cap;
+	enum signed_cap_fault fault =
+		signed_cap_parse((struct slice){ token->bytes, bytes_count }, cap);
+
+	if (fault != SIGNED_CAP_OK) {
+		return cli_fail(cli, CLI_BAD, "%s", signed_cap_fault_text(fault));
+	}
+	token->is_signed = true;
+	memcpy(token->macaroon.caveats, cap->caveats, cap->caveat_count * sizeof cap->caveats[0]);
+	token->macaroon.caveat_count = cap->caveat_count;
+	token->identifier.key_id = cap->key_id;
+	token->identifier.capability_id = signed_cap_id(cap);
+	token->identifier.iat_unix_s = cap->nbf_unix_s;
+	return CLI_GOOD;
+}
 
 /* 0, or an exit code after a sentence. */
 static int load_token(const struct cli *cli, struct token *ret_token)
@@ -35,6 +56,10 @@ static int load_token(const struct cli *cli, struct token *ret_token)
 	}
 	fault = macaroon_text_decode((struct slice){ (const uint8_t *)text, strlen(text) },
 		ret_token->bytes, sizeof ret_token->bytes, &bytes_count);
+	if (fault == MACAROON_OK &&
+		signed_cap_is_it((struct slice){ ret_token->bytes, bytes_count })) {
+		return load_signed(cli, bytes_count, ret_token);
+	}
 	if (fault == MACAROON_OK) {
 		fault = macaroon_parse(
 			(struct slice){ ret_token->bytes, bytes_count }, &ret_token->macaroon);
@@ -68,6 +93,10 @@ int cli_cap_attenuate(struct cli *cli)
 	if (exit != CLI_GOOD) {
 		return exit;
 	}
+	if (token.is_signed) {
+		return cli_fail(
+			cli, CLI_BAD, "a signed capability cannot be narrowed; a macaroon can");
+	}
 	for (size_t i = 0; i < caveats.count && err == ERR_OK; i++) {
 		err = macaroon_add_caveat(&token.macaroon, caveats.lines[i]);
 	}
@@ -97,7 +126,19 @@ static enum caveat_fault judge_caveat(struct slice text)
 	return caveat_parse(text, &caveat);
 }
 
-static void print_token(const struct token *token)
+static void print_signed(const struct token *token)
+{
+	char hex[HEX_TEXT_BYTES(ID_BYTES) + 1], from[64], until[64];
+
+	hex_encode(token->identifier.capability_id.bytes, ID_BYTES, hex);
+	node_format_time(token->cap.nbf_unix_s * 1000, from, sizeof from);
+	node_format_time(token->cap.exp_unix_s * 1000, until, sizeof until);
+	(void)printf("form        signed, Ed25519\ncapability  %s\nroot key    %" PRIu32
+		     "\nissued      %s\nexpires     %s\n",
+		hex, token->cap.key_id, from, until);
+}
+
+static void print_macaroon(const struct token *token)
 {
 	char hex[HEX_TEXT_BYTES(ID_BYTES) + 1], when[64];
 
@@ -113,6 +154,15 @@ static void print_token(const struct token *token)
 		(void)printf("node hash   %s\n", hex);
 	} else {
 		(void)fputs("identifier  not one of macronode's\n", stdout);
+	}
+}
+
+static void print_token(const struct token *token)
+{
+	if (token->is_signed) {
+		print_signed(token);
+	} else {
+		print_macaroon(token);
 	}
 	for (size_t i = 0; i < token->macaroon.caveat_count; i++) {
 		enum caveat_fault fault = judge_caveat(token->macaroon.caveats[i]);
@@ -137,6 +187,22 @@ static void put_identifier(struct json_out *out, const struct token *token)
 	json_out_hex(out, (struct slice){ token->identifier.node_hash.bytes, ID_BYTES });
 }
 
+static void put_signed(struct json_out *out, const struct token *token)
+{
+	json_out_key(out, "form");
+	json_out_text(out, "signed");
+	json_out_key(out, "alg");
+	json_out_text(out, "Ed25519");
+	json_out_key(out, "capability");
+	json_out_hex(out, (struct slice){ token->identifier.capability_id.bytes, ID_BYTES });
+	json_out_key(out, "kid");
+	json_out_u64(out, token->cap.key_id);
+	json_out_key(out, "nbf");
+	json_out_u64(out, token->cap.nbf_unix_s);
+	json_out_key(out, "exp");
+	json_out_u64(out, token->cap.exp_unix_s);
+}
+
 static void print_token_json(const struct token *token)
 {
 	static uint8_t bytes[6 * TOKEN_BYTES_MAX];
@@ -145,9 +211,15 @@ static void print_token_json(const struct token *token)
 
 	json_out_init(&out, bytes, sizeof bytes);
 	json_out_object_begin(&out);
-	json_out_key(&out, "location");
-	json_out_string(&out, token->macaroon.location);
-	if (token->is_ours) {
+	if (token->is_signed) {
+		put_signed(&out, token);
+	} else {
+		json_out_key(&out, "location");
+		json_out_string(&out, token->macaroon.location);
+	}
+	if (token->is_signed) {
+		/* it has no identifier besides its members */
+	} else if (token->is_ours) {
 		put_identifier(&out, token);
 	} else {
 		json_out_key(&out, "identifier");
@@ -385,6 +457,10 @@ int cli_cap_test(struct cli *cli)
 
 		print_result(cli, text, why);
 		refused += why != NULL;
+	}
+	if (token.is_signed && described.request.now_unix_s >= token.cap.exp_unix_s) {
+		print_result(cli, ENTRY_VIEW("exp"), "the token has expired");
+		refused++;
 	}
 	if (!cli->json) {
 		(void)printf("%s\n", refused == 0 ? "allowed by its caveats (its signature was "

@@ -455,7 +455,7 @@ static int finish(struct check *check)
 int cli_check(struct cli *cli)
 {
 	static struct check check;
-	const struct config_load *load = cli_read_config(cli);
+	const struct config_load *load = cli_read_config_and_policy(cli);
 
 	if (load == NULL) {
 		return CLI_CANNOT;

@@ -94,6 +94,7 @@ static const struct cli_option options_recover[] = {
 };
 static const struct cli_option options_mint[] = {
 	CAVEAT_OPTIONS,
+	{ "--form", "FORM", "macaroon, or signed: nobody can narrow that one" },
 	{ NULL, NULL, NULL },
 };
 static const struct cli_option options_attenuate[] = {
@@ -239,6 +240,7 @@ static const struct cli_option options_wallet_watch[] = {
 #define options_status          options_none
 #define options_config_print    options_none
 #define options_config_validate options_none
+#define options_policy_check    options_none
 #define options_cap_mint        options_mint
 #define options_cap_attenuate   options_attenuate
 #define options_cap_inspect     options_inspect

@@ -39,6 +39,8 @@ enum cli_exit {
 	C(config_print, "config print", "", 0, 0, "print the effective configuration")            \
 	C(config_validate, "config validate", "[FILE]", 0, 1,                                     \
 		"check a configuration file, start nothing")                                      \
+	C(policy_check, "policy check", "FILE", 1, 1,                                             \
+		"check a policy document of the wallet, start nothing")                           \
 	C(cap_mint, "cap mint", "", 0, 0, "make a token")                                         \
 	C(cap_attenuate, "cap attenuate", "", 0, 0, "narrow a token; needs no node")              \
 	C(cap_inspect, "cap inspect", "", 0, 0, "show what a token says; needs no node")          \
@@ -159,6 +161,16 @@ const struct config_load *cli_read_config(const struct cli *cli);
 
 /* The same, free of problems and resolved; false after they were printed to stderr. */
 bool cli_load_config(const struct cli *cli, struct config *ret_config);
+
+/* ---- policy.c ---- */
+
+struct policy;
+
+/* cli_read_config(), and the document that policy.file names; for those who only look. */
+const struct config_load *cli_read_config_and_policy(const struct cli *cli);
+
+/* The policy that a node of this configuration runs under; false after it was said why not. */
+bool cli_load_policy(const struct cli *cli, const struct config *config, struct policy *ret_policy);
 
 /* ---- say.c ---- */
 

@@ -112,7 +112,7 @@ int cli_config_validate(struct cli *cli)
 	if (cli->word_count > 0) {
 		cli->config_path = cli->words[0];
 	}
-	load = cli_read_config(cli);
+	load = cli_read_config_and_policy(cli);
 	if (load == NULL) {
 		return CLI_CANNOT;
 	}

@@ -149,6 +149,51 @@ bool json_in_true_of(const struct json_in *object, const char *name)
 	return json_in_is_true(json_in_member(object, name));
 }
 
+/* ---- closed documents ---- */
+
+enum json_in_type json_in_type(const struct json_in *value)
+{
+	if (value == NULL) {
+		return JSON_IN_NONE;
+	}
+	switch (value_of(value)->type) {
+	case yajl_t_string:
+		return JSON_IN_STRING;
+	case yajl_t_number:
+		return JSON_IN_NUMBER;
+	case yajl_t_object:
+		return JSON_IN_OBJECT;
+	case yajl_t_array:
+		return JSON_IN_ARRAY;
+	case yajl_t_true:
+	case yajl_t_false:
+		return JSON_IN_BOOL;
+	case yajl_t_null:
+		return JSON_IN_NULL;
+	case yajl_t_any:
+		break;
+	}
+	return JSON_IN_NONE;
+}
+
+size_t json_in_member_count(const struct json_in *object)
+{
+	return YAJL_IS_OBJECT(value_of(object)) ? value_of(object)->u.object.len : 0;
+}
+
+const char *json_in_member_name(const struct json_in *object, size_t index)
+{
+	return index < json_in_member_count(object) ? value_of(object)->u.object.keys[index] : "";
+}
+
+const struct json_in *json_in_member_at(const struct json_in *object, size_t index)
+{
+	return index < json_in_member_count(object) ? ours(value_of(object)->u.object.values[index])
+						    : NULL;
+}
+
+/* ---- for people ---- */
+
 /* Depth was bounded when it was parsed; two levels are all that is shown. */
 static void print_value(yajl_val value, bool outer)
 {

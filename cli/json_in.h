@@ -27,6 +27,22 @@ const char *json_in_text(const struct json_in *value);
 bool json_in_is_true(const struct json_in *value);
 bool json_in_u64(const struct json_in *value, uint64_t *ret_number);
 
+/* For a document that is closed: what a value is, and each member in the order of the text, also
+ * where a name is given twice. */
+enum json_in_type {
+	JSON_IN_NONE, /* NULL */
+	JSON_IN_STRING,
+	JSON_IN_NUMBER,
+	JSON_IN_OBJECT,
+	JSON_IN_ARRAY,
+	JSON_IN_BOOL,
+	JSON_IN_NULL,
+};
+enum json_in_type json_in_type(const struct json_in *value);
+size_t json_in_member_count(const struct json_in *object);
+const char *json_in_member_name(const struct json_in *object, size_t index);
+const struct json_in *json_in_member_at(const struct json_in *object, size_t index);
+
 /* Short cuts: a member's text, "" if it has none; its number, 0 if none. */
 const char *json_in_text_of(const struct json_in *object, const char *name);
 uint64_t json_in_u64_of(const struct json_in *object, const char *name);

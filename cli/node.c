@@ -6,6 +6,7 @@
 
 #include "core/hex.h"
 #include "core/macaroon.h"
+#include "core/signed_cap.h"
 
 bool node_open_control(const struct cli *cli, const struct config *config, struct control *ret)
 {
@@ -97,13 +98,22 @@ bool node_capability(struct slice token, char ret_hex[NODE_CAPABILITY_BYTES])
 {
 	static uint8_t bytes[MACAROON_BYTES_MAX];
 	static struct macaroon macaroon;
+	static struct signed_cap cap;
 	struct macaroon_identifier identifier;
 	size_t bytes_count = 0;
 
 	_Static_assert(NODE_CAPABILITY_BYTES == HEX_TEXT_BYTES(ID_BYTES) + 1, "it fits");
 	ret_hex[0] = '\0';
-	if (macaroon_text_decode(token, bytes, sizeof bytes, &bytes_count) != MACAROON_OK ||
-		macaroon_parse((struct slice){ bytes, bytes_count }, &macaroon) != MACAROON_OK ||
+	if (macaroon_text_decode(token, bytes, sizeof bytes, &bytes_count) != MACAROON_OK) {
+		return false;
+	}
+	if (signed_cap_parse((struct slice){ bytes, bytes_count }, &cap) == SIGNED_CAP_OK) {
+		struct id128 id = signed_cap_id(&cap);
+
+		hex_encode(id.bytes, ID_BYTES, ret_hex);
+		return true;
+	}
+	if (macaroon_parse((struct slice){ bytes, bytes_count }, &macaroon) != MACAROON_OK ||
 		macaroon_identifier_decode(macaroon.identifier, &identifier) != ERR_OK) {
 		return false;
 	}

@@ -118,12 +118,12 @@ enum mn_result control_stop(
 	return ask(control, OAP_CTL_STOP, &out, payload, ret_answer);
 }
 
-enum mn_result control_mint(
-	struct control *control, struct slice caveats, struct control_answer *ret_answer)
+enum mn_result control_mint(struct control *control, uint8_t form, struct slice caveats,
+	struct control_answer *ret_answer)
 {
 	uint8_t payload[QUESTION_BYTES_MAX];
 	struct byte_writer out = byte_writer_of(payload, sizeof payload);
-	struct oap_ctl_mint msg = { .caveats = caveats };
+	struct oap_ctl_mint msg = { .form = form, .caveats = caveats };
 
 	if (caveats.bytes_count > VERB_CAVEATS_BYTES_MAX) {
 		return refuse_long(control);

@@ -44,9 +44,9 @@ MUST_CHECK enum mn_result control_status(
 	struct control *control, struct control_answer *ret_answer);
 MUST_CHECK enum mn_result control_stop(
 	struct control *control, const char *reason, struct control_answer *ret_answer);
-/* caveats: lines of text */
-MUST_CHECK enum mn_result control_mint(
-	struct control *control, struct slice caveats, struct control_answer *ret_answer);
+/* form: enum token_form of proto/verbs.h; caveats: lines of text */
+MUST_CHECK enum mn_result control_mint(struct control *control, uint8_t form, struct slice caveats,
+	struct control_answer *ret_answer);
 MUST_CHECK enum mn_result control_revoke(struct control *control, uint32_t kid,
 	const struct id128 *capability, struct control_answer *ret_answer);
 /* active_kid: the root key that a new one is to follow; refused when it no longer is. */

@@ -70,7 +70,11 @@
 	R(INTERNAL, "internal", INTERNAL_ERROR)                         \
 	/* a packed body: found by the prevalidator */                  \
 	R(DECOMPRESS_RATIO, "decompress_ratio", BAD_REQUEST)            \
-	R(DECOMPRESS_ERROR, "decompress_error", BAD_REQUEST)
+	R(DECOMPRESS_ERROR, "decompress_error", BAD_REQUEST)            \
+	/* the policy of the wallet */                                  \
+	R(POLICY, "policy", FORBIDDEN)                                  \
+	R(ISSUANCE_NOT_APPROVED, "issuance_not_approved", FORBIDDEN)    \
+	R(ISSUANCE_CAP, "issuance_cap", LIMITS_EXCEEDED)
 
 enum api_reason {
 	API_REASON_NONE = 0,

@@ -229,6 +229,13 @@
 		CONFIG_FOR(WALLET), HOT, "SVC_WALLET_DEGRADED_STALE_MAX", "", \
 		"How old it may be while the ledger cannot be asked.") \
 	\
+	K(policy_file, PATH, "policy.file", "", 0, CONFIG_TEXT_BYTES_MAX, \
+		CONFIG_FOR(SUPERVISOR), RESTART, \
+		"SVC_WALLET_POLICY_FILE POLICY_FILE", "", \
+		"JSON document with the policy of the wallet: which operations there are, limits " \
+		"for each asset, and what may be issued. It can only lower what [wallet] says. " \
+		"Empty is none: nothing can be issued through /v1 then.") \
+	\
 	K(audit_root_emit_interval_ms, DURATION, "audit.root_emit_interval", "5s", 100, \
 		CONFIG_HOUR_MS, \
 		CONFIG_FOR(COMMITTER), HOT, "RON_LEDGER_ROOT_INTERVAL", "--root-interval", \
@@ -310,7 +317,7 @@
 		"[admin]") \
 	D("drain_deadline", "SVC_WALLET_DRAIN_DEADLINE SVC_REWARDER_DRAIN_DEADLINE", "", "it is " \
 		"node.drain_timeout") \
-	D("policy_file", "SVC_WALLET_POLICY_FILE", "", "policy documents are not built yet") \
+	D("policy_file", "", "", "it is policy.file") \
 	D("profile", "RON_LEDGER_PROFILE SVC_REWARDER_PROFILE", "--profile", "there is one " \
 		"profile") \
 	D("max_frame_bytes", "", "", "OAP/1 fixes it at 1 MiB") \
@@ -372,7 +379,9 @@
 		"--shards", "one process owns all accounts") \
 	D("kms.require_kid", "RON_LEDGER_REQUIRE_KID", "--require-kid", "every token names its " \
 		"key, and the kid of an entry must always be that one") \
-	D("policy.*", "", "", "policy documents are not built yet") \
+	D("policy.require_signatures", "", "", "signatures of policy documents are not built yet") \
+	D("policy.deny_by_default", "", "", "there is no other way") \
+	D("policy.*", "", "", "the one policy is the document of policy.file") \
 	D("governance.*", "RON_LEDGER_REVERSIBLE", "--reversible", CONFIG_NO_GOV) \
 	D("rotation.*", "", "", "keys are rotated by command: macronode cap rotate") \
 	D("pq.*", CONFIG_ENV_API("PQ_MODE") " SVC_WALLET_PQ_SIGN_ALGO SVC_WALLET_PQ_ONLY " \

@@ -52,6 +52,15 @@ static enum err on_setup_config(
 	return config_decode(msg->config, worker->spec->process, &worker->config);
 }
 
+static enum err on_setup_policy(
+	void *self, const struct oap_from *from, const struct oap_setup_policy *msg)
+{
+	struct worker *worker = self;
+
+	(void)from;
+	return worker->setup_done ? ERR_CONFLICT : policy_decode(msg->policy, &worker->policy);
+}
+
 static enum err on_setup_fd(void *self, const struct oap_from *from, const struct oap_setup_fd *msg)
 {
 	struct worker *worker = self;
@@ -145,6 +154,7 @@ static enum err on_drain(void *self, const struct oap_from *from, const struct o
 
 static const struct oap_handlers control = {
 	.setup_config = on_setup_config,
+	.setup_policy = on_setup_policy,
 	.setup_fd = on_setup_fd,
 	.setup_end = on_setup_end,
 	.ping = on_ping,
@@ -366,6 +376,7 @@ int worker_run(const struct worker_spec *spec, int argc, char *argv[])
 	const char *failed = "";
 
 	worker.spec = spec;
+	policy_init(&worker.policy);
 	(void)mallopt(M_TRIM_THRESHOLD, HEAP_KEPT_BYTES);
 	if (birth_begin(process_name(spec->process), argc > 1 ? argv[1] : "", &failed) != ERR_OK) {
 		fprintf(stderr, "mn-%s: %s (started by macronode only)\n",

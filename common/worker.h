@@ -15,6 +15,7 @@
 #include "common/landlock.h"
 #include "common/peer.h"
 #include "common/sandbox.h"
+#include "core/policy.h"
 
 /* What an fd of SETUP_FD is for. */
 enum setup_fd {
@@ -80,6 +81,7 @@ struct worker {
 	struct ev_loop *loop;
 	struct mesh mesh;
 	struct config config;
+	struct policy policy; /* of those who judge by it; the others have that of no document */
 	uint8_t instance;
 	uint32_t generation; /* of this process: new with each restart, never 0 */
 	uint8_t sandbox_mode;

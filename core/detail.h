@@ -84,7 +84,10 @@
 	D(DAILY_CEILING, "daily_ceiling", POLICY_DENIED)           \
 	/* a packed body: found by the prevalidator */             \
 	D(DECOMPRESS_RATIO, "decompress_ratio", DECOMPRESS)        \
-	D(DECOMPRESS_ERROR, "decompress_error", DECOMPRESS)
+	D(DECOMPRESS_ERROR, "decompress_error", DECOMPRESS)        \
+	/* the policy of the wallet */                             \
+	D(ISSUANCE, "issuance_not_approved", POLICY_DENIED)        \
+	D(ISSUANCE_CAP, "issuance_cap", POLICY_DENIED)
 
 enum detail {
 	DETAIL_NONE = 0,

@@ -13,6 +13,7 @@
 #include "core/draft.h"
 #include "core/grant.h"
 #include "core/memory.h"
+#include "core/policy.h"
 #include "core/siphash.h"
 
 /* The ledger's state machine (DESIGN.md section 5; DESIGN-LEDGER.md sections 1-4, 7).
@@ -50,6 +51,8 @@ struct ledger_limits {
 	uint32_t claims_max;          /* open holds and reversed originals */
 	uint32_t counters_max;        /* `daily<=` of tokens that counted on one day */
 	uint64_t fingerprint_mask;    /* UINT64_MAX; tests truncate */
+	/* borrowed: of source v1, besides the limits above; NULL = none is asked */
+	const struct policy *policy;
 };
 
 /* The names of limits in control records. */

@@ -284,11 +284,11 @@ enum detail ledger_judge_entry(struct ledger *ledger, const struct ledger_reques
 	if (ledger->key_table.count >= ledger->limits.dedupe_entries_max) {
 		return DETAIL_DEDUPE_CAPACITY;
 	}
-	if (ret_entry->source == SOURCE_V1 && ret_entry->effect != EFFECT_HOLD_RELEASE &&
-		ret_entry->amount > ledger->limits.op_amount_max) {
-		return DETAIL_PER_OP_MAX; /* new ones: a repeat is answered as it once was */
+	/* new ones alone: a repeat is answered as it once was */
+	detail = ledger_policy_operation(ledger, ret_entry);
+	if (detail == DETAIL_NONE) {
+		detail = judge_lane(ledger, draft);
 	}
-	detail = judge_lane(ledger, draft);
 	if (detail == DETAIL_NONE) {
 		detail = judge_time(ledger, ret_entry);
 	}
@@ -329,12 +329,14 @@ static enum detail judge_fall(
 
 /* Available and held together have one ceiling; moving between them changes nothing. */
 static enum detail judge_rise(const struct ledger *ledger, const struct ledger_account *account,
-	const struct ledger_move *move, u128 amount)
+	const struct ledger_move *move, const struct entry *entry)
 {
 	u128 total = account == NULL ? 0 : account->available + account->held;
+	u128 amount = entry->amount;
 
 	if (move->is_issuance) {
-		return amount <= U128_MAX - total ? DETAIL_NONE : DETAIL_SUPPLY;
+		return amount <= U128_MAX - total ? ledger_policy_issuance(ledger, entry, total)
+						  : DETAIL_SUPPLY;
 	}
 	return total <= ledger->limits.account_total_max &&
 			       amount <= ledger->limits.account_total_max - total
@@ -380,7 +382,7 @@ enum detail ledger_judge_money(
 		if (!moves[i].rises) {
 			detail = judge_fall(account, &moves[i], entry->amount);
 		} else if (!is_within_account(entry)) {
-			detail = judge_rise(ledger, account, &moves[i], entry->amount);
+			detail = judge_rise(ledger, account, &moves[i], entry);
 		}
 	}
 	return detail;
@@ -410,7 +412,7 @@ static bool counts(const struct entry *entry)
 /* /v1 debits of the account today, with this one; a Hold counts when it is made, as in counts(). */
 static enum detail judge_ceiling(struct ledger *ledger, const struct entry *entry)
 {
-	u128 ceiling = ledger->limits.daily_ceiling;
+	u128 ceiling = ledger_policy_ceiling(ledger, entry);
 	u128 spent = 0;
 	uint32_t index;
 

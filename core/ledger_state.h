@@ -290,6 +290,15 @@ uint32_t ledger_account_append(struct ledger *ledger, struct slice name, uint32_
 void ledger_account_undo(struct ledger *ledger, uint32_t index);
 void ledger_asset_undo(struct ledger *ledger, uint32_t index);
 
+/* ---- ledger_policy.c ---- */
+
+/* May this new entry be at all, and of that amount? */
+enum detail ledger_policy_operation(const struct ledger *ledger, const struct entry *entry);
+/* Most that its account may spend on a day; U128_MAX = no end. */
+u128 ledger_policy_ceiling(const struct ledger *ledger, const struct entry *entry);
+enum detail ledger_policy_issuance(
+	const struct ledger *ledger, const struct entry *entry, u128 outstanding);
+
 /* ---- ledger_claims.c ---- */
 
 struct ledger_claim *ledger_claim_find(const struct ledger *ledger, uint64_t original_seq);

@@ -42,6 +42,7 @@
 #define VERB_SEQS_BYTES_MAX        32768u  /* seqs to fetch, 8 bytes each */
 #define VERB_ROWS_BYTES_MAX        1000000u
 #define VERB_REPLY_BYTES_MAX       65536u /* rendered by the edge; larger ones are pulled */
+#define VERB_POLICY_BYTES_MAX      32768u /* POLICY_BYTES_MAX and room; asserted in supervisor */
 #define VERB_DRAFT_BYTES_MAX       4096u  /* one of core/draft.h; asserted in services/wallet */
 #define VERB_RECEIPT_BYTES_MAX     1280u  /* BATCH_RECEIPT_BYTES_MAX, likewise */
 #define VERB_NAMES_BYTES_MAX       86016u /* BALANCE_NAMES_MAX of account, asset and place */
@@ -66,6 +67,8 @@
 /* --- fd 3: the supervisor and a worker --- */
 
 #define PAYLOAD_SETUP_CONFIG(FIXED, SIZED) SIZED(config, VERB_CONFIG_BYTES_MAX)
+/* core/policy.h; to those who judge by it, behind their configuration */
+#define PAYLOAD_SETUP_POLICY(FIXED, SIZED) SIZED(policy, VERB_POLICY_BYTES_MAX)
 /* exactly one fd comes with it; what it is: enum setup_fd in common/worker.h */
 #define PAYLOAD_SETUP_FD(FIXED, SIZED) \
 	FIXED(u8, what)                \
@@ -129,7 +132,11 @@
 	FIXED(u8, prevalidator_ready)   \
 	FIXED(u64, lag_ms)              \
 	SIZED(reason, VERB_TEXT_BYTES_MAX)
-#define PAYLOAD_CAP_MINT(FIXED, SIZED) SIZED(caveats, VERB_CAVEATS_BYTES_MAX)
+/* form: enum token_form */
+enum token_form { TOKEN_FORM_MACAROON, TOKEN_FORM_SIGNED };
+#define PAYLOAD_CAP_MINT(FIXED, SIZED) \
+	FIXED(u8, form)                \
+	SIZED(caveats, VERB_CAVEATS_BYTES_MAX)
 #define PAYLOAD_CAP_REVOKE(FIXED, SIZED) \
 	FIXED(u32, kid)                  \
 	FIXED(id128, capability)
@@ -175,7 +182,7 @@ enum recover_act { RECOVER_EXPLAIN, RECOVER_ACKNOWLEDGE };
 
 #define PAYLOAD_CTL_STATUS(FIXED, SIZED)  FIXED(u8, detail)
 #define PAYLOAD_CTL_STOP(FIXED, SIZED)    SIZED(reason, VERB_TEXT_BYTES_MAX)
-#define PAYLOAD_CTL_MINT(FIXED, SIZED)    SIZED(caveats, VERB_CAVEATS_BYTES_MAX)
+#define PAYLOAD_CTL_MINT(FIXED, SIZED)    PAYLOAD_CAP_MINT(FIXED, SIZED)
 #define PAYLOAD_CTL_REVOKE(FIXED, SIZED)  PAYLOAD_CAP_REVOKE(FIXED, SIZED)
 #define PAYLOAD_CTL_LIST(FIXED, SIZED)    PAYLOAD_CAP_LIST(FIXED, SIZED)
 #define PAYLOAD_CTL_ROTATE(FIXED, SIZED)  PAYLOAD_CAP_ROTATE(FIXED, SIZED)
@@ -558,6 +565,7 @@ enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
 	VERB(0x010B, REPORT, report, BY_WORKER, BY(SUPERVISOR), CONTROL)                   \
 	VERB(0x010C, FAILED, failed, BY_WORKER, BY(SUPERVISOR), CONTROL)                   \
 	VERB(0x010D, CREDIT, credit, BY_PROCESS, BY_PROCESS, CONTROL)                      \
+	VERB(0x010E, SETUP_POLICY, setup_policy, BY(SUPERVISOR), BY_WORKER, CONTROL)       \
 	VERB(0x0180, READINESS, readiness, BY(SUPERVISOR), BY_EDGE, EVENT)                 \
 	VERB(0x0181, CAP_MINT, cap_mint, BY(SUPERVISOR), BY(KMS), REQUEST)                 \
 	VERB(0x0182, CAP_REVOKE, cap_revoke, BY(SUPERVISOR), BY(KMS), REQUEST)             \

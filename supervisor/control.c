@@ -98,7 +98,7 @@ static enum err on_mint(void *self, const struct oap_from *from, const struct oa
 {
 	struct supervisor *supervisor = self;
 	uint64_t id = remember(supervisor, from, PROCESS_KMS);
-	struct oap_cap_mint ask = { .caveats = msg->caveats };
+	struct oap_cap_mint ask = { .form = msg->form, .caveats = msg->caveats };
 
 	if (id == 0 ||
 		oap_send_cap_mint(worker_peer(supervisor, PROCESS_KMS), id, &ask) != ERR_OK) {

@@ -401,6 +401,16 @@ static void send_fds(struct child *child, struct peer *peer, int log_fd)
 	}
 }
 
+_Static_assert(POLICY_BYTES_MAX <= VERB_POLICY_BYTES_MAX, "a policy fits its frame");
+
+static void send_policy(const struct policy *policy, struct peer *peer)
+{
+	static uint8_t encoded[POLICY_BYTES_MAX];
+	struct oap_setup_policy msg = { .policy = { encoded, policy_encode(policy, encoded) } };
+
+	(void)!oap_send_setup_policy(peer, 0, &msg);
+}
+
 static void send_setup(struct child *child, struct peer *peer, int log_fd)
 {
 	struct supervisor *self = child->supervisor;
@@ -420,6 +430,9 @@ static void send_setup(struct child *child, struct peer *peer, int log_fd)
 		.tables_hash = worker_tables_hash(),
 	};
 	(void)!oap_send_setup_config(peer, 0, &config);
+	if (child->process == PROCESS_PREVALIDATOR || child->process == PROCESS_SEQUENCER) {
+		send_policy(self->options.policy, peer);
+	}
 	send_fds(child, peer, log_fd);
 	(void)!oap_send_setup_end(peer, 0, &end);
 }

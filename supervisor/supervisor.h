@@ -103,6 +103,7 @@ struct supervisor_options {
 	const char *libexec_dir; /* where mn-<role> are */
 	bool report_syscalls;    /* -Dsandbox_report builds only */
 	bool log_colour;
+	const struct policy *policy; /* of policy.file, or of none */
 };
 
 struct supervisor {

@@ -34,6 +34,10 @@ ACTIONS = ('ledger.ingest,wallet.issue,wallet.transfer,wallet.burn,wallet.hold,w
 	'rewarder.run,rewarder.inspect,rewarder.quarantine,gov.mint,gov.reverse,gov.propose,'
 	'gov.approve,gov.freeze,object.put,object.get,admin.status,admin.reload,admin.shutdown,'
 	'audit.read')
+OPS = ['issue', 'transfer', 'burn', 'hold', 'capture', 'release']
+ASSETS = ['eur', 'gold', 'ron', 'usd']  # that a development node may issue
+ISSUANCE = {'enabled': True, 'cap_minor': str(2**128 - 1), 'proposal_id': 'development',
+	'expiry': '9999-12-31T23:59:59Z'}
 
 
 class NodeError(Exception):
@@ -149,6 +153,7 @@ class Profile:
 		self.directory = pathlib.Path(directory).absolute()
 		self.user = os.getuid() if user is None else user
 		self.config = self.directory / 'macronode.toml'
+		self.policy = self.directory / 'policy.json'
 		self.log = self.directory / 'node.log'
 		self.env = self.directory / 'env'
 		self.pid = self.directory / 'pid'
@@ -208,8 +213,16 @@ class Profile:
 		if self.log.is_symlink():
 			self.log.unlink()  # it lay beside run/
 
+	def write_policy(self, **members):
+		"""A policy document that approves issuance, as no installed node has it: development is
+		about trying things. `members` override its own."""
+		document = {'version': 1, 'allowed_ops': OPS,
+			'assets': {asset: {'issuance': ISSUANCE} for asset in ASSETS}, **members}
+		self.policy.write_text(json.dumps(document))
+
 	def write_config(self, overrides=None):
 		"""Development settings, then overrides {'section': {'key': value}}."""
+		self.write_policy()
 		api, admin = free_ports(2)
 		settings = {
 			'node': {'data_dir': str(self.data), 'run_dir': str(self.run)},
@@ -217,6 +230,7 @@ class Profile:
 			'api': {'bind_addr': f'127.0.0.1:{api}'},
 			'uds': {'path': str(self.uds), 'allow_uids': sorted({os.getuid(), self.user})},
 			'limits': {'rps': 0},
+			'policy': {'file': str(self.policy)},
 		}
 		if self.amnesia:
 			settings['amnesia'] = {'enabled': True}

@@ -194,8 +194,7 @@ static enum err on_cap_mint(void *self, const struct oap_from *from, const struc
 	char why[VERB_TEXT_BYTES_MAX] = "";
 	struct slice text = { NULL, 0 };
 	struct keys_item item;
-	enum err err =
-		tokens_mint(&kms->tokens, msg->caveats, now_unix_ms() / 1000, &text, &item, why);
+	enum err err = tokens_mint(&kms->tokens, msg, now_unix_ms() / 1000, &text, &item, why);
 
 	if (err == ERR_OK) {
 		log_event(LOG_CAPABILITY_MINTED, &(struct log_fields){ .kid = item.kid,

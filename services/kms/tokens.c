@@ -36,46 +36,71 @@ void tokens_wipe(struct tokens *tokens)
 
 /* Each step of a verification is NULL, or the sentence that refuses. */
 
-static const char *read_token(struct tokens_secret *secret, struct slice token,
-	struct macaroon_identifier *ret_identifier)
+static const char *read_macaroon(
+	struct tokens_secret *secret, size_t bytes_count, struct grant *grant)
 {
+	struct macaroon_identifier identifier;
+	enum macaroon_fault fault =
+		macaroon_parse((struct slice){ secret->bytes, bytes_count }, &secret->macaroon);
+
+	if (fault != MACAROON_OK) {
+		return macaroon_fault_text(fault);
+	}
+	if (macaroon_identifier_decode(secret->macaroon.identifier, &identifier) != ERR_OK) {
+		return "the token was not made by macronode";
+	}
+	grant->key_id = identifier.key_id;
+	grant->capability_id = identifier.capability_id;
+	grant->node_hash = identifier.node_hash;
+	grant->iat_unix_s = identifier.iat_unix_s;
+	return NULL;
+}
+
+static const char *read_token(
+	struct tokens *tokens, struct slice token, struct grant *grant, bool *ret_is_signed)
+{
+	struct tokens_secret *secret = tokens->secret;
 	size_t bytes_count = 0;
 	enum macaroon_fault fault =
 		macaroon_text_decode(token, secret->bytes, sizeof secret->bytes, &bytes_count);
 
-	if (fault == MACAROON_OK) {
-		fault = macaroon_parse(
-			(struct slice){ secret->bytes, bytes_count }, &secret->macaroon);
-	}
 	if (fault != MACAROON_OK) {
 		return macaroon_fault_text(fault);
 	}
-	if (macaroon_identifier_decode(secret->macaroon.identifier, ret_identifier) != ERR_OK) {
-		return "the token was not made by macronode";
-	}
-	return NULL;
+	*ret_is_signed = signed_cap_is_it((struct slice){ secret->bytes, bytes_count });
+	return *ret_is_signed ? tokens_signed_read(tokens, bytes_count, grant)
+			      : read_macaroon(secret, bytes_count, grant);
+}
+
+static const char *check_macaroon(const struct tokens *tokens, const struct grant *grant)
+{
+	const struct hash *root = keys_root(tokens->keys, grant->key_id);
+
+	return macaroon_verify(&tokens->secret->macaroon, (struct slice){ root->bytes, HASH_BYTES },
+		       tokens->secret->running) == ERR_OK
+		       ? NULL
+		       : "the signature of the token is wrong";
 }
 
 /* The signature comes before anything that tells more about a token than who holds it knows. */
 static const char *check_issue(
-	struct tokens *tokens, const struct macaroon_identifier *identifier, uint64_t now_unix_s)
+	const struct tokens *tokens, const struct grant *grant, bool is_signed, uint64_t now_unix_s)
 {
 	const struct keys *keys = tokens->keys;
-	const struct hash *root = keys_root(keys, identifier->key_id);
-	const struct keys_item *item =
-		keys_find(keys, identifier->key_id, &identifier->capability_id);
+	const struct keys_item *item = keys_find(keys, grant->key_id, &grant->capability_id);
+	const char *why;
 
-	if (memcmp(&identifier->node_hash, &keys->node_hash, sizeof keys->node_hash) != 0) {
+	if (memcmp(&grant->node_hash, &keys->node_hash, sizeof keys->node_hash) != 0) {
 		return "the token is for another node";
 	}
-	if (root == NULL) {
+	if (keys_root(keys, grant->key_id) == NULL) {
 		return "the token names a key that this node does not have";
 	}
-	if (macaroon_verify(&tokens->secret->macaroon, (struct slice){ root->bytes, HASH_BYTES },
-		    tokens->secret->running) != ERR_OK) {
-		return "the signature of the token is wrong";
+	why = is_signed ? tokens_signed_check(tokens) : check_macaroon(tokens, grant);
+	if (why != NULL) {
+		return why;
 	}
-	if (keys_root_is_revoked(keys, identifier->key_id)) {
+	if (keys_root_is_revoked(keys, grant->key_id)) {
 		return "the key of the token is revoked";
 	}
 	if (item == NULL || item->caveats_bytes == 0) {
@@ -84,7 +109,7 @@ static const char *check_issue(
 	if (item->revoked_unix_s != 0) {
 		return "the token is revoked";
 	}
-	if (keys_root_is_expired(keys, identifier->key_id, now_unix_s)) {
+	if (keys_root_is_expired(keys, grant->key_id, now_unix_s)) {
 		return "the key of the token has expired";
 	}
 	return NULL;
@@ -164,25 +189,22 @@ static struct tokens_verdict judge(
 	struct tokens *tokens, const struct oap_verify *ask, const struct tokens_now *now)
 {
 	uint64_t now_unix_s = now->unix_ms / 1000;
-	struct macaroon_identifier identifier;
+	bool is_signed = false;
 	struct grant grant = {
 		.kms_generation = tokens->kms_generation,
 		.peer = (enum grant_peer)ask->peer_class,
 		.peer_uid = ask->peer_uid,
 	};
 	struct tokens_verdict verdict;
-	const char *why = read_token(tokens->secret, ask->token, &identifier);
+	const char *why = read_token(tokens, ask->token, &grant, &is_signed);
 
 	if (why != NULL) {
 		return refusal(401, why);
 	}
-	grant.key_id = identifier.key_id;
-	grant.capability_id = identifier.capability_id;
-	grant.node_hash = identifier.node_hash;
-	grant.iat_unix_s = identifier.iat_unix_s;
-	why = check_issue(tokens, &identifier, now_unix_s);
+	why = check_issue(tokens, &grant, is_signed, now_unix_s);
 	if (why == NULL) {
-		why = fold_caveats(tokens->secret, identifier.iat_unix_s, &grant.caveats);
+		why = is_signed ? tokens_signed_fold(tokens, &grant)
+				: fold_caveats(tokens->secret, grant.iat_unix_s, &grant.caveats);
 	}
 	if (why == NULL) {
 		why = check_now(tokens, &grant, now_unix_s);

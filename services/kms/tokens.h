@@ -8,6 +8,7 @@
 #include "common/reasons.h"
 #include "core/grant.h"
 #include "core/macaroon.h"
+#include "core/signed_cap.h"
 #include "proto/verbs.h"
 #include "services/kms/keys.h"
 
@@ -15,6 +16,8 @@
  * expires. Wiped after each. */
 struct tokens_secret {
 	struct macaroon macaroon;
+	struct signed_cap cap; /* the other form */
+	uint8_t message[SIGNED_CAP_MESSAGE_BYTES_MAX];
 	uint8_t bytes[MACAROON_BYTES_MAX];
 	char text[TOKEN_BYTES_MAX + 1];
 	struct hash running[TOKEN_CAVEATS_MAX];
@@ -54,7 +57,16 @@ struct tokens_verdict tokens_verify(
  * first in the token is node, action and expiry, then the rest in their order. It is on record
  * when this returns ERR_OK; *ret_text borrows until tokens_wipe. Otherwise why says what is
  * wrong, for whoever asked. */
-MUST_CHECK enum err tokens_mint(struct tokens *tokens, struct slice caveats, uint64_t now_unix_s,
-	struct slice *ret_text, struct keys_item *ret_item, char why[VERB_TEXT_BYTES_MAX]);
+MUST_CHECK enum err tokens_mint(struct tokens *tokens, const struct oap_cap_mint *ask,
+	uint64_t now_unix_s, struct slice *ret_text, struct keys_item *ret_item,
+	char why[VERB_TEXT_BYTES_MAX]);
+
+/* tokens_signed.c: the signed form. NULL, or the sentence that refuses. */
+const char *tokens_signed_read(struct tokens *tokens, size_t bytes_count, struct grant *grant);
+const char *tokens_signed_check(const struct tokens *tokens);
+const char *tokens_signed_fold(const struct tokens *tokens, struct grant *grant);
+/* Builds it from the lines, signs it, and names it; no bytes but our own are ever signed. */
+MUST_CHECK enum err tokens_signed_make(struct tokens *tokens, struct keys_item *item,
+	const struct slice *lines, size_t line_count, struct slice *ret_text);
 
 #endif

@@ -17,6 +17,7 @@ struct order {
 	size_t line_count;
 	struct caveat_set set;
 	char node[sizeof "node=" + ORIGIN_BYTES_MAX];
+	enum token_form form;
 	char *why; /* VERB_TEXT_BYTES_MAX */
 };
 
@@ -201,14 +202,38 @@ static enum err record(struct tokens *tokens, const struct keys_item *item,
 	return keys_add_capability(tokens->keys, item, (struct slice){ text, out.used });
 }
 
-static enum err issue(struct tokens *tokens, struct order *order, const struct keys_item *item,
-	struct slice *ret_text)
+/* Two signed ones of a second and with the same caveats are one: its id follows from its text. */
+static bool is_known(
+	const struct order *order, const struct keys_item *item, const struct keys_item **ret_known)
+{
+	*ret_known = order->form == TOKEN_FORM_SIGNED
+			     ? keys_find(order->keys, item->kid, &item->capability)
+			     : NULL;
+	return *ret_known != NULL;
+}
+
+static enum err issue(
+	struct tokens *tokens, struct order *order, struct keys_item *item, struct slice *ret_text)
 {
 	struct slice lines[TOKEN_CAVEATS_MAX];
+	const struct keys_item *known;
 	enum err err;
 
 	sort_lines(order, lines);
-	err = sign(tokens, item, lines, order->line_count, ret_text);
+	err = order->form == TOKEN_FORM_SIGNED
+		      ? tokens_signed_make(tokens, item, lines, order->line_count, ret_text)
+		      : sign(tokens, item, lines, order->line_count, ret_text);
+	if (err == ERR_MALFORMED) {
+		return refuse(order, err,
+			"a signed capability has no caveat with \", \\ or what is not ASCII");
+	}
+	if (err == ERR_OK && is_known(order, item, &known)) {
+		return known->revoked_unix_s == 0
+			       ? ERR_OK
+			       : refuse(order, ERR_BUSY,
+					 "that token was revoked just now; ask again "
+					 "in a second");
+	}
 	if (err == ERR_OK) {
 		err = record(tokens, item, lines, order->line_count);
 	}
@@ -227,18 +252,23 @@ static enum err issue(struct tokens *tokens, struct order *order, const struct k
 	return ERR_OK;
 }
 
-enum err tokens_mint(struct tokens *tokens, struct slice caveats, uint64_t now_unix_s,
+enum err tokens_mint(struct tokens *tokens, const struct oap_cap_mint *ask, uint64_t now_unix_s,
 	struct slice *ret_text, struct keys_item *ret_item, char why[VERB_TEXT_BYTES_MAX])
 {
-	struct order order = { .keys = tokens->keys, .why = why };
+	struct order order = {
+		.keys = tokens->keys, .form = (enum token_form)ask->form, .why = why
+	};
 	struct keys_item item = { .kid = tokens->keys->root_count, .iat_unix_s = now_unix_s };
 	enum err err;
 
 	caveat_set_init(&order.set);
+	if (ask->form > TOKEN_FORM_SIGNED) {
+		return refuse(&order, ERR_MALFORMED, "there is no such form of a token");
+	}
 	if (keys_root_is_revoked(tokens->keys, item.kid)) {
 		return refuse(&order, ERR_DENIED, "the active root key is revoked: rotate it");
 	}
-	err = add_lines(&order, caveats, now_unix_s);
+	err = add_lines(&order, ask->caveats, now_unix_s);
 	if (err == ERR_OK) {
 		err = add_node(&order, now_unix_s);
 	}

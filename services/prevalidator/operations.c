@@ -1,8 +1,7 @@
 /* Operations under /v1: what the client wishes, whether its token covers it, and on to the wallet.
  * Nothing is judged here that depends on what was done before: per-operation and daily limits,
  * nonces and money are the ledger's, which answers a repeat as it once did (spec/wallet.md section
- * 1.7). A policy document (W-O14) would be asked between the token and the wallet; without one
- * the token's action is the approval, of issuance, too. */
+ * 1.7). What the policy forbids altogether is refused here already; the ledger judges it again. */
 #include "services/prevalidator/prevalidator.h"
 
 static struct slice view_of(const char *text)
@@ -41,6 +40,16 @@ static struct caveat_verdict check_token(
 		facts.actions |= CAVEAT_ACTION_BIT(CAVEAT_ACTION_GOV_MINT);
 	}
 	return caveat_set_check_entry(&grant->caveats, &facts);
+}
+
+static enum api_reason check_policy(const struct policy *policy, const struct operation *operation)
+{
+	if (!policy_allows(policy, operation->kind)) {
+		return API_REASON_POLICY;
+	}
+	return operation->kind != OPERATION_ISSUE || policy_may_issue(policy, operation->asset)
+		       ? API_REASON_NONE
+		       : API_REASON_ISSUANCE_NOT_APPROVED;
 }
 
 static struct oap_wallet_op frame_of(const struct ask *ask, const struct wish *wish)
@@ -95,6 +104,13 @@ void operations_handle(
 		wall_refuse_api(self, ask,
 			verdict.kind == CAVEAT_AMOUNT ? API_REASON_TOKEN_CEILING : API_REASON_SCOPE,
 			caveat_set_verdict_text(verdict));
+		return;
+	}
+	reason = check_policy(&self->worker->policy, &wish->operation);
+	if (reason != API_REASON_NONE) {
+		wall_refuse_api(self, ask, reason,
+			reason == API_REASON_POLICY ? "the node's policy has not this operation"
+						    : "nobody approved the issuance of this asset");
 		return;
 	}
 	op = frame_of(ask, wish);

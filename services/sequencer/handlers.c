@@ -287,6 +287,7 @@ void sequencer_open(void *self, struct worker *worker)
 		.claims_max = CLAIMS_MAX,
 		.counters_max = COUNTERS_MAX,
 		.fingerprint_mask = UINT64_MAX,
+		.policy = &worker->policy,
 	};
 	sequencer->scratch_entries = config->engine_batch_max_entries * 2;
 	sequencer->drafts = calloc(sequencer->scratch_entries, sizeof *sequencer->drafts);

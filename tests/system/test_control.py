@@ -124,8 +124,8 @@ def test_what_the_table_does_not_let_a_client_say_closes_the_connection():
 def test_a_payload_that_does_not_parse_closes_the_connection():
 	with Node() as node:
 		for verb, payload in ((STATUS, b''), (STATUS, b'\0\0'), (STOP, b'\1\0\0\0'),
-				(STOP, text(bytes(513))), (MINT, b'\xff\xff\xff\xff'), (MINT, text(bytes(8193))),
-				(MINT, text(b'x') + b'y'), (REVOKE, bytes(19)), (LIST, bytes(9)), (ROTATE, b''),
+				(STOP, text(bytes(513))), (MINT, b'\xff\xff\xff\xff'), (MINT, b'\0' + text(bytes(8193))),
+				(MINT, b'\0' + text(b'x') + b'y'), (REVOKE, bytes(19)), (LIST, bytes(9)), (ROTATE, b''),
 				(GOVERN, bytes(13)), (GOVERN, b'\0\0' + text(bytes(129)) + text(b'') + text(b''))):
 			closes(node, frame(verb, payload))
 
@@ -188,9 +188,9 @@ def test_a_client_that_never_reads_costs_one_queue_and_no_other_client():
 
 def test_questions_to_kms_are_answered_and_errors_are_sentences():
 	with Node() as node, control(node) as connection:
-		status, _, token = ask(connection, MINT, text(b'action=ledger.ingest\nttl=60\n'))
+		status, _, token = ask(connection, MINT, b'\0' + text(b'action=ledger.ingest\nttl=60\n'))
 		assert status == ERR_OK and len(token) > 50, token
-		status, _, why = ask(connection, MINT, text(b'nonsense=1\n'))
+		status, _, why = ask(connection, MINT, b'\0' + text(b'nonsense=1\n'))
 		assert status != ERR_OK and why, why
 		status, _, why = ask(connection, REVOKE, struct.pack('<I', 99) + bytes(16))
 		assert why and b'\0' not in why
@@ -205,7 +205,7 @@ def test_a_question_to_a_worker_that_is_dead_is_answered():
 			old = eventually(lambda: sorted(node.workers('kms')), 'kms')[0]
 			node.signal_worker('kms')
 			eventually(lambda: any(one['pid'] == old for one in status_of(node)['deaths']), 'a death')
-		status, _, why = ask(connection, MINT, text(b'action=ledger.ingest\n'))
+		status, _, why = ask(connection, MINT, b'\0' + text(b'action=ledger.ingest\n'))
 		assert status == ERR_BUSY and b'kms is not there' in why, (status, why)
 
 
@@ -214,7 +214,7 @@ def test_a_question_is_not_failed_by_the_death_of_another_worker():
 		kms = node.worker('kms')
 		os.kill(kms, 19)
 		try:
-			connection.send_frame(MINT, text(b'action=ledger.ingest\nttl=60\n'), corr_id=7)
+			connection.send_frame(MINT, b'\0' + text(b'action=ledger.ingest\nttl=60\n'), corr_id=7)
 			old = node.signal_worker('prevalidator')
 			eventually(lambda: any(one['pid'] == old for one in status_of(node)['deaths']), 'a death')
 			sequencer = node.signal_worker('sequencer')
@@ -230,7 +230,7 @@ def test_a_question_is_failed_by_the_death_of_the_worker_that_had_it():
 	with Node() as node, control(node) as connection:
 		kms = node.worker('kms')
 		os.kill(kms, 19)
-		connection.send_frame(MINT, text(b'action=ledger.ingest\nttl=60\n'), corr_id=7)
+		connection.send_frame(MINT, b'\0' + text(b'action=ledger.ingest\nttl=60\n'), corr_id=7)
 		assert ask(control(node), STATUS, b'\0')[0] == ERR_OK  # a turn later
 		os.kill(kms, 9)
 		_, _, why = answer(connection.frame())
@@ -245,7 +245,7 @@ def test_more_questions_than_credit_are_answered_busy():
 		try:
 			for connection in connections:
 				for number in range(3):
-					connection.send_frame(MINT, text(b'action=ledger.ingest\nttl=60\n'),
+					connection.send_frame(MINT, b'\0' + text(b'action=ledger.ingest\nttl=60\n'),
 						corr_id=number + 1)
 			assert status_of(node)['supervisor_pid'] == node.child.pid
 		finally:
@@ -274,9 +274,9 @@ def test_who_leaves_before_the_answer_harms_nobody():
 	with Node() as node:
 		for _ in range(100):
 			with control(node) as connection:
-				connection.send_frame(MINT, text(b'action=ledger.ingest\nttl=60\n'))
+				connection.send_frame(MINT, b'\0' + text(b'action=ledger.ingest\nttl=60\n'))
 		with control(node) as connection:  # BUSY while kms still works on those
-			eventually(lambda: ask(connection, MINT, text(b'action=ledger.ingest\nttl=60\n'))[0]
+			eventually(lambda: ask(connection, MINT, b'\0' + text(b'action=ledger.ingest\nttl=60\n'))[0]
 				== ERR_OK, 'an answer')
 
 

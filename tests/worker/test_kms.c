@@ -380,7 +380,8 @@ static void what_is_no_token_is_401(void **state)
 	assert_refused(prevalidator, "", 401, "");
 	assert_refused(prevalidator, "Bearer", 401, "");
 	assert_refused(prevalidator, "AAAA====", 401, "base64url");
-	assert_refused(prevalidator, "eyJhbGciOiJIUzI1NiJ9", 401, "not a macaroon");
+	assert_refused(prevalidator, "eyJhbGciOiJIUzI1NiJ9", 401, "not a signed capability");
+	assert_refused(prevalidator, "AwE", 401, "not a macaroon");
 	assert_int_equal(macaroon_create(text_of("key"), text_of("someone else's"),
 				 text_of("elsewhere"), &foreign),
 		ERR_OK);
