@@ -410,7 +410,9 @@ def test_a_ledger_that_fills_its_memory_says_so_before_it_refuses():
 def test_zz_the_shared_node_verifies_and_no_worker_died():
 	assert node().cli('verify').returncode == 0
 	assert node().metric('service_restarts_total') == 0, node().cli('status', check=False).stdout
-	assert shared.pop('node').stop() == 0
+	one = shared.pop('node')
+	assert one.stop() == 0
+	one.remove()
 
 
 if __name__ == '__main__':
@@ -419,3 +421,4 @@ if __name__ == '__main__':
 	finally:
 		if 'node' in shared:
 			shared['node'].stop()
+			shared['node'].remove()

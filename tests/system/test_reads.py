@@ -528,4 +528,9 @@ def test_reads_come_back_after_archive_died():
 
 
 if __name__ == '__main__':
-	tap.main(globals())
+	try:
+		tap.main(globals())
+	finally:
+		if 'node' in shared:
+			shared['node'].stop()
+			shared['node'].remove()
