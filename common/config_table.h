@@ -224,7 +224,7 @@
 		5 * CONFIG_SECOND_MS, \
 		CONFIG_FOR(WALLET), HOT, "SVC_WALLET_STALENESS", "--staleness", \
 		"How old a balance may be that is told without asking the ledger again.") \
-	K(wallet_degraded_stale_max_ms, DURATION, "wallet.degraded_stale_max", "300s", 10, \
+	K(wallet_degraded_stale_max_ms, DURATION, "wallet.degraded_stale_max", "5m", 10, \
 		CONFIG_HOUR_MS, \
 		CONFIG_FOR(WALLET), HOT, "SVC_WALLET_DEGRADED_STALE_MAX", "", \
 		"How old it may be while the ledger cannot be asked.") \
