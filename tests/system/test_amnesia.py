@@ -110,7 +110,7 @@ def serves_from_memory(user):
 		token, root = write_some(node)
 		node.signal_worker('kms')
 		node.signal_worker('committer')
-		eventually(lambda: len(node.workers()) == 7, 'all are back')
+		eventually(lambda: len(node.workers()) == 8, 'all are back')
 		node.wait_ready()
 		rows = eventually(lambda: node.http('GET', '/roots', token=token).json(), 'roots')
 		assert root in json.dumps(rows), rows

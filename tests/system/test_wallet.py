@@ -174,7 +174,7 @@ def test_http_itself_is_refused_in_the_same_words():
 		refused(wallet.post('/v1/transfer', 'k', b' ' * (1 << 20) + b'{'), 413, 'LIMITS_EXCEEDED',
 			'body_too_large')
 		balance = node.http('GET', '/v1/balance?account=a%20b&asset=ron', token=wallet.token)
-		refused(balance, 400, 'BAD_REQUEST', 'http')
+		refused(balance, 400, 'BAD_REQUEST', 'account_format')
 
 
 def test_who_may_not_is_told_why():

@@ -14,6 +14,7 @@ import tap
 from harness import BUILD, Node, eventually, nodes
 
 PAYMENTS = 1000
+EAGER_KILLS = 6
 KILLED = ('sequencer', 'committer', 'wallet')
 EXAMPLE = nodes.CHECKOUT / 'client/examples/pay.c'
 shared = {}
@@ -203,7 +204,8 @@ def kill_until(done, killed):
 		killed.append(role)
 		eventually(lambda: done.is_set() or node().http('GET', '/readyz', plane='admin').status == 200,
 			'the node to recover')
-		done.wait(choice.uniform(0.05, 0.6)) # how far it gets is up to chance
+		# How far it gets is up to chance; then longer than a client's longest pause between attempts.
+		done.wait(choice.uniform(0.02, 0.1) if len(killed) < EAGER_KILLS else choice.uniform(2, 3))
 
 
 def test_each_payment_is_done_once_while_its_processes_are_killed():
