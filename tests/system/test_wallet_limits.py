@@ -93,8 +93,7 @@ def fund(wallet, account, amount, asset='ron'):
 def kill_sequencer(node):
 	before = node.worker('sequencer')
 	node.signal_worker('sequencer')
-	eventually(lambda: node.workers('sequencer') and node.worker('sequencer') != before,
-		'another sequencer')
+	eventually(lambda: node.workers('sequencer').keys() - {before}, 'another sequencer')
 	node.wait_ready()
 
 
