@@ -1,6 +1,7 @@
 #include "cli/source.h"
 
 #include <inttypes.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,11 @@
 #include "core/hex.h"
 
 #define PAGE_BYTES 65536u
+
+/* A page that cannot be had now is asked for again for half a minute, longer than any worker's
+ * restart takes. */
+#define PAGE_PAUSE_MS   50
+#define PAGE_PAUSES_MAX 600u
 
 struct source {
 	const struct cli *cli;
@@ -189,6 +195,38 @@ static bool told(struct source *source, enum mn_result result, const struct mn_a
 	return false;
 }
 
+/* Reads give way to writes: archive lets go of a store whose log grows too long under them, and a
+ * full window is busy. The same page can be read a moment later. A read may be asked for twice. */
+static bool is_for_now(enum mn_result result, const struct mn_answer *answer)
+{
+	struct json_in *root = NULL;
+	const char *code;
+	bool is_so;
+
+	if (result != MN_REFUSED) {
+		return false;
+	}
+	root = json_in_parse((struct slice){ (const uint8_t *)answer->json, answer->json_bytes });
+	code = json_in_text_of(json_in_member(root, "error"), "code");
+	is_so = strcmp(code, "NotReady") == 0 || strcmp(code, "Busy") == 0 ||
+		strcmp(code, "Timeout") == 0; /* whoever had it in hand died */
+	json_in_free(root);
+	return is_so;
+}
+
+static bool ask(
+	struct source *source, const char *what, uint64_t after, struct mn_answer *ret_answer)
+{
+	enum mn_result result = mn_export(source->client, source->token, what, after, ret_answer);
+
+	for (unsigned pauses = 0; pauses < PAGE_PAUSES_MAX && is_for_now(result, ret_answer);
+		pauses++) {
+		(void)poll(NULL, 0, PAGE_PAUSE_MS);
+		result = mn_export(source->client, source->token, what, after, ret_answer);
+	}
+	return told(source, result, ret_answer);
+}
+
 static bool take_head(struct source *source, struct slice text)
 {
 	struct source_head *head = &source->head;
@@ -220,15 +258,13 @@ static bool open_node(struct source *source, const struct config *config)
 	source->token = cli_token(source->cli, false);
 	if (source->token == NULL ||
 		(source->client = node_open_client(source->cli, config)) == NULL ||
-		!told(source, mn_export(source->client, source->token, "checkpoint", 0, &answer),
-			&answer) ||
+		!ask(source, "checkpoint", 0, &answer) ||
 		!take_notes(source,
 			(struct slice){ (const uint8_t *)answer.json, answer.json_bytes })) {
 		return false;
 	}
 	/* Behind the notes, so that it is of a later moment than they are. */
-	return told(source, mn_export(source->client, source->token, "head", 0, &answer),
-		       &answer) &&
+	return ask(source, "head", 0, &answer) &&
 	       take_head(source, (struct slice){ (const uint8_t *)answer.json, answer.json_bytes });
 }
 
@@ -242,8 +278,7 @@ static bool node_page(
 	};
 	struct mn_answer answer;
 
-	if (!told(source, mn_export(source->client, source->token, names[what], after, &answer),
-		    &answer)) {
+	if (!ask(source, names[what], after, &answer)) {
 		return false;
 	}
 	*ret_page = (struct slice){ (const uint8_t *)answer.json, answer.json_bytes };

@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -322,6 +323,21 @@ def test_the_same_ledger_makes_the_same_members_running_or_stopped():
 			'create', '-'], capture_output=True, env=node.environment, check=True)
 		(node.directory / 'piped.tar.zst').write_bytes(piped.stdout)
 		command(node, 'verify', '--snapshot', node.directory / 'piped.tar.zst')
+
+
+def test_a_page_that_cannot_be_had_now_is_asked_for_again():
+	with harness.Node() as node:
+		cli = Cli(node)
+		cli.fill(10)
+		target = node.directory / 'one.tar.zst'
+		archive = node.signal_worker('archive', signal.SIGSTOP)
+		words = [*harness.nodes.command(node.build, node.profile), 'snapshot', 'create', str(target)]
+		with subprocess.Popen(words, env=node.environment, stderr=subprocess.PIPE, text=True) as asking:
+			# The question is in hands that will never answer it.
+			harness.eventually(lambda: node.metric('queue_depth', q='ingress') > 0, 'the question')
+			os.kill(archive, signal.SIGKILL)
+			said = asking.communicate(timeout=120)[1]
+		assert asking.returncode == 0 and target.exists(), said
 
 
 def test_two_never_write_the_same_file():
