@@ -17,7 +17,7 @@ need_npm() {
 	if run npm ci --prefix "$to" --ignore-scripts >"$to/npm.log" 2>&1; then
 		printf '%s\n' "$wanted" >"$to/installed"
 	else
-		grep '^npm error' "$to/npm.log" | grep -m 1 -v ' code ' >"$to/why" || echo 'npm ci failed' >"$to/why"
+		grep '^npm error' "$to/npm.log" | grep -m 1 -v ' code \| errno \| syscall ' >"$to/why" || echo 'npm ci failed' >"$to/why"
 		say "scripts/dev: tests/lint/$1 could not be installed: $(cat "$to/why")"
 	fi
 }
