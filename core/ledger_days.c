@@ -10,8 +10,6 @@
  * Operations are counted for an account and for a tenant whatever their asset is; what was spent
  * is counted by asset, because amounts of two assets have no sum. */
 
-#define CHARGES_MAX LEDGER_CHARGES_MAX
-
 /* A Hold counts when it is made, so its capture does not count again; Reverse gives nothing
  * back (DESIGN-LEDGER.md section 4). */
 static bool counts(const struct entry *entry)
@@ -66,14 +64,14 @@ static enum detail judge_spent(struct ledger *ledger, const struct entry *entry)
 /* ---- what counters hold ---- */
 
 struct charges {
-	struct ledger_charge list[CHARGES_MAX];
+	struct ledger_charge list[LEDGER_CHARGES_MAX];
 	uint32_t count;
 };
 
 static void add_charge(struct charges *charges, const struct id128 *counter_id, uint32_t asset,
 	u128 amount, u128 limit, enum detail detail)
 {
-	assert(charges->count < CHARGES_MAX);
+	assert(charges->count < LEDGER_CHARGES_MAX);
 	charges->list[charges->count++] = (struct ledger_charge){
 		.counter_id = *counter_id,
 		.asset = asset,
