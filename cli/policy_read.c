@@ -13,6 +13,7 @@ struct reader {
 	struct policy_faults *faults;
 	char path[POLICY_FAULT_PATH_BYTES]; /* of the value in hand */
 	struct policy_asset row;            /* in hand */
+	struct policy_quota *quota;         /* likewise */
 	bool has_cap, has_proposal, has_expiry;
 };
 
@@ -326,35 +327,76 @@ static void take_ops(struct reader *reader, const struct json_in *value)
 	}
 }
 
-/* Each is named: who writes one believes that it holds. */
-static void take_quotas(struct reader *reader, const struct json_in *value)
+/* ---- quotas ---- */
+
+static void take_ops_per_day(struct reader *reader, const struct json_in *value)
 {
-	if (json_in_type(value) != JSON_IN_OBJECT) {
-		fault(reader, "expected an object");
+	uint64_t ops = 0;
+
+	if (!json_in_u64(value, &ops) || ops == 0 || ops > POLICY_OPS_PER_DAY_MAX) {
+		fault(reader, "expected a whole number, from 1 to %llu",
+			(unsigned long long)POLICY_OPS_PER_DAY_MAX);
 		return;
 	}
-	for (size_t i = 0; i < json_in_member_count(value); i++) {
-		size_t length = enter(reader, json_in_member_name(value, i));
-
-		fault(reader, "quotas are not built yet, and nothing would hold it");
-		leave(reader, length);
-	}
+	reader->quota->ops = ops;
 }
+
+static void take_spend_per_day(struct reader *reader, const struct json_in *value)
+{
+	take_amount(reader, value, &reader->quota->spend_minor);
+}
+
+static void take_quota(
+	struct reader *reader, const struct json_in *value, struct policy_quota *quota)
+{
+	static const struct member members[] = {
+		{ "ops_per_day", take_ops_per_day, false },
+		{ "spend_minor_per_day", take_spend_per_day, false },
+		{ NULL, NULL, false },
+	};
+
+	reader->quota = quota;
+	take_object(reader, value, members);
+}
+
+static void take_per_account(struct reader *reader, const struct json_in *value)
+{
+	take_quota(reader, value, &reader->policy->per_account);
+}
+
+static void take_per_tenant(struct reader *reader, const struct json_in *value)
+{
+	take_quota(reader, value, &reader->policy->per_tenant);
+}
+
+static void take_quotas(struct reader *reader, const struct json_in *value)
+{
+	static const struct member members[] = {
+		{ "per_account", take_per_account, false },
+		{ "per_tenant", take_per_tenant, false },
+		{ NULL, NULL, false },
+	};
+
+	take_object(reader, value, members);
+}
+
+/* ---- what is not held: who writes it would believe that it is ---- */
 
 static void take_dispute_window(struct reader *reader, const struct json_in *value)
 {
 	uint64_t seconds = 0;
 
 	if (!json_in_u64(value, &seconds) || seconds != 0) {
-		fault(reader, "expected 0: disputes are not built yet, and nothing would hold it");
+		fault(reader,
+			"expected 0: disputes are not built yet, so nothing would hold the window");
 	}
 }
 
 static void take_signatures(struct reader *reader, const struct json_in *value)
 {
 	if (json_in_type(value) != JSON_IN_ARRAY || json_in_count(value) != 0) {
-		fault(reader, "expected []: signatures are not built yet, and nobody would check "
-			      "them");
+		fault(reader,
+			"expected []: signatures are not built yet, so nobody would check them");
 	}
 }
 

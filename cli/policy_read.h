@@ -8,10 +8,12 @@
  *    "assets":{"ron":{"max_amount_per_op":"5000","daily_ceiling":"20000",
  *                     "issuance":{"enabled":true,"cap_minor":"1000000",
  *                                 "proposal_id":"2026-11","expiry":"2027-01-01T00:00:00Z"}}},
- *    "quotas":{},"dispute_window_s":0,"signatures":[]}
+ *    "quotas":{"per_account":{"ops_per_day":1000,"spend_minor_per_day":"50000"},
+ *              "per_tenant":{"ops_per_day":20000,"spend_minor_per_day":"900000"}},
+ *    "dispute_window_s":0,"signatures":[]}
  *
  * Closed: a member that it does not have is a fault, and so is one that asks for what the node
- * does not do (quotas, a dispute window, signatures). Nothing is ignored. */
+ * does not do (a dispute window, signatures). Nothing is ignored. */
 
 #include "cli/json_in.h"
 #include "core/policy.h"

@@ -74,7 +74,8 @@
 	/* the policy of the wallet */                                  \
 	R(POLICY, "policy", FORBIDDEN)                                  \
 	R(ISSUANCE_NOT_APPROVED, "issuance_not_approved", FORBIDDEN)    \
-	R(ISSUANCE_CAP, "issuance_cap", LIMITS_EXCEEDED)
+	R(ISSUANCE_CAP, "issuance_cap", LIMITS_EXCEEDED)                \
+	R(QUOTA, "quota", LIMITS_EXCEEDED)
 
 enum api_reason {
 	API_REASON_NONE = 0,

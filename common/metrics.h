@@ -66,7 +66,7 @@ enum {
 		"Capabilities and client certificates that failed.")                               \
 	COUNTER(QUOTA_EXHAUSTIONS, quota_exhaustions_total, NONE, ONE, SUM, ALWAYS,                \
 		BY_INGRESS | BY_ADMIN | BY_PREVALIDATOR | BY_SEQUENCER,                            \
-		"Requests over a quota or rate.")                                                  \
+		"Requests and operations over a quota or rate.")                                   \
 	HISTOGRAM(PREVALIDATOR_DURATION, prevalidator_duration_seconds, NONE, LATENCY, SUM,        \
 		ALWAYS, BY_PREVALIDATOR, "Time a prevalidator spent on a request.")                \
 	COUNTER(GRANT_CACHE_HITS, grant_cache_hits_total, NONE, ONE, SUM, ALWAYS, BY_PREVALIDATOR, \

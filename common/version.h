@@ -5,6 +5,6 @@
 extern const char version_semver[];
 extern const char version_commit[]; /* "<sha> <date of the commit>", or "unknown ..." */
 extern const char version_toolchain[];
-extern const char version_openapi[]; /* version of docs/openapi/macronode.v1.yaml */
+extern const char version_openapi[]; /* version of docs/openapi/macronode.yaml */
 
 #endif

@@ -273,7 +273,8 @@ enum err batch_get_counter(struct slice body, struct batch_counter *ret_counter)
 	counter.day = byte_get_u32(&in);
 	counter.spent = byte_get_u128(&in);
 	counter.asset = byte_get_string8(&in, ASSET_BYTES_MAX);
-	if (!byte_reader_done(&in) || !entry_asset_is_valid(counter.asset)) {
+	if (!byte_reader_done(&in) ||
+		(counter.asset.bytes_count > 0 && !entry_asset_is_valid(counter.asset))) {
 		return ERR_MALFORMED;
 	}
 	*ret_counter = counter;

@@ -212,6 +212,53 @@ static struct caveat_verdict judge_clause(const struct caveat_clause *clause, st
 	return fails(kind);
 }
 
+static bool every_clause_covers(const struct caveat_set *set, struct slice tenant)
+{
+	for (size_t i = 0; i < set->clause_count; i++) {
+		if (set->clauses[i].kind == CAVEAT_TENANT &&
+			judge_clause(&set->clauses[i], tenant).result != CAVEAT_HOLDS) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool is_same(struct slice left, struct slice right)
+{
+	return left.bytes_count == right.bytes_count && starts_with(left, right);
+}
+
+struct slice caveat_set_tenant(const struct caveat_set *set, size_t made_count)
+{
+	static const char unsaid[] = CAVEAT_TENANT_DEFAULT;
+	struct slice rest = { (const uint8_t *)unsaid, sizeof unsaid - 1 };
+	struct slice item = { NULL, 0 }, found = { NULL, 0 };
+
+	assert(made_count <= set->clause_count);
+	for (size_t i = 0; i < made_count; i++) {
+		if (set->clauses[i].kind == CAVEAT_TENANT) {
+			rest = set->clauses[i].value;
+			break;
+		}
+	}
+	while (caveat_take_item(&rest, &item)) {
+		if (!every_clause_covers(set, item) || is_same(item, found)) {
+			continue;
+		}
+		if (found.bytes_count > 0) {
+			return (struct slice){ NULL, 0 };
+		}
+		found = item;
+	}
+	return found;
+}
+
+bool caveat_set_is_tenant(struct slice name)
+{
+	return name.bytes_count > 0 && caveat_check_list(CAVEAT_TENANT, name) == CAVEAT_FAULT_OK &&
+	       memchr(name.bytes, ',', name.bytes_count) == NULL;
+}
+
 /* uid_text is the decimal peer uid: the list has canonical decimals, so texts are compared. */
 static struct slice request_subject(
 	const struct caveat_request *request, unsigned kind, struct slice uid_text)

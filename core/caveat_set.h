@@ -55,11 +55,23 @@ bool caveat_set_is_sound(const struct caveat_set *set);
 /* What kms demands before it mints: node=, action=, and exp= or ttl=. */
 bool caveat_set_is_restricted(const struct caveat_set *set);
 
+/* Of a token whose maker said nothing about tenants. */
+#define CAVEAT_TENANT_DEFAULT "default"
+
+/* Whose the token is: of the names that its maker gave it, those of the first tenant= among the
+ * first made_count clauses, or else the default, the one that every tenant= leaves. Holders
+ * append caveats, and would otherwise give their token the quota of a tenant that they
+ * invent. Empty: none is left, or several. Borrows from the set. */
+struct slice caveat_set_tenant(const struct caveat_set *set, size_t made_count);
+
+/* One name, as tenant= has it. */
+bool caveat_set_is_tenant(struct slice name);
+
 /* What a request is, as far as it is known. An empty slice or false = the request lacks it. */
 struct caveat_request {
 	uint64_t now_unix_s;
 	uint64_t body_bytes;
-	struct slice tenant;
+	struct slice tenant; /* of the token: caveat_set_tenant(), or of an intent */
 	struct slice epoch;
 	struct slice method;
 	struct slice path; /* without the query */

@@ -87,7 +87,8 @@
 	D(DECOMPRESS_ERROR, "decompress_error", DECOMPRESS)        \
 	/* the policy of the wallet */                             \
 	D(ISSUANCE, "issuance_not_approved", POLICY_DENIED)        \
-	D(ISSUANCE_CAP, "issuance_cap", POLICY_DENIED)
+	D(ISSUANCE_CAP, "issuance_cap", POLICY_DENIED)             \
+	D(QUOTA, "quota", POLICY_DENIED)
 
 enum detail {
 	DETAIL_NONE = 0,

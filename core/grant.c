@@ -35,8 +35,10 @@ static void put_head(struct byte_writer *out, const struct grant *grant)
 	assert(out->failed || out->used == GRANT_HEAD_BYTES);
 }
 
-static void put_lists(struct byte_writer *out, const struct caveat_set *set)
+static void put_lists(struct byte_writer *out, const struct grant *grant)
 {
+	const struct caveat_set *set = &grant->caveats;
+
 	for (size_t i = 0; i < set->clause_count; i++) {
 		byte_put_u8(out, set->clauses[i].kind);
 		byte_put_string8(out, set->clauses[i].value);
@@ -45,6 +47,7 @@ static void put_lists(struct byte_writer *out, const struct caveat_set *set)
 		byte_put_id128(out, &set->dailies[i].counter_id);
 		byte_put_u128(out, set->dailies[i].limit);
 	}
+	byte_put_string8(out, grant->tenant);
 }
 
 static void tag_of(struct slice body, const struct hash *key, struct hash *ret_tag)
@@ -58,6 +61,13 @@ static bool peer_is_sound(const struct grant *grant)
 	       (grant->peer == GRANT_PEER_UNIX || grant->peer_uid == 0);
 }
 
+/* There is none only where caveats leave none, and those refuse all that has to do with one. */
+static bool tenant_is_sound(const struct grant *grant)
+{
+	return grant->tenant.bytes_count == 0 ? (grant->caveats.kinds & (1u << CAVEAT_TENANT)) != 0
+					      : caveat_set_is_tenant(grant->tenant);
+}
+
 enum err grant_seal(const struct grant *grant, const struct hash *key, uint8_t *buffer,
 	size_t buffer_bytes, size_t *ret_bytes)
 {
@@ -66,8 +76,9 @@ enum err grant_seal(const struct grant *grant, const struct hash *key, uint8_t *
 
 	assert(caveat_set_is_sound(&grant->caveats));
 	assert(peer_is_sound(grant));
+	assert(tenant_is_sound(grant));
 	put_head(&out, grant);
-	put_lists(&out, &grant->caveats);
+	put_lists(&out, grant);
 	if (out.failed) {
 		return ERR_TOO_LARGE;
 	}
@@ -114,8 +125,10 @@ static bool get_head(struct byte_reader *in, struct grant *grant)
 	       peer_is_sound(grant);
 }
 
-static void get_lists(struct byte_reader *in, struct caveat_set *set)
+static void get_lists(struct byte_reader *in, struct grant *grant)
 {
+	struct caveat_set *set = &grant->caveats;
+
 	for (size_t i = 0; i < set->clause_count; i++) {
 		set->clauses[i].kind = byte_get_u8(in);
 		set->clauses[i].value = byte_get_string8(in, CAVEAT_BYTES_MAX);
@@ -124,6 +137,7 @@ static void get_lists(struct byte_reader *in, struct caveat_set *set)
 		set->dailies[i].counter_id = byte_get_id128(in);
 		set->dailies[i].limit = byte_get_u128(in);
 	}
+	grant->tenant = byte_get_string8(in, CAVEAT_BYTES_MAX);
 }
 
 enum err grant_read(struct slice sealed, struct grant *ret_grant)
@@ -142,8 +156,9 @@ enum err grant_read(struct slice sealed, struct grant *ret_grant)
 	if (!get_head(&in, &grant)) {
 		return ERR_MALFORMED;
 	}
-	get_lists(&in, &grant.caveats);
-	if (!byte_reader_done(&in) || !caveat_set_is_sound(&grant.caveats)) {
+	get_lists(&in, &grant);
+	if (!byte_reader_done(&in) || !caveat_set_is_sound(&grant.caveats) ||
+		!tenant_is_sound(&grant)) {
 		return ERR_MALFORMED;
 	}
 	*ret_grant = grant;

@@ -6,13 +6,14 @@
  * carries it; nobody in between can make or widen one, because the tag is an HMAC-SHA256
  * under a key that is made at each start of kms and known to kms, sequencer and archive only.
  *
- * Format version 1, little-endian:
- *   version u8 = 1 | peer u8 | flags u8 = 0 | clauses u8 | dailies u8
+ * Format version 2, little-endian:
+ *   version u8 = 2 | peer u8 | flags u8 = 0 | clauses u8 | dailies u8
  *   kms generation u32 | key id u32 | peer uid u32 | capability id 16
  *   iat u64 (s) | exp u64 (monotonic ms) | node hash 16
  *   kinds u32 | actions u32 | entry kinds u8 | exp is ttl u8
  *   amount max u128 | body bytes max u64 | nbf u64 (s) | caveat exp u64 (s)
  *   clauses x (kind u8, length u8, value) | dailies x (counter id 16, limit u128)
+ *   tenant: length u8, name
  *   tag 32, over everything before it
  * One set of caveats has one encoding given its order; what is not canonical is refused. */
 
@@ -25,14 +26,14 @@
 #include "common/types.h"
 #include "core/caveat_set.h"
 
-#define GRANT_VERSION    1u
+#define GRANT_VERSION    2u
 #define GRANT_TAG_BYTES  HASH_BYTES
 #define GRANT_HEAD_BYTES 115u
 
 /* Every caveat is a clause of at most CAVEAT_BYTES_MAX (2 bytes of head, name left out), or a
  * daily of 32, or nothing. */
-#define GRANT_BYTES_MIN (GRANT_HEAD_BYTES + GRANT_TAG_BYTES)
-#define GRANT_BYTES_MAX (GRANT_BYTES_MIN + TOKEN_CAVEATS_MAX * CAVEAT_BYTES_MAX)
+#define GRANT_BYTES_MIN (GRANT_HEAD_BYTES + 1u + GRANT_TAG_BYTES)
+#define GRANT_BYTES_MAX (GRANT_BYTES_MIN + TOKEN_CAVEATS_MAX * CAVEAT_BYTES_MAX + CAVEAT_BYTES_MAX)
 
 /* How the client reached us: a grant is good for this way only. */
 enum grant_peer {
@@ -55,6 +56,7 @@ struct grant {
 	enum grant_peer peer;
 	uint32_t peer_uid;         /* 0 unless peer is UNIX */
 	struct caveat_set caveats; /* views borrow from the sealed bytes */
+	struct slice tenant;       /* caveat_set_tenant(), of kms; likewise */
 };
 
 /* ERR_TOO_LARGE: it does not fit; GRANT_BYTES_MAX always do. */

@@ -232,7 +232,7 @@ static void admit_single(struct ledger *ledger, const struct ledger_request *req
 		detail = ledger_judge_money(ledger, &entry, &original);
 	}
 	if (detail == DETAIL_NONE) {
-		detail = ledger_judge_dailies(ledger, request, &entry);
+		detail = ledger_days_judge(ledger, request, &entry);
 	}
 	if (detail != DETAIL_NONE) {
 		*result = (struct ledger_result){ .detail = detail };
@@ -240,7 +240,7 @@ static void admit_single(struct ledger *ledger, const struct ledger_request *req
 	}
 	err = ledger_number(ledger, &entry, draft, work, request->idem_id, result);
 	assert(err == ERR_OK); /* judgement is the only way in */
-	ledger_charge_dailies(ledger, request, &entry);
+	ledger_days_charge(ledger, request, &entry);
 }
 
 static void set_lanes(
@@ -341,12 +341,12 @@ static bool admit_all(
 }
 
 /* More than this an entry with all that it brings along never takes. */
-static size_t bytes_at_most(const struct ledger_request *request)
+static size_t bytes_at_most(const struct ledger *ledger, const struct ledger_request *request)
 {
-	size_t dailies = request->grant->caveats.daily_count;
+	size_t charges = ledger_days_charges_max(ledger, request);
 	size_t per_entry = BATCH_ENTRY_BYTES_MAX +
 			   3 * (BATCH_HEAD_BYTES + 6u + ACCOUNT_BYTES_MAX + ASSET_BYTES_MAX) +
-			   100u + 100u * dailies;
+			   100u + 100u * charges;
 
 	return request->draft_count * per_entry;
 }
@@ -387,7 +387,8 @@ static bool conclude(struct ledger *ledger, const struct ledger_request *request
 static bool needs_mark(const struct ledger *ledger, const struct ledger_request *request)
 {
 	return request->dry_run || request->atomic ||
-	       bytes_at_most(request) + ledger_batch_end_bytes(ledger) > ledger->batch.out->left;
+	       bytes_at_most(ledger, request) + ledger_batch_end_bytes(ledger) >
+		       ledger->batch.out->left;
 }
 
 static void judge(struct ledger *ledger, const struct ledger_request *request,
@@ -459,8 +460,8 @@ void ledger_admit(struct ledger *ledger, const struct ledger_request *request,
 			*ret_verdict = verdict;
 			return;
 		}
-		detail = ledger_reserve(
-				 ledger, request->draft_count, request->grant->caveats.daily_count)
+		detail = ledger_reserve(ledger, request->draft_count,
+				 ledger_days_charges_max(ledger, request))
 				 ? DETAIL_NONE
 				 : DETAIL_CAPACITY;
 	}

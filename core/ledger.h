@@ -49,7 +49,7 @@ struct ledger_limits {
 	uint64_t dedupe_entries_max;  /* engine.dedupe_ram_entries */
 	uint32_t request_entries_max; /* of intents too; fixed at create */
 	uint32_t claims_max;          /* open holds and reversed originals */
-	uint32_t counters_max;        /* `daily<=` of tokens that counted on one day */
+	uint32_t counters_max;        /* sums of `daily<=` and quotas that counted on one day */
 	uint64_t fingerprint_mask;    /* UINT64_MAX; tests truncate */
 	/* borrowed: of source v1, besides the limits above; NULL = none is asked */
 	const struct policy *policy;
@@ -150,8 +150,8 @@ struct ledger_request {
 	bool dry_run;
 	struct slice idem_id;      /* recorded only */
 	const struct grant *grant; /* opened: its tag was good; NULL = every entry is refused */
-	struct slice tenant;       /* for tenant= and epoch=; empty = lacks */
-	struct slice epoch;
+	struct slice tenant;       /* of an intent; empty = the grant's */
+	struct slice epoch;        /* for epoch=; empty = lacks */
 	const struct ledger_settlement *settlement; /* NULL but for intents */
 	ledger_row_get *row;
 	void *row_owner;

@@ -1,7 +1,7 @@
 #include "core/ledger_state.h"
 
-/* What was spent on a UTC day under a `daily<=`, by counter and asset. One of a day that is over
- * says as much as none, so its place is taken by the next new one: holders narrow tokens
+/* What was spent on a UTC day under a `daily<=` or a quota, by counter and asset. One of a day that
+ * is over says as much as none, so its place is taken by the next new one: holders narrow tokens
  * offline, for each request perhaps, and every `daily<=` of theirs is a counter. */
 
 static uint64_t counter_fingerprint(
@@ -81,21 +81,21 @@ static uint32_t of_day(const struct ledger *ledger, uint32_t day)
 	return day == ledger->counters_day ? ledger->counters_today : 0;
 }
 
-bool ledger_counters_fit(
-	const struct ledger *ledger, const struct caveat_set *caveats, uint32_t asset, uint32_t day)
+bool ledger_counters_fit(const struct ledger *ledger, const struct ledger_charge *charges,
+	size_t charge_count, uint32_t day)
 {
 	uint32_t count = ledger->counter_count, max = ledger->limits.counters_max;
 	uint32_t free = (max > count ? max - count : 0) + count - of_day(ledger, day);
 	uint32_t wanted = 0;
 
-	if (free >= caveats->daily_count) {
+	if (free >= charge_count) {
 		return true; /* nobody has to be looked up */
 	}
-	for (size_t i = 0; i < caveats->daily_count; i++) {
+	for (size_t i = 0; i < charge_count; i++) {
 		uint32_t index =
-			asset == LEDGER_NONE
+			charges[i].asset == LEDGER_NONE
 				? LEDGER_NONE
-				: counter_find(ledger, &caveats->dailies[i].counter_id, asset);
+				: counter_find(ledger, &charges[i].counter_id, charges[i].asset);
 
 		wanted += index == LEDGER_NONE || counter_at(ledger, index)->day != day ? 1u : 0u;
 	}

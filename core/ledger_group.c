@@ -223,7 +223,7 @@ static enum detail judge_leg(
 		ledger->claims_live >= ledger->limits.claims_max) {
 		detail = DETAIL_CAPACITY;
 	}
-	return detail == DETAIL_NONE ? ledger_judge_dailies(ledger, group->request, ret_entry)
+	return detail == DETAIL_NONE ? ledger_days_judge(ledger, group->request, ret_entry)
 				     : detail;
 }
 
@@ -251,7 +251,7 @@ static void admit_leg(struct group *group, uint32_t leg)
 	err = ledger_number(ledger, &entry, &group->request->drafts[leg], &ledger->work[leg],
 		group->request->idem_id, result);
 	assert(err == ERR_OK);
-	ledger_charge_dailies(ledger, group->request, &entry);
+	ledger_days_charge(ledger, group->request, &entry);
 }
 
 static enum detail judge_leg_balance(const struct group *group, uint32_t leg)

@@ -3,7 +3,8 @@
 #include "core/hex.h"
 
 /* May this entry be? In this order: form (draft_check, done when the request was prepared), what
- * it refers to, authority, exactly once, nonce lane, time, freezes, money, day limits. The look-up
+ * it refers to, authority, exactly once, nonce lane, time, freezes, money, and then the limits of
+ * a day (ledger_days.c). The look-up
  * of exactly-once comes before the skew of ts, or an honest late retry would be refused, and
  * after authority, or a stranger could learn what was done. */
 
@@ -17,7 +18,7 @@ static enum detail judge_grant(struct ledger *ledger, const struct ledger_reques
 	struct byte_writer out = byte_writer_of(key, sizeof key);
 	struct caveat_request facts = {
 		.now_unix_s = ledger->batch_ts_unix_ms / 1000,
-		.tenant = request->tenant,
+		.tenant = request->tenant.bytes_count > 0 ? request->tenant : grant->tenant,
 		.epoch = request->epoch,
 	};
 	struct caveat_verdict verdict;
@@ -386,95 +387,4 @@ enum detail ledger_judge_money(
 		}
 	}
 	return detail;
-}
-
-/* ---- day limits ---- */
-
-/* A Hold counts when it is made, so its capture does not count again; Reverse gives nothing
- * back (DESIGN-LEDGER.md section 4). */
-static bool counts(const struct entry *entry)
-{
-	switch (entry->kind) {
-	case ENTRY_DEBIT:
-	case ENTRY_MINT:
-	case ENTRY_BURN:
-	case ENTRY_HOLD:
-		return true;
-	case ENTRY_TRANSFER:
-		return entry->effect == EFFECT_NONE;
-	case ENTRY_CREDIT:
-	case ENTRY_REVERSE:
-		return false;
-	}
-	return false;
-}
-
-/* /v1 debits of the account today, with this one; a Hold counts when it is made, as in counts(). */
-static enum detail judge_ceiling(struct ledger *ledger, const struct entry *entry)
-{
-	u128 ceiling = ledger_policy_ceiling(ledger, entry);
-	u128 spent = 0;
-	uint32_t index;
-
-	if (entry->source != SOURCE_V1 || ceiling == U128_MAX ||
-		(entry->kind != ENTRY_BURN && entry->kind != ENTRY_TRANSFER &&
-			entry->kind != ENTRY_HOLD)) {
-		return DETAIL_NONE;
-	}
-	index = ledger_account_find(ledger, entry->account, entry->asset);
-	if (index != LEDGER_NONE) {
-		const struct ledger_account *account = ledger_account_at(ledger, index);
-
-		spent = account->day == ledger_day(ledger->batch_ts_unix_ms) ? account->spent : 0;
-	}
-	return spent <= ceiling && entry->amount <= ceiling - spent ? DETAIL_NONE
-								    : DETAIL_DAILY_CEILING;
-}
-
-enum detail ledger_judge_dailies(
-	struct ledger *ledger, const struct ledger_request *request, const struct entry *entry)
-{
-	const struct caveat_set *caveats = &request->grant->caveats;
-	uint32_t day = ledger_day(ledger->batch_ts_unix_ms);
-	uint32_t asset;
-
-	if (!counts(entry)) {
-		return DETAIL_NONE;
-	}
-	if (judge_ceiling(ledger, entry) != DETAIL_NONE) {
-		return DETAIL_DAILY_CEILING;
-	}
-	asset = caveats->daily_count == 0 ? 0 : ledger_asset_find(ledger, entry->asset);
-	if (!ledger_counters_fit(ledger, caveats, asset, day)) {
-		return DETAIL_CAPACITY;
-	}
-	for (size_t i = 0; i < caveats->daily_count; i++) {
-		const struct caveat_daily *daily = &caveats->dailies[i];
-		u128 spent = asset == LEDGER_NONE
-				     ? 0
-				     : ledger_counter_spent(ledger, &daily->counter_id, asset, day);
-
-		if (spent > daily->limit || entry->amount > daily->limit - spent) {
-			return DETAIL_DAILY_LIMIT;
-		}
-	}
-	return DETAIL_NONE;
-}
-
-void ledger_charge_dailies(
-	struct ledger *ledger, const struct ledger_request *request, const struct entry *entry)
-{
-	const struct caveat_set *caveats = &request->grant->caveats;
-	uint32_t day = ledger_day(ledger->batch_ts_unix_ms);
-	uint32_t asset;
-
-	if (!counts(entry) || caveats->daily_count == 0) {
-		return;
-	}
-	asset = ledger_asset_find(ledger, entry->asset);
-	assert(asset != LEDGER_NONE); /* the entry was numbered */
-	for (size_t i = 0; i < caveats->daily_count; i++) {
-		ledger_counter_add(
-			ledger, &caveats->dailies[i].counter_id, asset, day, entry->amount);
-	}
 }

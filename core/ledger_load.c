@@ -83,7 +83,8 @@ static enum err load_counter(struct ledger *ledger, struct slice body)
 	if (err != ERR_OK) {
 		return err;
 	}
-	asset = ledger_asset_find(ledger, counter.asset);
+	asset = counter.asset.bytes_count == 0 ? LEDGER_NO_ASSET
+					       : ledger_asset_find(ledger, counter.asset);
 	if (counter.number != ledger->counter_count || asset == LEDGER_NONE) {
 		return ERR_CORRUPT;
 	}

@@ -66,6 +66,13 @@ enum detail ledger_policy_operation(const struct ledger *ledger, const struct en
 		       : DETAIL_PER_OP_MAX;
 }
 
+const struct policy_quota *ledger_policy_account_quota(const struct ledger *ledger)
+{
+	static const struct policy_quota none = { .ops = UINT64_MAX, .spend_minor = U128_MAX };
+
+	return ledger->limits.policy == NULL ? &none : &ledger->limits.policy->per_account;
+}
+
 u128 ledger_policy_ceiling(const struct ledger *ledger, const struct entry *entry)
 {
 	const struct policy *policy = policy_for(ledger, entry);

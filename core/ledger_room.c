@@ -46,10 +46,10 @@ bool ledger_reserve_entry(struct ledger *ledger)
 			       (uint64_t)ledger->note_count + LEDGER_NOTES_PER_ENTRY));
 }
 
-bool ledger_reserve(struct ledger *ledger, uint64_t entry_count, size_t daily_count)
+bool ledger_reserve(struct ledger *ledger, uint64_t entry_count, size_t charge_count)
 {
 	uint64_t accounts = ledger->account_count + ACCOUNTS_PER_ENTRY * entry_count;
-	uint64_t counters = entry_count * daily_count;
+	uint64_t counters = entry_count * charge_count;
 
 	return segments_reserve(&ledger->accounts, accounts) &&
 	       segments_reserve(&ledger->chunk_seqs, accounts / BATCH_CHUNK_ACCOUNTS + 1) &&

@@ -6,6 +6,7 @@
  *   ledger.c          life, admission of a request, verdict, questions
  *   ledger_once.c      exactly once: look-ups by key and id, originals
  *   ledger_judge.c     may this entry be? form, authority, time, freezes, money
+ *   ledger_days.c      what may be done on a day
  *   ledger_group.c     legs that stand and fall together
  *   ledger_apply.c     what an entry does; the only file that changes a balance
  *   ledger_batch.c     begin, expiry, number, sweep, end, controls
@@ -23,14 +24,19 @@
 #include "core/table.h"
 
 #define LEDGER_NONE        UINT32_MAX
+#define LEDGER_NO_ASSET    0u /* of a counter: of operations, whatever their asset */
 #define LEDGER_ASSETS_MAX  4096u
 #define LEDGER_ARENA_BYTES (256u * 1024u)
 #define LEDGER_DAY_MS      86400000u
-#define LEDGER_DAILIES_MAX TOKEN_CAVEATS_MAX
+
+/* Sums of a day that one entry can add to: each `daily<=` of its token, and under the policy
+ * operations of the account, operations and debits of the tenant. */
+#define LEDGER_QUOTAS_MAX  3u
+#define LEDGER_CHARGES_MAX (TOKEN_CAVEATS_MAX + LEDGER_QUOTAS_MAX)
 
 /* Notes that one entry can make: two balances and a lane, each perhaps a new account, an asset,
  * a claim, two fingerprints, the counters, each perhaps a new one. */
-#define LEDGER_NOTES_PER_ENTRY (12u + 2u * LEDGER_DAILIES_MAX)
+#define LEDGER_NOTES_PER_ENTRY (12u + 2u * LEDGER_CHARGES_MAX)
 
 struct ledger_account {
 	u128 available; /* of sys:issuance the magnitude; of lanes the last debit nonce */
@@ -59,10 +65,19 @@ struct ledger_claim {
 
 struct ledger_counter {
 	struct id128 id;
-	u128 spent;
+	u128 spent; /* or how many operations */
 	uint32_t day;
 	uint16_t asset;
 	bool is_dirty;
+};
+
+/* What an entry adds to a counter, and what that may come to. */
+struct ledger_charge {
+	struct id128 counter_id;
+	uint32_t asset; /* LEDGER_NONE: not known yet, so there is no counter */
+	u128 amount;
+	u128 limit;
+	enum detail detail; /* if it is too much */
 };
 
 /* A freeze or a revocation. */
@@ -294,6 +309,8 @@ void ledger_asset_undo(struct ledger *ledger, uint32_t index);
 
 /* May this new entry be at all, and of that amount? */
 enum detail ledger_policy_operation(const struct ledger *ledger, const struct entry *entry);
+/* Of the policy, or without end. */
+const struct policy_quota *ledger_policy_account_quota(const struct ledger *ledger);
 /* Most that its account may spend on a day; U128_MAX = no end. */
 u128 ledger_policy_ceiling(const struct ledger *ledger, const struct entry *entry);
 enum detail ledger_policy_issuance(
@@ -319,9 +336,9 @@ void ledger_counter_undo_made(struct ledger *ledger, uint32_t index);
 void ledger_counter_undo_reused(
 	struct ledger *ledger, uint32_t index, const struct ledger_counter *before);
 void ledger_counter_undo_spent(struct ledger *ledger, uint32_t index, uint32_t day, u128 spent);
-/* Whether there is, or can be, a counter for each of the limits on this day. */
-bool ledger_counters_fit(const struct ledger *ledger, const struct caveat_set *caveats,
-	uint32_t asset, uint32_t day);
+/* Whether there is, or can be, a counter for each of the charges on this day. */
+bool ledger_counters_fit(const struct ledger *ledger, const struct ledger_charge *charges,
+	size_t charge_count, uint32_t day);
 
 /* ---- ledger_rules.c ---- */
 
@@ -334,7 +351,7 @@ void ledger_rule_set(
 
 /* Memory for so many entries more, with all that they may bring but names and notes; those are
  * reserved entry by entry. */
-MUST_CHECK bool ledger_reserve(struct ledger *ledger, uint64_t entry_count, size_t daily_count);
+MUST_CHECK bool ledger_reserve(struct ledger *ledger, uint64_t entry_count, size_t charge_count);
 MUST_CHECK bool ledger_reserve_entry(struct ledger *ledger);
 const uint8_t *ledger_name_copy(struct ledger *ledger, struct slice text);
 
@@ -383,11 +400,15 @@ enum detail ledger_judge_entry(struct ledger *ledger, const struct ledger_reques
 	struct ledger_original *ret_original, uint64_t *ret_repeat_seq);
 enum detail ledger_judge_money(
 	struct ledger *ledger, const struct entry *entry, const struct ledger_original *original);
-enum detail ledger_judge_dailies(
-	struct ledger *ledger, const struct ledger_request *request, const struct entry *entry);
 
+/* ---- ledger_days.c ---- */
+
+/* Counters that an entry of the request adds to, at most. */
+size_t ledger_days_charges_max(const struct ledger *ledger, const struct ledger_request *request);
+enum detail ledger_days_judge(
+	struct ledger *ledger, const struct ledger_request *request, const struct entry *entry);
 /* After it was numbered. */
-void ledger_charge_dailies(
+void ledger_days_charge(
 	struct ledger *ledger, const struct ledger_request *request, const struct entry *entry);
 
 /* ---- ledger_apply.c ---- */

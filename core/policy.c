@@ -6,10 +6,13 @@
 #include "core/bytes.h"
 #include "core/entry.h"
 
+static const struct policy_quota no_quota = { .ops = UINT64_MAX, .spend_minor = U128_MAX };
+
 void policy_init(struct policy *policy)
 {
 	memset(policy, 0, sizeof *policy);
 	policy->ops = POLICY_OPS_ALL;
+	policy->per_account = policy->per_tenant = no_quota;
 }
 
 bool policy_allows(const struct policy *policy, enum operation_kind kind)
@@ -82,11 +85,19 @@ bool policy_add(struct policy *policy, const struct policy_asset *row)
 
 /* ---- on its way ---- */
 
+static void put_quota(struct byte_writer *out, const struct policy_quota *quota)
+{
+	byte_put_u64(out, quota->ops);
+	byte_put_u128(out, quota->spend_minor);
+}
+
 size_t policy_encode(const struct policy *policy, uint8_t ret_bytes[POLICY_BYTES_MAX])
 {
 	struct byte_writer out = byte_writer_of(ret_bytes, POLICY_BYTES_MAX);
 
 	byte_put_u8(&out, policy->ops);
+	put_quota(&out, &policy->per_account);
+	put_quota(&out, &policy->per_tenant);
 	byte_put_u16(&out, policy->asset_count);
 	for (uint32_t i = 0; i < policy->asset_count; i++) {
 		const struct policy_asset *row = &policy->assets[i];
@@ -101,6 +112,13 @@ size_t policy_encode(const struct policy *policy, uint8_t ret_bytes[POLICY_BYTES
 	}
 	assert(!out.failed); /* rows are bounded */
 	return out.used;
+}
+
+static struct policy_quota take_quota(struct byte_reader *in)
+{
+	uint64_t ops = byte_get_u64(in);
+
+	return (struct policy_quota){ .ops = ops, .spend_minor = byte_get_u128(in) };
 }
 
 static bool take_row(struct byte_reader *in, struct policy_asset *ret_row)
@@ -141,12 +159,15 @@ enum err policy_decode(struct slice bytes, struct policy *ret_policy)
 {
 	struct byte_reader in = byte_reader_of(bytes);
 	uint8_t ops = byte_get_u8(&in);
+	struct policy_quota per_account = take_quota(&in), per_tenant = take_quota(&in);
 	uint32_t count = byte_get_u16(&in);
 	enum err err = ERR_MALFORMED;
 
 	policy_init(ret_policy);
 	if (!in.failed && (ops & ~POLICY_OPS_ALL) == 0 && count <= POLICY_ASSETS_MAX) {
 		ret_policy->ops = ops;
+		ret_policy->per_account = per_account;
+		ret_policy->per_tenant = per_tenant;
 		err = take_rows(&in, count, ret_policy);
 	}
 	if (err != ERR_OK) {

@@ -2,8 +2,9 @@
 #define CORE_POLICY_H
 
 /* The policy of the wallet (spec/wallet.md W-O14), understood: which operations there are under
- * /v1, and for each asset what one of them may move, what an account may spend on a day, and
- * whether money may be issued, how much of it and until when. It can only lower what the
+ * /v1, how many of them an account and a tenant may make on a day and what they may spend, and for
+ * each asset what one of them may move, what an account may spend on a day, and whether money may
+ * be issued, how much of it and until when. It can only lower what the
  * configuration allows. The document is JSON and read before anything is started (cli/policy.c);
  * what travels from there to those who judge by it is the form of policy_encode().
  *
@@ -22,9 +23,15 @@
 /* As many as a person can approve; the ledger itself takes more. */
 #define POLICY_ASSETS_MAX 256u
 
-/* ops u8, rows u16, and a row: name with its u8, issuance u8, three amounts, an expiry. */
-#define POLICY_ROW_BYTES_MAX (1u + ASSET_BYTES_MAX + 1u + 3u * 16u + 8u)
-#define POLICY_BYTES_MAX     (3u + POLICY_ASSETS_MAX * POLICY_ROW_BYTES_MAX)
+/* ops u8, two quotas of u64 and u128, rows u16, and a row: name with its u8, issuance u8, three
+ * amounts, an expiry. */
+#define POLICY_ROW_BYTES_MAX  (1u + ASSET_BYTES_MAX + 1u + 3u * 16u + 8u)
+#define POLICY_QUOTA_BYTES    (8u + 16u)
+#define POLICY_ROWS_BYTES_MAX (POLICY_ASSETS_MAX * POLICY_ROW_BYTES_MAX)
+#define POLICY_BYTES_MAX      (3u + 2u * POLICY_QUOTA_BYTES + POLICY_ROWS_BYTES_MAX)
+
+/* Every reader of JSON has such a number exactly. */
+#define POLICY_OPS_PER_DAY_MAX 9007199254740991u
 
 #define POLICY_OP_BIT(kind) (1u << (kind))
 #define POLICY_OPS_ALL      (((1u << (OPERATION_KIND_MAX + 1)) - 1) & ~1u)
@@ -39,8 +46,16 @@ struct policy_asset {
 	uint64_t issuance_expires_unix_ms;
 };
 
+/* What one account, or one tenant, may do on a UTC day. */
+struct policy_quota {
+	uint64_t ops;     /* operations of every kind; UINT64_MAX: no end */
+	u128 spend_minor; /* debits of each asset; U128_MAX: no end */
+};
+
 struct policy {
 	uint8_t ops; /* POLICY_OP_BIT of those that are allowed */
+	struct policy_quota per_account;
+	struct policy_quota per_tenant;
 	uint16_t asset_count;
 	struct policy_asset assets[POLICY_ASSETS_MAX];
 };

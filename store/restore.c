@@ -378,7 +378,7 @@ enum err restore_counter(struct restore *restore, struct slice body, struct why 
 	if (batch_get_counter(body, &counter) != ERR_OK) {
 		return corrupt(why, "counter", restore->counter_count, "does not decode");
 	}
-	if (!replay_has_asset(restore->replay, counter.asset)) {
+	if (counter.asset.bytes_count > 0 && !replay_has_asset(restore->replay, counter.asset)) {
 		return ERR_OK;
 	}
 	counter.number = restore->counter_count++;

@@ -234,6 +234,7 @@ WORLD_FUNCTION void world_open_grant(struct world *world)
 	memset(&world->grant, 0, sizeof world->grant);
 	caveat_set_init(&world->grant.caveats);
 	world->grant.key_id = 7;
+	world->grant.tenant = ENTRY_VIEW(CAVEAT_TENANT_DEFAULT);
 	world->grant.exp_mono_ms = UINT64_MAX;
 	memset(world->grant.capability_id.bytes, 0xab, ID_BYTES);
 	hex_encode(world->grant.capability_id.bytes, ID_BYTES, world->capability_ref);

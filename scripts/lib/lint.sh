@@ -6,6 +6,7 @@ tracked() {
 
 dev_lint() {
 	need_packages build test
+	need_npm openapi
 	run_suites build-test lint
 	case ${1:-} in
 	'') ;;

@@ -117,6 +117,7 @@ dev_test() {
 		return
 	fi
 	exec </dev/null
+	need_npm openapi
 	if [ "${#names[@]}" = 0 ]; then
 		# shellcheck disable=SC2086 # lists of words
 		run_suites build-test $everyday_suites

@@ -131,6 +131,7 @@ bool archive_may(const struct grant *grant, enum caveat_action action, struct sl
 {
 	struct caveat_request request = {
 		.now_unix_s = (uint64_t)clock_unix_ms() / 1000,
+		.tenant = grant->tenant,
 	};
 	struct caveat_entry entry = {
 		.actions = CAVEAT_ACTION_BIT(action),

@@ -168,7 +168,7 @@ static struct slice rest_of(const struct http_head *head, const struct route_mat
 	if (match->variable.bytes_count == 0) {
 		return head->query;
 	}
-	if (match->route == ROUTE_ENTRY || head->query.bytes_count == 0) {
+	if (head->query.bytes_count == 0) {
 		return match->variable;
 	}
 	end = head->query.bytes + head->query.bytes_count;
@@ -232,6 +232,10 @@ static void ask_write(struct exchange *exchange, const struct http_head *head, b
 	client->wants_continue = head->expect_continue;
 	if (too_large) {
 		refuse(exchange, http_answer(HTTP_BODY_TOO_LARGE), 0);
+		return;
+	}
+	if (head->query.bytes_count > 0) {
+		exchange_refuse(exchange, 400, REASON_UNKNOWN_KIND, "a write has no query");
 		return;
 	}
 	if (dispatch_gate(exchange)) {

@@ -115,10 +115,14 @@ static const char *check_issue(
 	return NULL;
 }
 
-static const char *fold_caveats(
-	const struct tokens_secret *secret, uint64_t iat_unix_s, struct caveat_set *ret_set)
+/* What a tenant= before the first action= says, the minting said (tokens_mint.c): whoever appends
+ * one comes behind it. */
+static const char *fold_caveats(const struct tokens_secret *secret, struct grant *grant)
 {
-	caveat_set_init(ret_set);
+	struct caveat_set *set = &grant->caveats;
+	size_t made_count = 0;
+
+	caveat_set_init(set);
 	for (size_t i = 0; i < secret->macaroon.caveat_count; i++) {
 		struct id128 counter_id = macaroon_counter_id(&secret->running[i]);
 		struct caveat caveat;
@@ -127,10 +131,14 @@ static const char *fold_caveats(
 		if (fault != CAVEAT_FAULT_OK) {
 			return caveat_fault_text(fault);
 		}
-		if (caveat_set_add(ret_set, &caveat, iat_unix_s, &counter_id) != ERR_OK) {
+		if (caveat_set_add(set, &caveat, grant->iat_unix_s, &counter_id) != ERR_OK) {
 			return macaroon_fault_text(MACAROON_CAVEAT_COUNT);
 		}
+		if ((set->kinds & BIT(CAVEAT_ACTION)) == 0) {
+			made_count = set->clause_count;
+		}
 	}
+	grant->tenant = caveat_set_tenant(set, made_count);
 	return NULL;
 }
 
@@ -204,7 +212,7 @@ static struct tokens_verdict judge(
 	why = check_issue(tokens, &grant, is_signed, now_unix_s);
 	if (why == NULL) {
 		why = is_signed ? tokens_signed_fold(tokens, &grant)
-				: fold_caveats(tokens->secret, grant.iat_unix_s, &grant.caveats);
+				: fold_caveats(tokens->secret, &grant);
 	}
 	if (why == NULL) {
 		why = check_now(tokens, &grant, now_unix_s);

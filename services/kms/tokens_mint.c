@@ -129,18 +129,22 @@ static unsigned rank(enum caveat_kind kind)
 	if (kind == CAVEAT_NODE) {
 		return 0;
 	}
-	if (kind == CAVEAT_ACTION) {
+	if (kind == CAVEAT_TENANT) {
 		return 1;
 	}
-	return kind == CAVEAT_EXP || kind == CAVEAT_TTL ? 2 : 3;
+	if (kind == CAVEAT_ACTION) {
+		return 2;
+	}
+	return kind == CAVEAT_EXP || kind == CAVEAT_TTL ? 3 : 4;
 }
 
-/* Node, action and expiry first: who reads a token sees at once where, what and until when. */
+/* Node, action and expiry first: who reads a token sees at once where, what and until when. A
+ * tenant is before the action, where only we can put it: see fold_caveats() in tokens.c. */
 static void sort_lines(const struct order *order, struct slice ret_lines[TOKEN_CAVEATS_MAX])
 {
 	size_t count = 0;
 
-	for (unsigned wanted = 0; wanted <= 3; wanted++) {
+	for (unsigned wanted = 0; wanted <= 4; wanted++) {
 		for (size_t i = 0; i < order->line_count; i++) {
 			if (rank(order->kinds[i]) == wanted) {
 				ret_lines[count++] = order->lines[i];

@@ -65,6 +65,7 @@ const char *tokens_signed_fold(const struct tokens *tokens, struct grant *grant)
 		}
 		err = caveat_set_add(&grant->caveats, &caveat, cap->nbf_unix_s, &counter_id);
 	}
+	grant->tenant = caveat_set_tenant(&grant->caveats, grant->caveats.clause_count);
 	return err == ERR_OK ? NULL : signed_cap_fault_text(SIGNED_CAP_CAVEATS);
 }
 

@@ -236,12 +236,18 @@ static void entry(
 		.deadline_mono_ms = ask->deadline_mono_ms,
 		.grant = sealed_of(cached),
 	};
+	struct slice query;
+	struct slice seq = reads_variable(ask, &query);
+	const char *wrong = reads_query(query, NULL, 0);
 
 	if (!may_audit(self, ask, cached)) {
 		return;
 	}
-	if (!parse_number(ask->query, &read.seq)) {
-		refuse(self, ask, "seq");
+	if (wrong == NULL && !parse_number(seq, &read.seq)) {
+		wrong = "seq";
+	}
+	if (wrong != NULL) {
+		refuse(self, ask, wrong);
 		return;
 	}
 	wall_forwarded(self, ask, oap_send_read_entry(archive_of(self), ask->from.corr_id, &read));

@@ -219,6 +219,7 @@ static bool caveats_hold(
 		.has_body_bytes = true,
 		.peer_uid = ask->peer_uid,
 		.has_peer_uid = ask->peer_class == GRANT_PEER_UNIX,
+		.tenant = cached->grant.tenant,
 	};
 	struct caveat_verdict verdict;
 

@@ -63,6 +63,9 @@ struct answer *operations_answer(const struct request *request, const struct led
 	if (result->detail != DETAIL_NONE) {
 		metrics_inc(METRIC_REJECTED, metrics_label_reason(detail_reason(result->detail)));
 	}
+	if (result->detail == DETAIL_QUOTA) {
+		metrics_inc(METRIC_QUOTA_EXHAUSTIONS, METRIC_PLAIN);
+	}
 	return answer;
 }
 

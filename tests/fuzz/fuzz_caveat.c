@@ -61,7 +61,9 @@ static void seal_and_open(const struct caveat_set *set)
 {
 	static uint8_t first[GRANT_BYTES_MAX];
 	static uint8_t second[GRANT_BYTES_MAX];
-	struct grant grant = { .exp_mono_ms = 1, .caveats = *set };
+	struct grant grant = { .exp_mono_ms = 1,
+		.caveats = *set,
+		.tenant = caveat_set_tenant(set, set->clause_count) };
 	struct grant back;
 	size_t first_bytes = 0;
 	size_t second_bytes = 0;

@@ -10,6 +10,7 @@ import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / 'tests/system'))
+sys.path.insert(0, str(ROOT / 'scripts/lib'))
 import tap  # noqa: E402
 
 
@@ -24,6 +25,9 @@ def load(path):
 style = load('scripts/check-style')
 prefix = load('scripts/check-export-prefix')
 summary = load('scripts/lib/summary.py')
+yaml_subset = load('scripts/lib/yaml_subset.py')
+openapi = load('scripts/lib/openapi.py')
+check_openapi = load('scripts/check-openapi')
 
 
 def faults(text):
@@ -131,6 +135,110 @@ def test_a_build_that_failed_counts_and_nothing_run_is_no_success():
 	assert add_up('1..1\nok 1 - a\n', failed=['build: no']) == (1,
 		['failed: build: no', '1 passed, 1 failed'])
 	assert add_up()[0] == 1
+
+
+def test_the_part_of_yaml_that_is_read():
+	text = """
+# a comment
+a: 1
+'b c': [x, 'y, z', {k: -2, l: []}]
+t/p; q=1:
+  - plain text
+  - k: true
+    l: null
+  - {}
+long: |
+  one: two
+
+    # three
+
+last: 'it''s'
+"""
+	assert yaml_subset.load(text) == {'a': 1, 'b c': ['x', 'y, z', {'k': -2, 'l': []}],
+		't/p; q=1': ['plain text', {'k': True, 'l': None}, {}],
+		'long': 'one: two\n\n  # three\n', 'last': "it's"}
+
+
+def test_what_would_be_guessed_is_refused_with_its_line():
+	for text in ('a: b: c', 'a: "x"', 'a: &x 1', 'a: *x', 'a: >\n  x', 'a:', 'a: 1\na: 2', 'a: x # y',
+			'a: [x', 'a: [x] y', 'a: {x}', 'a:\n  b: 1\n c: 2', 'a:\n- x', '\ta: 1', 'a: 1\n  b: 2',
+			'--- a', 'x'):
+		try:
+			assert False, (text, yaml_subset.load(text))
+		except yaml_subset.YamlError as error:
+			assert str(error).startswith('line '), error
+
+
+def judged(value, schema):
+	document = openapi.Document(ROOT)
+	try:
+		document.check(value, schema)
+	except openapi.Invalid as fault:
+		return str(fault)
+	return ''
+
+
+def test_a_schema_lets_pass_what_it_describes_and_nothing_else():
+	amount = {'$ref': '#/components/schemas/Amount'}
+	closed = {'type': 'object', 'additionalProperties': False, 'required': ['a'],
+		'properties': {'a': {'type': ['integer', 'null'], 'minimum': 1, 'maximum': 3}, 'b': amount}}
+	for value in ({'a': 1}, {'a': None, 'b': '17'}):
+		assert judged(value, closed) == '', value
+	for value, word in (([], 'object'), ({}, "['a']"), ({'a': 0}, '$.a'), ({'a': 4}, '$.a'),
+			({'a': True}, '$.a'), ({'a': '1'}, '$.a'), ({'a': 1, 'c': 1}, "['c']"),
+			({'a': 1, 'b': '017'}, '$.b')):
+		assert word in judged(value, closed), (value, judged(value, closed))
+	for value, schema in (('x', {'enum': ['y']}), ('2026-01-01', {'format': 'date-time'}),
+			(1 << 63, {'format': 'int64'}), ([1, 'x'], {'items': {'type': 'integer'}}),
+			([], {'minItems': 1}), ('xx', {'maxLength': 1}), ('17', {'oneOf': [amount, amount]}),
+			('x', {'oneOf': [amount]}), ('x', {'allOf': [amount]}), ('x', {'type': 'null'})):
+		assert judged(value, schema) != '', (value, schema)
+	assert 'no rule for not' in judged(1, {'not': {}})  # nothing passes unread
+
+
+def faults_when(change):
+	check = check_openapi.Check(ROOT)
+	change(check.document.value)
+	check.found = check.document.operations()
+	return '\n'.join(check.all())
+
+
+def test_a_document_that_is_not_the_code_is_told_so():
+	def transfer(document):
+		return document['paths']['/v1/transfer']['post']
+
+	def schema(document, name):
+		return document['components']['schemas'][name]
+
+	assert faults_when(lambda document: None) == ''
+	for change, fault in (
+			(lambda d: d['paths'].pop('/roots'), 'GET /roots is not in the document'),
+			(lambda d: d['paths'].update({'/x': {'get': transfer(d)}}), '/x is not in common/routes.h'),
+			(lambda d: transfer(d).update(tags=['wallet', 'admin']), 'its tags'),
+			(lambda d: d['paths']['/metrics']['get'].pop('servers'), 'its servers'),
+			(lambda d: d['paths']['/roots']['get'].update(parameters=[]), 'in its query'),
+			(lambda d: d['paths']['/v1/events']['get']['parameters'].pop(1), 'in its query'),
+			(lambda d: transfer(d).pop('parameters'), 'Idempotency-Key'),
+			(lambda d: transfer(d).pop('requestBody'), 'it has a body'),
+			(lambda d: schema(d, 'TransferRequest')['properties'].pop('memo'), 'its body has'),
+			(lambda d: schema(d, 'HoldRequest')['required'].append('memo'), 'its body needs'),
+			(lambda d: schema(d, 'Draft')['required'].pop(), 'its body needs'),
+			(lambda d: schema(d, 'BurnRequest').pop('additionalProperties'), 'its body is closed'),
+			(lambda d: transfer(d)['responses'].pop('422'), '422 is missing'),
+			(lambda d: transfer(d)['responses'].update({'418': transfer(d)['responses']['400']}), '418'),
+			(lambda d: transfer(d)['responses'].update(
+				{'400': {'$ref': '#/components/responses/Refused'}}), 'it is refused as ApiError'),
+			(lambda d: d['components']['responses']['Later'].pop('headers'), 'Retry-After'),
+			(lambda d: schema(d, 'ApiReason')['enum'].remove('quota'), 'ApiReason'),
+			(lambda d: schema(d, 'RejectReason')['enum'].reverse(), 'RejectReason'),
+			(lambda d: d['info'].update(version='9.9.9'), 'its version'),
+			(lambda d: d['components']['responses']['Receipt']['content']['application/json']
+				['example'].pop('seq'), 'its example'),
+			(lambda d: d['components']['responses']['ApiUnauthorized']['content']['application/json']
+				['example'].update(retryable=True), 'retryable'),
+			(lambda d: d['components']['responses']['Later']['content']['application/json']
+				.pop('example'), 'has no example')):
+		assert fault in faults_when(change), (fault, faults_when(change))
 
 
 if __name__ == '__main__':

@@ -11,6 +11,7 @@ import tap
 from harness import Node, eventually, nodes
 from test_clock import DAY_MS, Clock
 
+EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / 'etc/examples'
 LIMITS = {'max_amount_per_op': '40', 'daily_ceiling': '100', 'max_account_total': '1000'}
 
 
@@ -269,22 +270,118 @@ def test_issuance_has_a_cap_and_an_end():
 		done(wallet.transfer('alice', 1))
 
 
+# --- its quotas ------------------------------------------------------------------------------
+
+
+def exhaustions(node):
+	return node.metric('quota_exhaustions_total')
+
+
+def test_an_account_has_a_quota_for_a_utc_day():
+	with node_at_noon() as (node, clock):
+		wallet = Wallet(node, mint(node))
+		for account in ('alice', 'bob'):
+			fund(wallet, account, 120)
+		fund(wallet, 'alice', 80, 'usd')
+		restart_under(node, quotas={'per_account': {'ops_per_day': 5, 'spend_minor_per_day': '60'}})
+		before = exhaustions(node)
+		hold = done(wallet.debit('hold', 'alice', 30))
+		over(wallet.transfer('alice', 31), 'quota')  # takes nothing
+		done(wallet.transfer('alice', 20))
+		done(wallet.debit('burn', 'alice', 10))
+		over(wallet.transfer('alice', 1), 'quota')
+		done(wallet.transfer('alice', 40, asset='usd'))  # amounts: each asset for itself
+		done(wallet.release(hold, 30))  # operations: whatever they are
+		over(wallet.issue('alice', 1), 'quota')
+		assert exhaustions(node) == before + 3
+		done(wallet.transfer('bob', 40, to='carol'))
+		kill_sequencer(node)
+		over(wallet.transfer('alice', 1, asset='usd'), 'quota')
+		node.restart()
+		over(wallet.transfer('alice', 1, asset='usd'), 'quota')
+		clock.move_to(clock.skew_ms + DAY_MS)
+		done(wallet.transfer('alice', 40))
+		over(wallet.transfer('alice', 21), 'quota')
+		clock.move_to(clock.skew_ms - DAY_MS)  # a clock set back brings no day back
+		over(wallet.transfer('alice', 21), 'quota')
+		done(wallet.transfer('alice', 20))
+		restart_under(node)
+		done(wallet.transfer('alice', 1))  # the same history, judged by nobody
+		assert node.cli('verify', '--offline').returncode == 0
+
+
+def test_a_tenant_has_a_quota_and_nobody_picks_another_one():
+	with node_at_noon() as (node, clock):
+		wallet = Wallet(node, mint(node))
+		for account in ('alice', 'bob'):
+			fund(wallet, account, 160)
+		acme = mint(node, '--tenant', 'acme')
+		both = mint(node, '--tenant', 'acme,other')
+		signed = mint(node, '--tenant', 'other', '--form', 'signed')
+		node_quotas = {'per_tenant': {'ops_per_day': 3, 'spend_minor_per_day': '50'}}
+		restart_under(node, quotas=node_quotas)
+		done(wallet.transfer('alice', 30))
+		over(wallet.transfer('bob', 21, to='carol'), 'quota')
+		done(wallet.transfer('bob', 20, to='carol'))
+		over(wallet.transfer('bob', 1, to='carol'), 'quota')
+		# the holder of a token makes no tenant of his own
+		mine = node.cli('cap', 'attenuate', '--tenant', 'mine', stdin=wallet.token).stdout.strip()
+		refused(wallet.transfer('bob', 1, to='carol', token=mine), 403, 'FORBIDDEN', 'scope')
+		done(wallet.transfer('alice', 40, token=acme))
+		refused(wallet.transfer('alice', 1, token=both), 403, 'FORBIDDEN', 'scope')
+		other = node.cli('cap', 'attenuate', '--tenant', 'other', stdin=both).stdout.strip()
+		for token in (other, signed, other):
+			done(wallet.transfer('bob', 1, to='carol', token=token))
+		over(wallet.transfer('bob', 1, to='carol', token=signed), 'quota')
+		node.restart()
+		over(wallet.transfer('bob', 1, to='carol', token=other), 'quota')
+		over(wallet.transfer('alice', 11, token=acme), 'quota')
+		done(wallet.transfer('alice', 10, token=acme))
+		clock.move_to(clock.skew_ms + DAY_MS)
+		done(wallet.transfer('alice', 30))
+		done(wallet.transfer('bob', 1, to='carol', token=signed))
+
+
+def test_what_was_done_is_answered_when_the_quota_is_used_up():
+	with node_at_noon() as (node, _):
+		wallet = Wallet(node, mint(node))
+		fund(wallet, 'alice', 40)
+		restart_under(node, quotas={'per_account': {'ops_per_day': 2}})
+		body = {'from': 'alice', 'to': 'bob', 'asset': 'ron', 'amount_minor': '1', 'nonce': 1}
+		again = lambda: node.http('POST', '/v1/transfer', body, token=wallet.token,
+			headers={'Idempotency-Key': 'the-first'})
+		first = again()
+		wallet.nonces[('debit', 'alice')] = 2
+		for _ in range(3):  # and takes nothing
+			assert done(again()) == first.json()
+		done(wallet.transfer('alice', 1))
+		over(wallet.transfer('alice', 1), 'quota')
+		assert again().body == first.body
+		node.restart()  # when only the ledger knows it
+		assert again().body == first.body
+		over(wallet.transfer('alice', 1), 'quota')
+
+
+# --- the document ----------------------------------------------------------------------------
+
+
 def test_a_bad_policy_is_named_and_starts_nothing():
 	with Node() as node:
 		node.stop()
-		node.profile.write_policy(quotas={'per_account': {'ops_per_day': 5}})
+		node.profile.write_policy(quotas={'per_account': {'ops_per_day': 0}})
+		wrong = 'quotas.per_account.ops_per_day: expected a whole number, from 1'
 		for words in (('config', 'validate'), ('check',),
 				('policy', 'check', str(node.profile.policy))):
 			told = node.cli(*words, check=False)
 			assert told.returncode == 1, told
-			assert 'quotas.per_account: quotas are not built yet' in told.stdout + told.stderr, told
+			assert wrong in told.stdout + told.stderr, told
 			assert str(node.profile.policy) in told.stdout + told.stderr, told
 		told = node.cli('policy', 'check', '--json', str(node.profile.policy), check=False)
-		assert json.loads(told.stdout)['problems'][0]['where'] == 'quotas.per_account', told
+		assert json.loads(told.stdout)['problems'][0]['where'] == 'quotas.per_account.ops_per_day', told
 		child = node.start(wait=False).child
 		assert child.wait(60) == 3, child.returncode
 		node.child = None
-		assert 'quotas.per_account: quotas are not built yet' in node.log_text()
+		assert wrong in node.log_text()
 		node.profile.policy.unlink()
 		told = node.cli('config', 'validate', check=False)
 		assert told.returncode == 1 and 'policy.file' in told.stderr, told
@@ -292,6 +389,7 @@ def test_a_bad_policy_is_named_and_starts_nothing():
 		node.profile.write_policy()
 		good = node.cli('policy', 'check', str(node.profile.policy))
 		assert 'good, 4 assets' in good.stderr, good
+		node.cli('policy', 'check', str(EXAMPLES / 'wallet-policy.json'))
 
 
 if __name__ == '__main__':

@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -389,9 +390,55 @@ static void a_verdict_names_the_kind_and_no_value(void **state)
 	}
 }
 
+/* Goal: whoever holds a token can narrow it to a tenant that it is of already, and to no other. */
+static void a_tenant_is_who_the_maker_said(void **state)
+{
+	static const struct {
+		const char *made, *appended, *tenant;
+	} rows[] = {
+		{ "", "", "default" },
+		{ "", "tenant=default", "default" },
+		{ "", "tenant=default,acme", "default" },
+		{ "", "tenant=acme", "" },
+		{ "", "tenant=acme tenant=default", "" },
+		{ "tenant=acme", "", "acme" },
+		{ "tenant=acme,acme", "", "acme" },
+		{ "tenant=acme", "tenant=acme", "acme" },
+		{ "tenant=acme", "tenant=other", "" },
+		{ "tenant=acme", "tenant=acme2", "" },
+		{ "tenant=acme", "tenant=default", "" },
+		{ "tenant=acme,other", "", "" },
+		{ "tenant=acme,other", "tenant=other", "other" },
+		{ "tenant=acme,other", "tenant=third,acme", "acme" },
+		{ "tenant=acme,other", "tenant=default", "" },
+		{ "tenant=acme,other tenant=other,third", "", "other" },
+		{ "node=n tenant=acme", "asset=ron", "acme" },
+		{ "node=n", "account=a tenant=acme", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		size_t made_count = set_of(rows[i].made).clause_count;
+		struct caveat_set set;
+		struct slice tenant;
+		char both[128];
+
+		(void)snprintf(both, sizeof both, "%s %s", rows[i].made, rows[i].appended);
+		set = set_of(both);
+		tenant = caveat_set_tenant(&set, made_count);
+		if (tenant.bytes_count != strlen(rows[i].tenant) ||
+			memcmp(tenant.bytes_count == 0 ? (const uint8_t *)"" : tenant.bytes,
+				rows[i].tenant, tenant.bytes_count) != 0) {
+			fail_msg("%s, then %s", rows[i].made, rows[i].appended);
+		}
+		assert_int_equal(caveat_set_is_tenant(tenant), tenant.bytes_count > 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_tenant_is_who_the_maker_said),
 		cmocka_unit_test(each_request_caveat_holds_or_fails),
 		cmocka_unit_test(what_the_request_lacks_is_refused),
 		cmocka_unit_test(only_the_kinds_that_are_asked_for_are_judged),

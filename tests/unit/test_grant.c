@@ -45,6 +45,7 @@ static struct grant full_grant(void)
 	for (size_t i = 0; i < COUNT_OF(caveats); i++) {
 		add(&grant.caveats, caveats[i]);
 	}
+	grant.tenant = caveat_set_tenant(&grant.caveats, grant.caveats.clause_count);
 	return grant;
 }
 
@@ -53,6 +54,7 @@ static struct grant bare_grant(void)
 	struct grant grant = { .exp_mono_ms = 1 };
 
 	caveat_set_init(&grant.caveats);
+	grant.tenant = caveat_set_tenant(&grant.caveats, 0);
 	return grant;
 }
 
@@ -109,6 +111,8 @@ static void check_comes_back(const struct grant *grant)
 	assert_int_equal(back.exp_mono_ms, grant->exp_mono_ms);
 	assert_int_equal(back.peer, grant->peer);
 	assert_int_equal(back.peer_uid, grant->peer_uid);
+	assert_int_equal(back.tenant.bytes_count, grant->tenant.bytes_count);
+	assert_memory_equal(back.tenant.bytes, grant->tenant.bytes, grant->tenant.bytes_count);
 }
 
 static void what_was_sealed_opens(void **state)
@@ -205,8 +209,8 @@ static void a_true_tag_does_not_excuse_wrong_bytes(void **state)
 		size_t offset;
 		uint8_t value;
 	} rows[] = {
-		{ 0, 0 },
-		{ 0, 2 }, /* version */
+		{ 0, 1 },
+		{ 0, 3 }, /* version */
 		{ 1, GRANT_PEER_COUNT },
 		{ 1, GRANT_PEER_TCP }, /* peer; TCP has no uid */
 		{ 2, 1 },              /* flags */
@@ -258,13 +262,37 @@ static void limits_without_their_kind_are_refused(void **state)
 	struct grant back;
 
 	(void)state;
-	assert_int_equal(bytes, GRANT_BYTES_MIN);
+	assert_int_equal(bytes, GRANT_BYTES_MIN + sizeof CAVEAT_TENANT_DEFAULT - 1);
 	for (size_t i = 0; i < COUNT_OF(offsets); i++) {
 		buffer[offsets[i]] ^= 2;
 		assert_int_equal(open_forged(buffer, bytes, &back), ERR_MALFORMED);
 		buffer[offsets[i]] ^= 2;
 	}
 	assert_int_equal(open_forged(buffer, bytes, &back), ERR_OK);
+}
+
+/* A grant is of one tenant, unless a caveat left none. */
+static void a_tenant_is_one_name(void **state)
+{
+	static const char *const wrong[] = { "", "a,b", "a b", "a*" };
+	uint8_t buffer[GRANT_BYTES_MAX];
+	struct grant grant = bare_grant(), back;
+	size_t bytes = sealed(&grant, buffer).bytes_count;
+	size_t at = bytes - GRANT_TAG_BYTES - sizeof CAVEAT_TENANT_DEFAULT;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+		size_t length = strlen(wrong[i]);
+
+		buffer[at] = (uint8_t)length;
+		memcpy(buffer + at + 1, wrong[i], length);
+		assert_int_equal(open_forged(buffer, at + 1 + length + GRANT_TAG_BYTES, &back),
+			ERR_MALFORMED);
+	}
+	add(&grant.caveats, "tenant=a,b");
+	grant.tenant = caveat_set_tenant(&grant.caveats, 1);
+	assert_int_equal(grant.tenant.bytes_count, 0);
+	check_comes_back(&grant);
 }
 
 static void expiry_is_the_callers_to_compare(void **state)
@@ -312,6 +340,7 @@ int main(void)
 		cmocka_unit_test(every_cut_and_every_flipped_bit_is_refused),
 		cmocka_unit_test(a_true_tag_does_not_excuse_wrong_bytes),
 		cmocka_unit_test(limits_without_their_kind_are_refused),
+		cmocka_unit_test(a_tenant_is_one_name),
 		cmocka_unit_test(expiry_is_the_callers_to_compare),
 		cmocka_unit_test(keys_open_grants_of_the_newest_kms_and_of_the_one_before),
 	};

@@ -60,6 +60,9 @@ static void without_a_document_all_may_be_done_and_nothing_issued(void **state)
 	}
 	assert_false(policy_may_issue(&got, text_of("ron")));
 	assert_null(policy_find(&got, text_of("ron")));
+	assert_true(got.per_account.ops == UINT64_MAX && got.per_tenant.ops == UINT64_MAX);
+	assert_true(got.per_account.spend_minor == U128_MAX);
+	assert_true(got.per_tenant.spend_minor == U128_MAX);
 }
 
 static void rows_are_found_whatever_their_order(void **state)
@@ -108,6 +111,8 @@ static void it_is_read_only_when_whole(void **state)
 	(void)state;
 	policy_init(&sent);
 	sent.ops = POLICY_OP_BIT(OPERATION_BURN);
+	sent.per_account = (struct policy_quota){ .ops = 3, .spend_minor = U128_MAX - 1 };
+	sent.per_tenant = (struct policy_quota){ .ops = UINT64_MAX, .spend_minor = 9 };
 	assert_true(add("usd") && add("ron"));
 	count = policy_encode(&sent, bytes);
 	bytes[count] = 0;
@@ -123,10 +128,14 @@ static void it_is_read_only_when_whole(void **state)
 	assert_memory_equal(again, bytes, count);
 	assert_true(policy_allows(&got, OPERATION_BURN) && !policy_allows(&got, OPERATION_HOLD));
 	assert_true(policy_may_issue(&got, text_of("ron")));
+	assert_int_equal(got.per_account.ops, 3);
+	assert_true(got.per_account.spend_minor == U128_MAX - 1);
+	assert_true(got.per_tenant.ops == UINT64_MAX && got.per_tenant.spend_minor == 9);
 }
 
 static void what_nobody_writes_is_refused(void **state)
 {
+	uint8_t *name = bytes + 1 + 2 * POLICY_QUOTA_BYTES + 2 + 1; /* of the first row */
 	size_t count;
 
 	(void)state;
@@ -136,15 +145,15 @@ static void what_nobody_writes_is_refused(void **state)
 	bytes[0] |= 1; /* there is no operation 0 */
 	assert_int_equal(decode(count), ERR_MALFORMED);
 	bytes[0] = POLICY_OPS_ALL;
-	memcpy(bytes + 4, "usd", 3); /* twice */
+	memcpy(name, "usd", 3); /* twice */
 	assert_int_equal(decode(count), ERR_MALFORMED);
-	memcpy(bytes + 4, "zzz", 3); /* out of order */
+	memcpy(name, "zzz", 3); /* out of order */
 	assert_int_equal(decode(count), ERR_MALFORMED);
-	memcpy(bytes + 4, "RON", 3); /* no asset */
+	memcpy(name, "RON", 3); /* no asset */
 	assert_int_equal(decode(count), ERR_MALFORMED);
-	memcpy(bytes + 4, "ron", 3);
+	memcpy(name, "ron", 3);
 	assert_int_equal(decode(count), ERR_OK);
-	bytes[4 + 3 + 32] = 2; /* neither yes nor no */
+	name[3 + 32] = 2; /* neither yes nor no */
 	assert_int_equal(decode(count), ERR_MALFORMED);
 }
 

@@ -20,11 +20,12 @@
 CLI_COMMANDS(AS_STUB)
 #undef AS_STUB
 
-#define HEAD          "{\"version\":1,\"allowed_ops\":[\"issue\",\"burn\"],\"assets\":"
-#define EXPIRY        "\"expiry\":\"2027-01-01T00:00:00Z\""
-#define ISSUANCE      "\"cap_minor\":\"900\",\"proposal_id\":\"p-1\"," EXPIRY
-#define RON(members)  HEAD "{\"ron\":{" members "}}}"
-#define REST(members) HEAD "{}," members "}"
+#define HEAD           "{\"version\":1,\"allowed_ops\":[\"issue\",\"burn\"],\"assets\":"
+#define EXPIRY         "\"expiry\":\"2027-01-01T00:00:00Z\""
+#define ISSUANCE       "\"cap_minor\":\"900\",\"proposal_id\":\"p-1\"," EXPIRY
+#define RON(members)   HEAD "{\"ron\":{" members "}}}"
+#define REST(members)  HEAD "{}," members "}"
+#define QUOTA(members) REST("\"quotas\":{\"per_tenant\":{" members "}}")
 
 static struct policy policy;
 static struct policy_faults faults;
@@ -61,10 +62,15 @@ static void a_document_is_read(void **state)
 	assert_true(read_text(
 		HEAD "{\"usd\":{},\"ron\":{\"max_amount_per_op\":\"5\",\"daily_ceiling\":\"20\","
 		     "\"issuance\":{\"enabled\":true," ISSUANCE "}}},"
-		     "\"quotas\":{},\"dispute_window_s\":0,\"signatures\":[]}"));
+		     "\"quotas\":{\"per_account\":{\"ops_per_day\":7,"
+		     "\"spend_minor_per_day\":\"80\"},\"per_tenant\":{}},"
+		     "\"dispute_window_s\":0,\"signatures\":[]}"));
 	assert_int_equal(
 		policy.ops, POLICY_OP_BIT(OPERATION_ISSUE) | POLICY_OP_BIT(OPERATION_BURN));
 	assert_int_equal(policy.asset_count, 2);
+	assert_true(policy.per_account.ops == 7 && policy.per_account.spend_minor == 80);
+	assert_true(policy.per_tenant.ops == UINT64_MAX);
+	assert_true(policy.per_tenant.spend_minor == U128_MAX);
 	row = policy_find(&policy, (struct slice){ (const uint8_t *)"ron", 3 });
 	assert_non_null(row);
 	assert_true(row->op_amount_max == 5 && row->daily_ceiling == 20 && row->may_issue);
@@ -134,14 +140,42 @@ static void each_fault_is_named_by_its_member(void **state)
 			"assets.ron.issuance.expiry", "UTC" },
 		{ RON("\"issuance\":{\"enabled\":false,\"expiry\":1798761600}"),
 			"assets.ron.issuance.expiry", "UTC" },
-		{ REST("\"quotas\":{\"per_account\":{\"ops_per_day\":5}}"), "quotas.per_account",
-			"not built" },
-		{ REST("\"quotas\":{\"per_tenant\":{}}"), "quotas.per_tenant", "not built" },
 		{ REST("\"dispute_window_s\":60"), "dispute_window_s", "not built" },
 		{ REST("\"signatures\":[{\"kid\":\"1\",\"sig\":\"x\"}]"), "signatures",
 			"not built" },
 		{ REST("\"version\":1"), "version", "twice" },
 		{ REST("\"\\u001bx\":1"), "?x", "no such member" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		expect_fault(rows[i].text, rows[i].path, rows[i].words);
+	}
+}
+
+static void each_fault_of_a_quota_is_named_by_its_member(void **state)
+{
+	static const struct {
+		const char *text, *path, *words;
+	} rows[] = {
+		{ REST("\"quotas\":[]"), "quotas", "an object" },
+		{ REST("\"quotas\":{\"per_user\":{}}"), "quotas.per_user",
+			"one of per_account, per_tenant" },
+		{ REST("\"quotas\":{\"per_tenant\":1}"), "quotas.per_tenant", "an object" },
+		{ QUOTA("\"ops\":5"), "quotas.per_tenant.ops",
+			"one of ops_per_day, spend_minor_per_day" },
+		{ QUOTA("\"ops_per_day\":0"), "quotas.per_tenant.ops_per_day", "from 1 to" },
+		{ QUOTA("\"ops_per_day\":-1"), "quotas.per_tenant.ops_per_day", "from 1 to" },
+		{ QUOTA("\"ops_per_day\":1.5"), "quotas.per_tenant.ops_per_day", "from 1 to" },
+		{ QUOTA("\"ops_per_day\":\"5\""), "quotas.per_tenant.ops_per_day", "from 1 to" },
+		{ QUOTA("\"ops_per_day\":9007199254740992"), "quotas.per_tenant.ops_per_day",
+			"to 9007199254740991" },
+		{ QUOTA("\"ops_per_day\":5,\"ops_per_day\":6"), "quotas.per_tenant.ops_per_day",
+			"twice" },
+		{ QUOTA("\"spend_minor_per_day\":5"), "quotas.per_tenant.spend_minor_per_day",
+			"a string" },
+		{ QUOTA("\"spend_minor_per_day\":\"0\""), "quotas.per_tenant.spend_minor_per_day",
+			"from 1 to" },
 	};
 
 	(void)state;
@@ -189,6 +223,7 @@ int main(void)
 		cmocka_unit_test(a_document_is_read),
 		cmocka_unit_test(an_approval_that_is_off_approves_nothing),
 		cmocka_unit_test(each_fault_is_named_by_its_member),
+		cmocka_unit_test(each_fault_of_a_quota_is_named_by_its_member),
 		cmocka_unit_test(all_faults_are_told_up_to_a_bound),
 		cmocka_unit_test(more_assets_than_there_is_room_for_are_refused),
 	};

@@ -30,7 +30,7 @@ static void fill(struct store_dir *dir)
 {
 	struct batch_counter counter = { .spent = 5, .asset = { (const uint8_t *)"ron", 3 } };
 	struct batch_counter unknown = { .number = 1, .asset = { (const uint8_t *)"later", 5 } };
-	struct batch_counter third = { .number = 2, .asset = { (const uint8_t *)"ron", 3 } };
+	struct batch_counter third = { .number = 2, .spent = 7 }; /* of operations */
 	struct maker maker;
 
 	store_dir_open(dir);

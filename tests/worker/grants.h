@@ -81,6 +81,7 @@ static inline struct slice grants_seal_until(
 		.capability_id = grants_capability(),
 		.exp_mono_ms = exp_mono_ms,
 		.peer = GRANT_PEER_TCP,
+		.tenant = text_of(CAVEAT_TENANT_DEFAULT),
 	};
 	size_t bytes = 0;
 

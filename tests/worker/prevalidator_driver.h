@@ -149,7 +149,10 @@ static inline struct slice sealed_grant(const char *caveats)
 {
 	static const struct hash key = { { 9 } };
 	static uint8_t sealed[GRANT_BYTES_MAX];
-	struct grant grant = { .kms_generation = 1, .key_id = 7 };
+	static const char tenant[] = CAVEAT_TENANT_DEFAULT;
+	struct grant grant = { .kms_generation = 1,
+		.key_id = 7,
+		.tenant = { (const uint8_t *)tenant, sizeof tenant - 1 } };
 	size_t sealed_bytes = 0;
 
 	for (size_t i = 0; i < ID_BYTES; i++) {

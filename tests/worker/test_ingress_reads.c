@@ -50,6 +50,8 @@ static void reads_go_to_archive_with_what_they_ask_for(void **state)
 		enum route route;
 		const char *query;
 	} rows[] = {
+		{ "/entries/17", ROUTE_ENTRY, "17" },
+		{ "/entries/17?x=1", ROUTE_ENTRY, "17?x=1" },
 		{ "/tlog/checkpoint", ROUTE_TLOG_CHECKPOINT, "" },
 		{ "/tlog/checkpoint?x=1", ROUTE_TLOG_CHECKPOINT, "x=1" },
 		{ "/tlog/tile/0/x001/067", ROUTE_TLOG_TILE, "0/x001/067" },

@@ -368,6 +368,41 @@ static void descendants_share_a_day_counter(void **state)
 	assert_memory_equal(&grant.caveats.dailies[0].counter_id, &counter, sizeof counter);
 }
 
+static void assert_tenant(
+	struct harness_link *prevalidator, const char *token, const char *expected)
+{
+	struct oap_grant answer = verify(prevalidator, token);
+	struct grant grant;
+
+	assert_int_equal(answer.status, 200);
+	assert_int_equal(grant_read(answer.grant, &grant), ERR_OK);
+	assert_int_equal(grant.tenant.bytes_count, strlen(expected));
+	assert_memory_equal(grant.tenant.bytes, expected, strlen(expected));
+}
+
+/* Goal: nobody leaves a tenant whose quota is used up by writing another one into his token. */
+static void a_tenant_is_minted_and_not_appended(void **state)
+{
+	char token[TOKEN_ROOM], child[TOKEN_ROOM];
+	struct harness_link *prevalidator;
+
+	(void)state;
+	start();
+	prevalidator = link_prevalidator();
+	mint("action=wallet.transfer\nttl=60", token);
+	assert_tenant(prevalidator, token, "default");
+	narrow(token, "tenant=acme", child);
+	assert_tenant(prevalidator, child, "");
+	narrow(token, "tenant=default", child);
+	assert_tenant(prevalidator, child, "default");
+	mint("action=wallet.transfer\nttl=60\ntenant=acme,other", token);
+	assert_tenant(prevalidator, token, "");
+	narrow(token, "tenant=other", child);
+	assert_tenant(prevalidator, child, "other");
+	narrow(child, "tenant=acme", token);
+	assert_tenant(prevalidator, token, "");
+}
+
 static void what_is_no_token_is_401(void **state)
 {
 	struct harness_link *prevalidator;
@@ -850,6 +885,7 @@ int main(void)
 		CASE(a_grant_opens_with_the_key_that_the_sequencer_has),
 		CASE(a_grant_never_outlives_its_token),
 		CASE(descendants_share_a_day_counter),
+		CASE(a_tenant_is_minted_and_not_appended),
 		CASE(what_is_no_token_is_401),
 		CASE(a_token_with_any_character_changed_is_refused),
 		CASE(a_caveat_that_was_taken_off_is_missed),

@@ -314,7 +314,8 @@ static void caveats_about_the_request_are_judged(void **state)
 		{ "peer-uid=1000", false, false, CAVEAT_PEER_UID, true },
 		{ "exp=1", false, false, CAVEAT_EXP, false },
 		{ "nbf=200000000000", false, false, CAVEAT_NBF, false },
-		{ "tenant=a", false, false, CAVEAT_TENANT, true },
+		{ "tenant=a", false, false, CAVEAT_TENANT, false },
+		{ "tenant=a,default", false, false, CAVEAT_KIND_COUNT, false },
 		{ "epoch=e", false, false, CAVEAT_EPOCH, true },
 		{ "node=of-another-name", false, false, CAVEAT_KIND_COUNT, false }, /* kms did */
 	};

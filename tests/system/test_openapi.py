@@ -1,0 +1,383 @@
+"""What a node answers is what docs/openapi/macronode.yaml says: status, headers, media type and
+body, for each operation done and for each way in which it is refused. At the end, everything that the
+document promises was seen, but for what no test can bring about."""
+import json
+import pathlib
+import re
+import signal
+import sys
+import uuid
+
+import tap
+import wire
+from harness import Node, entry, eventually, nodes
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / 'scripts/lib'))
+import openapi  # noqa: E402
+
+DOCUMENT = openapi.Document(ROOT)
+OPERATIONS = {one['operationId']: (method, path, one)
+	for (method, path), one in DOCUMENT.operations().items()}
+BY_HTTP = {405, 408, 414, 417, 421, 431, 501, 505}  # what `default` stands for
+UNSEEN = {
+	'500': 'a fault of the node, of which none is known',
+	'404 of history': 'a token that ends on its way from one check to the next',
+	'503 of readiness': 'a node that is down for long enough to be asked',
+}
+WALLET = ('issue', 'transfer', 'burn', 'hold', 'capture', 'release')
+BODY_MAX = 1 << 20
+seen = set()  # (operationId, status)
+
+
+# --- an answer is judged -----------------------------------------------------------------------
+
+
+def media_of(text):
+	return text.partition(';')[0].strip().lower()
+
+
+def judge_body(response, media, content):
+	if media in ('application/json', 'application/problem+json'):
+		DOCUMENT.check(json.loads(response.body), content['schema'])
+	elif media == 'application/x-ndjson':
+		for number, line in enumerate(response.body.decode().splitlines(), 1):
+			DOCUMENT.check(json.loads(line), content['schema'], f'line {number}')
+	else:
+		DOCUMENT.check(response.body.decode('latin-1'), content['schema'])
+
+
+def judge_headers(response, told):
+	for name, header in told.get('headers', {}).items():
+		header, value = DOCUMENT.follow(header), response.headers.get(name.lower())
+		assert value is not None or not header.get('required'), f'no {name}'
+		if value is not None:
+			number = header['schema']['type'] == 'integer'
+			DOCUMENT.check(int(value) if number else value, header['schema'], name)
+	for name in ('x-corr-id', 'x-request-id'):
+		assert response.headers.get(name), f'no {name}'
+
+
+def judge(name, response):
+	"""AssertionError or Invalid, unless the document describes this answer of the operation."""
+	responses, status = DOCUMENT.responses(OPERATIONS[name][2]), str(response.status)
+	told = responses.get(status)
+	if told is None:
+		assert response.status in BY_HTTP, f'{name}: {status} is not described: {response}'
+		told = responses['default']
+	try:
+		contents = {media_of(media): one for media, one in told['content'].items()}
+		media = media_of(response.headers['content-type'])
+		assert media in contents, f'{media} is none of {sorted(contents)}'
+		judge_headers(response, told)
+		judge_body(response, media, contents[media])
+	except (AssertionError, openapi.Invalid, KeyError, ValueError) as fault:
+		raise AssertionError(f'{name} {status}: {fault!r}: {response}') from None
+	seen.add((name, status if status in responses else 'default'))
+	return response
+
+
+# --- a request of an operation -----------------------------------------------------------------
+
+
+class Client:
+	def __init__(self, node):
+		self.node = node
+		self.all = node.mint()
+		self.none = node.cli('cap', 'mint', '--action', 'admin.status', '--ttl', '1h').stdout.strip()
+		self.nonces = {}
+
+	def target(self, name, path=(), query=''):
+		template, values = OPERATIONS[name][1], list(path)
+		return re.sub(r'\{\w+\}', lambda _: str(values.pop(0)), template) + (query and f'?{query}')
+
+	def send(self, name, status, path=(), query='', body=None, token=None, plane='api', **headers):
+		"""Judged by the document, and of that status."""
+		method = headers.pop('method', OPERATIONS[name][0])
+		if name in WALLET:
+			headers.setdefault('Idempotency_Key', uuid.uuid4().hex)
+		headers = {key.replace('_', '-'): value for key, value in headers.items()}
+		response = judge(name, self.node.http(method, self.target(name, path, query), body,
+			headers=headers, token=token, plane=plane))
+		assert response.status == status, (name, status, response)
+		if status == 200 and isinstance(body, dict):  # what is taken is what is described, too
+			content = OPERATIONS[name][2]['requestBody']['content']
+			DOCUMENT.check(body, content['application/json']['schema'])
+		return response
+
+	def wallet(self, name, amount, path=(), status=200, **members):
+		"""An operation of alice, with the nonce that is next; what it answers."""
+		lane = 'issue' if name == 'issue' else 'debit'
+		nonce = self.nonces.get(lane, 1)
+		body = {'asset': 'ron', 'amount_minor': str(amount), 'nonce': nonce, **members}
+		if name != 'issue':
+			body.setdefault('from', 'alice')
+		if name in ('issue', 'transfer', 'capture'):
+			body.setdefault('to', 'alice' if name == 'issue' else 'bob')
+		response = self.send(name, status, path, body=body, token=self.all)
+		self.nonces[lane] = nonce + (status == 200)
+		return response
+
+
+shared = {}
+
+
+def client():
+	"""Of one node, that has one of everything."""
+	if 'client' not in shared:
+		shared['node'] = Node().start()
+		shared['client'] = Client(shared['node'])
+	return shared['client']
+
+
+def held():
+	"""The txid of a hold with much left."""
+	if 'held' not in shared:
+		client().wallet('issue', 100000)
+		shared['held'] = client().wallet('hold', 1000).json()['txid']
+	return shared['held']
+
+
+def some_path(name):
+	"""Values for the path of an operation, of what is there."""
+	return {'entry': [1], 'proofOfEntry': [1], 'tile': ['0/000.p/1'], 'history': ['alice']}.get(
+		name, [held()] if '{txid}' in OPERATIONS[name][1] else [])
+
+
+def some_query(name):
+	return {'balance': 'account=alice&asset=ron', 'history': 'asset=ron', 'proofOfEntry': 'size=1',
+		'proofOfConsistency': 'from=1&to=1'}.get(name, '')
+
+
+def needs_token(name):
+	return bool(OPERATIONS[name][2]['security']) and {} not in OPERATIONS[name][2]['security']
+
+
+def answered_by(role):
+	"""Operations that go further than the edge, or do not."""
+	return [name for name, (_, _, one) in OPERATIONS.items() if ('429' in one['responses']) == role]
+
+
+# --- done --------------------------------------------------------------------------------------
+
+
+def test_what_is_done_is_answered_as_described():
+	one = client()
+	txid = held()
+	one.wallet('transfer', 5, memo='for you')
+	one.wallet('burn', 1)
+	one.wallet('hold', 3, expires_ts=4102444800000)
+	one.wallet('capture', 5, [txid])
+	one.wallet('release', 5, [txid])
+	mint = [entry('Mint', 'acct_123', 50, capability_ref=nodes.capability_ref(one.all))]
+	for more in ({'mode': 'atomic'}, {'dry_run': True}, {'idem_id': 'again'}):
+		one.send('ingest', 200, body={'batch': mint, **more}, token=one.all)
+	poor = entry('Transfer', 'nobody', 1, counter_account='b',
+		capability_ref=nodes.capability_ref(one.all))
+	one.send('ingest', 207, body={'batch': [*mint, poor]}, token=one.all)
+
+
+def test_what_is_read_is_as_described():
+	one = client()
+	txid = held()
+	one.send('roots', 200, query='since=0&limit=3')
+	size = one.node.http('GET', '/roots?since=0').json()['roots'][-1]['seq']
+	for seq in range(1, size + 1):  # of each kind that there is by now
+		one.send('entry', 200, [seq], token=one.all)
+	one.send('checkpoint', 200)
+	one.send('tile', 200, ['0/000.p/1'])
+	one.send('tile', 200, ['entries/000.p/1'], token=one.all)
+	one.send('proofOfEntry', 200, [1], query=f'size={size}')
+	one.send('proofOfConsistency', 200, query=f'from=1&to={size}')
+	one.send('balance', 200, query='account=alice&asset=ron', token=one.all)
+	one.send('balance', 200, query='account=alice&asset=ron&at=1', token=one.all)
+	one.send('receipt', 200, [txid], token=one.all)
+	one.send('history', 200, ['alice'], query='asset=ron&limit=200', token=one.all)
+	one.send('history', 200, ['alice'], query='asset=ron&limit=1&before=3', token=one.all)
+	one.send('events', 200, query='after=0&limit=200', token=one.all)
+	one.send('events', 200, token=one.all, Last_Event_ID='1')
+
+
+def test_proofs_by_a_signed_checkpoint_are_as_described():
+	one = client()
+	txid = held()
+	one.node.restart()  # an orderly stop signs what there is
+	one.nonces['debit'] = one.nonces.get('debit', 1)
+	response = one.send('proofOfEntry', 200, [1])
+	assert media_of(response.headers['content-type']) == 'text/plain', response
+	one.send('proofOfEntry', 200, [1], token=one.all)
+	one.send('receiptProof', 200, [txid], token=one.all)
+
+
+def test_the_node_is_told_on_its_planes():
+	one = client()
+	for name in ('health', 'readiness', 'version', 'metrics'):
+		for plane in ('api', 'admin')[name == 'metrics':]:
+			one.send(name, 200, plane=plane)
+			one.send(name, 421, plane=plane, Host='elsewhere')
+			one.send(name, 405, plane=plane, method='DELETE')
+	one.send('metrics', 200, plane='admin', Accept='application/openmetrics-text')
+
+
+# --- refused -----------------------------------------------------------------------------------
+
+
+def test_without_a_token_and_without_authority():
+	one = client()
+	for name in filter(needs_token, OPERATIONS):
+		path, query = some_path(name), some_query(name)
+		body = {} if OPERATIONS[name][0] == 'POST' else None
+		if name in WALLET:
+			body = DOCUMENT.examples(OPERATIONS[name][2]['requestBody']['content']['application/json'])[0]
+		one.send(name, 401, path, query, body)
+		if name == 'ingest':
+			body = {'batch': [entry('Mint', 'a', 1, capability_ref=nodes.capability_ref(one.none))]}
+		one.send(name, 403, path, query, body, token=one.none)
+	for name, path in (('tile', ['entries/000.p/1']), ('proofOfEntry', [1])):
+		one.send(name, 401, path, token='nonsense')
+	one.send('tile', 403, ['entries/000.p/1'], token=one.none)
+	posts = one.node.cli('cap', 'attenuate', '--method', 'POST', stdin=one.all).stdout.strip()
+	one.send('proofOfEntry', 403, [1], token=posts)  # else it is told, without the entry
+
+
+def test_what_is_no_request_of_an_operation():
+	one = client()
+	held()
+	for name in answered_by(True):
+		method, token = OPERATIONS[name][0], one.all if needs_token(name) else None
+		if method == 'POST':
+			one.send(name, 400, some_path(name), body={'nonsense': 1}, token=token)
+			one.send(name, 400, some_path(name), body=b'{', token=token,
+				Content_Type='application/json')
+			one.send(name, 415, some_path(name), body=b'{}', token=token, Content_Type='text/plain')
+			one.send(name, 413, some_path(name), body=b' ' * (BODY_MAX + 1), token=token,
+				Content_Type='application/json')
+		else:
+			one.send(name, 400, some_path(name), 'nonsense=1', token=token)
+		if method == 'POST':
+			one.send(name, 400, some_path(name), 'nonsense=1', body={}, token=token)
+		one.send(name, 405, some_path(name), method='DELETE')
+		one.send(name, 421, some_path(name), Host='elsewhere', token=token)
+
+
+def test_what_is_not_there():
+	one = client()
+	held()
+	none = 'tx_01JFA7Z2A7YQ4QW3EJ7N3N6D1X'
+	one.send('entry', 404, [999999], token=one.all)
+	one.send('tile', 404, ['0/999'])
+	one.send('proofOfEntry', 404, [999999])
+	one.send('proofOfConsistency', 404, query='from=1&to=999999')
+	one.send('balance', 404, query='account=alice&asset=ron&at=999999', token=one.all)
+	one.send('receipt', 404, [none], token=one.all)
+	one.send('receiptProof', 404, [none], token=one.all)
+	one.send('events', 404, query='after=999999', token=one.all)
+	one.wallet('capture', 1, [none], status=404)
+	one.wallet('release', 1, [none], status=404)
+
+
+def test_what_the_wallet_cannot_do():
+	one = client()
+	held()
+	for name in WALLET:
+		path = some_path(name)
+		asked = dict(to='alice') if name == 'issue' else {}
+		far = {'nonce': one.nonces['issue' if name == 'issue' else 'debit'] + 5}
+		one.wallet(name, 1, path, status=409, **{**asked, **far})
+		key = uuid.uuid4().hex
+		body = {'asset': 'ron', 'amount_minor': '1', **asked}
+		body |= {} if name == 'issue' else {'from': 'alice'}
+		body |= {'to': 'bob'} if name in ('transfer', 'capture') else {}
+		lane = 'issue' if name == 'issue' else 'debit'
+		body['nonce'] = one.nonces[lane]
+		one.send(name, 200, path, body=body, token=one.all, Idempotency_Key=key)
+		one.nonces[lane] += 1
+		again = one.send(name, 200, path, body=body, token=one.all, Idempotency_Key=key)
+		assert again.headers['idempotency-replayed'] == 'true', again
+		one.send(name, 422, path, body={**body, 'amount_minor': '2'}, token=one.all,
+			Idempotency_Key=key)
+	one.wallet('transfer', 10**9, status=409)
+	one.send('issue', 403, body={'to': 'alice', 'asset': 'never-approved', 'amount_minor': '1',
+		'nonce': one.nonces['issue']}, token=one.all)
+
+
+def test_examples_of_requests_are_understood():
+	one = client()
+	held()
+	for name, (method, _, operation) in OPERATIONS.items():
+		if method != 'POST':
+			continue
+		for example in DOCUMENT.examples(operation['requestBody']['content']['application/json']):
+			response = judge(name, one.node.http(method, one.target(name, some_path(name)), example,
+				token=one.all, headers={'Idempotency-Key': uuid.uuid4().hex}))
+			refusals = (403, 404, 409) if '{' in OPERATIONS[name][1] else (403, 409)
+			assert response.status == 200 or response.status in refusals, (name, response)
+
+
+# --- not now -----------------------------------------------------------------------------------
+
+
+def test_too_much_at_once():
+	with Node({'limits': {'rps': 1}}) as node:
+		one = Client(node)
+		for name in answered_by(True):
+			method = OPERATIONS[name][0]
+			target = one.target(name, [7] * OPERATIONS[name][1].count('{'))
+			for _ in range(200):  # a bucket is as deep as its rate, and somebody may have filled it
+				response = node.http(method, target, {} if method == 'POST' else None, token=one.all)
+				if response.status == 429:
+					break
+			assert judge(name, response).status == 429, response
+
+
+def test_what_was_under_way_when_a_worker_died():
+	"""All are in the hands of one worker that stands still, and then is gone."""
+	with Node() as node:
+		one = Client(node)
+		worker = node.worker('prevalidator')
+		for pid in node.workers('prevalidator'):
+			nodes.signal_process(pid, node.workers()[pid], signal.SIGSTOP)
+		waiting = []
+		for name in answered_by(True):
+			stream = node.open_http()
+			body = json.dumps({}).encode() if OPERATIONS[name][0] == 'POST' else None
+			stream.send(wire.request(OPERATIONS[name][0],
+				one.target(name, [7] * OPERATIONS[name][1].count('{')), body,
+				{'Authorization': f'Bearer {one.all}', 'Content-Type': 'application/json',
+					'Idempotency-Key': 'a'} if body else {'Authorization': f'Bearer {one.all}'}))
+			waiting.append((name, stream))
+		assert worker in node.workers('prevalidator')
+		for pid, start in node.workers('prevalidator').items():
+			nodes.signal_process(pid, start, signal.SIGKILL)
+		for name, stream in waiting:
+			with stream:
+				assert judge(name, stream.response()).status == 503, name
+
+
+def test_a_ledger_whose_trees_others_cannot_check():
+	with Node({'engine': {'hash': 'blake3'}}) as node:
+		one = Client(node)
+		issued = one.wallet('issue', 5).json()
+		one.send('checkpoint', 501)
+		one.send('tile', 501, ['0/000.p/1'])
+		one.send('proofOfEntry', 501, [1])
+		one.send('receiptProof', 501, [issued['txid']], token=one.all)
+
+
+# --- all of it ---------------------------------------------------------------------------------
+
+
+def test_all_that_is_promised_was_seen():
+	"""The last one, after all of the others."""
+	shared.pop('node').__exit__(None, None, None)
+	promised = {(name, status) for name, (_, _, one) in OPERATIONS.items()
+		for status in one['responses']}
+	unseen = sorted(f'{status} of {name}' for name, status in promised - seen
+		if status not in UNSEEN and f'{status} of {name}' not in UNSEEN)
+	assert not unseen, unseen
+
+
+if __name__ == '__main__':
+	if len(sys.argv) > 1:  # some of the cases alone
+		del test_all_that_is_promised_was_seen
+	tap.main(globals())
