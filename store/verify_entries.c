@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "store/fingerprint.h"
+#include "store/receipts.h"
 #include "store/tree.h"
 #include "store/verify_state.h"
 
@@ -126,6 +127,21 @@ static bool txid_check(struct verify *verify, const struct entry *entry)
 	return verify_judge(verify, err, VERIFY_TXID, entry->seq, "its txid does not lead to it");
 }
 
+static bool receipt_check(
+	struct verify *verify, const struct entry *entry, const struct reader_entry *row)
+{
+	struct why *what = &verify->result->what;
+	u128 before, after;
+	enum err err;
+
+	replay_own(verify->replay, &before, &after);
+	err = receipts_check(entry, row, before, after, what);
+	if (err == ERR_OK && entry->source != SOURCE_V1) {
+		return true;
+	}
+	return verify_judge(verify, err, VERIFY_RECEIPT, entry->seq, NULL);
+}
+
 static bool on_entry(void *context, const struct reader_entry *row)
 {
 	struct verify *verify = context;
@@ -152,9 +168,9 @@ static bool on_entry(void *context, const struct reader_entry *row)
 		    replay_entry(verify->replay, &entry, row, root->batch_ts_unix_ms,
 			    &verify->result->what),
 		    VERIFY_BALANCE, row->seq, NULL) ||
-		!txid_check(verify, &entry) || !fingerprint_check(verify, &entry, row) ||
-		!root_check(verify, row->seq) || !verify_witnesses_at(verify, row->seq) ||
-		!verify_chunks_at(verify, row->seq)) {
+		!receipt_check(verify, &entry, row) || !txid_check(verify, &entry) ||
+		!fingerprint_check(verify, &entry, row) || !root_check(verify, row->seq) ||
+		!verify_witnesses_at(verify, row->seq) || !verify_chunks_at(verify, row->seq)) {
 		return false;
 	}
 	verify->result->checked[VERIFY_ENTRY]++;
