@@ -196,6 +196,76 @@ static void a_receipt_that_is_not_of_its_entry_accuses_the_wallet(void **state)
 	assert_int_equal(first.head.first_seq, 2);
 }
 
+/* --- the policy that a start hands over --- */
+
+static struct policy policy;
+
+/* Transfers of so much at most, and nothing else. */
+static void allow_transfers(uint64_t amount_max)
+{
+	struct policy_asset row = { .name_bytes = 3,
+		.name = "ron",
+		.op_amount_max = amount_max,
+		.daily_ceiling = U128_MAX };
+
+	policy_init(&policy);
+	policy.ops = POLICY_OP_BIT(OPERATION_TRANSFER);
+	assert_true(policy_add(&policy, &row));
+	h.policy = &policy;
+}
+
+/* Goal: the ledger of each start judges by the document of that start. */
+static void operations_are_judged_by_the_policy_of_the_start(void **state)
+{
+	static const uint64_t maxima[] = { 20, 5, 100 };
+	struct made made;
+	void *none = NULL;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(maxima); i++) {
+		allow_transfers(maxima[i]);
+		start_with_money();
+		make(maxima[i] + 1, 1, &made);
+		operate(5, &made);
+		(void)expect_op(5, DETAIL_PER_OP_MAX);
+		make(maxima[i], 1, &made);
+		operate(6, &made);
+		expect_work(&first);
+		commit(&first);
+		(void)expect_op(6, DETAIL_NONE);
+		harness_finish(&h); /* another store, another start */
+		(void)set_up(&none);
+	}
+	policy_init(&policy);
+	policy.ops = POLICY_OP_BIT(OPERATION_BURN);
+	h.policy = &policy;
+	start_with_money();
+	make(1, 1, &made);
+	operate(7, &made);
+	(void)expect_op(7, DETAIL_POLICY);
+}
+
+static void a_policy_that_is_none_starts_nothing(void **state)
+{
+	(void)state;
+	harness_start_begin(&h);
+	harness_send_setup_policy(
+		&h.control, 0, &(struct oap_setup_policy){ .policy = text_of("no policy") });
+	assert_int_not_equal(harness_reap(&h), 0);
+}
+
+static void a_policy_comes_before_the_start_or_not_at_all(void **state)
+{
+	uint8_t bytes[POLICY_BYTES_MAX];
+
+	(void)state;
+	start_with_money();
+	policy_init(&policy);
+	harness_send_setup_policy(&h.control, 0,
+		&(struct oap_setup_policy){ .policy = { bytes, policy_encode(&policy, bytes) } });
+	assert_int_not_equal(harness_reap(&h), 0);
+}
+
 /* --- balances for views and events --- */
 
 struct told {
@@ -375,6 +445,9 @@ int main(void)
 		CASE(a_repeated_operation_gets_the_seq_of_the_first),
 		CASE(a_refusal_tells_the_lane_to_who_may_read_it),
 		CASE(a_receipt_that_is_not_of_its_entry_accuses_the_wallet),
+		CASE(operations_are_judged_by_the_policy_of_the_start),
+		CASE(a_policy_that_is_none_starts_nothing),
+		CASE(a_policy_comes_before_the_start_or_not_at_all),
 		CASE(balances_at_rest_are_told_at_once),
 		CASE(balances_are_told_in_order_with_commits),
 		CASE(balances_of_what_was_not_committed_are_not_known),
