@@ -3,7 +3,6 @@
 #include "core/amount.h"
 #include "core/blake3.h"
 #include "core/hex.h"
-#include "core/http_reply.h"
 #include "core/json_out.h"
 
 #define HASH_PREFIX "b3:"
@@ -154,7 +153,8 @@ bool receipt_is_of(const struct entry *entry, uint64_t lane_nonce, struct slice 
 	struct operation operation;
 	struct hash hash;
 
-	if (!operation_key_is_valid(key) || !operation_of_entry(entry, lane_nonce, &operation)) {
+	if (!operation_key_is_valid(key) || entry->ts_unix_ms > RECEIPT_UNIX_MS_MAX ||
+		!operation_of_entry(entry, lane_nonce, &operation)) {
 		return false;
 	}
 	return receipt_print(&operation, &entry->id, key, entry->ts_unix_ms, bytes, &hash) ==

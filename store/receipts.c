@@ -9,6 +9,9 @@
 /* A member with the longest account, and its name. */
 #define MEMBER_TEXT_BYTES (ACCOUNT_BYTES_MAX + 24u)
 
+/* The last of those that the wallet prints. */
+#define HASH_MEMBER_BYTES (sizeof ",\"receipt_hash\":\"b3:\"" - 1 + HEX_TEXT_BYTES(HASH_BYTES))
+
 static enum err corrupt(struct why *why, const struct entry *entry, const char *what)
 {
 	why_say(why, "entry %llu: %s", (unsigned long long)entry->seq, what);
@@ -93,11 +96,18 @@ static enum err compare_hash(const struct entry *entry, const struct hash *found
 	return ERR_CORRUPT;
 }
 
+static struct slice first_of(struct slice bytes, size_t bytes_max)
+{
+	return (struct slice){ bytes.bytes,
+		bytes.bytes_count < bytes_max ? bytes.bytes_count : bytes_max };
+}
+
 static enum err check_v1(const struct entry *entry, const struct reader_entry *row,
 	u128 balance_before, u128 balance_after, struct why *why)
 {
 	uint8_t bytes[BATCH_RECEIPT_BYTES_MAX];
 	struct byte_writer out;
+	struct slice whole;
 	struct slice key = receipt_key(row->receipt);
 	struct operation operation;
 	struct hash hash;
@@ -112,6 +122,9 @@ static enum err check_v1(const struct entry *entry, const struct reader_entry *r
 		return corrupt(why, entry,
 			"came in through /v1, and is no operation with the nonce of its row");
 	}
+	if (entry->ts_unix_ms > RECEIPT_UNIX_MS_MAX) {
+		return corrupt(why, entry, "came in through /v1, at a time that is none");
+	}
 	if (!operation_key_is_valid(key)) {
 		return corrupt(why, entry, "its receipt has no idempotency key");
 	}
@@ -119,10 +132,14 @@ static enum err check_v1(const struct entry *entry, const struct reader_entry *r
 	out = byte_writer_of(bytes + hashed_bytes, sizeof bytes - hashed_bytes);
 	receipt_complete(&out, entry->seq, balance_before, balance_after);
 	assert(!out.failed); /* as when it was made */
-	err = compare_hash(entry, &hash, why);
-	return err == ERR_OK ? compare(entry, (struct slice){ bytes, hashed_bytes + out.used },
-				       row->receipt, why)
-			     : err;
+	whole = (struct slice){ bytes, hashed_bytes + out.used };
+	/* which member is wrong says more than that the hash is; of the key only the hash knows */
+	err = compare(entry, first_of(whole, hashed_bytes - HASH_MEMBER_BYTES),
+		first_of(row->receipt, hashed_bytes - HASH_MEMBER_BYTES), why);
+	if (err == ERR_OK) {
+		err = compare_hash(entry, &hash, why);
+	}
+	return err == ERR_OK ? compare(entry, whole, row->receipt, why) : err;
 }
 
 enum err receipts_check(const struct entry *entry, const struct reader_entry *row,

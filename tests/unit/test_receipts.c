@@ -209,6 +209,11 @@ static void what_the_row_and_the_leaf_say_is_held_to(void **state)
 	lying.entry.effect = EFFECT_TRANSFER;
 	expect_found(&lying, "no operation");
 	lying = good;
+	lying.entry.ts_unix_ms = UINT64_MAX;
+	expect_found(&lying, "at a time that is none");
+	lying.entry.ts_unix_ms = RECEIPT_UNIX_MS_MAX;
+	expect_found(&lying, "should say \"ts\":\"9999-12-31T23:59:59Z\"");
+	lying = good;
 	lying.row.receipt.bytes_count = 0;
 	expect_found(&lying, "its receipt is missing");
 }

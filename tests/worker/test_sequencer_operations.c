@@ -159,7 +159,7 @@ static void a_receipt_that_is_not_of_its_entry_accuses_the_wallet(void **state)
 
 	(void)state;
 	start_with_money();
-	for (unsigned i = 0; i < 6; i++) {
+	for (unsigned i = 0; i < 7; i++) {
 		uint8_t *amount;
 
 		make(30, 1, &made);
@@ -179,6 +179,9 @@ static void a_receipt_that_is_not_of_its_entry_accuses_the_wallet(void **state)
 			made.draft.lane_nonce++;
 			break;
 		case 4:
+			made.draft.entry.ts_unix_ms = UINT64_MAX;
+			break;
+		case 5:
 			made.draft.receipt.bytes_count = 0;
 			break;
 		default:
