@@ -161,7 +161,8 @@ enum err draft_decode(struct byte_reader *in, enum entry_source source, struct d
 	draft.idx = byte_get_u32(in);
 	kind = byte_get_u8(in);
 	draft.entry.asset = byte_get_string8(in, ASSET_BYTES_MAX);
-	if (kind > ENTRY_REVERSE || (flags & ~(unsigned)FLAGS_ALL) != 0) {
+	if (kind > ENTRY_REVERSE || (flags & ~(unsigned)FLAGS_ALL) != 0 ||
+		(source != SOURCE_V1 && (flags & FLAG_RECEIPT) != 0)) {
 		return ERR_MALFORMED;
 	}
 	draft.entry.kind = (enum entry_kind)kind;

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #define SECONDS_PER_DAY 86400u
-#define YEAR_9999_END_S 253402300799u
 #define U64_DIGITS_MAX  20u
 
 /* Where the head grows; once full it stays so. */
@@ -214,7 +213,7 @@ void http_reply_date(uint64_t unix_s, char ret_date[HTTP_REPLY_DATE_BYTES])
 	unsigned second = (unsigned)(unix_s % SECONDS_PER_DAY);
 	struct day day;
 
-	assert(unix_s <= YEAR_9999_END_S);
+	assert(unix_s <= HTTP_REPLY_UNIX_S_MAX);
 	day = day_from_number(unix_s / SECONDS_PER_DAY);
 	memcpy(ret_date, "Www, DD Mmm YYYY hh:mm:ss GMT", HTTP_REPLY_DATE_BYTES);
 	memcpy(ret_date, weekdays + unix_s / SECONDS_PER_DAY % 7 * 3, 3);
@@ -231,7 +230,7 @@ void http_reply_timestamp(uint64_t unix_s, char ret_time[HTTP_REPLY_TIMESTAMP_BY
 	unsigned second = (unsigned)(unix_s % SECONDS_PER_DAY);
 	struct day day;
 
-	assert(unix_s <= YEAR_9999_END_S);
+	assert(unix_s <= HTTP_REPLY_UNIX_S_MAX);
 	day = day_from_number(unix_s / SECONDS_PER_DAY);
 	memcpy(ret_time, "YYYY-MM-DDThh:mm:ssZ", HTTP_REPLY_TIMESTAMP_BYTES);
 	put_digits(ret_time, 4, day.year);

@@ -68,6 +68,9 @@ bool http_reply_has_content(enum http_method method, uint16_t status);
 /* "Sun, 06 Nov 1994 08:49:37 GMT" and a NUL (RFC 9110 section 5.6.7). */
 #define HTTP_REPLY_DATE_BYTES 30u
 
+/* The last second of the year 9999: no text here can say a later one (asserted). */
+#define HTTP_REPLY_UNIX_S_MAX UINT64_C(253402300799)
+
 /* "1994-11-06T08:49:37Z" and a NUL (RFC 3339), as JSON has times that are for people. */
 #define HTTP_REPLY_TIMESTAMP_BYTES 21u
 void http_reply_timestamp(uint64_t unix_s, char ret_time[HTTP_REPLY_TIMESTAMP_BYTES]);

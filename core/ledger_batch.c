@@ -1,6 +1,6 @@
 #include "core/ledger_state.h"
 
-#include "core/amount.h"
+#include "core/receipt.h"
 #include "core/sha256.h"
 
 /* Records at the end of a batch: the most one claim, counter and chunk take. */
@@ -27,18 +27,7 @@ bool ledger_batch_fits(const struct ledger *ledger)
 
 /* ---- one entry ---- */
 
-static void put_member(struct byte_writer *out, struct slice name, u128 value, bool is_quoted)
-{
-	char digits[AMOUNT_TEXT_BYTES_MAX];
-	size_t digit_count = amount_print(value, digits);
-
-	byte_put_bytes(out, name.bytes, name.bytes_count);
-	byte_put_bytes(out, "\"", is_quoted ? 1 : 0);
-	byte_put_bytes(out, digits, digit_count);
-	byte_put_bytes(out, "\"", is_quoted ? 1 : 0);
-}
-
-/* The wallet's ten members are hashed; these three are not (DESIGN-LEDGER.md section 4). */
+/* What is added is not hashed (DESIGN-LEDGER.md section 4). */
 static struct slice complete_receipt(const struct draft *draft, uint64_t seq,
 	const struct ledger_applied *applied, uint8_t buffer[BATCH_RECEIPT_BYTES_MAX])
 {
@@ -48,10 +37,7 @@ static struct slice complete_receipt(const struct draft *draft, uint64_t seq,
 		return (struct slice){ 0 };
 	}
 	byte_put_bytes(&out, draft->receipt.bytes, draft->receipt.bytes_count);
-	put_member(&out, ENTRY_VIEW(",\"seq\":"), seq, false);
-	put_member(&out, ENTRY_VIEW(",\"balance_before\":"), applied->balance_before, true);
-	put_member(&out, ENTRY_VIEW(",\"balance_after\":"), applied->balance_after, true);
-	byte_put_bytes(&out, "}", 1);
+	receipt_complete(&out, seq, applied->balance_before, applied->balance_after);
 	assert(!out.failed); /* BATCH_RECEIPT_BYTES_MAX is a draft's and these */
 	return (struct slice){ buffer, out.used };
 }

@@ -226,6 +226,62 @@ void operation_draft(const struct operation *operation, struct draft *ret_draft)
 	operation_ledger_nonce(operation, &ret_draft->entry.nonce);
 }
 
+/* A hold that is captured or released is its original, before and after it is numbered; of a
+ * Reverse, effect says of what. */
+static enum operation_kind kind_of_entry(const struct entry *entry)
+{
+	switch (entry->kind) {
+	case ENTRY_MINT:
+		return OPERATION_ISSUE;
+	case ENTRY_BURN:
+		return OPERATION_BURN;
+	case ENTRY_HOLD:
+		return OPERATION_HOLD;
+	case ENTRY_TRANSFER:
+		return entry_id_is_none(&entry->original_id) ? OPERATION_TRANSFER
+							     : OPERATION_CAPTURE;
+	case ENTRY_REVERSE:
+		return entry->effect == EFFECT_NONE || entry->effect == EFFECT_HOLD_RELEASE
+			       ? OPERATION_RELEASE
+			       : 0;
+	case ENTRY_CREDIT:
+	case ENTRY_DEBIT:
+		break;
+	}
+	return 0;
+}
+
+bool operation_of_entry(
+	const struct entry *entry, uint64_t lane_nonce, struct operation *ret_operation)
+{
+	struct operation operation = {
+		.kind = kind_of_entry(entry),
+		.asset = entry->asset,
+		.amount = entry->amount,
+		.nonce = lane_nonce,
+		.hold = entry->original_id,
+		.expires_unix_ms = entry->expires_unix_ms,
+	};
+	struct id128 nonce;
+
+	if (!operation_kind_is_valid(operation.kind)) {
+		return false;
+	}
+	*(operation_has_from(operation.kind) ? &operation.from : &operation.to) = entry->account;
+	if (entry->kind == ENTRY_TRANSFER) {
+		operation.to = entry->counter_account;
+	}
+	if (!operation_is_sound(&operation)) {
+		return false;
+	}
+	operation_ledger_nonce(&operation, &nonce);
+	if (memcmp(&nonce, &entry->nonce, sizeof nonce) != 0) {
+		return false;
+	}
+	*ret_operation = operation;
+	return true;
+}
+
 /* ---- txids ---- */
 
 static const char txid_prefix[] = "tx_";

@@ -90,6 +90,11 @@ void operation_ledger_nonce(const struct operation *operation, struct id128 *ret
 /* The entry that it asks for, and its lane; all but id, ts, token, salt and receipt. */
 void operation_draft(const struct operation *operation, struct draft *ret_draft);
 
+/* And back, from an entry of a draft or of the ledger and the nonce of its lane; but the memo,
+ * which an entry does not hold. false: no operation makes such an entry. */
+MUST_CHECK bool operation_of_entry(
+	const struct entry *entry, uint64_t lane_nonce, struct operation *ret_operation);
+
 /* "tx_" and a ULID. */
 #define OPERATION_TXID_BYTES 29u
 void operation_txid_print(const struct id128 *id, char ret_text[OPERATION_TXID_BYTES + 1]);

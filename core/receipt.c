@@ -1,8 +1,8 @@
 #include "core/receipt.h"
 
+#include "core/amount.h"
 #include "core/blake3.h"
 #include "core/hex.h"
-#include "core/http_reply.h"
 #include "core/json_out.h"
 
 #define HASH_PREFIX "b3:"
@@ -124,6 +124,43 @@ size_t receipt_print(const struct operation *operation, const struct id128 *txid
 	json_out_init(&out, ret_bytes, DRAFT_RECEIPT_BYTES_MAX);
 	put_receipt(&out, &parts, ret_hash);
 	return finish(&out) - 1; /* the ledger goes on where the brace was */
+}
+
+static void put_last(struct byte_writer *out, const char *name, u128 value, const char *quote)
+{
+	char digits[AMOUNT_TEXT_BYTES_MAX];
+	size_t digit_count = amount_print(value, digits);
+
+	byte_put_bytes(out, name, strlen(name));
+	byte_put_bytes(out, quote, strlen(quote));
+	byte_put_bytes(out, digits, digit_count);
+	byte_put_bytes(out, quote, strlen(quote));
+}
+
+void receipt_complete(
+	struct byte_writer *out, uint64_t seq, u128 balance_before, u128 balance_after)
+{
+	put_last(out, ",\"seq\":", seq, "");
+	put_last(out, ",\"balance_before\":", balance_before, "\"");
+	put_last(out, ",\"balance_after\":", balance_after, "\"");
+	byte_put_bytes(out, "}", 1);
+}
+
+bool receipt_is_of(const struct entry *entry, uint64_t lane_nonce, struct slice receipt)
+{
+	uint8_t bytes[DRAFT_RECEIPT_BYTES_MAX];
+	struct slice key = receipt_key(receipt);
+	struct operation operation;
+	struct hash hash;
+
+	if (!operation_key_is_valid(key) || entry->ts_unix_ms > RECEIPT_UNIX_MS_MAX ||
+		!operation_of_entry(entry, lane_nonce, &operation)) {
+		return false;
+	}
+	return receipt_print(&operation, &entry->id, key, entry->ts_unix_ms, bytes, &hash) ==
+		       receipt.bytes_count &&
+	       memcmp(bytes, receipt.bytes, receipt.bytes_count) == 0 &&
+	       memcmp(&hash, &entry->receipt_hash, sizeof hash) == 0;
 }
 
 /* No value before it can hold a quotation mark: names, numbers and times have none. */

@@ -56,7 +56,8 @@ struct replay {
 	struct table claims_by_seq;    /* -> place + 1 */
 	struct conserve conserve;      /* groups, and that each entry adds up to zero */
 	size_t debt_count;
-	bool grows; /* accounts come to be with the entries */
+	u128 own_before, own_after; /* available, of the last entry's own account */
+	bool grows;                 /* accounts come to be with the entries */
 };
 
 static void *take(void *owner, size_t bytes)
@@ -404,11 +405,17 @@ static enum err move_all(struct replay *replay, const struct entry *entry,
 				is_own ? row->prev_account_seq : row->prev_counter_seq,
 				is_own ? "prev_account_seq" : "prev_counter_seq", why);
 		}
+		if (is_own && !again && err == ERR_OK) {
+			replay->own_before = balance->available;
+		}
 		if (err == ERR_OK) {
 			err = move(replay, entry, &legs[i], balance, why);
 		}
 		if (err != ERR_OK) {
 			return err;
+		}
+		if (is_own) {
+			replay->own_after = balance->available;
 		}
 	}
 	return ERR_OK;
@@ -611,6 +618,12 @@ enum err replay_entry(struct replay *replay, const struct entry *entry,
 		err = ERR_CORRUPT;
 	}
 	return err;
+}
+
+void replay_own(const struct replay *replay, u128 *ret_before, u128 *ret_after)
+{
+	*ret_before = replay->own_before;
+	*ret_after = replay->own_after;
 }
 
 enum err replay_chunk(const struct replay *replay, const struct batch_chunk *chunk, struct why *why)

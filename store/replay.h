@@ -33,6 +33,8 @@ void replay_grow(struct replay *replay);
 /* Then the entries, by seq, with the time of the commit that carried them. */
 MUST_CHECK enum err replay_entry(struct replay *replay, const struct entry *entry,
 	const struct reader_entry *row, int64_t batch_ts_unix_ms, struct why *why);
+/* What the last entry made of the available balance of its own account. */
+void replay_own(const struct replay *replay, u128 *ret_before, u128 *ret_after);
 /* Between the entries, where it is true at. */
 MUST_CHECK enum err replay_chunk(
 	const struct replay *replay, const struct batch_chunk *chunk, struct why *why);

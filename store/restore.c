@@ -11,6 +11,7 @@
 #include "core/entry.h"
 #include "core/hex.h"
 #include "store/fingerprint.h"
+#include "store/receipts.h"
 #include "store/replay.h"
 #include "store/resume.h"
 #include "store/sql.h"
@@ -301,6 +302,7 @@ enum err restore_entry(struct restore *restore, struct slice body, struct why *w
 	struct reader_entry row = { .seq = seq };
 	struct batch_entry record;
 	struct entry entry;
+	u128 own_before, own_after;
 	enum err err;
 
 	if (restore->commit_next == restore->commit_count) {
@@ -318,12 +320,17 @@ enum err restore_entry(struct restore *restore, struct slice body, struct why *w
 	row.prev_counter_seq = record.prev_counter_seq;
 	row.lane = record.lane;
 	row.lane_nonce = record.lane_nonce;
+	row.receipt = record.receipt;
 	if (record.has_memo) {
 		row.memo = record.memo;
 		row.salt = (struct slice){ record.salt, ENTRY_SALT_BYTES };
 	}
 	err = replay_entry(restore->replay, &entry, &row,
 		restore->commits[restore->commit_next].batch_ts_unix_ms, why);
+	if (err == ERR_OK) {
+		replay_own(restore->replay, &own_before, &own_after);
+		err = receipts_check(&entry, &row, own_before, own_after, why);
+	}
 	if (err == ERR_OK) {
 		err = wrote(restore,
 			tree_append(&restore->memory.builder, record.leaf.bytes,

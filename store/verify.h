@@ -13,7 +13,7 @@
 #include "store/witness.h"
 
 /* Proof from nothing (DESIGN.md section 6): every entry is read again, every leaf, root,
- * tile, balance, chunk, claim, fingerprint and audit link computed again and compared. It
+ * tile, balance, receipt, chunk, claim, fingerprint and audit link computed again and compared. It
  * ends at the first thing that is wrong and names its seq and what was expected. What was
  * acknowledged and what was signed must come out too (store/witness.h). Balances are told by
  * store/replay.h, which shares no code with the ledger that made them. */
@@ -24,6 +24,7 @@
 	C(ACCOUNT, "account")         \
 	C(ENTRY, "entry")             \
 	C(BALANCE, "balance")         \
+	C(RECEIPT, "receipt")         \
 	C(TXID, "txid")               \
 	C(ROOT, "root")               \
 	C(TILE, "tile")               \

@@ -15,6 +15,7 @@
 
 #include "core/batch.h"
 #include "core/entry.h"
+#include "core/receipt.h"
 #include "core/sha256.h"
 #include "store/fingerprint.h"
 #include "store/store.h"
@@ -75,8 +76,7 @@ static inline uint64_t maker_touch(struct maker *maker, size_t index, uint64_t s
 }
 
 /* The optional columns, and their hashes in the leaf. */
-static inline void maker_extras(
-	uint64_t seq, struct entry *entry, struct batch_entry *record, char text[64])
+static inline void maker_extras(uint64_t seq, struct entry *entry, struct batch_entry *record)
 {
 	static const struct slice memo = { (const uint8_t *)"for the tea", 11 };
 
@@ -88,16 +88,45 @@ static inline void maker_extras(
 		record->memo = memo;
 		sha256_hash_parts(parts, 2, &entry->memo_hash);
 	}
-	if (seq % 3 == 0 && entry->kind == ENTRY_TRANSFER) {
-		int length = snprintf(text, 64, "{\"txid\":\"tx_%llu\"}", (unsigned long long)seq);
-
-		entry->source = SOURCE_V1;
-		record->receipt = (struct slice){ (const uint8_t *)text, (size_t)length };
-		sha256_hash(text, (size_t)length, &entry->receipt_hash);
-	}
 	if (seq % 7 == 0) {
 		record->idem_id = (struct slice){ (const uint8_t *)"once", 4 };
 	}
+}
+
+/* Every third transfer is an operation of the wallet: it has the next nonce of its lane, and a
+ * receipt, of which the balances are told when it has moved them. */
+static inline struct slice maker_operation(struct maker *maker, size_t from, struct entry *entry,
+	struct batch_entry *record, uint8_t bytes[BATCH_RECEIPT_BYTES_MAX])
+{
+	struct batch_balance *lanes = &maker->balances[MAKER_ACCOUNTS + from];
+	struct operation operation = {
+		.kind = entry->effect == EFFECT_CAPTURE ? OPERATION_CAPTURE : OPERATION_TRANSFER,
+		.from = entry->account,
+		.to = entry->counter_account,
+		.asset = entry->asset,
+		.amount = entry->amount,
+		.nonce = (uint64_t)++lanes->available,
+		.hold = entry->original_id,
+	};
+
+	lanes->last_seq = entry->seq;
+	entry->source = SOURCE_V1;
+	record->lane = LANE_DEBIT;
+	record->lane_nonce = operation.nonce;
+	operation_ledger_nonce(&operation, &entry->nonce);
+	return (struct slice){ bytes,
+		receipt_print(&operation, &entry->id, (struct slice){ (const uint8_t *)"key", 3 },
+			entry->ts_unix_ms, bytes, &entry->receipt_hash) };
+}
+
+static inline void maker_receipt(uint8_t bytes[BATCH_RECEIPT_BYTES_MAX], struct slice *receipt,
+	uint64_t seq, u128 before, u128 after)
+{
+	struct byte_writer out = byte_writer_of(
+		bytes + receipt->bytes_count, BATCH_RECEIPT_BYTES_MAX - receipt->bytes_count);
+
+	receipt_complete(&out, seq, before, after);
+	receipt->bytes_count += out.used;
 }
 
 /* What seq does beside the plain transfer; `first` is the hold or transfer that it is about. */
@@ -219,7 +248,8 @@ static inline void maker_entry(struct maker *maker)
 	uint8_t leaf[ENTRY_LEAF_BYTES_MAX];
 	struct byte_writer out = byte_writer_of(leaf, sizeof leaf);
 	struct batch_entry record = { .prev_account_seq = 0 };
-	char account[16], counter[16], receipt[64];
+	uint8_t receipt[BATCH_RECEIPT_BYTES_MAX];
+	char account[16], counter[16];
 	struct entry entry = { .seq = seq,
 		.ts_unix_ms = (uint64_t)MAKER_TS_UNIX_MS + seq,
 		.source = SOURCE_INGEST,
@@ -228,6 +258,7 @@ static inline void maker_entry(struct maker *maker)
 		.capability_ref = { (const uint8_t *)"00112233445566778899aabbccddeeff", 32 } };
 	uint64_t number;
 	size_t from, to;
+	u128 before;
 
 	maker_id(seq, 0x11, &entry.id);
 	maker_id(seq, 0x22, &entry.nonce);
@@ -248,17 +279,20 @@ static inline void maker_entry(struct maker *maker)
 	if (entry.kind == ENTRY_MINT || entry.counter_account.bytes_count > 0) {
 		record.prev_counter_seq = maker_touch(maker, to, seq);
 	}
-	maker_apply(maker, &entry, from, to);
-	maker_extras(seq, &entry, &record, receipt);
-	if (entry.source == SOURCE_V1) {
-		(void)maker_touch(maker, MAKER_ACCOUNTS + from, seq);
-		record.lane = LANE_DEBIT;
-		record.lane_nonce = (uint64_t)++maker->balances[MAKER_ACCOUNTS + from].available;
+	if (seq % 3 == 0 && entry.kind == ENTRY_TRANSFER) {
+		record.receipt = maker_operation(maker, from, &entry, &record, receipt);
 		if (entry.effect == EFFECT_NONE) {
 			maker->balances[from].day = (uint32_t)(MAKER_TS_UNIX_MS / 86400000);
 			maker->balances[from].spent += entry.amount;
 		}
 	}
+	before = maker->balances[from].available;
+	maker_apply(maker, &entry, from, to);
+	if (entry.source == SOURCE_V1) {
+		maker_receipt(
+			receipt, &record.receipt, seq, before, maker->balances[from].available);
+	}
+	maker_extras(seq, &entry, &record);
 	entry_encode(&out, &entry);
 	assert(!out.failed);
 	record.leaf = (struct slice){ leaf, out.used };

@@ -7,6 +7,7 @@
  *   reads.c     READ_TLOG, whatever is asked for
  *   tiles.c     the tree: tiles, bundles of entries, nodes
  *   proofs.c    the checkpoint, inclusion and consistency
+ *   walks.c     the way back through an account's entries, for the next three
  *   balances.c  what an account has, or had
  *   events.c    everything, as it happens
  *   histories.c  what happened to an account; bookmarks.c: where such walks got to
@@ -253,6 +254,31 @@ MUST_CHECK enum err tiles_node(
 MUST_CHECK enum err tiles_root(struct archive *self, uint64_t size, struct hash *ret_root);
 read_answer tiles_answer, tiles_answer_bundle;
 
+/* walks.c */
+/* Account, blank, asset, copied to names. */
+MUST_CHECK bool walks_names(struct slice text,
+	uint8_t names[ACCOUNT_BYTES_MAX + 1 + ASSET_BYTES_MAX], struct balance *ret_balance);
+struct walk_row {
+	struct reader_entry row; /* its views die with the next read */
+	struct entry entry;
+};
+/* One that was committed: ERR_CORRUPT if it is not there. */
+MUST_CHECK enum err walks_read(struct archive *self, uint64_t seq, struct walk_row *ret_row);
+/* Takes entry seq back from *balance, which is that behind it. *ret_previous: the account's entry
+ * before it; 0: there is none. */
+MUST_CHECK enum err walks_back(struct archive *self, uint64_t seq, struct balance *balance,
+	struct walk_row *ret_row, uint64_t *ret_previous);
+/* One turn's share of rows. */
+struct walk_turn {
+	struct instant due;
+	unsigned rows;
+};
+struct walk_turn walks_turn(void);
+MUST_CHECK bool walks_go_on(struct walk_turn *turn); /* another row; false: another turn */
+bool walks_are_late(uint64_t deadline_mono_ms, struct instant now);
+/* The next turn is soon while somebody walks, now and then while somebody waits, else never. */
+void walks_arrange(struct archive *self, ev_timer *timer, bool any_walks, bool any_waits);
+
 /* balances.c */
 /* ERR_OK without a fault: it is answered later. ERR_MALFORMED accuses. */
 MUST_CHECK enum err balances_accept(struct archive *self, const struct oap_from *from,
@@ -269,9 +295,6 @@ const struct bookmark *bookmarks_find(
 	struct bookmarks *bookmarks, const struct balance *balance, uint64_t before);
 void bookmarks_put(
 	struct bookmarks *bookmarks, const struct balance *balance, uint64_t seq, uint64_t upper);
-/* Account, blank, asset, copied to names. */
-MUST_CHECK bool bookmarks_names(struct slice text,
-	uint8_t names[ACCOUNT_BYTES_MAX + 1 + ASSET_BYTES_MAX], struct balance *ret_balance);
 
 /* histories.c: as balances.c */
 MUST_CHECK enum err histories_accept(struct archive *self, const struct oap_from *from,

@@ -1,17 +1,9 @@
 /* What an account has, or had as of an entry. Nobody writes old balances down: the sequencer knows
- * the newest, and each entry's row leads to the one before it of the same account, so the rest is
- * taking back entry by entry. That may be many: a job walks a few at a time, one job after the
- * other, and gives up at its deadline. */
+ * the newest, and the rest is taking back entry by entry (walks.c), until the deadline. */
 #include "services/archive/archive.h"
 
 #include "core/entry.h"
 #include "core/http_reply.h"
-
-/* One turn's share, and the pause behind it, for the log to be folded and others to be heard. */
-#define WALK_ROWS_MAX 500u
-#define WALK_MS       5
-#define WALK_PAUSE_S  0.001
-#define WAIT_TICK_S   0.1
 
 static enum read_fault fault_of_send(enum err err)
 {
@@ -96,42 +88,16 @@ static void tell(struct archive *self, struct balance_job *job)
 
 /* --- the walk --- */
 
-/* Takes one entry back and goes to the one before it. */
-static enum err step_back(struct archive *self, struct balance_job *job)
-{
-	struct reader_entry row;
-	struct entry entry;
-	uint64_t previous;
-	bool is_counter;
-	enum err err = reader_entry(self->reader, job->seq, &row);
-
-	if (err != ERR_OK) {
-		return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
-	}
-	if (entry_decode(row.leaf, &entry) != ERR_OK ||
-		!balance_undo(&job->balance, &entry, &is_counter)) {
-		return ERR_CORRUPT;
-	}
-	previous = is_counter ? row.prev_counter_seq : row.prev_account_seq;
-	if (previous >= job->seq) {
-		return ERR_CORRUPT;
-	}
-	job->seq = previous;
-	return ERR_OK;
-}
-
 static void walk(struct archive *self, struct balance_job *job)
 {
-	struct instant due = instant_after(clock_now(), duration_ms(WALK_MS));
+	struct walk_turn turn = walks_turn();
 
-	for (unsigned rows = 0; rows < WALK_ROWS_MAX && job->seq > job->at; rows++) {
-		enum err err = step_back(self, job);
+	while (job->seq > job->at && walks_go_on(&turn)) {
+		struct walk_row row;
+		enum err err = walks_back(self, job->seq, &job->balance, &row, &job->seq);
 
 		if (err != ERR_OK) {
 			fail(self, job, reads_fault_of(err, job->seq));
-			return;
-		}
-		if (rows % 32 == 31 && instant_reached(due, clock_now())) {
 			return;
 		}
 	}
@@ -141,11 +107,6 @@ static void walk(struct archive *self, struct balance_job *job)
 }
 
 /* --- jobs --- */
-
-static bool is_late(const struct balance_job *job, struct instant now)
-{
-	return job->deadline_mono_ms <= (uint64_t)now.monotonic_us / 1000;
-}
 
 /* The next that walks, behind the last one's place; NULL: none does. */
 static struct balance_job *next_walking(struct balances *balances)
@@ -159,26 +120,22 @@ static struct balance_job *next_walking(struct balances *balances)
 	return NULL;
 }
 
-/* Comes again soon while somebody walks, now and then while somebody waits, else never. */
+static bool any(const struct balances *balances, enum balance_state state)
+{
+	for (size_t i = 0; i < BALANCE_JOBS_MAX; i++) {
+		if (balances->jobs[i].state == state) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static void arrange(struct archive *self)
 {
 	struct balances *balances = &self->balances;
-	double pause_s = 0.0;
 
-	for (size_t i = 0; i < BALANCE_JOBS_MAX; i++) {
-		if (balances->jobs[i].state == BALANCE_WALKS) {
-			pause_s = WALK_PAUSE_S;
-			break;
-		}
-		if (balances->jobs[i].state == BALANCE_WAITS) {
-			pause_s = WAIT_TICK_S;
-		}
-	}
-	ev_timer_stop(self->worker->loop, &balances->timer);
-	if (pause_s > 0.0) {
-		ev_timer_set(&balances->timer, pause_s, 0.0);
-		ev_timer_start(self->worker->loop, &balances->timer);
-	}
+	walks_arrange(
+		self, &balances->timer, any(balances, BALANCE_WALKS), any(balances, BALANCE_WAITS));
 }
 
 void balances_on_timer(struct ev_loop *loop, ev_timer *watcher, int events)
@@ -191,7 +148,7 @@ void balances_on_timer(struct ev_loop *loop, ev_timer *watcher, int events)
 	(void)events;
 	for (size_t i = 0; i < BALANCE_JOBS_MAX; i++) {
 		job = &self->balances.jobs[i];
-		if (job->state != BALANCE_FREE && is_late(job, now)) {
+		if (job->state != BALANCE_FREE && walks_are_late(job->deadline_mono_ms, now)) {
 			fail(self, job, READ_FAULT_DEADLINE);
 		}
 	}
@@ -233,41 +190,17 @@ static bool may_read(const struct grant *grant, struct slice account, struct sli
 	       archive_may(grant, CAVEAT_ACTION_AUDIT_READ, account, asset);
 }
 
-/* Account, blank, asset, copied into the job. */
-static bool take_names(struct balance_job *job, struct slice text)
-{
-	const uint8_t *blank =
-		text.bytes_count == 0 ? NULL : memchr(text.bytes, ' ', text.bytes_count);
-	size_t account_bytes = blank == NULL ? 0 : (size_t)(blank - text.bytes);
-
-	if (blank == NULL || text.bytes_count > sizeof job->names) {
-		return false;
-	}
-	memcpy(job->names, text.bytes, text.bytes_count);
-	job->balance = (struct balance){
-		.account = { job->names, account_bytes },
-		.asset = { job->names + account_bytes + 1, text.bytes_count - account_bytes - 1 },
-	};
-	return entry_account_is_valid(job->balance.account) &&
-	       entry_asset_is_valid(job->balance.asset);
-}
-
 /* A group counts as a whole: inside of it no balance is one that ever was. */
 static enum err leave_group(struct archive *self, uint64_t *at)
 {
-	struct reader_entry row;
-	struct entry entry;
-	enum err err;
+	struct walk_row row;
+	enum err err = *at == 0 || *at == READS_NEWEST ? ERR_OK : walks_read(self, *at, &row);
 
-	if (*at == 0 || *at == READS_NEWEST) {
-		return ERR_OK;
+	if (err != ERR_OK || *at == 0 || *at == READS_NEWEST) {
+		return err;
 	}
-	err = reader_entry(self->reader, *at, &row);
-	if (err != ERR_OK || entry_decode(row.leaf, &entry) != ERR_OK) {
-		return err == ERR_OK || err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
-	}
-	if (entry.group_count > 0 && *at < entry.group_first + entry.group_count - 1) {
-		*at = entry.group_first - 1;
+	if (row.entry.group_count > 0 && *at < row.entry.group_first + row.entry.group_count - 1) {
+		*at = row.entry.group_first - 1;
 	}
 	return ERR_OK;
 }
@@ -301,7 +234,7 @@ enum err balances_accept(struct archive *self, const struct oap_from *from,
 		*ret_fault = READ_FAULT_BUSY;
 		return ERR_OK;
 	}
-	if (!take_names(job, msg->text) || msg->offset != 0) {
+	if (!walks_names(msg->text, job->names, &job->balance) || msg->offset != 0) {
 		return ERR_MALFORMED;
 	}
 	job->from = *from;

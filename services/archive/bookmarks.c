@@ -72,22 +72,3 @@ void bookmarks_put(
 	memcpy(place->names, balance->account.bytes, place->account_bytes);
 	memcpy(place->names + place->account_bytes, balance->asset.bytes, place->asset_bytes);
 }
-
-bool bookmarks_names(struct slice text, uint8_t names[ACCOUNT_BYTES_MAX + 1 + ASSET_BYTES_MAX],
-	struct balance *ret_balance)
-{
-	const uint8_t *blank =
-		text.bytes_count == 0 ? NULL : memchr(text.bytes, ' ', text.bytes_count);
-	size_t account_bytes = blank == NULL ? 0 : (size_t)(blank - text.bytes);
-
-	if (blank == NULL || text.bytes_count > ACCOUNT_BYTES_MAX + 1 + ASSET_BYTES_MAX) {
-		return false;
-	}
-	memcpy(names, text.bytes, text.bytes_count);
-	*ret_balance = (struct balance){
-		.account = { names, account_bytes },
-		.asset = { names + account_bytes + 1, text.bytes_count - account_bytes - 1 },
-	};
-	return entry_account_is_valid(ret_balance->account) &&
-	       entry_asset_is_valid(ret_balance->asset);
-}

@@ -14,12 +14,6 @@
 #include "services/archive/archive.h"
 #include "services/archive/items.h"
 
-/* As balances.c. */
-#define STEP_ROWS_MAX 500u
-#define STEP_MS       5
-#define PAUSE_S       0.001
-#define WAIT_TICK_S   0.1
-
 /* Entries that one page looks at, whether they may be seen or not. */
 #define SCAN_ROWS_MAX 20000u
 
@@ -221,13 +215,9 @@ static void tell(struct archive *self, struct events_job *job)
 	size_t used = 0;
 
 	for (size_t i = 0; i < job->item_count; i++) {
-		struct reader_entry row;
-		struct entry entry;
-		enum err err = reader_entry(self->reader, job->items[i], &row);
+		struct walk_row at;
+		enum err err = walks_read(self, job->items[i], &at);
 
-		if (err == ERR_OK && entry_decode(row.leaf, &entry) != ERR_OK) {
-			err = ERR_CORRUPT;
-		}
 		if (err != ERR_OK) {
 			fail(self, job, reads_fault_of(err, job->items[i]));
 			return;
@@ -236,7 +226,7 @@ static void tell(struct archive *self, struct events_job *job)
 			page.next = job->items[i] - 1;
 			break;
 		}
-		used += put_line(self, job, &row, &entry, self->page + used);
+		used += put_line(self, job, &at.row, &at.entry, self->page + used);
 	}
 	page.lines = (struct slice){ self->page, used };
 	job->state = EVENTS_FREE;
@@ -247,33 +237,23 @@ static void tell(struct archive *self, struct events_job *job)
 
 static enum err step_back(struct archive *self, struct event_account *at)
 {
-	struct reader_entry row;
-	struct entry entry;
+	struct walk_row row;
 	uint64_t previous;
-	bool is_counter;
-	enum err err = reader_entry(self->reader, at->seq, &row);
+	enum err err = walks_back(self, at->seq, &at->balance, &row, &previous);
 
 	if (err != ERR_OK) {
-		return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
-	}
-	if (entry_decode(row.leaf, &entry) != ERR_OK ||
-		!balance_undo(&at->balance, &entry, &is_counter)) {
-		return ERR_CORRUPT;
-	}
-	previous = is_counter ? row.prev_counter_seq : row.prev_account_seq;
-	if (previous >= at->seq || previous < at->target) {
-		return ERR_CORRUPT;
+		return err;
 	}
 	at->upper = at->seq;
 	at->seq = previous;
-	return ERR_OK;
+	return previous < at->target ? ERR_CORRUPT : ERR_OK;
 }
 
 static void walk(struct archive *self, struct events_job *job)
 {
-	struct instant due = instant_after(clock_now(), duration_ms(STEP_MS));
+	struct walk_turn turn = walks_turn();
 
-	for (unsigned rows = 0; rows < STEP_ROWS_MAX && job->walked < job->account_count; rows++) {
+	while (job->walked < job->account_count && walks_go_on(&turn)) {
 		struct event_account *at = &job->accounts[job->walked];
 		enum err err = is_found(at) ? ERR_OK : step_back(self, at);
 
@@ -282,9 +262,6 @@ static void walk(struct archive *self, struct events_job *job)
 			return;
 		}
 		job->walked += is_found(at) ? 1 : 0;
-		if (rows % 32 == 31 && instant_reached(due, clock_now())) {
-			return;
-		}
 	}
 	if (job->walked == job->account_count) {
 		tell(self, job);
@@ -385,24 +362,21 @@ enum err events_told(
 
 static enum err scan_one(struct archive *self, struct events_job *job)
 {
-	struct reader_entry row;
-	struct entry entry;
-	enum err err = reader_entry(self->reader, job->next + 1, &row);
+	struct walk_row at;
+	const struct entry *entry = &at.entry;
+	enum err err = walks_read(self, job->next + 1, &at);
 
 	if (err != ERR_OK) {
-		return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
-	}
-	if (entry_decode(row.leaf, &entry) != ERR_OK) {
-		return ERR_CORRUPT;
+		return err;
 	}
 	job->next++;
 	job->scanned++;
-	if (archive_may_see(&job->grant, &entry)) {
-		job->items[job->item_count++] = entry.seq;
-		add_account(self, job, entry.account, entry.asset, row.prev_account_seq);
-		if (entry.counter_account.bytes_count > 0) {
-			add_account(self, job, entry.counter_account, entry.asset,
-				row.prev_counter_seq);
+	if (archive_may_see(&job->grant, entry)) {
+		job->items[job->item_count++] = entry->seq;
+		add_account(self, job, entry->account, entry->asset, at.row.prev_account_seq);
+		if (entry->counter_account.bytes_count > 0) {
+			add_account(self, job, entry->counter_account, entry->asset,
+				at.row.prev_counter_seq);
 		}
 	}
 	return ERR_OK;
@@ -434,16 +408,13 @@ static void look_up(struct archive *self, struct events_job *job)
 
 static void scan(struct archive *self, struct events_job *job)
 {
-	struct instant due = instant_after(clock_now(), duration_ms(STEP_MS));
+	struct walk_turn turn = walks_turn();
 
-	for (unsigned rows = 0; rows < STEP_ROWS_MAX && !is_scanned(self, job); rows++) {
+	while (!is_scanned(self, job) && walks_go_on(&turn)) {
 		enum err err = scan_one(self, job);
 
 		if (err != ERR_OK) {
 			fail(self, job, reads_fault_of(err, job->next + 1));
-			return;
-		}
-		if (rows % 32 == 31 && instant_reached(due, clock_now())) {
 			return;
 		}
 	}
@@ -453,11 +424,6 @@ static void scan(struct archive *self, struct events_job *job)
 }
 
 /* --- jobs --- */
-
-static bool is_late(const struct events_job *job, struct instant now)
-{
-	return job->deadline_mono_ms <= (uint64_t)now.monotonic_us / 1000;
-}
 
 /* What was walked is not walked again. */
 static void give_up(struct archive *self, struct events_job *job)
@@ -498,24 +464,15 @@ static struct events_job *next_at_work(struct events *events)
 static void arrange(struct archive *self)
 {
 	struct events *events = &self->events;
-	double pause_s = 0.0;
+	bool any_walks = false, any_waits = false;
 
 	for (size_t i = 0; i < EVENTS_JOBS_MAX; i++) {
 		enum events_state state = events->jobs[i].state;
 
-		if (state == EVENTS_SCANS || state == EVENTS_WALKS) {
-			pause_s = PAUSE_S;
-			break;
-		}
-		if (state == EVENTS_WAITS) {
-			pause_s = WAIT_TICK_S;
-		}
+		any_walks = any_walks || state == EVENTS_SCANS || state == EVENTS_WALKS;
+		any_waits = any_waits || state == EVENTS_WAITS;
 	}
-	ev_timer_stop(self->worker->loop, &events->timer);
-	if (pause_s > 0.0) {
-		ev_timer_set(&events->timer, pause_s, 0.0);
-		ev_timer_start(self->worker->loop, &events->timer);
-	}
+	walks_arrange(self, &events->timer, any_walks, any_waits);
 }
 
 static void on_timer(struct ev_loop *loop, ev_timer *watcher, int revents)
@@ -528,7 +485,7 @@ static void on_timer(struct ev_loop *loop, ev_timer *watcher, int revents)
 	(void)revents;
 	for (size_t i = 0; i < EVENTS_JOBS_MAX; i++) {
 		job = &self->events.jobs[i];
-		if (job->state != EVENTS_FREE && is_late(job, now)) {
+		if (job->state != EVENTS_FREE && walks_are_late(job->deadline_mono_ms, now)) {
 			give_up(self, job);
 		}
 	}

@@ -1,17 +1,10 @@
 /* What happened to an account in an asset, newest first, with what it had behind each entry. As in
- * balances.c the sequencer knows the newest balance and each row leads to the one before it of the
- * same account; a page that goes on where another ended begins at that one's bookmark. Jobs walk a
- * few rows a turn, one after the other, and give up at their deadline, but not what they walked. */
+ * balances.c the way is back (walks.c), but a page that goes on where another ended begins at that
+ * one's bookmark. Jobs give up at their deadline, but not what they walked. */
 #include <string.h>
 
 #include "services/archive/archive.h"
 #include "services/archive/items.h"
-
-/* As balances.c. */
-#define WALK_ROWS_MAX 500u
-#define WALK_MS       5
-#define WALK_PAUSE_S  0.001
-#define WAIT_TICK_S   0.1
 
 /* An item, and what comes behind the last. */
 #define ITEM_BYTES_MAX 768u
@@ -95,25 +88,15 @@ static void put_item(struct history_job *job, const struct reader_entry *row,
 static enum err step_back(struct archive *self, struct history_job *job)
 {
 	struct balance before = job->balance;
-	struct reader_entry row;
-	struct entry entry;
+	struct walk_row row;
 	uint64_t previous;
-	bool is_counter;
-	enum err err = reader_entry(self->reader, job->seq, &row);
+	enum err err = walks_back(self, job->seq, &before, &row, &previous);
 
 	if (err != ERR_OK) {
-		return err == ERR_NOT_FOUND ? ERR_CORRUPT : err;
-	}
-	if (entry_decode(row.leaf, &entry) != ERR_OK ||
-		!balance_undo(&before, &entry, &is_counter)) {
-		return ERR_CORRUPT;
-	}
-	previous = is_counter ? row.prev_counter_seq : row.prev_account_seq;
-	if (previous >= job->seq) {
-		return ERR_CORRUPT;
+		return err;
 	}
 	if (job->seq < job->before) {
-		put_item(job, &row, &entry, &before);
+		put_item(job, &row.row, &row.entry, &before);
 	}
 	job->balance = before;
 	job->upper = job->seq;
@@ -123,16 +106,13 @@ static enum err step_back(struct archive *self, struct history_job *job)
 
 static void walk(struct archive *self, struct history_job *job)
 {
-	struct instant due = instant_after(clock_now(), duration_ms(WALK_MS));
+	struct walk_turn turn = walks_turn();
 
-	for (unsigned rows = 0; rows < WALK_ROWS_MAX && job->seq > 0 && !is_full(job); rows++) {
+	while (job->seq > 0 && !is_full(job) && walks_go_on(&turn)) {
 		enum err err = step_back(self, job);
 
 		if (err != ERR_OK) {
 			fail(self, job, reads_fault_of(err, job->seq));
-			return;
-		}
-		if (rows % 32 == 31 && instant_reached(due, clock_now())) {
 			return;
 		}
 	}
@@ -142,11 +122,6 @@ static void walk(struct archive *self, struct history_job *job)
 }
 
 /* --- jobs --- */
-
-static bool is_late(const struct history_job *job, struct instant now)
-{
-	return job->deadline_mono_ms <= (uint64_t)now.monotonic_us / 1000;
-}
 
 static struct history_job *next_walking(struct histories *histories)
 {
@@ -159,25 +134,22 @@ static struct history_job *next_walking(struct histories *histories)
 	return NULL;
 }
 
+static bool any(const struct histories *histories, enum balance_state state)
+{
+	for (size_t i = 0; i < HISTORY_JOBS_MAX; i++) {
+		if (histories->jobs[i].state == state) {
+			return true;
+		}
+	}
+	return false;
+}
+
 static void arrange(struct archive *self)
 {
 	struct histories *histories = &self->histories;
-	double pause_s = 0.0;
 
-	for (size_t i = 0; i < HISTORY_JOBS_MAX; i++) {
-		if (histories->jobs[i].state == BALANCE_WALKS) {
-			pause_s = WALK_PAUSE_S;
-			break;
-		}
-		if (histories->jobs[i].state == BALANCE_WAITS) {
-			pause_s = WAIT_TICK_S;
-		}
-	}
-	ev_timer_stop(self->worker->loop, &histories->timer);
-	if (pause_s > 0.0) {
-		ev_timer_set(&histories->timer, pause_s, 0.0);
-		ev_timer_start(self->worker->loop, &histories->timer);
-	}
+	walks_arrange(self, &histories->timer, any(histories, BALANCE_WALKS),
+		any(histories, BALANCE_WAITS));
 }
 
 /* Whoever asks again goes on from here. */
@@ -199,7 +171,7 @@ void histories_on_timer(struct ev_loop *loop, ev_timer *watcher, int events)
 	(void)events;
 	for (size_t i = 0; i < HISTORY_JOBS_MAX; i++) {
 		job = &self->histories.jobs[i];
-		if (job->state != BALANCE_FREE && is_late(job, now)) {
+		if (job->state != BALANCE_FREE && walks_are_late(job->deadline_mono_ms, now)) {
 			give_up(self, job);
 		}
 	}
@@ -283,8 +255,8 @@ enum err histories_accept(struct archive *self, const struct oap_from *from,
 		*ret_fault = READ_FAULT_BUSY;
 		return ERR_OK;
 	}
-	if (!bookmarks_names(msg->text, job->names, &job->balance) || msg->offset != 0 ||
-		msg->b == 0 || msg->b > READS_HISTORY_LIMIT_MAX) {
+	if (!walks_names(msg->text, job->names, &job->balance) || msg->offset != 0 || msg->b == 0 ||
+		msg->b > READS_HISTORY_LIMIT_MAX) {
 		return ERR_MALFORMED;
 	}
 	job->from = *from;

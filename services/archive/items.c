@@ -6,8 +6,8 @@
 #include "core/http_reply.h"
 #include "core/operation.h"
 
-/* The last that a timestamp can say; an entry may tell a later one. */
-#define TS_MS_MAX UINT64_C(253402300799000)
+/* An entry may tell a time that no timestamp can say. */
+#define TS_MS_MAX (HTTP_REPLY_UNIX_S_MAX * 1000)
 
 void items_put_slice(struct json_out *json, const char *name, struct slice text)
 {

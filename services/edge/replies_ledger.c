@@ -217,7 +217,7 @@ size_t replies_progress(uint8_t *bytes, const struct oap_verified *msg)
 }
 
 /* The last that a timestamp can say. */
-#define AS_OF_MS_MAX UINT64_C(253402300799999)
+#define AS_OF_MS_MAX (HTTP_REPLY_UNIX_S_MAX * 1000 + 999)
 
 enum err replies_balance(uint8_t *bytes, const struct oap_balance *msg, size_t *ret_bytes_count)
 {

@@ -161,18 +161,6 @@ bool reads_is_public(const struct ask *ask);
 void reads_handle(
 	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached);
 
-/* Of routes with {name}: what stood for it, and the query string behind it. */
-struct slice reads_variable(const struct ask *ask, struct slice *ret_query);
-
-/* A query string that has these parameters and no others. A value that was not given stays as it
- * was. Returns NULL, or what is wrong with it. */
-struct reads_wanted {
-	const char *name;
-	uint64_t *ret_number; /* or */
-	struct slice *ret_text;
-};
-const char *reads_query(struct slice query, const struct reads_wanted *wanted, size_t wanted_count);
-
 /* To archive: all but what every question has is in `read`. */
 void reads_send(struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached,
 	struct oap_read_tlog read);

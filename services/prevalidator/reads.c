@@ -3,83 +3,12 @@
 #include <string.h>
 
 #include "common/reads.h"
-#include "core/amount.h"
 #include "core/detail.h"
 #include "core/entry.h"
 #include "core/hex.h"
-#include "core/http_target.h"
-#include "core/merkle.h"
 #include "core/tile.h"
 #include "services/prevalidator/prevalidator.h"
-
-/* --- the parts of a request --- */
-
-/* What follows {name} in the template came along. */
-static struct slice without_tail(const struct ask *ask, struct slice variable)
-{
-	const char *end = strchr(routes_template(ask->route), '}');
-	size_t tail_bytes = end == NULL ? 0 : strlen(end + 1);
-
-	if (tail_bytes <= variable.bytes_count &&
-		memcmp(variable.bytes + variable.bytes_count - tail_bytes, end + 1, tail_bytes) ==
-			0) {
-		variable.bytes_count -= tail_bytes;
-	}
-	return variable;
-}
-
-/* Of routes with {name}: what stood for it, and the query string behind it. */
-struct slice reads_variable(const struct ask *ask, struct slice *ret_query)
-{
-	const uint8_t *mark = ask->query.bytes_count == 0
-				      ? NULL
-				      : memchr(ask->query.bytes, '?', ask->query.bytes_count);
-	size_t bytes_count =
-		mark == NULL ? ask->query.bytes_count : (size_t)(mark - ask->query.bytes);
-
-	*ret_query = (struct slice){ NULL, 0 };
-	if (mark != NULL) {
-		*ret_query = (struct slice){ mark + 1, ask->query.bytes_count - bytes_count - 1 };
-	}
-	return without_tail(ask, (struct slice){ ask->query.bytes, bytes_count });
-}
-
-/* Decimal, canonical, at most 2^63 - 1. */
-static bool parse_number(struct slice text, uint64_t *ret_number)
-{
-	u128 number;
-
-	if (amount_parse((const char *)text.bytes, text.bytes_count, &number) != AMOUNT_OK ||
-		number > MERKLE_SIZE_MAX) {
-		return false;
-	}
-	*ret_number = (uint64_t)number;
-	return true;
-}
-
-const char *reads_query(struct slice query, const struct reads_wanted *wanted, size_t wanted_count)
-{
-	struct http_parameters parameters = { .count = 0 };
-	size_t found = 0;
-
-	if (http_target_parameters(query, &parameters) != HTTP_OK) {
-		return "query";
-	}
-	for (size_t i = 0; i < wanted_count; i++) {
-		const struct slice *value = http_target_parameter(&parameters, wanted[i].name);
-
-		if (value == NULL) {
-			continue;
-		}
-		found++;
-		if (wanted[i].ret_text != NULL) {
-			*wanted[i].ret_text = *value;
-		} else if (!parse_number(*value, wanted[i].ret_number)) {
-			return wanted[i].name;
-		}
-	}
-	return found == parameters.count ? NULL : detail_text(DETAIL_UNKNOWN_FIELD);
-}
+#include "services/prevalidator/query.h"
 
 /* --- paths and who needs no token --- */
 
@@ -142,7 +71,7 @@ struct slice reads_path(const struct ask *ask, char buffer[READS_PATH_BYTES_MAX]
 
 	byte_put_bytes(&out, template, fixed_bytes);
 	if (template[fixed_bytes] != '\0') {
-		struct slice variable = reads_variable(ask, &query);
+		struct slice variable = query_variable(ask->route, ask->query, &query);
 
 		byte_put_bytes(&out, variable.bytes, variable.bytes_count);
 		byte_put_bytes(&out, after, strlen(after));
@@ -198,15 +127,26 @@ void reads_send(struct prevalidator *self, const struct ask *ask, const struct c
 	wall_forwarded(self, ask, oap_send_read_tlog(archive_of(self), ask->from.corr_id, &read));
 }
 
+/* Or refuses, if something is wrong with the question. */
+static void send_unless(struct prevalidator *self, const struct ask *ask,
+	const struct cached_grant *cached, const char *wrong, const struct oap_read_tlog *read)
+{
+	if (wrong != NULL) {
+		refuse(self, ask, wrong);
+	} else {
+		reads_send(self, ask, cached, *read);
+	}
+}
+
 /* --- roots, entries, verify --- */
 
 static void roots(struct prevalidator *self, const struct ask *ask)
 {
 	uint64_t since = 0;
 	uint64_t limit = ROOTS_LIMIT_MAX;
-	const struct reads_wanted wanted[] = { { "since", &since, NULL },
+	const struct query_wanted wanted[] = { { "since", &since, NULL },
 		{ "limit", &limit, NULL } };
-	const char *wrong = reads_query(ask->query, wanted, COUNT_OF(wanted));
+	const char *wrong = query_read(ask->query, wanted, COUNT_OF(wanted));
 
 	if (wrong == NULL && (limit == 0 || limit > ROOTS_LIMIT_MAX)) {
 		wrong = "limit";
@@ -237,13 +177,13 @@ static void entry(
 		.grant = sealed_of(cached),
 	};
 	struct slice query;
-	struct slice seq = reads_variable(ask, &query);
-	const char *wrong = reads_query(query, NULL, 0);
+	struct slice seq = query_variable(ask->route, ask->query, &query);
+	const char *wrong = query_read(query, NULL, 0);
 
 	if (!may_audit(self, ask, cached)) {
 		return;
 	}
-	if (wrong == NULL && !parse_number(seq, &read.seq)) {
+	if (wrong == NULL && !query_number(seq, &read.seq)) {
 		wrong = "seq";
 	}
 	if (wrong != NULL) {
@@ -274,13 +214,9 @@ static void verify(
 
 static void checkpoint(struct prevalidator *self, const struct ask *ask)
 {
-	const char *wrong = reads_query(ask->query, NULL, 0);
+	const struct oap_read_tlog read = { .what = READ_CHECKPOINT };
 
-	if (wrong != NULL) {
-		refuse(self, ask, wrong);
-		return;
-	}
-	reads_send(self, ask, NULL, (struct oap_read_tlog){ .what = READ_CHECKPOINT });
+	send_unless(self, ask, NULL, query_read(ask->query, NULL, 0), &read);
 }
 
 /* A tile has one name: any other is nobody's, and so 404. */
@@ -288,8 +224,8 @@ static void tile(
 	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached)
 {
 	struct slice query;
-	struct slice path = reads_variable(ask, &query);
-	const char *wrong = reads_query(query, NULL, 0);
+	struct slice path = query_variable(ask->route, ask->query, &query);
+	const char *wrong = query_read(query, NULL, 0);
 	struct tile tile;
 
 	if (cached != NULL && !may_audit(self, ask, cached)) {
@@ -316,43 +252,35 @@ static void proof_entry(
 	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached)
 {
 	struct oap_read_tlog read = { .what = READ_PROOF_ENTRY, .b = READS_NEWEST };
-	const struct reads_wanted wanted[] = { { "size", &read.b, NULL } };
+	const struct query_wanted wanted[] = { { "size", &read.b, NULL } };
 	struct slice query;
-	struct slice seq = reads_variable(ask, &query);
-	const char *wrong = reads_query(query, wanted, COUNT_OF(wanted));
+	struct slice seq = query_variable(ask->route, ask->query, &query);
+	const char *wrong = query_read(query, wanted, COUNT_OF(wanted));
 
-	if (wrong == NULL && (!parse_number(seq, &read.a) || read.a == 0)) {
+	if (wrong == NULL && (!query_number(seq, &read.a) || read.a == 0)) {
 		wrong = "seq";
 	}
 	if (wrong == NULL && read.b < read.a) {
 		wrong = "size"; /* a tree of that size does not hold the entry */
 	}
-	if (wrong != NULL) {
-		refuse(self, ask, wrong);
-		return;
-	}
-	reads_send(self, ask, cached, read);
+	send_unless(self, ask, cached, wrong, &read);
 }
 
 static void proof_consistency(struct prevalidator *self, const struct ask *ask)
 {
 	struct oap_read_tlog read = { .what = READ_PROOF_CONSISTENCY, .b = READS_NEWEST };
-	const struct reads_wanted wanted[] = { { "from", &read.a, NULL }, { "to", &read.b, NULL } };
+	const struct query_wanted wanted[] = { { "from", &read.a, NULL }, { "to", &read.b, NULL } };
 	const char *wrong;
 
 	read.a = READS_NEWEST; /* not given */
-	wrong = reads_query(ask->query, wanted, COUNT_OF(wanted));
+	wrong = query_read(ask->query, wanted, COUNT_OF(wanted));
 	if (wrong == NULL && read.a == READS_NEWEST) {
 		wrong = detail_text(DETAIL_MISSING_FIELD);
 	}
 	if (wrong == NULL && read.b < read.a) {
 		wrong = "from"; /* behind `to` */
 	}
-	if (wrong != NULL) {
-		refuse(self, ask, wrong);
-		return;
-	}
-	reads_send(self, ask, NULL, read);
+	send_unless(self, ask, NULL, wrong, &read);
 }
 
 /* --- exports --- */
@@ -362,9 +290,9 @@ static void export_page(
 {
 	struct oap_read_tlog read = { .what = READ_EXPORT };
 	struct slice what = { NULL, 0 };
-	const struct reads_wanted wanted[] = { { "what", NULL, &what },
+	const struct query_wanted wanted[] = { { "what", NULL, &what },
 		{ "after", &read.a, NULL } };
-	const char *wrong = reads_query(ask->query, wanted, COUNT_OF(wanted));
+	const char *wrong = query_read(ask->query, wanted, COUNT_OF(wanted));
 
 	if (!may_audit(self, ask, cached)) {
 		return;
@@ -373,11 +301,7 @@ static void export_page(
 	if (wrong == NULL && read.b == READ_EXPORT_COUNT) {
 		wrong = "what";
 	}
-	if (wrong != NULL) {
-		refuse(self, ask, wrong);
-		return;
-	}
-	reads_send(self, ask, cached, read);
+	send_unless(self, ask, cached, wrong, &read);
 }
 
 static void sign_snapshot(
@@ -386,9 +310,9 @@ static void sign_snapshot(
 	struct oap_read_tlog read = { .what = READ_SIGN_SNAPSHOT, .a = READS_NEWEST };
 	struct slice manifest = { NULL, 0 };
 	uint8_t sha256[HASH_BYTES];
-	const struct reads_wanted wanted[] = { { "size", &read.a, NULL },
+	const struct query_wanted wanted[] = { { "size", &read.a, NULL },
 		{ "manifest", NULL, &manifest } };
-	const char *wrong = reads_query(ask->query, wanted, COUNT_OF(wanted));
+	const char *wrong = query_read(ask->query, wanted, COUNT_OF(wanted));
 
 	if (!may_audit(self, ask, cached)) {
 		return;
@@ -401,12 +325,8 @@ static void sign_snapshot(
 					     sha256, sizeof sha256) != ERR_OK)) {
 		wrong = "manifest";
 	}
-	if (wrong != NULL) {
-		refuse(self, ask, wrong);
-		return;
-	}
 	read.text = (struct slice){ sha256, sizeof sha256 };
-	reads_send(self, ask, cached, read);
+	send_unless(self, ask, cached, wrong, &read);
 }
 
 void reads_handle(

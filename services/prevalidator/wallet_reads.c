@@ -2,13 +2,10 @@
  * allow wallet.read (or audit.read, which reads everything). Whether it covers the account is
  * judged here where the request names one; of receipts and events archive judges it, for it knows
  * whose they are. */
-#include <string.h>
-
 #include "common/reads.h"
-#include "core/detail.h"
 #include "core/entry.h"
-#include "core/operation.h"
 #include "services/prevalidator/prevalidator.h"
+#include "services/prevalidator/question.h"
 
 static void refuse(struct prevalidator *self, const struct ask *ask, enum api_reason api_reason,
 	const char *what)
@@ -61,75 +58,30 @@ static bool covers(struct prevalidator *self, const struct ask *ask,
 	return verdict.result == CAVEAT_HOLDS;
 }
 
-/* --- what it says --- */
-
-/* What reads_query found wrong, under /v1. */
-static bool is_sound(struct prevalidator *self, const struct ask *ask, const char *wrong)
-{
-	if (wrong != NULL) {
-		refuse(self, ask,
-			strcmp(wrong, detail_text(DETAIL_UNKNOWN_FIELD)) == 0
-				? API_REASON_UNKNOWN_FIELD
-				: API_REASON_SCHEMA,
-			wrong);
-	}
-	return wrong == NULL;
-}
-
-static bool names_are_sound(
-	struct prevalidator *self, const struct ask *ask, struct slice account, struct slice asset)
-{
-	if (account.bytes == NULL || asset.bytes == NULL) {
-		refuse(self, ask, API_REASON_SCHEMA, detail_text(DETAIL_MISSING_FIELD));
-		return false;
-	}
-	if (!entry_account_is_valid(account)) {
-		refuse(self, ask, API_REASON_ACCOUNT_FORMAT, detail_text(DETAIL_ACCOUNT));
-		return false;
-	}
-	if (!entry_asset_is_valid(asset)) {
-		refuse(self, ask, API_REASON_ASSET_FORMAT, detail_text(DETAIL_ASSET));
-		return false;
-	}
-	return true;
-}
-
-static bool limit_is_sound(
-	struct prevalidator *self, const struct ask *ask, uint64_t limit, uint64_t limit_max)
-{
-	if (limit == 0 || limit > limit_max) {
-		refuse(self, ask, API_REASON_SCHEMA, "limit");
-		return false;
-	}
-	return true;
-}
+/* --- to whom it goes --- */
 
 #define NAMES_BYTES_MAX (ACCOUNT_BYTES_MAX + 1 + ASSET_BYTES_MAX)
 
-static struct slice put_names(
-	struct slice account, struct slice asset, uint8_t names[NAMES_BYTES_MAX])
+static struct slice put_names(const struct question *question, uint8_t names[NAMES_BYTES_MAX])
 {
 	struct byte_writer out = byte_writer_of(names, NAMES_BYTES_MAX);
 
-	byte_put_bytes(&out, account.bytes, account.bytes_count);
+	byte_put_bytes(&out, question->account.bytes, question->account.bytes_count);
 	byte_put_u8(&out, ' ');
-	byte_put_bytes(&out, asset.bytes, asset.bytes_count);
+	byte_put_bytes(&out, question->asset.bytes, question->asset.bytes_count);
 	return (struct slice){ names, out.used };
 }
 
-/* --- balances --- */
-
-/* The newest is the wallet's to tell, one of before archive's. */
 static void ask_wallet(
-	struct prevalidator *self, const struct ask *ask, struct slice account, struct slice asset)
+	struct prevalidator *self, const struct ask *ask, const struct question *question)
 {
 	struct oap_read_balance read = {
 		.edge_process = ask->from.process,
 		.edge_instance = ask->from.instance,
 		.edge_generation = ask->from.generation,
 		.deadline_mono_ms = ask->deadline_mono_ms,
-		.account = account,
-		.asset = asset,
+		.account = question->account,
+		.asset = question->asset,
 	};
 
 	wall_forwarded(self, ask,
@@ -137,112 +89,45 @@ static void ask_wallet(
 			ask->from.corr_id, &read));
 }
 
-static void balance(
-	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached)
-{
-	struct oap_read_tlog read = { .what = READ_BALANCE, .a = READS_NEWEST };
-	struct slice account = { NULL, 0 }, asset = { NULL, 0 };
-	const struct reads_wanted wanted[] = { { "account", NULL, &account },
-		{ "asset", NULL, &asset }, { "at", &read.a, NULL } };
-	uint8_t names[NAMES_BYTES_MAX];
-
-	if (!is_sound(self, ask, reads_query(ask->query, wanted, COUNT_OF(wanted))) ||
-		!names_are_sound(self, ask, account, asset) ||
-		!covers(self, ask, cached, account, asset)) {
-		return;
-	}
-	if (read.a == READS_NEWEST) {
-		ask_wallet(self, ask, account, asset);
-		return;
-	}
-	read.text = put_names(account, asset, names);
-	reads_send(self, ask, cached, read);
-}
-
-/* --- receipts --- */
-
-static void receipt(struct prevalidator *self, const struct ask *ask,
-	const struct cached_grant *cached, enum read_what what)
-{
-	struct oap_read_tlog read = { .what = (uint8_t)what };
-	struct slice query, text = reads_variable(ask, &query);
-	struct id128 txid;
-
-	if (!is_sound(self, ask, reads_query(query, NULL, 0))) {
-		return;
-	}
-	if (!operation_txid_parse(text, &txid)) {
-		refuse(self, ask, API_REASON_TXID_FORMAT, "a txid is tx_ and a ULID");
-		return;
-	}
-	if (has_action(self, ask, cached)) {
-		read.text = (struct slice){ txid.bytes, ID_BYTES };
-		reads_send(self, ask, cached, read);
-	}
-}
-
-/* --- history, events --- */
-
-static void history(
-	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached)
+static void ask_archive(struct prevalidator *self, const struct ask *ask,
+	const struct cached_grant *cached, const struct question *question)
 {
 	struct oap_read_tlog read = {
-		.what = READ_HISTORY,
-		.a = READS_NEWEST,
-		.b = READS_HISTORY_LIMIT_USUAL,
+		.what = (uint8_t)question->what,
+		.a = question->a,
+		.b = question->b,
 	};
-	struct slice query, account = reads_variable(ask, &query), asset = { NULL, 0 };
-	const struct reads_wanted wanted[] = { { "asset", NULL, &asset },
-		{ "before", &read.a, NULL }, { "limit", &read.b, NULL } };
 	uint8_t names[NAMES_BYTES_MAX];
 
-	if (!is_sound(self, ask, reads_query(query, wanted, COUNT_OF(wanted))) ||
-		!names_are_sound(self, ask, account, asset) ||
-		!limit_is_sound(self, ask, read.b, READS_HISTORY_LIMIT_MAX)) {
-		return;
-	}
-	if (read.a == 0) {
-		refuse(self, ask, API_REASON_SCHEMA, "before"); /* there is nothing before 1 */
-		return;
-	}
-	if (covers(self, ask, cached, account, asset)) {
-		read.text = put_names(account, asset, names);
-		reads_send(self, ask, cached, read);
-	}
-}
-
-static void events(
-	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached)
-{
-	struct oap_read_tlog read = { .what = READ_EVENTS, .b = READS_EVENTS_LIMIT_USUAL };
-	const struct reads_wanted wanted[] = { { "after", &read.a, NULL },
-		{ "limit", &read.b, NULL } };
-
-	if (!is_sound(self, ask, reads_query(ask->query, wanted, COUNT_OF(wanted))) ||
-		!limit_is_sound(self, ask, read.b, READS_EVENTS_LIMIT_MAX)) {
-		return;
-	}
-	if (ask->offset != 0) { /* it goes on, wherever it began */
+	if (question->account.bytes_count > 0) {
+		read.text = put_names(question, names);
+	} else if (question->what == READ_TX || question->what == READ_TX_PROOF) {
+		read.text = (struct slice){ question->txid.bytes, ID_BYTES };
+	} else if (ask->offset != 0) { /* events go on, wherever they began */
 		read.a = ask->offset;
 	}
-	if (has_action(self, ask, cached)) {
-		reads_send(self, ask, cached, read);
-	}
+	reads_send(self, ask, cached, read);
 }
 
 void wallet_reads_handle(
 	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached)
 {
-	if (ask->route == ROUTE_BALANCE) {
-		balance(self, ask, cached);
-	} else if (ask->route == ROUTE_TX) {
-		receipt(self, ask, cached, READ_TX);
-	} else if (ask->route == ROUTE_TX_PROOF) {
-		receipt(self, ask, cached, READ_TX_PROOF);
-	} else if (ask->route == ROUTE_HISTORY) {
-		history(self, ask, cached);
+	struct question question;
+	const char *text;
+	enum api_reason reason = question_read(ask->route, ask->query, &question, &text);
+
+	if (reason != API_REASON_NONE) {
+		refuse(self, ask, reason, text);
+		return;
+	}
+	if (question.account.bytes_count > 0
+			? !covers(self, ask, cached, question.account, question.asset)
+			: !has_action(self, ask, cached)) {
+		return;
+	}
+	if (question.what == READ_BALANCE && question.a == READS_NEWEST) {
+		ask_wallet(self, ask, &question); /* one of before is archive's to tell */
 	} else {
-		assert(ask->route == ROUTE_EVENTS);
-		events(self, ask, cached);
+		ask_archive(self, ask, cached, &question);
 	}
 }

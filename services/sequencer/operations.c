@@ -6,9 +6,20 @@
 #include "common/log.h"
 #include "common/metrics.h"
 #include "core/caveat_set.h"
+#include "core/receipt.h"
 #include "services/sequencer/sequencer.h"
 
 _Static_assert(BATCH_RECEIPT_BYTES_MAX <= VERB_RECEIPT_BYTES_MAX, "a receipt fits its verdict");
+
+/* A receipt is on record for ever, so it is held to its entry before there is one. */
+bool operations_are_sound(struct slice draft_bytes)
+{
+	struct byte_reader in = byte_reader_of(draft_bytes);
+	struct draft draft;
+
+	return draft_decode(&in, SOURCE_V1, &draft) == ERR_OK && byte_reader_done(&in) &&
+	       receipt_is_of(&draft.entry, draft.lane_nonce, draft.receipt);
+}
 
 void operations_send(struct sequencer *self, const struct reply_route *route,
 	const struct oap_op_verdict *verdict)

@@ -159,10 +159,14 @@ enum err requests_accept(
 enum err requests_accept_op(
 	struct sequencer *self, const struct oap_from *from, const struct oap_op_submit *msg)
 {
-	struct request *request = create(
-		self, from, msg->deadline_mono_ms, msg->grant.bytes_count + msg->draft.bytes_count);
+	struct request *request;
 	size_t used = 0;
 
+	if (!operations_are_sound(msg->draft)) {
+		return ERR_MALFORMED; /* the wallet made it, of what it had looked at */
+	}
+	request = create(
+		self, from, msg->deadline_mono_ms, msg->grant.bytes_count + msg->draft.bytes_count);
 	request->source = SOURCE_V1;
 	request->route = (struct reply_route){ from->process, from->instance, from->generation,
 		from->corr_id };

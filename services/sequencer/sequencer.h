@@ -241,6 +241,7 @@ struct answer *answers_create(const struct request *request, const struct ledger
 void answers_send(struct sequencer *self, struct answer *answer);
 
 /* operations.c */
+bool operations_are_sound(struct slice draft_bytes);
 void operations_send(struct sequencer *self, const struct reply_route *route,
 	const struct oap_op_verdict *verdict);
 struct answer *operations_answer(const struct request *request, const struct ledger_result *result,

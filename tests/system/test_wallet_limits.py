@@ -91,10 +91,11 @@ def fund(wallet, account, amount, asset='ron'):
 		amount -= min(amount, 40)
 
 
-def kill_sequencer(node):
-	before = node.worker('sequencer')
-	node.signal_worker('sequencer')
-	eventually(lambda: node.workers('sequencer').keys() - {before}, 'another sequencer')
+def kill(node, role):
+	before = node.workers(role).keys()
+	killed = node.signal_worker(role)
+	eventually(lambda: killed not in node.workers(role) and node.workers(role).keys() - before,
+		f'another {role}')
 	node.wait_ready()
 
 
@@ -125,7 +126,7 @@ def test_a_day_is_over_at_midnight_and_not_with_the_sequencer():
 		done(wallet.transfer('alice', 40, asset='usd'))  # each asset for itself
 		fund(wallet, 'bob', 40)  # and each account; issuing is not spending
 		done(wallet.transfer('bob', 40, to='alice'))
-		kill_sequencer(node)
+		kill(node, 'sequencer')
 		over(wallet.transfer('alice', 11), 'daily_ceiling')
 		node.restart()
 		over(wallet.debit('hold', 'alice', 11), 'daily_ceiling')
@@ -193,7 +194,7 @@ def test_a_token_has_ceilings_of_its_own():
 		done(wallet.transfer('alice', 20, token=small))
 		done(wallet.debit('burn', 'alice', 20, token=small))
 		over(wallet.transfer('alice', 11, token=small), 'token_ceiling')
-		kill_sequencer(node)
+		kill(node, 'sequencer')
 		over(wallet.issue('alice', 11, token=small), 'token_ceiling')  # a mint counts, for tokens
 		done(wallet.issue('alice', 10, token=small))
 		over(wallet.transfer('alice', 1, token=small), 'token_ceiling')
@@ -226,10 +227,13 @@ def test_the_policy_says_which_operations_there_are():
 		wallet = Wallet(node)
 		fund(wallet, 'alice', 40)
 		restart_under(node, allowed_ops=['transfer'])
-		refused(wallet.issue('alice', 1), 403, 'FORBIDDEN', 'policy')
-		refused(wallet.debit('burn', 'alice', 1), 403, 'FORBIDDEN', 'policy')
-		refused(wallet.debit('hold', 'alice', 1), 403, 'FORBIDDEN', 'policy')
-		done(wallet.transfer('alice', 1))
+		for role in (None, 'prevalidator', 'sequencer'):
+			if role:
+				kill(node, role)  # the next one is told the same
+			refused(wallet.issue('alice', 1), 403, 'FORBIDDEN', 'policy')
+			refused(wallet.debit('burn', 'alice', 1), 403, 'FORBIDDEN', 'policy')
+			refused(wallet.debit('hold', 'alice', 1), 403, 'FORBIDDEN', 'policy')
+			done(wallet.transfer('alice', 1))
 
 
 def test_the_policy_lowers_limits_and_raises_none():
@@ -261,7 +265,7 @@ def test_issuance_has_a_cap_and_an_end():
 		restart_under(node, assets={'ron': issuance(cap_minor='60', expiry=expiry)})
 		over(wallet.issue('alice', 21), 'issuance_cap')
 		done(wallet.issue('alice', 20))
-		kill_sequencer(node)
+		kill(node, 'sequencer')
 		over(wallet.issue('alice', 1), 'issuance_cap')
 		done(wallet.debit('burn', 'alice', 10))
 		done(wallet.issue('alice', 5))

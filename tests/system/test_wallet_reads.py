@@ -490,4 +490,9 @@ def test_a_revoked_token_ends_its_stream():
 
 
 if __name__ == '__main__':
-	tap.main(globals())
+	try:
+		tap.main(globals())
+	finally:
+		if 'wallet' in shared:
+			shared['wallet'].node.stop()
+			shared['wallet'].node.remove()

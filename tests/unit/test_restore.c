@@ -21,7 +21,8 @@ struct pair {
 	struct reader *reader;
 	struct reader_head head;
 	struct why why;
-	uint64_t spoil_seq; /* this entry's record gets another byte */
+	uint64_t spoil_seq;       /* this entry's record gets another byte */
+	const char *spoil_member; /* and behind this it does, where that is told */
 	uint64_t skip_seq;
 	uint64_t skip_commit; /* the one with this last seq */
 };
@@ -101,6 +102,19 @@ static struct restore_config config_of(const struct pair *pair, const char *dir)
 	return config;
 }
 
+static uint8_t *spoilt_byte(const struct pair *pair, struct slice body)
+{
+	uint8_t *bytes = (uint8_t *)(uintptr_t)body.bytes;
+	uint8_t *member;
+
+	if (pair->spoil_member == NULL) {
+		return bytes + 100;
+	}
+	member = memmem(bytes, body.bytes_count, pair->spoil_member, strlen(pair->spoil_member));
+	assert_non_null(member);
+	return member + strlen(pair->spoil_member);
+}
+
 static enum err hand_on(
 	struct pair *pair, struct restore *restore, enum export_what what, struct byte_reader *in)
 {
@@ -121,9 +135,7 @@ static enum err hand_on(
 		}
 		assert_true(batch_next(in, &record));
 		if (what == EXPORT_ENTRIES && seq == pair->spoil_seq) {
-			uint8_t *last = (uint8_t *)(uintptr_t)record.body.bytes + 100;
-
-			*last ^= 1;
+			*spoilt_byte(pair, record.body) ^= 1;
 		}
 		if (what == EXPORT_ENTRIES && seq == pair->skip_seq) {
 			pair->skip_seq = 0;
@@ -289,6 +301,11 @@ static void what_does_not_come_out_is_refused_by_name(void **state)
 	pair->spoil_seq = 2222;
 	assert_int_equal(copy_all(pair, &config), ERR_CORRUPT);
 	assert_non_null(strstr(pair->why.text, "22"));
+	pair->spoil_seq = 2223;
+	pair->spoil_member = "\"seq\":222";
+	assert_int_equal(copy_all(pair, &config), ERR_CORRUPT);
+	assert_string_equal(pair->why.text,
+		"entry 2223: its receipt should say \"seq\":2223, and says \"seq\":2222");
 	pair->spoil_seq = 0;
 	pair->skip_seq = 2222;
 	assert_int_equal(copy_all(pair, &config), ERR_CORRUPT);

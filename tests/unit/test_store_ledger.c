@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "core/receipt.h"
 #include "store/fingerprint.h"
 #include "store/verify.h"
 #include "tests/ledger_world.h"
@@ -159,13 +160,23 @@ static void admit_v1(void)
 	unsigned from = (unsigned)draw(ACCOUNTS);
 	struct draft draft =
 		world_transfer(world, bench->names[from], bench->names[draw(ACCOUNTS)], 1);
+	uint8_t receipt[DRAFT_RECEIPT_BYTES_MAX];
+	struct operation operation;
 	struct ledger_request request;
 
+	operation = (struct operation){ .kind = OPERATION_TRANSFER,
+		.from = draft.entry.account,
+		.to = draft.entry.counter_account,
+		.asset = draft.entry.asset,
+		.amount = draft.entry.amount,
+		.nonce = bench->lane_nonces[from] + 1 };
 	draft.entry.source = SOURCE_V1;
 	draft.lane = LANE_DEBIT;
-	draft.lane_nonce = bench->lane_nonces[from] + 1;
-	draft.receipt = world_text("{\"txid\":\"tx_of_a_test\"");
-	sha256_hash(draft.receipt.bytes, draft.receipt.bytes_count, &draft.entry.receipt_hash);
+	draft.lane_nonce = operation.nonce;
+	operation_ledger_nonce(&operation, &draft.entry.nonce);
+	draft.receipt = (struct slice){ receipt,
+		receipt_print(&operation, &draft.entry.id, world_text("key"),
+			draft.entry.ts_unix_ms, receipt, &draft.entry.receipt_hash) };
 	request = world_request(world, &draft, 1);
 	world_admit(world, &request);
 	bench->lane_nonces[from] += world->results[0].detail == DETAIL_NONE ? 1 : 0;

@@ -204,6 +204,13 @@ void harness_start_begin(struct harness *harness)
 		ERR_OK);
 	harness_send_setup_config(&harness->control, 0,
 		&(struct oap_setup_config){ .config = { encoded, encoded_bytes } });
+	if (harness->policy != NULL) {
+		static uint8_t policy[POLICY_BYTES_MAX];
+
+		harness_send_setup_policy(&harness->control, 0,
+			&(struct oap_setup_policy){
+				.policy = { policy, policy_encode(harness->policy, policy) } });
+	}
 }
 
 void harness_start_end(struct harness *harness)

@@ -53,10 +53,11 @@ struct harness {
 	uint32_t generation;
 	uid_t uid;
 	gid_t gid;
-	char dir[64];              /* is config.node_data_dir, too */
-	struct config config;      /* as the worker will be told; change it before the start */
-	bool suspect;              /* as the supervisor would tell a committer */
-	uint64_t locked_bytes_max; /* RLIMIT_MEMLOCK, likewise */
+	char dir[64];                /* is config.node_data_dir, too */
+	struct config config;        /* as the worker will be told; change it before the start */
+	bool suspect;                /* as the supervisor would tell a committer */
+	uint64_t locked_bytes_max;   /* RLIMIT_MEMLOCK, likewise */
+	const struct policy *policy; /* likewise, to those who judge by it; NULL: not a word */
 	struct harness_link control;
 	struct harness_link links[HARNESS_LINKS_MAX];
 };

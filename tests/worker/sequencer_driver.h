@@ -1,8 +1,8 @@
 #ifndef TESTS_WORKER_SEQUENCER_DRIVER_H
 #define TESTS_WORKER_SEQUENCER_DRIVER_H
 
-/* The sequencer, driven by hand. The test is its prevalidator and edge, its kms, its archive, and
- * a committer that keeps what it was sent. */
+/* The sequencer, driven by hand. The test is its prevalidator and edge, its kms, its archive,
+ * its wallet, and a committer that keeps what it was sent. */
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -21,7 +21,7 @@
 #define DRAFTS_MAX 1024u
 
 static struct harness h;
-static struct harness_link *committer, *archive, *kms, *prevalidator, *edge;
+static struct harness_link *committer, *archive, *kms, *prevalidator, *edge, *wallet;
 
 /* What a committer keeps. */
 static struct {
@@ -65,6 +65,7 @@ static inline void start(void)
 	kms = harness_link_up(&h, PROCESS_KMS, 0);
 	prevalidator = harness_link_up(&h, PROCESS_PREVALIDATOR, 0);
 	edge = harness_link_up(&h, PROCESS_INGRESS, 0);
+	wallet = harness_link_up(&h, PROCESS_WALLET, 0);
 	grants_tell_key(kms);
 	harness_settle(&h);
 }

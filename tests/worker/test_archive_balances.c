@@ -1,63 +1,7 @@
 /* READ_BALANCE: what an account had as of each seq, against what was noted while the entries were
- * made; and who may see it. The test is the sequencer that knows the newest balance. */
+ * made; and who may see it. */
 #include "common/reads.h"
-#include "tests/worker/archive_driver.h"
-
-#define ENTRIES 400u
-
-struct past {
-	u128 available, held;
-};
-
-static struct past pasts[ENTRIES + 1][MAKER_BALANCES];
-
-static void note_past(void)
-{
-	for (size_t i = 0; i < MAKER_BALANCES; i++) {
-		pasts[maker.size][i] =
-			(struct past){ maker.balances[i].available, maker.balances[i].held };
-	}
-}
-
-/* Entries in one commit, with what everybody had behind each of them. */
-static void commit_noting(uint64_t count)
-{
-	struct why why = { "" };
-	uint64_t first_seq = maker.size + 1;
-
-	for (uint64_t i = 0; i < count; i++) {
-		maker_entries(&maker, 1);
-		note_past();
-	}
-	assert_int_equal(maker_send(&maker, store, first_seq, &why), ERR_OK);
-}
-
-static void remove_file(const char *name)
-{
-	char path[256];
-
-	harness_path(&h, name, path, sizeof path);
-	assert_int_equal(unlink(path), 0);
-}
-
-/* A store of its own, whose every seq is noted. */
-static void start_noted(void)
-{
-	store_close(store);
-	maker_finish(&maker);
-	remove_file("store/ledger.db");
-	remove_file("store/ledger.db-wal");
-	remove_file("store/ledger.db-shm");
-	remove_file("store/tail");
-	open_store();
-	maker_init(&maker, &opened);
-	maker_accounts(&maker);
-	note_past();
-	commit_noting(150);
-	commit_noting(ENTRIES - 150);
-	allow_reading();
-	start_serving();
-}
+#include "tests/worker/archive_past.h"
 
 static void send_balance(uint64_t ticket, const char *names, uint64_t at, struct slice grant)
 {
@@ -69,31 +13,6 @@ static void send_balance(uint64_t ticket, const char *names, uint64_t at, struct
 			.a = at,
 			.text = text_of(names),
 			.grant = grant });
-}
-
-static uint64_t expect_locate(const char *account)
-{
-	struct oap_locate locate;
-	uint64_t id = harness_expect_locate(sequencer, &locate);
-
-	assert_int_equal(locate.account.bytes_count, strlen(account));
-	assert_memory_equal(locate.account.bytes, account, strlen(account));
-	harness_send_credit(sequencer, 0,
-		&(struct oap_credit){
-			1, 8 + (uint32_t)(locate.account.bytes_count + locate.asset.bytes_count) });
-	return id;
-}
-
-static void send_located(uint64_t id, size_t index)
-{
-	const struct batch_balance *balance = &maker.balances[index];
-
-	harness_send_located(sequencer, id,
-		&(struct oap_located){ .known = 1,
-			.as_of_seq = maker.size,
-			.last_seq = balance->last_seq,
-			.available = balance->available,
-			.held = balance->held });
 }
 
 static struct oap_blob expect_balance(uint64_t ticket)
@@ -154,14 +73,14 @@ static void balances_are_those_of_every_seq(void **state)
 	start_noted();
 	for (size_t i = 0; i < COUNT_OF(numbers); i++) {
 		(void)maker_account(numbers[i], account);
-		for (uint64_t at = 0; at <= ENTRIES; at++) {
+		for (uint64_t at = 0; at <= PAST_ENTRIES; at++) {
 			check_balance(1 + numbers[i], account, at, as_of(at));
 		}
 	}
-	for (uint64_t at = 0; at <= ENTRIES; at += 7) {
+	for (uint64_t at = 0; at <= PAST_ENTRIES; at += 7) {
 		check_balance(0, "sys:issuance", at, as_of(at));
 	}
-	check_balance(11, "acct-00010", READS_NEWEST, ENTRIES);
+	check_balance(11, "acct-00010", READS_NEWEST, PAST_ENTRIES);
 }
 
 static void a_balance_is_for_whom_the_token_lets_see_it(void **state)

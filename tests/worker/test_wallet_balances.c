@@ -1,20 +1,8 @@
 /* The wallet's view of balances: when the ledger is asked, what is told while it is away, and that
  * whoever wrote reads what he wrote. Ages are what the test, as the sequencer, says they are. */
-#include <setjmp.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
-#include <cmocka.h>
-
-#include "common/api_reasons.h"
-#include "core/receipt.h"
-#include "tests/worker/grants.h"
-
-static struct harness h;
-static struct harness_link *prevalidator, *sequencer, *archive, *edge;
+#include "tests/worker/wallet_driver.h"
 
 /* wallet.staleness_window is 5 s and wallet.degraded_stale_max a minute; what is of the future is
  * young however slow the machine, and nothing is older than a machine that was just started. */
@@ -28,21 +16,7 @@ static int set_up(void **state)
 	harness_init(&h, PROCESS_WALLET);
 	h.config.wallet_staleness_window_ms = 5000;
 	h.config.wallet_degraded_stale_max_ms = 60000;
-	harness_start(&h);
-	harness_expect_up(&h);
-	prevalidator = harness_link_up(&h, PROCESS_PREVALIDATOR, 0);
-	edge = harness_link_up(&h, PROCESS_INGRESS, 0);
-	sequencer = harness_link_up(&h, PROCESS_SEQUENCER, 0);
-	archive = harness_link_up(&h, PROCESS_ARCHIVE, 0);
-	harness_send_serving(sequencer, 0, &(struct oap_serving){ .batch_ts_unix_ms = 0 });
-	harness_settle(&h);
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	(void)state;
-	harness_finish(&h);
+	start();
 	return 0;
 }
 
@@ -181,42 +155,19 @@ static void what_is_young_is_told_and_what_is_old_asked_again(void **state)
 	expect_balance(3, 100, 0);
 }
 
-static struct oap_wallet_op transfer(void)
-{
-	return (struct oap_wallet_op){
-		.edge_process = PROCESS_INGRESS,
-		.edge_generation = edge->generation,
-		.deadline_mono_ms = now_mono_ms() + 60000,
-		.op = OPERATION_TRANSFER,
-		.nonce = 1,
-		.amount = 250,
-		.idem_key = text_of("key"),
-		.from = text_of("alice"),
-		.to = text_of("bob"),
-		.asset = text_of("ron"),
-		.grant = grants_seal(),
-	};
-}
-
 /* Goal: both accounts are asked for again from the moment on that the result is told. */
 static void who_wrote_reads_what_he_wrote(void **state)
 {
-	static const char receipt[] = "{\"idem\":\"key\"}";
-	struct oap_wallet_op op = transfer();
-	struct oap_wallet_result result;
-	struct oap_op_submit submit;
+	struct oap_wallet_op op = transfer_of(1, "key");
 	struct asked asked;
-	uint64_t id;
 
 	(void)state;
 	know("alice", YOUNG_MS);
 	know("bob", YOUNG_MS);
 	know("carol", YOUNG_MS);
 	harness_send_wallet_op(prevalidator, 2, &op);
-	id = harness_expect_op_submit(sequencer, &submit);
-	harness_send_op_verdict(
-		sequencer, id, &(struct oap_op_verdict){ .seq = 9, .receipt = text_of(receipt) });
-	assert_int_equal(harness_expect_wallet_result(edge, &result), 2);
+	commit(expect_submit());
+	assert_int_equal(expect_result(2).api_reason, API_REASON_NONE);
 	ask(3, "carol");
 	expect_balance(3, 100, 0);
 	ask(4, "alice");
@@ -247,8 +198,7 @@ static void while_the_ledger_is_away_its_last_word_is_told(void **state)
 	ask(5, "nobody");
 	expect_refusal(5, API_REASON_LEDGER_DOWN);
 	sequencer = harness_link_up(&h, PROCESS_SEQUENCER, 0);
-	harness_send_serving(sequencer, 0, &(struct oap_serving){ .batch_ts_unix_ms = 0 });
-	harness_settle(&h);
+	tell_serving(0);
 	tell_aged(&asked, true, YOUNG_MS); /* of before: nobody waits for it */
 	ask(6, "nobody");
 	asked = expect_ask();
