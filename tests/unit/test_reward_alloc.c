@@ -74,10 +74,10 @@ static void run(struct reward_case given)
 
 #define ROW(actor, category, counts) \
 	"{\"actor\":\"" actor "\",\"category\":\"" category "\",\"counts\":{" counts "}}"
-#define GOLDEN_ROWS                                                    \
-	ROW("did:ron:alice", "video", "\"subs\":\"3\",\"views\":\"10\"") "," \
-	ROW("did:ron:bob", "music", "\"subs\":\"1\",\"views\":\"5\"") ","    \
-	ROW("did:ron:carol", "video", "\"subs\":\"3\",\"views\":\"2\"")
+#define GOLDEN_ROWS                                                                \
+	ROW("did:ron:alice", "video", "\"subs\":\"3\",\"views\":\"10\"")           \
+	"," ROW("did:ron:bob", "music", "\"subs\":\"1\",\"views\":\"5\"") "," ROW( \
+		"did:ron:carol", "video", "\"subs\":\"3\",\"views\":\"2\"")
 #define WEIGHTS "\"subs\":0.7,\"views\":0.3"
 
 static void a_tie_is_rounded_down_by_floor(void **state)
@@ -119,8 +119,8 @@ static void bankers_round_a_half_to_even(void **state)
 	run((struct reward_case){ .policy = policy(no_caps, "bankers", "\"views\":1"),
 		.ledger = ledger("4"),
 		.accounting = rows(3, 3,
-			ROW("a", "", "\"views\":\"1\"") "," ROW("b", "", "\"views\":\"3\"") ","
-			ROW("c", "", "\"views\":\"4\"")) });
+			ROW("a", "", "\"views\":\"1\"") "," ROW("b", "", "\"views\":\"3\"") "," ROW(
+				"c", "", "\"views\":\"4\"")) });
 	assert_amount(reward_amount_of(&world, "a"), 0);
 	assert_amount(reward_amount_of(&world, "b"), 2);
 	assert_amount(reward_amount_of(&world, "c"), 2);
@@ -166,8 +166,7 @@ static void an_idle_metric_stays_in_the_pool(void **state)
 	for (size_t i = 0; i < COUNT_OF(roundings); i++) {
 		run((struct reward_case){ .policy = policy(no_caps, roundings[i], WEIGHTS),
 			.ledger = ledger("1000"),
-			.accounting = rows(1, 1,
-				ROW("a", "", "\"views\":\"5\",\"subs\":\"0\"")) });
+			.accounting = rows(1, 1, ROW("a", "", "\"views\":\"5\",\"subs\":\"0\"")) });
 		assert_amount(reward_amount_of(&world, "a"), 300);
 		assert_amount(world.run.alloc.totals.idle, 700);
 		reward_world_finish(&world);
@@ -180,9 +179,9 @@ static void rows_of_one_actor_are_summed(void **state)
 	run((struct reward_case){ .policy = policy(no_caps, "floor", WEIGHTS),
 		.ledger = ledger("100"),
 		.accounting = rows(2, 3,
-			ROW("a", "", "\"views\":\"2\",\"subs\":\"1\"") ","
-			ROW("b", "", "\"views\":\"1\",\"subs\":\"1\"") ","
-			ROW("a", "", "\"views\":\"3\"")) });
+			ROW("a", "", "\"views\":\"2\",\"subs\":\"1\"") "," ROW(
+				"b", "", "\"views\":\"1\",\"subs\":\"1\"") "," ROW("a", "",
+				"\"views\":\"3\"")) });
 	/* views 5:1 of 30 and subs 1:1 of 70 */
 	assert_amount(reward_amount_of(&world, "a"), 60);
 	assert_amount(reward_amount_of(&world, "b"), 40);
@@ -215,8 +214,8 @@ static void the_largest_pool_is_shared_exactly(void **state)
 	run((struct reward_case){ .policy = policy(no_caps, "bankers", "\"views\":1"),
 		.ledger = ledger(AMOUNT_MAX),
 		.accounting = rows(2, 2,
-			ROW("a", "", "\"views\":\"9223372036854775807\"") ","
-			ROW("b", "", "\"views\":\"1\"")) });
+			ROW("a", "", "\"views\":\"9223372036854775807\"") "," ROW(
+				"b", "", "\"views\":\"1\"")) });
 	/* (2^127 - 1) / 2^63 = 2^64 - 2^-63 */
 	assert_amount(reward_amount_of(&world, "b"), (u128)1 << 64);
 	assert_amount(reward_amount_of(&world, "a"), (((u128)1 << 127) - 1) - ((u128)1 << 64));
@@ -229,8 +228,8 @@ static void metrics_that_are_not_weighed_count_for_nothing(void **state)
 	run((struct reward_case){ .policy = policy(no_caps, "floor", "\"views\":1"),
 		.ledger = ledger("10"),
 		.accounting = rows(2, 2,
-			ROW("a", "", "\"clicks\":\"99\",\"views\":\"1\"") ","
-			ROW("b", "", "\"clicks\":\"1\"")) });
+			ROW("a", "", "\"clicks\":\"99\",\"views\":\"1\"") "," ROW(
+				"b", "", "\"clicks\":\"1\"")) });
 	assert_amount(reward_amount_of(&world, "a"), 10);
 	assert_amount(reward_amount_of(&world, "b"), 0);
 	reward_world_finish(&world);
@@ -273,8 +272,8 @@ static void wide_shares_are_exact(void **state)
 	assert_amount(rest, 1);
 	assert_amount(reward_wide_share(UINT64_MAX, UINT64_MAX, UINT64_MAX, &rest), UINT64_MAX);
 	/* (2^100 + 1) * 2^50 = 2^150 + 2^50 = 3 * q + r */
-	assert_amount(reward_wide_share(((u128)1 << 100) + 1, 2, 3, &rest),
-		(((u128)1 << 101) + 2) / 3);
+	assert_amount(
+		reward_wide_share(((u128)1 << 100) + 1, 2, 3, &rest), (((u128)1 << 101) + 2) / 3);
 	assert_amount(rest, (((u128)1 << 101) + 2) % 3);
 }
 
@@ -329,8 +328,8 @@ static void a_run_without_memory_says_so(void **state)
 	for (given.memory_max = 1;; given.memory_max += 32768) {
 		bool good = reward_world_run(&world, &given);
 
-		assert_int_equal(world.run.facts.outcome.verdict,
-			good ? REWARD_OK : REWARD_NO_MEMORY);
+		assert_int_equal(
+			world.run.facts.outcome.verdict, good ? REWARD_OK : REWARD_NO_MEMORY);
 		assert_true(good || world.run.facts.alloc == NULL);
 		reward_world_finish(&world);
 		if (good) {

@@ -13,19 +13,23 @@
 static struct reward_world world;
 
 static const char policy[] =
-	"{\"body\":{\"asset\":\"ron\",\"caps\":{\"actor_cap\":\"1000u\",\"category_cap\":{\"music\":"
+	"{\"body\":{\"asset\":\"ron\",\"caps\":{\"actor_cap\":\"1000u\",\"category_cap\":{"
+	"\"music\":"
 	"\"400u\",\"video\":\"500u\"},\"epoch_cap\":\"250000u\"},\"emission_curve\":{\"base_per_"
-	"epoch\":\"1000000u\",\"kind\":\"halving\",\"period_epochs\":100000},\"rounding\":\"floor\","
+	"epoch\":\"1000000u\",\"kind\":\"halving\",\"period_epochs\":100000},\"rounding\":"
+	"\"floor\","
 	"\"weights\":{\"subs\":0.7,\"views\":0.3}},\"id\":\"rev42\",\"version\":\"1.2.0\"}";
 static const char accounting[] =
-	"{\"actors\":3,\"epoch_id\":\"2025-10-01\",\"events\":3,\"kind\":\"ron.accounting.snapshot\","
+	"{\"actors\":3,\"epoch_id\":\"2025-10-01\",\"events\":3,\"kind\":\"ron.accounting."
+	"snapshot\","
 	"\"rows\":[{\"actor\":\"did:ron:alice\",\"category\":\"video\",\"counts\":{\"subs\":\"3\","
 	"\"views\":\"10\"}},{\"actor\":\"did:ron:bob\",\"category\":\"music\",\"counts\":{\"subs\":"
 	"\"1\",\"views\":\"5\"}},{\"actor\":\"did:ron:carol\",\"category\":\"video\",\"counts\":"
 	"{\"subs\":\"3\",\"views\":\"2\"}}],\"tenant\":\"acme\",\"v\":1}";
 static const char ledger[] =
 	"{\"asset\":\"ron\",\"epoch_id\":\"2025-10-01\",\"kind\":\"ron.ledger.snapshot\",\"pool_"
-	"account\":\"sys:reward_pool:acme:ron\",\"pool_total_minor\":\"1001\",\"root\":\"000000000000"
+	"account\":\"sys:reward_pool:acme:ron\",\"pool_total_minor\":\"1001\",\"root\":"
+	"\"000000000000"
 	"0000000000000000000000000000000000000000000000000000\",\"seq\":1031,\"tenant\":\"acme\","
 	"\"v\":1}";
 
@@ -38,8 +42,8 @@ static const char *changed(const char *text, const char *from, const char *to)
 	const char *at = strstr(text, from);
 
 	assert_non_null(at);
-	(void)snprintf(buffer, TEXT_BYTES, "%.*s%s%s", (int)(at - text), text, to,
-		at + strlen(from));
+	(void)snprintf(
+		buffer, TEXT_BYTES, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
 	return buffer;
 }
 
@@ -67,8 +71,7 @@ static void assert_quarantined(struct reward_case given, enum reward_kind kind, 
 
 	assert_false(reward_world_run(&world, &given));
 	assert_int_equal(world.run.facts.outcome.verdict, REWARD_QUARANTINED);
-	assert_string_equal(
-		reward_kind_name(world.run.facts.outcome.kind), reward_kind_name(kind));
+	assert_string_equal(reward_kind_name(world.run.facts.outcome.kind), reward_kind_name(kind));
 	assert_detail(detail);
 	reward_keys_commitment(&world.run.facts, &commitment);
 	assert_memory_equal(&commitment, &world.run.facts.commitment, sizeof commitment);
@@ -87,8 +90,8 @@ static void assert_refused(
 {
 	assert_false(reward_world_run(&world, &given));
 	assert_int_equal(world.run.facts.outcome.verdict, REWARD_REFUSED);
-	assert_string_equal(reward_refusal_name(world.run.facts.outcome.refusal),
-		reward_refusal_name(refusal));
+	assert_string_equal(
+		reward_refusal_name(world.run.facts.outcome.refusal), reward_refusal_name(refusal));
 	assert_detail(detail);
 	reward_world_finish(&world);
 }
@@ -186,8 +189,8 @@ static void a_policy_of_any_layout_has_one_hash(void **state)
 	assert_true(reward_policy_read(reward_slice(other), &two, &outcome));
 	assert_memory_equal(&one.hash, &two.hash, sizeof one.hash);
 	/* "1000" is another spelling than "1000u", and rounding may be left out */
-	assert_true(reward_policy_read(
-		reward_slice(changed(policy, "1000u", "1000")), &two, &outcome));
+	assert_true(
+		reward_policy_read(reward_slice(changed(policy, "1000u", "1000")), &two, &outcome));
 	assert_memory_not_equal(&one.hash, &two.hash, sizeof one.hash);
 	assert_true(one.actor_cap.minor == two.actor_cap.minor);
 	assert_true(reward_policy_read(
@@ -450,8 +453,8 @@ static void numbers_out_of_bounds_have_their_own_kinds(void **state)
 	given.ledger = changed(ledger, "\"1001\"", ten_to_40);
 	assert_false(reward_world_run(&world, &given));
 	kept = reward_manifest_of(&world.run.facts);
-	assert_non_null(strstr(kept.bytes,
-		"\"pool_total_minor\":\"10000000000000000000000000000000000000000\""));
+	assert_non_null(strstr(
+		kept.bytes, "\"pool_total_minor\":\"10000000000000000000000000000000000000000\""));
 	free(kept.bytes);
 	reward_world_finish(&world);
 }
@@ -476,9 +479,12 @@ static void a_pool_above_the_emission_is_quarantined(void **state)
 static void members_come_in_any_order_and_layout(void **state)
 {
 	static const char other[] =
-		"{\"v\":1,\n \"rows\" : [ {\"counts\":{\"views\":\"2\",\"subs\":\"3\"},\"category\":"
-		"\"vide\\u006f\",\"actor\":\"did:ron:carol\"},{\"counts\":{\"views\":\"10\",\"subs\":"
-		"\"3\"},\"actor\":\"did:ron:alice\",\"category\":\"video\"},{\"actor\":\"did:ron:bob\","
+		"{\"v\":1,\n \"rows\" : [ "
+		"{\"counts\":{\"views\":\"2\",\"subs\":\"3\"},\"category\":"
+		"\"vide\\u006f\",\"actor\":\"did:ron:carol\"},{\"counts\":{\"views\":\"10\","
+		"\"subs\":"
+		"\"3\"},\"actor\":\"did:ron:alice\",\"category\":\"video\"},{\"actor\":\"did:ron:"
+		"bob\","
 		"\"category\":\"music\",\"counts\":{\"subs\":\"1\",\"views\":\"5\"}}],\"kind\":"
 		"\"ron.accounting.snapshot\",\"events\":3,\"tenant\":\"acme\",\"epoch_id\":"
 		"\"2025-10-01\",\"actors\":3}\n";
@@ -530,8 +536,9 @@ static void epochs_are_days_and_minutes_that_there_are(void **state)
 		"2000-02-29", "0001-01-01", "9999-12-31T23:59Z" };
 	static const char *const bad[] = { "", "demo", "2025-10-1", "2025-13-01", "2025-00-01",
 		"2025-10-00", "2025-10-32", "2025-02-29", "1900-02-29", "0000-01-01", "2025-10-01T",
-		"2025-10-01T24:00Z", "2025-10-01T00:60Z", "2025-10-01T00:00", "2025-10-01T00:00:00Z",
-		"2025-10-01t00:00z", "2025/10/01", " 2025-10-01", "2025-10-01 ", "2025-1O-01" };
+		"2025-10-01T24:00Z", "2025-10-01T00:60Z", "2025-10-01T00:00",
+		"2025-10-01T00:00:00Z", "2025-10-01t00:00z", "2025/10/01", " 2025-10-01",
+		"2025-10-01 ", "2025-1O-01" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(good); i++) {
@@ -549,7 +556,8 @@ static void times_are_seconds_since_1970(void **state)
 		int64_t unix_s;
 	} good[] = { { "1970-01-01T00:00:00Z", 0 }, { "2025-10-02T00:00:00Z", 1759363200 },
 		{ "2024-02-29T12:34:56Z", 1709210096 }, { "1969-12-31T23:59:59Z", -1 },
-		{ "0001-01-01T00:00:00Z", -62135596800 }, { "9999-12-31T23:59:59Z", 253402300799 } };
+		{ "0001-01-01T00:00:00Z", -62135596800 },
+		{ "9999-12-31T23:59:59Z", 253402300799 } };
 	static const char *const bad[] = { "2025-10-02T00:00:60Z", "2025-10-02T00:00:00.0Z",
 		"2025-10-02T00:00:00", "2025-02-30T00:00:00Z", "2025-10-02" };
 	int64_t unix_s = 0;
@@ -573,8 +581,7 @@ static void weights_are_exact(void **state)
 	assert_true(reward_weight_parse(reward_slice("0.000000001"), &weight) && weight == 1);
 	assert_true(
 		reward_weight_parse(reward_slice("0.999999999"), &weight) && weight == 999999999);
-	assert_true(
-		reward_weight_parse(reward_slice("1"), &weight) && weight == REWARD_WEIGHT_ONE);
+	assert_true(reward_weight_parse(reward_slice("1"), &weight) && weight == REWARD_WEIGHT_ONE);
 }
 
 static void the_cost_is_that_of_the_contract(void **state)
