@@ -178,8 +178,8 @@ static bool model_rounds_up(struct big product, struct big floor, struct big tot
 }
 
 /* Takes a unit from the cell that has the most too much, as often as needed. */
-static void model_repair(const struct big *products, struct big *shares, struct big total,
-	struct big pool)
+static void model_repair(
+	const struct big *products, struct big *shares, struct big total, struct big pool)
 {
 	while (true) {
 		struct big sum = big_of(0), most = big_of(0);
@@ -220,9 +220,8 @@ static void model_metric(struct model *model, int metric, struct big pool)
 		return;
 	}
 	for (int cell = 0; cell < MODEL_CELLS; cell++) {
-		products[cell] = big_multiply(
-			pool, model_count(model, cell / MODEL_CATEGORIES, cell % MODEL_CATEGORIES,
-				      metric));
+		products[cell] = big_multiply(pool, model_count(model, cell / MODEL_CATEGORIES,
+							    cell % MODEL_CATEGORIES, metric));
 		shares[cell] = big_divide(products[cell], total);
 		if (model->bankers && model_rounds_up(products[cell], shares[cell], total)) {
 			shares[cell] = big_add(shares[cell], big_of(1));
@@ -250,13 +249,13 @@ static void model_caps(struct model *model)
 			if (model->has_category_cap[category]) {
 				left = big_min(share, model->category_caps[category]);
 			}
-			model->category_excess = big_add(
-				model->category_excess, big_subtract(share, left));
+			model->category_excess =
+				big_add(model->category_excess, big_subtract(share, left));
 			sum = big_add(sum, left);
 		}
 		model->amounts[actor] = big_min(sum, model->actor_cap);
-		model->actor_excess = big_add(
-			model->actor_excess, big_subtract(sum, model->amounts[actor]));
+		model->actor_excess =
+			big_add(model->actor_excess, big_subtract(sum, model->amounts[actor]));
 		model->payout = big_add(model->payout, model->amounts[actor]);
 	}
 }

@@ -57,8 +57,8 @@ static struct big to_big(u128 number)
 {
 	struct big two_64 = big_add(big_of(UINT64_MAX), big_of(1));
 
-	return big_add(big_multiply(big_of((uint64_t)(number >> 64)), two_64),
-		big_of((uint64_t)number));
+	return big_add(
+		big_multiply(big_of((uint64_t)(number >> 64)), two_64), big_of((uint64_t)number));
 }
 
 static u128 to_u128(struct big big)
@@ -143,8 +143,9 @@ static void put_policy(struct text *text, const struct model *model)
 		}
 	}
 	put_amount(text, "},\"epoch_cap\":", model->epoch_cap);
-	put(text, "},\"emission_curve\":{\"base_per_epoch\":\"170141183460469231731687303715884105727"
-		  "\",\"kind\":\"halving\",\"period_epochs\":1},\"rounding\":\"%s\",\"weights\":{",
+	put(text,
+		"},\"emission_curve\":{\"base_per_epoch\":\"170141183460469231731687303715884105727"
+		"\",\"kind\":\"halving\",\"period_epochs\":1},\"rounding\":\"%s\",\"weights\":{",
 		model->bankers ? "bankers" : "floor");
 	for (int i = 0; i < model->metric_count; i++) {
 		put(text, "%s\"%s\":", i == 0 ? "" : ",", metric_names[i]);
@@ -178,8 +179,9 @@ static int count_actors(const struct model *model)
 static void put_rows(struct text *text, const struct model *model)
 {
 	text->used = 0;
-	put(text, "{\"actors\":%d,\"epoch_id\":\"2025-10-01\",\"events\":%d,\"kind\":"
-		  "\"ron.accounting.snapshot\",\"rows\":[",
+	put(text,
+		"{\"actors\":%d,\"epoch_id\":\"2025-10-01\",\"events\":%d,\"kind\":"
+		"\"ron.accounting.snapshot\",\"rows\":[",
 		count_actors(model), model->row_count);
 	for (int i = 0; i < model->row_count; i++) {
 		const struct model_row *row = &model->rows[i];
@@ -323,9 +325,9 @@ static void check_shares(const struct reward_alloc *alloc)
 		for (uint32_t metric = 0; metric < alloc->policy->metric_count; metric++) {
 			struct reward_share share = reward_alloc_share(alloc, cell, metric);
 			struct big product = big_multiply(to_big(share.pool), to_big(share.count));
-			struct big back = big_add(
-				big_multiply(to_big(share.quotient), to_big(share.total)),
-				to_big(share.remainder));
+			struct big back =
+				big_add(big_multiply(to_big(share.quotient), to_big(share.total)),
+					to_big(share.remainder));
 
 			REWARD_REQUIRE(big_compare(product, back) == 0);
 			REWARD_REQUIRE(share.total == 0 || share.remainder < share.total);
@@ -352,9 +354,9 @@ static void check_reasons(const struct reward_alloc *alloc)
 			sum += reasons.metrics[metric];
 		}
 		REWARD_REQUIRE(sum == actor.amount + reasons.category_cut + reasons.actor_cut);
-		REWARD_REQUIRE(place == 0 || reward_policy_compare(
-						     reward_alloc_actor(alloc, place - 1).name,
-						     actor.name) < 0);
+		REWARD_REQUIRE(place == 0 ||
+			       reward_policy_compare(
+				       reward_alloc_actor(alloc, place - 1).name, actor.name) < 0);
 	}
 }
 
@@ -365,8 +367,8 @@ static void compare_with_model(struct model *model)
 
 	model_run(model);
 	for (int actor = 0; actor < MODEL_ACTORS; actor++) {
-		REWARD_REQUIRE(is(model->amounts[actor],
-			reward_amount_of(&world, actor_names[actor])));
+		REWARD_REQUIRE(
+			is(model->amounts[actor], reward_amount_of(&world, actor_names[actor])));
 	}
 	REWARD_REQUIRE(is(model->payout, totals->payout) && is(model->clamp, totals->clamp));
 	REWARD_REQUIRE(is(model->idle, totals->idle) && is(model->dust, totals->dust));
@@ -482,7 +484,8 @@ int main(int argc, char *argv[])
 		run_case(current);
 	}
 	printf("%llu epochs: %llu by bankers with %llu shares repaired, %llu pools beyond 2^64, "
-	       "%llu capped, %llu with an idle metric, %llu empty, %llu times more work of one category\n",
+	       "%llu capped, %llu with an idle metric, %llu empty, %llu times more work of one "
+	       "category\n",
 		(unsigned long long)cases, (unsigned long long)did.bankers,
 		(unsigned long long)did.repaired, (unsigned long long)did.wide,
 		(unsigned long long)did.capped, (unsigned long long)did.idle,
