@@ -223,20 +223,32 @@ static void share_metric(struct reward_alloc *alloc, struct work *work, uint32_t
 
 /* ---- caps ---- */
 
-struct reward_part reward_alloc_part(const struct reward_alloc *alloc, uint32_t cell_place)
+static struct slice category_of(const struct reward_alloc *alloc, uint32_t cell_place)
 {
 	const struct reward_cell *cell = reward_rows_cell(alloc->rows, alloc->cells[cell_place]);
-	struct reward_part part = {
-		.category = reward_names_view(&alloc->rows->categories, cell->category),
-	};
-	const struct reward_policy_cap *cap = reward_policy_cap_of(alloc->policy, part.category);
+
+	return reward_names_view(&alloc->rows->categories, cell->category);
+}
+
+static u128 category_cut(const struct reward_alloc *alloc, uint32_t cell_place, u128 sum)
+{
+	const struct reward_policy_cap *cap;
+
+	if (alloc->policy->category_cap_count == 0) {
+		return 0;
+	}
+	cap = reward_policy_cap_of(alloc->policy, category_of(alloc, cell_place));
+	return cap != NULL && sum > cap->amount.minor ? sum - cap->amount.minor : 0;
+}
+
+struct reward_part reward_alloc_part(const struct reward_alloc *alloc, uint32_t cell_place)
+{
+	struct reward_part part = { .category = category_of(alloc, cell_place) };
 
 	for (uint32_t metric = 0; metric < alloc->policy->metric_count; metric++) {
 		part.sum += reward_alloc_share(alloc, cell_place, metric).amount;
 	}
-	if (cap != NULL && part.sum > cap->amount.minor) {
-		part.cut = part.sum - cap->amount.minor;
-	}
+	part.cut = category_cut(alloc, cell_place, part.sum);
 	return part;
 }
 
@@ -374,13 +386,17 @@ void reward_alloc_reasons(
 
 	*ret_reasons = (struct reward_reasons){ 0 };
 	for (uint32_t i = actor.cell_first; i < actor.cell_end; i++) {
-		struct reward_part part = reward_alloc_part(alloc, i);
+		u128 sum = 0, cut;
 
 		for (uint32_t metric = 0; metric < alloc->policy->metric_count; metric++) {
-			ret_reasons->metrics[metric] += reward_alloc_share(alloc, i, metric).amount;
+			u128 amount = reward_alloc_share(alloc, i, metric).amount;
+
+			ret_reasons->metrics[metric] += amount;
+			sum += amount;
 		}
-		ret_reasons->category_cut += part.cut;
-		left += part.sum - part.cut;
+		cut = category_cut(alloc, i, sum);
+		ret_reasons->category_cut += cut;
+		left += sum - cut;
 	}
 	ret_reasons->actor_cut = left - actor.amount;
 }

@@ -36,8 +36,7 @@ static void feed(struct reading *reading, struct slice text, size_t piece)
 
 		assert(bytes != NULL);
 		memcpy(bytes, text.bytes + at, count);
-		(void)reward_accounting_feed(
-			&reading->accounting, (struct slice){ bytes, count });
+		(void)reward_accounting_feed(&reading->accounting, (struct slice){ bytes, count });
 		free(bytes);
 	}
 }
@@ -52,10 +51,8 @@ static void read_pieces(struct reading *reading, struct slice text, size_t piece
 		(struct memory){ reward_world_take, reward_world_give, &reading->memory };
 	reading->outcome = (struct reward_outcome){ 0 };
 	memset(key, (int)piece, sizeof key);
-	reward_rows_init(
-		&reading->rows, &reading->memory.memory, key, policy.metric_count);
-	reward_accounting_init(
-		&reading->accounting, &policy, &reading->rows, &reading->outcome);
+	reward_rows_init(&reading->rows, &reading->memory.memory, key, policy.metric_count);
+	reward_accounting_init(&reading->accounting, &policy, &reading->rows, &reading->outcome);
 	feed(reading, text, piece);
 	good = reward_accounting_end(&reading->accounting);
 	assert(good == (reading->outcome.verdict == REWARD_OK));

@@ -38,8 +38,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t bytes_count)
 		assert(reward_number_parse(reward_name_view(&pool_text), REWARD_AMOUNT_MAX,
 			       &pool) == REWARD_NUMBER_OK);
 		assert(pool == ledger.pool_total);
-		assert(entry_account_is_reward_pool(reward_name_view(&ledger.pool_account),
-			reward_name_view(&ledger.asset)));
+		assert(entry_account_is_reward_pool(
+			reward_name_view(&ledger.pool_account), reward_name_view(&ledger.asset)));
 		assert(outcome.verdict == REWARD_OK);
 	} else {
 		check_outcome(&outcome);

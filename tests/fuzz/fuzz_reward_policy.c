@@ -45,9 +45,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t bytes_count)
 	}
 	for (uint32_t i = 0; i < policy.metric_count; i++) {
 		sum += policy.metrics[i].weight;
-		assert(i == 0 || reward_policy_compare(
-					 reward_label_view(&policy.metrics[i - 1].name),
-					 reward_label_view(&policy.metrics[i].name)) < 0);
+		assert(i == 0 ||
+			reward_policy_compare(reward_label_view(&policy.metrics[i - 1].name),
+				reward_label_view(&policy.metrics[i].name)) < 0);
 	}
 	assert(sum == REWARD_WEIGHT_ONE && policy.period_epochs > 0);
 	for (uint32_t i = 0; i < policy.category_cap_count; i++) {
@@ -56,8 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t bytes_count)
 		assert(reward_policy_cap_of(&policy, category) == &policy.category_caps[i]);
 	}
 	write_policy(&policy, &one);
-	assert(reward_policy_read(
-		(struct slice){ one.bytes, one.bytes_count }, &again, &outcome));
+	assert(reward_policy_read((struct slice){ one.bytes, one.bytes_count }, &again, &outcome));
 	assert(memcmp(&policy.hash, &again.hash, sizeof policy.hash) == 0);
 	write_policy(&again, &two);
 	assert(one.bytes_count == two.bytes_count &&
