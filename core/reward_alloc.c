@@ -14,6 +14,7 @@ struct work {
 	uint32_t *numbers; /* one more than there are cells, so than actors or categories; the */
 	uint32_t *ranks;   /* others likewise */
 	uint32_t *order;
+	u128 *sums;     /* of the shares of each cell */
 	u128 *excesses; /* bankers: of each cell, times T */
 };
 
@@ -56,13 +57,14 @@ static bool take_all(struct reward_alloc *alloc, struct work *work)
 	work->numbers = take(alloc, work_items(alloc), sizeof *work->numbers);
 	work->ranks = take(alloc, work_items(alloc), sizeof *work->ranks);
 	work->order = take(alloc, work_items(alloc), sizeof *work->order);
+	work->sums = take(alloc, alloc->cell_count, sizeof *work->sums);
 	if (is_bankers) {
 		alloc->repaired = take(alloc, repaired_words(alloc), sizeof *alloc->repaired);
 		work->excesses = take(alloc, alloc->cell_count, sizeof *work->excesses);
 	}
 	return alloc->actors != NULL && alloc->cells != NULL && alloc->actor_cells != NULL &&
 	       alloc->amounts != NULL && work->numbers != NULL && work->ranks != NULL &&
-	       work->order != NULL &&
+	       work->order != NULL && work->sums != NULL &&
 	       (!is_bankers || (alloc->repaired != NULL && work->excesses != NULL));
 }
 
@@ -71,6 +73,7 @@ static void give_work(const struct reward_alloc *alloc, struct work *work)
 	give(alloc, work->numbers, work_items(alloc), sizeof *work->numbers);
 	give(alloc, work->ranks, work_items(alloc), sizeof *work->ranks);
 	give(alloc, work->order, work_items(alloc), sizeof *work->order);
+	give(alloc, work->sums, alloc->cell_count, sizeof *work->sums);
 	give(alloc, work->excesses, alloc->cell_count, sizeof *work->excesses);
 }
 
@@ -190,6 +193,7 @@ static void repair(struct reward_alloc *alloc, struct work *work, uint32_t metri
 		assert(i < candidate_count);
 		bit = bit_of(alloc, work->numbers[i], metric);
 		alloc->repaired[bit / 64] |= UINT64_C(1) << (bit % 64);
+		work->sums[work->numbers[i]]--;
 		of->paid--;
 	}
 }
@@ -213,6 +217,7 @@ static void share_metric(struct reward_alloc *alloc, struct work *work, uint32_t
 		struct reward_share share = reward_alloc_share(alloc, place, metric);
 
 		of->paid += share.amount;
+		work->sums[place] += share.amount;
 		totals->share_count += share.count > 0 ? 1 : 0;
 	}
 	if (of->paid > of->pool) {
@@ -252,16 +257,16 @@ struct reward_part reward_alloc_part(const struct reward_alloc *alloc, uint32_t 
 	return part;
 }
 
-static void pay_actor(struct reward_alloc *alloc, uint32_t place)
+static void pay_actor(struct reward_alloc *alloc, const struct work *work, uint32_t place)
 {
 	struct reward_totals *totals = &alloc->totals;
 	u128 cap = alloc->policy->actor_cap.minor, amount = 0;
 
 	for (uint32_t i = alloc->actor_cells[place]; i < alloc->actor_cells[place + 1]; i++) {
-		struct reward_part part = reward_alloc_part(alloc, i);
+		u128 cut = category_cut(alloc, i, work->sums[i]);
 
-		amount += part.sum - part.cut;
-		totals->category_excess += part.cut;
+		amount += work->sums[i] - cut;
+		totals->category_excess += cut;
 	}
 	if (amount > cap) {
 		totals->actor_excess += amount - cap;
@@ -315,7 +320,7 @@ static void compute(struct reward_alloc *alloc, struct work *work)
 	}
 	totals->dust += pool - shared; /* the weights add up to 1: rounding down cannot exceed it */
 	for (uint32_t place = 0; place < alloc->actor_count; place++) {
-		pay_actor(alloc, place);
+		pay_actor(alloc, work, place);
 	}
 }
 

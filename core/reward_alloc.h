@@ -15,7 +15,7 @@
  * sums: the order and the cut of the rows are forgotten. The product of P_m and c has 256 bits.
  *
  * A share is not kept, but made again from count, P_m and T_m when it is asked for; so the memory
- * is 24 bytes an actor, 4 and a bit a metric for a cell, and while it runs 24 a cell. */
+ * is 24 bytes an actor, 4 and a bit a metric for a cell, and while it runs 44 a cell. */
 
 #include "core/reward_policy.h"
 #include "core/reward_rows.h"

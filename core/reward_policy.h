@@ -5,7 +5,8 @@
  *
  *   {"body":{"asset":"ron",
  *            "caps":{"actor_cap":"1000u","category_cap":{"video":"500u"},"epoch_cap":"250000u"},
- *            "emission_curve":{"base_per_epoch":"1000000u","kind":"halving","period_epochs":100000},
+ *            "emission_curve":{"base_per_epoch":"1000000u","kind":"halving",
+ *                              "period_epochs":100000},
  *            "rounding":"floor","weights":{"subs":0.7,"views":0.3}},
  *    "id":"rev42","version":"1.2.0",
  *    "signatures":[{"alg":"ed25519","kid":"gov-1","sig":"base64:..."}]}

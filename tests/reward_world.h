@@ -132,10 +132,11 @@ REWARD_WORLD void reward_world_bundle(struct reward_world *world, const char *fo
 REWARD_WORLD struct reward_run_config reward_world_config(
 	const struct reward_case *given, struct reward_world *world)
 {
+	const char *epoch_id = given->epoch_id ? given->epoch_id : "2025-10-01";
 	struct reward_run_config config = {
 		.request = {
 			.tenant = reward_name_of(given->tenant ? given->tenant : "acme"),
-			.epoch_id = reward_name_of(given->epoch_id ? given->epoch_id : "2025-10-01"),
+			.epoch_id = reward_name_of(epoch_id),
 			.policy_id = reward_name_of(given->policy_id ? given->policy_id : "rev42"),
 			.salt = reward_name_of(REWARD_SALT_DEFAULT),
 		},
