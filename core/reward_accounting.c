@@ -186,9 +186,12 @@ static bool on_row_member(
 static bool on_actor(struct reward_accounting *accounting, enum json_event event, struct slice text)
 {
 	accounting->state = STATE_ROW_MEMBER;
-	return (event == JSON_STRING && reward_is_actor(text) &&
-		       set_name(&accounting->actor, text)) ||
-	       expected(accounting, "an actor of 1 to 128 characters [A-Za-z0-9._:-], not sys:");
+	if (event != JSON_STRING || !reward_is_actor(text)) {
+		return expected(
+			accounting, "an actor of 1 to 128 characters [A-Za-z0-9._:-], not sys:");
+	}
+	reward_names_expect(&accounting->rows->actors, text); /* the rest of the row comes first */
+	return set_name(&accounting->actor, text);
 }
 
 static bool on_category(

@@ -56,6 +56,11 @@ static uint32_t find(const struct reward_names *names, struct slice text, uint64
 	return REWARD_NAMES_NONE;
 }
 
+void reward_names_expect(const struct reward_names *names, struct slice name)
+{
+	table_prefetch(&names->table, siphash_24(names->key, name.bytes, name.bytes_count));
+}
+
 uint32_t reward_names_find(const struct reward_names *names, struct slice name)
 {
 	return find(names, name, siphash_24(names->key, name.bytes, name.bytes_count));

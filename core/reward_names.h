@@ -28,6 +28,9 @@ void reward_names_finish(struct reward_names *names);
 /* Of at most 255 bytes; added if it is new. REWARD_NAMES_NONE: no memory. */
 uint32_t reward_names_add(struct reward_names *names, struct slice name);
 
+/* Fetches ahead what an add of this name will look at. */
+void reward_names_expect(const struct reward_names *names, struct slice name);
+
 /* REWARD_NAMES_NONE: not there. */
 uint32_t reward_names_find(const struct reward_names *names, struct slice name);
 
