@@ -55,18 +55,27 @@ void ulid_print(const struct id128 *id, char ret_text[ULID_TEXT_BYTES + 1])
 	ret_text[ULID_TEXT_BYTES] = '\0';
 }
 
+/* A clock before 1970 or past the year 10889 is wrong, but no reason to stop. */
+static u128 time_of(int64_t unix_ms)
+{
+	return (u128)(unix_ms < 0 ? 0 : unix_ms > TIME_MS_MAX ? TIME_MS_MAX : unix_ms);
+}
+
+bool ulid_takes_random(const struct id128 *last, int64_t unix_ms)
+{
+	return time_of(unix_ms) > load(last) >> RANDOM_BITS;
+}
+
 void ulid_advance(struct id128 *last, int64_t unix_ms, const uint8_t random[ULID_RANDOM_BYTES])
 {
 	u128 value = load(last);
-	/* A clock before 1970 or past the year 10889 is wrong, but no reason to stop. */
-	int64_t ms = unix_ms < 0 ? 0 : unix_ms > TIME_MS_MAX ? TIME_MS_MAX : unix_ms;
 
 	assert(value < U128_MAX);
-	if ((u128)ms <= value >> RANDOM_BITS) {
+	if (!ulid_takes_random(last, unix_ms)) {
 		store(value + 1, last);
 		return;
 	}
-	value = (u128)ms;
+	value = time_of(unix_ms);
 	for (size_t i = 0; i < ULID_RANDOM_BYTES; i++) {
 		value = value << 8 | random[i];
 	}

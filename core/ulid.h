@@ -1,6 +1,7 @@
 #ifndef CORE_ULID_H
 #define CORE_ULID_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,5 +23,8 @@ void ulid_print(const struct id128 *id, char ret_text[ULID_TEXT_BYTES + 1]);
  * unix_ms and random if that millisecond is later than last's, else last plus one. So ids
  * never go back when the clock does, and a start goes on from the last stored id. */
 void ulid_advance(struct id128 *last, int64_t unix_ms, const uint8_t random[ULID_RANDOM_BYTES]);
+
+/* Will that take the random bytes? Whoever makes many in a millisecond can save drawing them. */
+MUST_CHECK bool ulid_takes_random(const struct id128 *last, int64_t unix_ms);
 
 #endif

@@ -263,6 +263,19 @@ static uint64_t txid_unix_ms(const struct id128 *txid)
 	return ms;
 }
 
+/* Those of one millisecond follow each other: the system is not asked for each. */
+static struct id128 next_txid(struct wallet *self)
+{
+	uint8_t random[ULID_RANDOM_BYTES] = { 0 };
+	int64_t now_unix_ms = clock_unix_ms();
+
+	if (ulid_takes_random(&self->txid_last, now_unix_ms)) {
+		random_fill(random, sizeof random);
+	}
+	ulid_advance(&self->txid_last, now_unix_ms, random);
+	return self->txid_last;
+}
+
 static void salt_memo(struct draft *draft)
 {
 	struct slice parts[2] = { { draft->salt, sizeof draft->salt }, draft->memo };
@@ -277,15 +290,12 @@ static enum err submit(struct wallet *self, struct op *op, const struct operatio
 	const struct oap_wallet_op *msg, const struct grant *grant)
 {
 	uint8_t bytes[DRAFT_BYTES_MAX], receipt[DRAFT_RECEIPT_BYTES_MAX];
-	uint8_t random[ULID_RANDOM_BYTES];
 	char capability[HEX_TEXT_BYTES(ID_BYTES) + 1];
 	struct byte_writer out = byte_writer_of(bytes, sizeof bytes);
 	struct oap_op_submit frame = { .deadline_mono_ms = msg->deadline_mono_ms };
 	struct draft draft;
 
-	random_fill(random, sizeof random);
-	ulid_advance(&self->txid_last, clock_unix_ms(), random);
-	op->txid = self->txid_last;
+	op->txid = next_txid(self);
 	operation_draft(operation, &draft);
 	draft.entry.id = op->txid;
 	draft.entry.ts_unix_ms = txid_unix_ms(&op->txid);

@@ -18,7 +18,7 @@ KINDS = {1: 'Credit', 2: 'Debit', 3: 'Transfer', 4: 'Mint', 5: 'Burn', 6: 'Hold'
 MINT_AMOUNT = 1000000000
 
 Leaf = collections.namedtuple('Leaf', 'seq id ts kind source account asset amount nonce'
-	' counter_account')
+	' counter_account receipt_hash')
 Sent = collections.namedtuple('Sent', 'id kind account counter_account amount')
 Ack = collections.namedtuple('Ack', 'first count ts seq_start seq_end root attempts')
 
@@ -67,7 +67,7 @@ def read_acks(path):
 
 
 def decode_leaf(data):
-	"""Version 1, as far as the memo; whoever changes the rest changes the root."""
+	"""Version 1, as far as it is looked at; whoever changes the rest changes the root."""
 	at = 0
 
 	def take(form):
@@ -87,7 +87,7 @@ def decode_leaf(data):
 	take('I')  # kid
 	text()     # capability_ref
 	return Leaf(seq, str(uuid.UUID(bytes=one)), ts, kind, source, account, asset, amount, nonce,
-		text())
+		text(), data[-32:])
 
 
 def open_store(directory):
@@ -176,20 +176,25 @@ def check_order(leaves):
 			raise Bad(f'{what} twice: {twice[:3]}')
 
 
+def moves(leaf):
+	"""[(account, how much more it has)]"""
+	if leaf.kind == 'Mint':
+		return [('sys:issuance', -leaf.amount), (leaf.account, leaf.amount)]
+	if leaf.kind == 'Transfer':
+		return [(leaf.account, -leaf.amount), (leaf.counter_account, leaf.amount)]
+	if leaf.kind == 'Burn':
+		return [(leaf.account, -leaf.amount), ('sys:issuance', leaf.amount)]
+	raise Bad(f'seq {leaf.seq}: a {leaf.kind}, which the load does not send')
+
+
 def check_money(leaves):
 	"""No account below zero at any time, and all of an asset sum up to zero."""
 	balances = collections.Counter()
 	for leaf in leaves:
-		if leaf.kind == 'Mint':
-			source, target = 'sys:issuance', leaf.account
-		elif leaf.kind == 'Transfer':
-			source, target = leaf.account, leaf.counter_account
-		else:
-			raise Bad(f'seq {leaf.seq}: a {leaf.kind}, which the load does not send')
-		balances[leaf.asset, source] -= leaf.amount
-		balances[leaf.asset, target] += leaf.amount
-		if source != 'sys:issuance' and balances[leaf.asset, source] < 0:
-			raise Bad(f'seq {leaf.seq}: {source} is below zero')
+		for account, amount in moves(leaf):
+			balances[leaf.asset, account] += amount
+			if account != 'sys:issuance' and balances[leaf.asset, account] < 0:
+				raise Bad(f'seq {leaf.seq}: {account} is below zero')
 	for asset in {asset for asset, _ in balances}:
 		total = sum(value for (one, _), value in balances.items() if one == asset)
 		if total != 0:

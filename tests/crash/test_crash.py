@@ -2,12 +2,14 @@
 
 A node takes transfers from clients that repeat what was not answered. Each role is killed at
 random moments, and now and then the whole node, which is started again. Afterwards the store
-is read by `macronode verify`, by ledger_check.py, and appended anew in other batch sizes.
+is read by `macronode verify`, by ledger_check.py and receipt_check.py, and appended anew in
+other batch sizes.
 MACRONODE_SEED chooses the moments, MACRONODE_ROUNDS how many seeds from it on.
 """
 import os
 import pathlib
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +21,7 @@ import chaos  # noqa: E402
 import harness  # noqa: E402
 import ledger_check  # noqa: E402
 import load_client  # noqa: E402
+import receipt_check  # noqa: E402
 import tap  # noqa: E402
 from harness import BUILD, nodes  # noqa: E402
 
@@ -26,7 +29,7 @@ SEED = int(os.environ.get('MACRONODE_SEED', '1'))
 ROUNDS = int(os.environ.get('MACRONODE_ROUNDS', '1'))
 KILLS = 18
 STORM_EVENTS = 90
-ROLES = ['admin', 'ingress', 'kms', 'prevalidator', 'sequencer', 'committer', 'archive']
+ROLES = ['admin', 'ingress', 'kms', 'prevalidator', 'wallet', 'sequencer', 'committer', 'archive']
 WHOLE = ['the supervisor', 'every process']
 ACCOUNTS = 4096
 
@@ -99,12 +102,12 @@ def storm(node, rng):
 	chaos.Chaos(node, rng.random(), pause_seconds_mean=0.05).run(STORM_EVENTS)
 
 
-def under_load(node, token, rng, disturb, acks):
+def under_load(node, token, mode, rng, disturb, acks):
 	"""Runs disturb(node, rng) under load; what the load client says."""
 	options = {'entries': rng.choice([1, 5, 16, 100]), 'connections': rng.choice([1, 8, 32])}
 	to = rng.choice([node.profile.api_address, node.profile.uds])
 	print(f'load: {options} to {to}')
-	with load_client.Load(BUILD, 'ingest', to, token, seconds=100000, accounts=ACCOUNTS, seed=2,
+	with load_client.Load(BUILD, mode, to, token, seconds=100000, accounts=ACCOUNTS, seed=2,
 			acks=acks, backoff_ms=100, retry_ms=120000, **options) as load:
 		disturb(node, rng)
 		assert load.child.poll() is None, 'the load client ended'
@@ -132,14 +135,27 @@ def last_root(node):
 		since = last[0]
 
 
-def crash(seed, disturb):
+def check_store(store, mode, minted, sent, connections):
+	"""How many entries there are, when all is well."""
+	runs = [('mint', 1, ACCOUNTS, minted)]
+	if mode == 'ingest':
+		runs.append(('ingest', 2, ACCOUNTS, sent))
+	entries, commits = ledger_check.check_store(store, runs)
+	receipts = receipt_check.check_store(store,
+		[(2, ACCOUNTS, connections, sent)] if mode != 'ingest' else [])
+	print(f'{entries} entries in {commits} commits, {receipts} receipts')
+	assert receipts == (entries - ACCOUNTS if mode != 'ingest' else 0)
+	return entries
+
+
+def crash(seed, disturb, mode='ingest'):
 	rng = random.Random(seed)
 	print(f'seed {seed}')
 	with harness.Node(chaos.SETTINGS) as node:
 		token = node.mint()
 		minted, sent = node.directory / 'minted', node.directory / 'sent'
 		fund(node, token, minted)
-		told = under_load(node, token, rng, disturb, sent)
+		told = under_load(node, token, mode, rng, disturb, sent)
 		print(told)
 		assert told['requests'] > 0
 		for bad in ('abandoned', 'refused', 'wrong', 'timeouts'):
@@ -150,9 +166,7 @@ def crash(seed, disturb):
 			kill_every_process(node, rng)
 		print(node.cli('verify').stdout)
 		store = node.profile.data / 'store'
-		entries, commits = ledger_check.check_store(store, [
-			('mint', 1, ACCOUNTS, minted), ('ingest', 2, ACCOUNTS, sent)])
-		print(f'{entries} entries in {commits} commits')
+		entries = check_store(store, mode, minted, sent, told['connections'])
 		assert entries >= ACCOUNTS + told['entries']
 		before = ledger_check.last_root(store)
 		reappend(store, node.directory, seed)
@@ -168,6 +182,13 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_there_twice():
 def test_a_storm_of_deaths_loses_and_doubles_nothing():
 	for seed in range(SEED, SEED + ROUNDS):
 		crash(seed, storm)
+
+
+def test_every_transfer_that_was_acknowledged_is_there_once_with_its_receipt():
+	if shutil.which('b3sum') is None:
+		raise tap.Skip('b3sum is not installed')
+	for seed in range(SEED, SEED + ROUNDS):
+		crash(seed, kill_one_by_one, 'transfer')
 
 
 if __name__ == '__main__':

@@ -72,8 +72,15 @@ enum answers_parse answers_parse_http(
 	http.bytes = (size_t)(body - bytes) + http.body_bytes;
 	field = find_field(bytes, (size_t)(body - bytes), "Connection: ");
 	http.close = field != NULL && strncasecmp(field, "close", 5) == 0;
+	field = find_field(bytes, (size_t)(body - bytes), "Idempotency-Replayed: ");
+	http.replayed = field != NULL && strncasecmp(field, "true", 4) == 0;
 	*ret_http = http;
 	return ANSWERS_WHOLE;
+}
+
+bool answers_is_retryable(const char *body, size_t body_bytes)
+{
+	return find(body, body_bytes, "\"retryable\":true") != NULL;
 }
 
 bool answers_parse_commit(const char *body, size_t body_bytes, struct answers_commit *ret_commit)

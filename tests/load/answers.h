@@ -15,6 +15,7 @@ struct answers_http {
 	size_t bytes; /* of the whole response */
 	unsigned status;
 	bool close;
+	bool replayed;    /* Idempotency-Replayed: true */
 	const char *body; /* borrowed, and not terminated */
 	size_t body_bytes;
 };
@@ -30,6 +31,9 @@ struct answers_commit {
 };
 MUST_CHECK bool answers_parse_commit(
 	const char *body, size_t body_bytes, struct answers_commit *ret_commit);
+
+/* Does an error under /v1 say that the request may be sent again? */
+MUST_CHECK bool answers_is_retryable(const char *body, size_t body_bytes);
 
 struct answers_frame {
 	size_t bytes;

@@ -37,10 +37,16 @@ static uint64_t unix_ms(void)
 	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-static bool is_write(const struct load *load)
+static bool is_wallet(const struct load *load)
 {
-	return load->options.plan.mode == REQUESTS_INGEST ||
-	       load->options.plan.mode == REQUESTS_MINT;
+	return requests_is_wallet(load->options.plan.mode);
+}
+
+static bool is_write(const struct load *load, const struct load_connection *one)
+{
+	return is_wallet(load) ? wallet_is_write(one->said.form)
+			       : load->options.plan.mode == REQUESTS_INGEST ||
+					 load->options.plan.mode == REQUESTS_MINT;
 }
 
 static void disconnect(struct load_connection *one)
@@ -59,6 +65,24 @@ static void finish(struct load *load, struct load_connection *one)
 	load->live--;
 }
 
+static void fill(struct load *load, struct load_connection *one, uint64_t number)
+{
+	const struct requests_plan *plan = &load->options.plan;
+
+	one->first = number;
+	if (is_wallet(load)) {
+		one->said = wallet_next(
+			&load->options.wallet, (uint32_t)(one - load->connections), &one->turns);
+		one->first = one->said.number;
+		one->request_bytes = wallet_fill(&load->options.wallet, &one->said, one->request);
+		return;
+	}
+	if (plan->mode == REQUESTS_PING) {
+		one->first = requests_mix(requests_mix(plan->seed) ^ number);
+	}
+	requests_fill(plan, one->request, one->first, one->ts_unix_ms);
+}
+
 /* The next request waits from now on; whoever called sees to it that it is sent. */
 static void next_request(struct load *load, struct load_connection *one)
 {
@@ -71,16 +95,12 @@ static void next_request(struct load *load, struct load_connection *one)
 		return;
 	}
 	load->next_number += plan->entries_per_request;
-	one->first = number;
-	if (plan->mode == REQUESTS_PING) {
-		one->first = requests_mix(requests_mix(plan->seed) ^ number);
-	}
 	one->attempts = 0;
 	one->ts_unix_ms = unix_ms();
 	one->started_us = now_us();
 	one->due_us = one->started_us;
 	one->state = LOAD_WAITING;
-	requests_fill(plan, one->request, one->first, one->ts_unix_ms);
+	fill(load, one, number);
 	if (load->options.sent != NULL) {
 		(void)fprintf(load->options.sent, "%" PRIu64 " %" PRIu32 " %" PRIu64 "\n",
 			one->first, plan->entries_per_request, one->ts_unix_ms);
@@ -105,8 +125,8 @@ static void try_again(struct load *load, struct load_connection *one)
 	int64_t now = now_us();
 	int64_t wait = backoff_us(load, one->attempts);
 
-	if (!is_write(load) || now - one->started_us > load->options.retry_us) {
-		load->counts.abandoned += is_write(load);
+	if (!is_write(load, one) || now - one->started_us > load->options.retry_us) {
+		load->counts.abandoned += is_write(load, one);
 		next_request(load, one);
 		if (one->state == LOAD_FINISHED) {
 			return;
@@ -149,7 +169,7 @@ static bool open_socket(struct load *load, struct load_connection *one)
 /* Sends what the socket takes. */
 static void send_more(struct load *load, struct load_connection *one)
 {
-	size_t whole = load->options.plan.request_bytes;
+	size_t whole = one->request_bytes;
 
 	while (one->sent < whole) {
 		ssize_t count =
@@ -192,7 +212,7 @@ static void acknowledge(struct load *load, struct load_connection *one)
 }
 
 /* first count ts_unix_ms seq_start seq_end root attempts */
-static void journal(
+static void journal_commit(
 	struct load *load, const struct load_connection *one, const struct answers_commit *commit)
 {
 	if (load->options.acks != NULL) {
@@ -201,6 +221,51 @@ static void journal(
 			one->first, load->options.plan.entries_per_request, one->ts_unix_ms,
 			commit->seq_start, commit->seq_end, commit->root, one->attempts + 1);
 	}
+}
+
+/* form number seq txid receipt_hash attempts */
+static void journal_receipt(
+	struct load *load, const struct load_connection *one, const struct wallet_receipt *receipt)
+{
+	if (load->options.acks != NULL) {
+		(void)fprintf(load->options.acks, "%s %" PRIu64 " %" PRIu64 " %s %s %u\n",
+			wallet_form_name(one->said.form), one->said.number, receipt->seq,
+			receipt->txid, receipt->hash, one->attempts + 1);
+	}
+}
+
+/* Is it the answer that was asked for? What was acknowledged is written down. */
+static bool is_answer(
+	struct load *load, const struct load_connection *one, const struct answers_http *http)
+{
+	const struct wallet_plan *wallet = &load->options.wallet;
+	struct answers_commit commit;
+	struct wallet_receipt receipt;
+
+	if (!is_write(load, one)) {
+		return !is_wallet(load) ||
+		       wallet_is_balance(wallet, &one->said, http->body, http->body_bytes);
+	}
+	if (!is_wallet(load)) {
+		if (!answers_parse_commit(http->body, http->body_bytes, &commit)) {
+			return false;
+		}
+		journal_commit(load, one, &commit);
+		return true;
+	}
+	if (!wallet_read_receipt(wallet, &one->said, http->body, http->body_bytes, &receipt)) {
+		return false;
+	}
+	journal_receipt(load, one, &receipt);
+	load->counts.replayed += http->replayed;
+	return true;
+}
+
+static bool is_later(const struct load *load, const struct answers_http *http)
+{
+	return http->status == 429 || http->status == 503 ||
+	       (is_wallet(load) && http->status != 200 &&
+		       answers_is_retryable(http->body, http->body_bytes));
 }
 
 static void refuse(struct load *load, struct load_connection *one, const struct answers_http *http)
@@ -214,19 +279,13 @@ static void refuse(struct load *load, struct load_connection *one, const struct 
 
 static void on_http(struct load *load, struct load_connection *one, const struct answers_http *http)
 {
-	struct answers_commit commit;
-	bool whole = one->sent == load->options.plan.request_bytes;
+	bool whole = one->sent == one->request_bytes;
 
 	load->counts.statuses[http->status < LOAD_STATUSES ? http->status : 0]++;
 	load->counts.wrong += http->bytes != one->answer_used;
-	if (http->status == 429 || http->status == 503) {
+	if (is_later(load, http)) {
 		try_again(load, one);
-	} else if (http->status != 200) {
-		refuse(load, one, http);
-	} else if (!is_write(load)) {
-		acknowledge(load, one);
-	} else if (answers_parse_commit(http->body, http->body_bytes, &commit)) {
-		journal(load, one, &commit);
+	} else if (http->status == 200 && is_answer(load, one, http)) {
 		acknowledge(load, one);
 	} else {
 		refuse(load, one, http);
@@ -349,7 +408,7 @@ static void on_event(struct load *load, struct load_connection *one, uint32_t ev
 		(events & (EPOLLERR | EPOLLHUP)) == 0) {
 		one->state = LOAD_TALKING;
 	}
-	if (one->state == LOAD_TALKING && one->sent < load->options.plan.request_bytes &&
+	if (one->state == LOAD_TALKING && one->sent < one->request_bytes &&
 		(events & EPOLLOUT) != 0) {
 		send_more(load, one);
 	}
@@ -432,12 +491,15 @@ bool load_open(struct load *load, const struct load_options *options)
 		one->fd = -1;
 		one->answer_size = ANSWER_BYTES_START;
 		one->answer = malloc(one->answer_size);
+		one->request_bytes = options->plan.request_bytes;
 		one->request = malloc(options->plan.request_bytes);
 		if (one->answer == NULL || one->request == NULL) {
 			perror("load");
 			return false;
 		}
-		requests_init(&options->plan, one->request);
+		if (!is_wallet(load)) {
+			requests_init(&options->plan, one->request);
+		}
 	}
 	return true;
 }

@@ -9,11 +9,12 @@
 
 #include "tests/load/histogram.h"
 #include "tests/load/requests.h"
+#include "tests/load/wallet.h"
 
 /* A closed loop of clients: each connection has one request under way, and sends the next when
  * that one has ended. A write that was not answered, or with "later" (429, 503), is sent again
  * as it was, with back-off, until it is acknowledged: what an honest client does (spec/ledger.md
- * section 1.8). One thread, one epoll.
+ * section 1.8); under /v1 that is whatever is called retryable. One thread, one epoll.
  *
  *   WAITING   nothing under way; the attempt begins at due_us
  *   CONNECTING, TALKING   an attempt; given up at due_us
@@ -30,10 +31,13 @@ struct load_connection {
 	int fd; /* owned; -1: none */
 	unsigned attempts;
 	uint64_t first; /* of the entries under way; of PING the correlation id */
+	struct wallet_turns turns;
+	struct wallet_request said; /* under /v1 */
 	uint64_t ts_unix_ms;
 	int64_t started_us; /* the request, not the attempt */
 	int64_t due_us;
 	char *request; /* owned */
+	size_t request_bytes;
 	size_t sent;
 	char *answer; /* owned */
 	size_t answer_used;
@@ -42,6 +46,7 @@ struct load_connection {
 
 struct load_options {
 	struct requests_plan plan;
+	struct wallet_plan wallet;
 	unsigned connections;
 	int64_t duration_us;  /* no new request afterwards; those under way are ended */
 	uint64_t entries_max; /* no new request once so many entries were sent; 0: no bound */
@@ -59,6 +64,7 @@ struct load_counts {
 	uint64_t statuses[LOAD_STATUSES];
 	uint64_t errors;    /* pings that were answered, but did not come through */
 	uint64_t retries;   /* attempts beyond the first */
+	uint64_t replayed;  /* receipts of an attempt before */
 	uint64_t lost;      /* connections that the node closed or refused */
 	uint64_t timeouts;  /* attempts that were neither answered nor closed */
 	uint64_t abandoned; /* requests that were not acknowledged in time: fate unknown */

@@ -12,7 +12,8 @@
 #include "tests/load/load.h"
 
 static const char usage[] =
-	"usage: load ingest|mint|roots|ping --to ADDRESS:PORT|PATH [OPTION...]\n"
+	"usage: load ingest|mint|transfer|balance|mixed|roots|ping --to ADDRESS:PORT|PATH "
+	"[OPTION...]\n"
 	"  --connections N   1         --entries N       a request; 1\n"
 	"  --seconds N       10        --total N         entries in all, then end; 0: no bound\n"
 	"  --accounts N      1000      --seed N          a new one for each run on a ledger; 1\n"
@@ -21,7 +22,8 @@ static const char usage[] =
 	"  --backoff-ms N    the longest wait between attempts; 2000\n"
 	"  --token-file FILE else the variable TOKEN\n"
 	"  --acks FILE       a line for each acknowledged write:\n"
-	"                    first count ts_unix_ms seq_start seq_end root attempts\n"
+	"                    first count ts_unix_ms seq_start seq_end root attempts;\n"
+	"                    under /v1: form number seq txid receipt_hash attempts\n"
 	"  --sent FILE       a line for each request: first count ts_unix_ms\n";
 
 struct command {
@@ -59,6 +61,9 @@ static bool parse_mode(const char *text, enum requests_mode *ret_mode)
 {
 	static const char *const names[] = { [REQUESTS_INGEST] = "ingest",
 		[REQUESTS_MINT] = "mint",
+		[REQUESTS_TRANSFER] = "transfer",
+		[REQUESTS_BALANCE] = "balance",
+		[REQUESTS_MIXED] = "mixed",
 		[REQUESTS_ROOTS] = "roots",
 		[REQUESTS_PING] = "ping" };
 
@@ -170,6 +175,33 @@ static bool parse_command(struct command *command, int argc, char *argv[])
 	return command->to != NULL && parse_address(command->to, options);
 }
 
+/* After a sentence on stderr false. */
+static bool prepare(struct load_options *options)
+{
+	struct requests_plan *plan = &options->plan;
+
+	if (!requests_is_wallet(plan->mode)) {
+		if (!requests_prepare(plan)) {
+			(void)fprintf(stderr, "load: a write needs a token of macronode\n");
+			return false;
+		}
+		return true;
+	}
+	options->wallet = (struct wallet_plan){
+		.seed = plan->seed,
+		.accounts = plan->accounts,
+		.connections = options->connections,
+		.is_mixed = plan->mode == REQUESTS_MIXED,
+		.form = plan->mode == REQUESTS_BALANCE ? WALLET_BALANCE : WALLET_TRANSFER,
+	};
+	plan->entries_per_request = 1;
+	if (!wallet_prepare(&options->wallet, plan->token)) {
+		return false;
+	}
+	plan->request_bytes = options->wallet.request_bytes_max;
+	return true;
+}
+
 static const char *read_token(const char *path)
 {
 	static char token[REQUESTS_TOKEN_MAX + 2];
@@ -237,8 +269,7 @@ int main(int argc, char *argv[])
 		return 2;
 	}
 	command.options.plan.token = read_token(command.token_file);
-	if (!requests_prepare(&command.options.plan)) {
-		(void)fprintf(stderr, "load: a write needs a token of macronode\n");
+	if (!prepare(&command.options)) {
 		return 2;
 	}
 	if (!open_journal(command.acks, &command.options.acks) ||
@@ -251,6 +282,7 @@ int main(int argc, char *argv[])
 	load_run(&load);
 	load_report(&load, stdout);
 	load_close(&load);
+	wallet_finish(&command.options.wallet);
 	good = close_journal(command.options.acks);
 	good = close_journal(command.options.sent) && good;
 	return good ? 0 : 3;

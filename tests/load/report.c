@@ -43,13 +43,13 @@ void load_report(const struct load *load, FILE *out)
 		"{\"connections\":%u,\"entries_per_request\":%" PRIu32 ",\"seconds\":%.3f"
 		",\"requests\":%" PRIu64 ",\"entries\":%" PRIu64 ",\"requests_per_second\":%.1f"
 		",\"entries_per_second\":%.1f,\"errors\":%" PRIu64 ",\"retries\":%" PRIu64
-		",\"lost\":%" PRIu64 ",\"timeouts\":%" PRIu64 ",\"abandoned\":%" PRIu64
-		",\"refused\":%" PRIu64 ",\"wrong\":%" PRIu64 ",",
+		",\"replayed\":%" PRIu64 ",\"lost\":%" PRIu64 ",\"timeouts\":%" PRIu64
+		",\"abandoned\":%" PRIu64 ",\"refused\":%" PRIu64 ",\"wrong\":%" PRIu64 ",",
 		load->options.connections, plan->entries_per_request,
 		(double)(load->ended_us - load->started_us) / 1e6, counts->acknowledged, entries,
 		per_second(load, counts->acknowledged), per_second(load, entries), counts->errors,
-		counts->retries, counts->lost, counts->timeouts, counts->abandoned, counts->refused,
-		counts->wrong);
+		counts->retries, counts->replayed, counts->lost, counts->timeouts,
+		counts->abandoned, counts->refused, counts->wrong);
 	report_statuses(load, out);
 	(void)fputc(',', out);
 	report_latency(load, out);

@@ -216,6 +216,10 @@ void requests_fill(const struct requests_plan *plan, char *bytes, uint64_t first
 	case REQUESTS_PING:
 		memcpy(bytes + PING_AT_CORR, &first, sizeof first);
 		return;
+	case REQUESTS_TRANSFER:
+	case REQUESTS_BALANCE:
+	case REQUESTS_MIXED:
+		return; /* wallet_fill() */
 	case REQUESTS_INGEST:
 	case REQUESTS_MINT:
 		break;

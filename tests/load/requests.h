@@ -7,8 +7,8 @@
 
 #include "common/check.h"
 
-/* What the load client says. An entry follows from (seed, number) and its ts alone, so that
- * whoever has the journal of the acknowledged numbers can say what must be in the ledger;
+/* What the load client says outside of /v1. An entry follows from (seed, number) and its ts alone,
+ * so that whoever has the journal of the acknowledged numbers can say what must be in the ledger;
  * tests/crash/ledger_check.py computes the same:
  *
  *   mix(x)   splitmix64's finalizer of x + 0x9e3779b97f4a7c15
@@ -21,7 +21,20 @@
  * where mix(nonce) = mix(mix(seed) ^ number). All entries of a request have one ts. Every field
  * has a fixed width, so that the next request is written over the last one. */
 
-enum requests_mode { REQUESTS_INGEST, REQUESTS_MINT, REQUESTS_ROOTS, REQUESTS_PING };
+enum requests_mode {
+	REQUESTS_INGEST,
+	REQUESTS_MINT,
+	REQUESTS_TRANSFER, /* from here on wallet.h has the words */
+	REQUESTS_BALANCE,
+	REQUESTS_MIXED,
+	REQUESTS_ROOTS,
+	REQUESTS_PING
+};
+
+static inline bool requests_is_wallet(enum requests_mode mode)
+{
+	return mode >= REQUESTS_TRANSFER && mode <= REQUESTS_MIXED;
+}
 
 #define REQUESTS_ENTRIES_MAX  1024u
 #define REQUESTS_ACCOUNTS_MAX 10000000u

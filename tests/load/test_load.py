@@ -1,4 +1,7 @@
-"""The load client against a node of our own making: what it must count, and send again."""
+"""The load client against a node of our own making: what it must count, and send again.
+
+The last case has a real one, so that what both sides believe of /v1 is the same.
+"""
 import base64
 import collections
 import json
@@ -12,7 +15,9 @@ import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'system'))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / 'crash'))
+import harness  # noqa: E402
 import ledger_check  # noqa: E402
+import receipt_check  # noqa: E402
 import tap  # noqa: E402
 import wire  # noqa: E402
 
@@ -86,9 +91,9 @@ def respond(http, status, body, *fields):
 	http.send('\r\n'.join(lines).encode() + b'\r\n\r\n' + text)
 
 
-def load(*words):
+def load(*words, bearer=None):
 	done = subprocess.run([LOAD, *map(str, words)], text=True, capture_output=True, timeout=60,
-		env={'TOKEN': token()})
+		env={'TOKEN': bearer or token()})
 	assert done.returncode == 0, done
 	return json.loads(done.stdout)
 
@@ -185,6 +190,156 @@ def test_a_reply_with_another_correlation_id_is_wrong():
 	with FakeNode(wire.Oap, answer) as node:
 		told = load('ping', '--to', node.address, '--total', 35, '--backoff-ms', 1)
 	assert (told['wrong'], told['errors'], told['requests']) == (7, 7, 21)
+
+
+# --- /v1 ------------------------------------------------------------------------------------
+
+
+def read_operation(node, http):
+	"""(form, members), of a balance the account alone."""
+	head = http.take_until(b'\r\n\r\n').decode()
+	method, target, _ = head.split('\r\n')[0].split()
+	assert f'\r\nAuthorization: Bearer {token()}\r\n' in head, head
+	if method == 'GET':
+		account, asset = target.removeprefix('/v1/balance?account=').split('&asset=')
+		assert asset == 'ron'
+		operation = 'balance', {'account': account}
+	else:
+		members = json.loads(http.take(int(head.split('Content-Length: ')[1].split('\r\n')[0])))
+		members['idem'] = head.split('Idempotency-Key: ')[1].split('\r\n')[0]
+		operation = target.removeprefix('/v1/'), members
+	with node.lock:
+		node.bodies.append(operation)
+		node.seq += 1
+	return operation
+
+
+def answer_of(node, form, members):
+	if form == 'balance':
+		return {**members, 'asset': 'ron', 'amount_minor': '5', 'as_of': '2026-11-26T00:00:00Z',
+			'stale_ms': 0}
+	amount = int(members['amount_minor'])
+	receipt = {'txid': 'tx_' + f'{node.seq:026}', 'op': form, **members,
+		'ts': '2026-11-26T00:00:00Z', 'receipt_hash': 'b3:' + ROOT, 'seq': node.seq,
+		'balance_before': '1000', 'balance_after': str(1000 + amount * (1 if form == 'issue' else -1))}
+	return {name: receipt[name] for name in receipt_check.MEMBERS if name in receipt}
+
+
+def operations_of(mode, accounts, connections, total, change=None):
+	"""(what the client said of itself, what it sent, its journal)"""
+	def answer(node, http):
+		form, members = read_operation(node, http)
+		body = answer_of(node, form, members)
+		respond(http, 200, change(body) if change else body)
+		return True
+
+	with tempfile.TemporaryDirectory() as directory, FakeNode(wire.Http, answer) as node:
+		acks = pathlib.Path(directory) / 'acks'
+		told = load(mode, '--to', node.address, '--total', total, '--accounts', accounts,
+			'--connections', connections, '--seed', 5, '--acks', acks)
+		return told, node.bodies, receipt_check.read_acks(acks)
+
+
+def test_every_operation_is_what_the_checker_computes():
+	for mode in ('transfer', 'mixed'):
+		told, sent, acks = operations_of(mode, accounts=11, connections=3, total=600)
+		writes = {members['idem']: (form, members) for form, members in sent if form != 'balance'}
+		assert (told['requests'], told['entries'], told['statuses']) == (600, 600, {'200': 600})
+		assert len(writes) == len(acks)
+		for ack in acks:
+			wanted = receipt_check.sent_request(ack.form, 5, ack.number, 11, 3)
+			form, members = writes[wanted['idem']]
+			assert {'op': form, **members} == wanted
+
+
+def test_the_mixed_profile_is_that_of_the_contract():
+	_, sent, _ = operations_of('mixed', accounts=8, connections=4, total=2000)
+	shares = collections.Counter(form for form, _ in sent)
+	assert sum(shares.values()) == 2000
+	for form, share in (('balance', 1400), ('transfer', 400), ('issue', 100), ('burn', 100)):
+		assert abs(shares[form] - share) <= 4 * 20, shares  # a connection may be in any of its turns
+	told, sent, acks = operations_of('balance', accounts=8, connections=4, total=100)
+	assert told['requests'] == 100 and not acks
+	assert len({members['account'] for _, members in sent}) == 8
+
+
+def test_nonces_of_an_account_rise_one_by_one_on_one_connection():
+	lasts = collections.Counter()
+	_, sent, _ = operations_of('mixed', accounts=10, connections=4, total=1200)
+	for form, members in sent:
+		if form == 'balance':
+			continue
+		lane = members['to'] if form == 'issue' else members['from'], form == 'issue'
+		lasts[lane] += 1
+		assert members['nonce'] == lasts[lane], (lane, members)
+	assert len(lasts) == 16 and max(lasts.values()) > 10  # 8 accounts: two to each connection
+
+
+def test_an_answer_about_something_else_is_refused():
+	def other(**members):
+		return lambda body: {**body, **members}
+
+	for change in (other(nonce=77), other(to='acct_9999999'), other(balance_after='1000'),
+			other(more=1), other(amount_minor='100'), other(idem='x')):
+		told, _, acks = operations_of('transfer', 8, 1, 3, change)
+		assert (told['requests'], told['refused'], acks) == (0, 3, []), told
+	for change in (other(account='acct_9999999'), other(asset='eur'), other(amount_minor='-')):
+		told, _, _ = operations_of('balance', 8, 1, 3, change)
+		assert (told['requests'], told['refused']) == (0, 3), told
+
+
+def test_what_is_called_retryable_is_sent_again_and_what_is_not_is_refused():
+	seen = collections.Counter()
+
+	def answer(node, http):
+		form, members = read_operation(node, http)
+		with node.lock:
+			seen[members['idem']] += 1
+			turn = seen[members['idem']]
+		if turn < 3:
+			respond(http, 409, {'code': 'IN_PROGRESS', 'retryable': True})
+		elif members['nonce'] == 2:
+			respond(http, 409, {'code': 'INSUFFICIENT_FUNDS', 'retryable': False})
+		else:
+			respond(http, 200, answer_of(node, form, members), 'Idempotency-Replayed: true')
+		return True
+
+	with FakeNode(wire.Http, answer) as node:
+		told = load('transfer', '--to', node.address, '--total', 4, '--accounts', 2, '--backoff-ms', 10)
+	assert told['statuses'] == {'200': 2, '409': 10}, told
+	assert (told['requests'], told['replayed'], told['refused'], told['retries']) == (2, 2, 2, 8), told
+
+
+def test_what_cannot_be_paid_with_is_said_at_once():
+	for words, bearer, why in (
+			(['--accounts', 4, '--connections', 5], token(), 'an account of its own'),
+			([], '', 'needs a token'), ([], 'x' * 20000, 'too long')):
+		done = subprocess.run([LOAD, 'transfer', '--to', '127.0.0.1:1', *map(str, words)], text=True,
+			capture_output=True, timeout=60, env={'TOKEN': bearer})
+		assert done.returncode == 2 and why in done.stderr, done
+
+
+def test_a_real_node_hears_and_says_what_is_expected():
+	accounts = 64
+	with harness.Node() as node:
+		bearer, to = node.mint(), node.profile.api_address
+		funded = load('mint', '--to', to, '--total', accounts, '--accounts', accounts, '--entries', 64,
+			bearer=bearer)
+		assert funded['entries'] == accounts, funded
+		journals = []
+		for turn in ('first', 'again'):
+			acks = node.directory / turn
+			told = load('mixed', '--to', to, '--total', 2000, '--accounts', accounts, '--connections', 5,
+				'--seed', 3, '--acks', acks, bearer=bearer)
+			assert (told['requests'], told['refused'], told['wrong']) == (2000, 0, 0), told
+			journals.append(set(acks.read_text().splitlines()))
+		# How far each connection came before 2000 were sent is not the same; the receipts are.
+		assert 500 < told['replayed'] == len(journals[0] & journals[1]), (told, journals)
+		node.stop()
+		assert node.cli('verify').returncode == 0
+		assert receipt_check.check_store(node.profile.data / 'store',
+			[(3, accounts, 5, node.directory / turn) for turn in ('first', 'again')]) == len(
+			journals[0] | journals[1])
 
 
 if __name__ == '__main__':

@@ -116,6 +116,24 @@ static void ids_rise_while_the_clock_stands_or_goes_back(void **state)
 	}
 }
 
+/* Goal: whoever draws only when asked to makes the same ids. */
+static void random_is_asked_for_exactly_when_it_is_taken(void **state)
+{
+	static const int64_t clocks_ms[] = { 1000, 1000, 999, INT64_MIN, 1001, INT64_MAX, 1001 };
+	static const uint8_t none[ULID_RANDOM_BYTES] = { 0 };
+	struct id128 drawn = { { 0 } };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(clocks_ms); i++) {
+		struct id128 undrawn = drawn;
+		bool takes = ulid_takes_random(&drawn, clocks_ms[i]);
+
+		ulid_advance(&undrawn, clocks_ms[i], none);
+		ulid_advance(&drawn, clocks_ms[i], random_bytes);
+		assert_int_equal(memcmp(&drawn, &undrawn, sizeof drawn) != 0, takes);
+	}
+}
+
 static void plus_one_carries_into_the_time(void **state)
 {
 	struct id128 id = id_of("0000000001ZZZZZZZZZZZZZZZZ");
@@ -152,6 +170,7 @@ int main(void)
 		cmocka_unit_test(other_characters_and_lengths_are_refused),
 		cmocka_unit_test(a_later_millisecond_takes_time_and_random),
 		cmocka_unit_test(ids_rise_while_the_clock_stands_or_goes_back),
+		cmocka_unit_test(random_is_asked_for_exactly_when_it_is_taken),
 		cmocka_unit_test(plus_one_carries_into_the_time),
 		cmocka_unit_test(a_start_goes_on_from_the_last_stored_id),
 		cmocka_unit_test(a_clock_past_the_range_is_held_at_its_end),
