@@ -103,13 +103,6 @@ static int finish(struct cli *cli, struct mn_client *client, enum mn_result resu
 	return exit;
 }
 
-static void print_balance(const struct json_in *root)
-{
-	(void)printf("%s %s (as of %s, %" PRIu64 " ms old)\n",
-		json_in_text_of(root, "amount_minor"), json_in_text_of(root, "asset"),
-		json_in_text_of(root, "as_of"), json_in_u64_of(root, "stale_ms"));
-}
-
 int cli_wallet_balance(struct cli *cli)
 {
 	const char *account = cli->words[0], *asset = read_asset(cli), *token;
@@ -124,7 +117,7 @@ int cli_wallet_balance(struct cli *cli)
 		return CLI_CANNOT;
 	}
 	enum mn_result result = mn_balance(client, token, account, asset, MN_NOW, &answer);
-	return finish(cli, client, result, &answer, print_balance);
+	return finish(cli, client, result, &answer, node_print_balance);
 }
 
 int cli_wallet_tx(struct cli *cli)

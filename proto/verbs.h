@@ -525,6 +525,8 @@ enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
 #define PAYLOAD_BALANCE(FIXED, SIZED)     \
 	FIXED(u8, api_reason)             \
 	FIXED(u128, available)            \
+	FIXED(u128, held)                 \
+	FIXED(u64, as_of_seq)             \
 	FIXED(u64, as_of_unix_ms)         \
 	FIXED(u32, stale_ms)              \
 	SIZED(account, ACCOUNT_BYTES_MAX) \

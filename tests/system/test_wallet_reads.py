@@ -133,14 +133,23 @@ def refused(response, status, code, reason):
 # --- balances ---------------------------------------------------------------------------------
 
 
-def test_a_balance_is_five_members():
+BALANCE_MEMBERS = ['account', 'asset', 'amount_minor', 'held_minor', 'as_of', 'as_of_seq', 'stale_ms']
+
+
+def test_a_balance_now_has_the_members_of_one_in_the_past():
 	one = wallet()
-	for account, (available, _) in one.model.now.items():
+	size = max(one.model.kinds)
+	for account, (available, held) in one.model.now.items():
 		response = one.get(f'/v1/balance?account={account}&asset=ron')
 		assert response.status == 200 and response.headers['cache-control'] == 'no-store', response
 		body = response.json()
-		assert list(body) == ['account', 'asset', 'amount_minor', 'as_of', 'stale_ms'], body
-		assert body['amount_minor'] == str(available), (account, body)
+		assert list(body) == BALANCE_MEMBERS, body
+		assert (body['amount_minor'], body['held_minor']) == (str(available), str(held)), (account, body)
+		assert body['as_of_seq'] == size, body
+		past = one.get(f'/v1/balance?account={account}&asset=ron&at={size}').json()
+		assert list(past) == BALANCE_MEMBERS, past
+		same = ('account', 'asset', 'amount_minor', 'held_minor', 'as_of_seq')
+		assert [past[name] for name in same] == [body[name] for name in same], (past, body)
 		assert body['account'] == account and body['asset'] == 'ron' and body['stale_ms'] >= 0, body
 		assert time.strptime(body['as_of'], '%Y-%m-%dT%H:%M:%SZ')
 	assert one.get('/v1/balance?account=nobody&asset=ron').json()['amount_minor'] == '0'
