@@ -200,7 +200,8 @@ static void ask_read(
 
 	(void)!http_head_bearer(head, &ask.token);
 	if (ask.token.bytes_count > VERB_TOKEN_BYTES_MAX) {
-		exchange_refuse(exchange, 401, REASON_UNAUTH, "token");
+		exchange_refuse(
+			exchange, 401, REASON_UNAUTH, "the token is longer than any can be");
 		return;
 	}
 	if (ask.query.bytes_count > VERB_QUERY_BYTES_MAX) {
@@ -212,7 +213,8 @@ static void ask_read(
 	}
 	if (head->last_event_id.bytes != NULL && match->route == ROUTE_EVENTS &&
 		!parse_event_id(head->last_event_id, &ask.offset)) {
-		exchange_refuse(exchange, 400, REASON_UNKNOWN_KIND, "Last-Event-ID is a seq");
+		exchange_refuse(exchange, 400, REASON_UNKNOWN_KIND,
+			"Last-Event-ID: expected a seq, digits from 0 to 2^63-1");
 		return;
 	}
 	err = events_keep(exchange, &ask, head->accepts_events) && pull_keep(exchange, &ask)

@@ -257,7 +257,7 @@ static void refuse_packed(struct prevalidator *self, const struct ask *ask,
 		ingest(self, ask, cached,
 			is_ratio ? INGEST_DECOMPRESS_RATIO : INGEST_DECOMPRESS_ERROR);
 	} else {
-		wall_refuse_api(self, ask, api_reason, api_reasons_name(api_reason));
+		wall_refuse_api(self, ask, api_reason, api_reasons_text(api_reason));
 	}
 }
 

@@ -63,32 +63,59 @@ static bool covers(struct prevalidator *self, const struct ask *ask,
 
 /* --- what it says --- */
 
-/* What reads_query found wrong, under /v1. */
+_Static_assert(READS_HISTORY_LIMIT_MAX == 200 && READS_EVENTS_LIMIT_MAX == 200, "as told");
+
+/* What reads_query() found wrong, which other routes tell in that one word. */
+static const char *sentence_of(const char *wrong)
+{
+	static const struct {
+		const char *word, *sentence;
+	} rows[] = {
+		{ "query", "the query is name=value pairs joined by &, each name at most once" },
+		{ "at", "at: expected a seq, digits from 0 to 2^63-1" },
+		{ "after", "after: expected a seq, digits from 0 to 2^63-1" },
+		{ "before", "before: expected a seq, digits from 1 to 2^63-1" },
+		{ "limit", "limit: expected a number from 1 to 200" },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		if (strcmp(rows[i].word, wrong) == 0) {
+			return rows[i].sentence;
+		}
+	}
+	return wrong;
+}
+
 static bool is_sound(struct prevalidator *self, const struct ask *ask, const char *wrong)
 {
-	if (wrong != NULL) {
-		refuse(self, ask,
-			strcmp(wrong, detail_text(DETAIL_UNKNOWN_FIELD)) == 0
-				? API_REASON_UNKNOWN_FIELD
-				: API_REASON_SCHEMA,
-			wrong);
+	if (wrong == NULL) {
+		return true;
 	}
-	return wrong == NULL;
+	if (strcmp(wrong, detail_text(DETAIL_UNKNOWN_FIELD)) == 0) {
+		refuse(self, ask, API_REASON_UNKNOWN_FIELD,
+			"the query has a parameter that this route does not");
+	} else {
+		refuse(self, ask, API_REASON_SCHEMA, sentence_of(wrong));
+	}
+	return false;
 }
 
 static bool names_are_sound(
 	struct prevalidator *self, const struct ask *ask, struct slice account, struct slice asset)
 {
 	if (account.bytes == NULL || asset.bytes == NULL) {
-		refuse(self, ask, API_REASON_SCHEMA, detail_text(DETAIL_MISSING_FIELD));
+		refuse(self, ask, API_REASON_SCHEMA,
+			"the request names an account and, in the query, asset=");
 		return false;
 	}
 	if (!entry_account_is_valid(account)) {
-		refuse(self, ask, API_REASON_ACCOUNT_FORMAT, detail_text(DETAIL_ACCOUNT));
+		refuse(self, ask, API_REASON_ACCOUNT_FORMAT,
+			api_reasons_text(API_REASON_ACCOUNT_FORMAT));
 		return false;
 	}
 	if (!entry_asset_is_valid(asset)) {
-		refuse(self, ask, API_REASON_ASSET_FORMAT, detail_text(DETAIL_ASSET));
+		refuse(self, ask, API_REASON_ASSET_FORMAT,
+			api_reasons_text(API_REASON_ASSET_FORMAT));
 		return false;
 	}
 	return true;
@@ -98,7 +125,7 @@ static bool limit_is_sound(
 	struct prevalidator *self, const struct ask *ask, uint64_t limit, uint64_t limit_max)
 {
 	if (limit == 0 || limit > limit_max) {
-		refuse(self, ask, API_REASON_SCHEMA, "limit");
+		refuse(self, ask, API_REASON_SCHEMA, sentence_of("limit"));
 		return false;
 	}
 	return true;
@@ -172,7 +199,7 @@ static void receipt(struct prevalidator *self, const struct ask *ask,
 		return;
 	}
 	if (!operation_txid_parse(text, &txid)) {
-		refuse(self, ask, API_REASON_TXID_FORMAT, "a txid is tx_ and a ULID");
+		refuse(self, ask, API_REASON_TXID_FORMAT, api_reasons_text(API_REASON_TXID_FORMAT));
 		return;
 	}
 	if (has_action(self, ask, cached)) {
@@ -202,7 +229,8 @@ static void history(
 		return;
 	}
 	if (read.a == 0) {
-		refuse(self, ask, API_REASON_SCHEMA, "before"); /* there is nothing before 1 */
+		refuse(self, ask, API_REASON_SCHEMA,
+			sentence_of("before")); /* there is nothing before 1 */
 		return;
 	}
 	if (covers(self, ask, cached, account, asset)) {
