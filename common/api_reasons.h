@@ -77,7 +77,7 @@
 		"insufficient funds: less is available, or left of the hold, than the amount")     \
 	R(HOLD_NOT_FOUND, "hold_not_found", NOT_FOUND, "there is no such hold of this account")    \
 	R(HOLD_CLOSED, "hold_closed", INSUFFICIENT_FUNDS,                                          \
-		"the hold was captured or released in full")                                       \
+		"nothing is left of the hold: it was captured or released, or it expired")         \
 	R(HOLD_EXPIRED, "hold_expired", INSUFFICIENT_FUNDS,                                        \
 		"the hold expired; it can only be released")                                       \
 	R(NOT_FOUND, "not_found", NOT_FOUND, "there is no such thing, or none that you may see")   \
@@ -98,8 +98,7 @@
 	R(FROZEN, "frozen", RETRY_LATER,                                                           \
 		"the account is frozen by the operator; repeat the request when it is released")   \
 	R(SAFE_MODE, "safe_mode", RETRY_LATER,                                                     \
-		"the node is in safe mode and takes no writes until its operator has looked at "   \
-		"it")                                                                              \
+		"the node is in safe mode and takes no writes now; its /readyz says why")          \
 	R(DISK_FULL, "disk_full", RETRY_LATER,                                                     \
 		"the node's disk is full; repeat the request later")                               \
 	R(LEDGER_DOWN, "ledger_down", RETRY_LATER,                                                 \

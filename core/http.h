@@ -93,7 +93,8 @@ enum http_method {
 	/* taken by the edge, which knows routes and clocks */                                     \
 	D(ROUTE_UNKNOWN, 404, false, "there is no such path")                                      \
 	D(OTHER_METHODS, 405, false, "the path does not answer to this method")                    \
-	D(HEAD_LATE, 408, true, "the head did not arrive in time")
+	D(HEAD_LATE, 408, true, "the head did not arrive in time")                                 \
+	D(BODY_LATE, 408, true, "the body did not arrive in time")
 
 enum http_decision {
 #define AS_ENUM(NAME, status, close, text) HTTP_##NAME,
