@@ -65,9 +65,9 @@
 		"with this there would be more of the asset than 2^128-1")                         \
 	/* exactly once */                                                                         \
 	R(NONCE_USED, "nonce_used", NONCE_CONFLICT,                                                \
-		"nonce conflict: it was used; take the one after the last (details.expected)")     \
+		"nonce conflict: this one was used; take the next")                                \
 	R(NONCE_GAP, "nonce_gap", NONCE_GAP,                                                       \
-		"nonce conflict: one before it is missing; send that first (details.expected)")    \
+		"nonce conflict: one before it is missing; send that first")                       \
 	R(IDEM_MISMATCH, "idem_mismatch", IDEM_MISMATCH,                                           \
 		"this Idempotency-Key stands for another request; take a new one for a new wish")  \
 	R(IN_PROGRESS, "in_progress", IN_PROGRESS,                                                 \

@@ -93,7 +93,7 @@ enum read_cache {
  * NAME, status, reason, reason under /v1, sentence or word */
 #define READ_FAULTS(F)                                                                             \
 	F(NOT_THERE, 404, UNKNOWN_KIND, NOT_FOUND,                                                 \
-		"there is no such thing in a ledger of this size")                                 \
+		"there is no such thing in the ledger, or none that you may see")                  \
 	F(NOT_ALLOWED, 403, CAP_INVALID, SCOPE, "the token does not allow to read this")           \
 	F(CLOSED, 503, INTERNAL, NOT_READY, "the store cannot be read now")                        \
 	F(STALE, 503, INTERNAL, NOT_READY, "the token was verified by a kms of before; try again") \
