@@ -36,8 +36,8 @@ REASONS = {
 	'internal': ('INTERNAL_ERROR', 500, False),
 }
 
-# What only HTTP can be told; of token_time because only HTTP says when it wants the body.
-HTTP_ALONE = {'route', 'method', 'media_type', 'http', 'decompress_ratio', 'decompress_error', 'token_time'}
+# What only HTTP can be told.
+HTTP_ALONE = {'route', 'method', 'media_type', 'http', 'decompress_ratio', 'decompress_error'}
 TCP_ALONE = {'auth_failures'}  # a client of the local socket is known by its uid
 
 OPERATIONS = {

@@ -470,7 +470,6 @@ def test_a_frozen_account_pays_nobody():
 # What no client can bring about at will: who shows that it is told, and how.
 ELSEWHERE = {
 	'hold_expired': ('tests/worker/test_wallet.c', '{ DETAIL_HOLD_EXPIRED, API_REASON_HOLD_EXPIRED }'),
-	'revoked': ('tests/worker/test_wallet.c', '{ DETAIL_REVOKED, API_REASON_REVOKED }'),
 	'supply': ('tests/worker/test_wallet.c', '{ DETAIL_SUPPLY, API_REASON_SUPPLY }'),
 	'internal': ('tests/worker/test_wallet.c', 'expect_refusal(2, API_REASON_INTERNAL)'),
 }
