@@ -247,7 +247,8 @@ static void ask_write(struct exchange *exchange, const struct http_head *head, b
 		return;
 	}
 	if (head->query.bytes_count > 0) {
-		exchange_refuse(exchange, 400, REASON_UNKNOWN_KIND, "a write has no query");
+		exchange_refuse_api(exchange, 400, REASON_UNKNOWN_KIND, API_REASON_UNKNOWN_FIELD,
+			"a write has no query");
 		return;
 	}
 	if (dispatch_gate(exchange)) {

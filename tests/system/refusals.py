@@ -20,7 +20,7 @@ REASONS = {
 	**{reason: ('FORBIDDEN', 403, False) for reason in (
 		'scope', 'sys_account', 'policy', 'issuance_not_approved')},
 	**{reason: ('LIMITS_EXCEEDED', 403, False) for reason in (
-		'token_ceiling', 'per_op_max', 'daily_ceiling', 'account_total', 'supply', 'issuance_cap')},
+		'token_ceiling', 'per_op_max', 'daily_ceiling', 'account_total', 'supply', 'issuance_cap', 'quota')},
 	**{reason: ('NOT_FOUND', 404, False) for reason in ('route', 'hold_not_found', 'not_found')},
 	**{reason: ('INSUFFICIENT_FUNDS', 409, False) for reason in (
 		'insufficient_funds', 'hold_closed', 'hold_expired')},

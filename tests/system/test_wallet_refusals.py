@@ -283,6 +283,7 @@ HTTP_ROWS = [
 	('decompress_ratio', 400, 'POST', '/v1/transfer', {'Content-Encoding': 'gzip'}, packed(100_000)),
 	('decompress_ratio', 400, 'POST', '/v1/transfer', {'Content-Encoding': 'gzip'}, packed(64 << 20)),
 	('body_too_large', 413, 'POST', '/v1/transfer', {}, b' ' * (BODY_BYTES_MAX + 1)),
+	('unknown_field', 400, 'POST', '/v1/transfer?x=1', {}, b'{}'),
 	('http', 400, 'POST', '/v1/%74ransfer', {}, b'{}'), ('http', 400, 'POST', '/v1//transfer', {}, b'{}'),
 	('http', 400, 'GET', '/v1/balance?account=a&asset=ron', {'Content-Length': '2'}, b'{}'),
 	('http', 400, 'POST', '/v1/transfer', {'Content-Length': '-1'}, b''),

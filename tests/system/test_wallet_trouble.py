@@ -16,7 +16,7 @@ from refusals import EVERY_READ, GOOD, Refusals, minted, nothing_booked, size_of
 from test_clock import DAY_MS, HOUR_MS, Clock
 
 # What these cases bring about; test_zz_ holds them to it.
-REACHES = {'per_op_max', 'daily_ceiling', 'account_total', 'policy', 'issuance_cap', 'issuance_not_approved',
+REACHES = {'per_op_max', 'daily_ceiling', 'account_total', 'policy', 'issuance_cap', 'quota', 'issuance_not_approved',
 	'token_time', 'revoked', 'hold_closed', 'expires_ts', 'rate_limited', 'capacity', 'queue_full', 'body_too_large',
 	'ledger_down', 'not_ready', 'timeout', 'in_progress', 'idem_mismatch', 'outcome_unknown', 'draining',
 	'disk_full', 'safe_mode', 'not_signed_yet', 'http'}
@@ -38,7 +38,8 @@ def test_limits_bound_each_way_in():
 		refusals.done(first, 'issue', good, 'i', {**GOOD['issue'], 'amount_minor': '100', 'nonce': 11})
 		one.stop()
 		one.profile.write_policy(allowed_ops=['issue', 'transfer', 'hold'], assets={
-			'ron': {'issuance': nodes.ISSUANCE}, 'usd': {'issuance': {**nodes.ISSUANCE, 'cap_minor': '5'}}})
+			'ron': {'issuance': nodes.ISSUANCE}, 'usd': {'issuance': {**nodes.ISSUANCE, 'cap_minor': '5'}}},
+			quotas={'per_account': {'spend_minor_per_day': '120'}})
 		one.start()
 		with nothing_booked(one):
 			for reason, op, members in (
@@ -46,6 +47,7 @@ def test_limits_bound_each_way_in():
 					('per_op_max', 'issue', {'amount_minor': '101', 'nonce': 12}),
 					('daily_ceiling', 'transfer', {'amount_minor': '51', 'nonce': 2}),
 					('daily_ceiling', 'hold', {'amount_minor': '51', 'nonce': 2}),
+					('quota', 'transfer', {'amount_minor': '21', 'nonce': 2}),
 					('account_total', 'issue', {'nonce': 12}),
 					('policy', 'burn', {'nonce': 2}),
 					('issuance_not_approved', 'issue', {'asset': 'eur', 'nonce': 12}),
