@@ -126,6 +126,7 @@ struct cli_given {
 
 struct cli {
 	const struct cli_command *command; /* NULL: none was named */
+	const char *group;                 /* "cap" until its second word has come, else NULL */
 	const char *config_path;           /* NULL: the packaged one if it is there */
 	bool json;
 	bool help;
@@ -150,7 +151,8 @@ const char *cli_next(const struct cli *cli, const char *name, size_t *at);
 
 /* ---- help.c ---- */
 
-void cli_print_usage(FILE *out);
+/* Of all commands, or of those of one group. */
+void cli_print_usage(FILE *out, const char *group);
 void cli_print_help(FILE *out, const struct cli_command *command);
 
 /* ---- config_load.c ---- */

@@ -14,13 +14,21 @@ static void print_options(FILE *out, const struct cli_option *options)
 	}
 }
 
-void cli_print_usage(FILE *out)
+void cli_print_usage(FILE *out, const char *group)
 {
-	(void)fputs("usage: macronode COMMAND [words] [--option value ...]\n\n", out);
+	size_t group_bytes = group == NULL ? 0 : strlen(group);
+
+	(void)fprintf(out, "usage: macronode %s%sCOMMAND [words] [--option value ...]\n\n",
+		group == NULL ? "" : group, group == NULL ? "" : " ");
 	for (size_t i = 0; i < CLI_COMMAND_COUNT; i++) {
+		const char *name = cli_commands[i].name;
 		char left[64];
 
-		(void)snprintf(left, sizeof left, "%s%s%s", cli_commands[i].name,
+		if (group != NULL &&
+			(strncmp(name, group, group_bytes) != 0 || name[group_bytes] != ' ')) {
+			continue;
+		}
+		(void)snprintf(left, sizeof left, "%s%s%s", name,
 			cli_commands[i].words[0] != '\0' ? " " : "", cli_commands[i].words);
 		(void)fprintf(out, "  %-26s %s\n", left, cli_commands[i].summary);
 	}
@@ -34,10 +42,6 @@ void cli_print_usage(FILE *out)
 
 void cli_print_help(FILE *out, const struct cli_command *command)
 {
-	if (command == NULL) {
-		cli_print_usage(out);
-		return;
-	}
 	(void)fprintf(out, "usage: macronode %s%s%s%s\n\n%s\n\n", command->name,
 		command->words[0] != '\0' ? " " : "", command->words,
 		command->options->name != NULL ? " [--option value ...]" : "", command->summary);
@@ -51,7 +55,7 @@ int cli_help(struct cli *cli)
 	bool found = false;
 
 	if (cli->word_count == 0) {
-		cli_print_usage(stdout);
+		cli_print_usage(stdout, NULL);
 		return CLI_GOOD;
 	}
 	(void)snprintf(name, sizeof name, "%s%s%s", cli->words[0], cli->word_count > 1 ? " " : "",

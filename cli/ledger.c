@@ -218,18 +218,7 @@ static int print_balance(const struct cli *cli, const struct mn_answer *answer)
 	if (root == NULL) {
 		return CLI_CANNOT;
 	}
-	(void)printf(
-		"%s %s", json_in_text_of(root, "amount_minor"), json_in_text_of(root, "asset"));
-	if (json_in_member(root, "as_of_seq") == NULL) { /* the newest: the wallet's word */
-		(void)printf(" (as of %s)\n", json_in_text_of(root, "as_of"));
-		json_in_free(root);
-		return CLI_GOOD;
-	}
-	if (strcmp(json_in_text_of(root, "held_minor"), "0") != 0) {
-		(void)printf(", and %s held", json_in_text_of(root, "held_minor"));
-	}
-	(void)printf(" (as of seq %" PRIu64 ", %s)\n", json_in_u64_of(root, "as_of_seq"),
-		json_in_text_of(root, "as_of"));
+	node_print_balance(root);
 	json_in_free(root);
 	return CLI_GOOD;
 }

@@ -12,11 +12,15 @@ int main(int argc, char *argv[])
 		return CLI_USAGE;
 	}
 	if (cli.help) {
-		cli_print_help(stdout, cli.command);
+		if (cli.command != NULL) {
+			cli_print_help(stdout, cli.command);
+		} else {
+			cli_print_usage(stdout, cli.group);
+		}
 		return CLI_GOOD;
 	}
 	if (argc == 1) {
-		cli_print_usage(stderr);
+		cli_print_usage(stderr, NULL);
 		return CLI_USAGE;
 	}
 	if (cli.command == NULL) {

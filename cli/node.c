@@ -127,6 +127,24 @@ void node_print_line(struct slice text)
 	(void)fputc('\n', stdout);
 }
 
+void node_print_balance(const struct json_in *root)
+{
+	const char *held = json_in_text_of(root, "held_minor");
+	uint64_t stale_ms = json_in_u64_of(root, "stale_ms");
+
+	(void)printf(
+		"%s %s", json_in_text_of(root, "amount_minor"), json_in_text_of(root, "asset"));
+	if (strcmp(held, "0") != 0) {
+		(void)printf(", and %s held", held);
+	}
+	(void)printf(" (as of seq %" PRIu64 ", %s", json_in_u64_of(root, "as_of_seq"),
+		json_in_text_of(root, "as_of"));
+	if (stale_ms != 0) { /* of the past nothing grows old */
+		(void)printf(", %" PRIu64 " ms old", stale_ms);
+	}
+	(void)printf(")\n");
+}
+
 void node_format_age(uint64_t seconds, char *ret_text, size_t bytes_max)
 {
 	if (seconds < 120) {

@@ -35,6 +35,9 @@ bool node_capability(struct slice token, char ret_hex[NODE_CAPABILITY_BYTES]);
 
 void node_print_line(struct slice text); /* as it came, and a line feed */
 
+/* A Balance in one line, and with more to read it by than the amount. */
+void node_print_balance(const struct json_in *root);
+
 /* "12 s", "3 min", "5 h", "2 d" */
 void node_format_age(uint64_t seconds, char *ret_text, size_t bytes_max);
 

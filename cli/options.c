@@ -177,21 +177,22 @@ static bool is_group(const char *word)
 	return false;
 }
 
-/* *group is the first word of a command of two, until the second has come. */
-static bool parse_word(struct cli *cli, const char *word, const char **group)
+static bool parse_word(struct cli *cli, const char *word)
 {
 	if (cli->command == NULL) {
-		cli->command =
-			*group == NULL ? find_command(word, NULL) : find_command(*group, word);
+		cli->command = cli->group == NULL ? find_command(word, NULL)
+						  : find_command(cli->group, word);
 		if (cli->command != NULL) {
+			cli->group = NULL;
 			return true;
 		}
-		if (*group == NULL && is_group(word)) {
-			*group = word;
+		if (cli->group == NULL && is_group(word)) {
+			cli->group = word;
 			return true;
 		}
-		return *group == NULL ? refuse(cli, "there is no command '%s'", word)
-				      : refuse(cli, "there is no command '%s %s'", *group, word);
+		return cli->group == NULL
+			       ? refuse(cli, "there is no command '%s'", word)
+			       : refuse(cli, "there is no command '%s %s'", cli->group, word);
 	}
 	if (cli->word_count == cli->command->words_max) {
 		return refuse(cli, "%s: unexpected word '%s'", cli->command->name, word);
@@ -201,13 +202,17 @@ static bool parse_word(struct cli *cli, const char *word, const char **group)
 }
 
 /* What can be said only when all words are known. */
-static bool check_whole(struct cli *cli, const char *group)
+static bool check_whole(struct cli *cli)
 {
 	if (cli->help) {
 		return true;
 	}
 	if (cli->command == NULL) {
-		return group == NULL ? true : refuse(cli, "%s needs a second word", group);
+		return cli->group == NULL
+			       ? true
+			       : refuse(cli,
+					 "%s needs a second word; macronode %s --help lists them",
+					 cli->group, cli->group);
 	}
 	for (size_t i = 0; i < cli->given_count; i++) {
 		if (find_option(cli->command->options, cli->given[i].option->name) == NULL) {
@@ -223,7 +228,6 @@ static bool check_whole(struct cli *cli, const char *group)
 
 bool cli_parse(int argc, char *argv[], struct cli *ret_cli)
 {
-	const char *group = NULL;
 	bool flags_ended = false;
 
 	_Static_assert(CLI_WORDS_MAX >= 2, "no command has more words");
@@ -239,13 +243,13 @@ bool cli_parse(int argc, char *argv[], struct cli *ret_cli)
 		if (!flags_ended && argv[i][0] == '-' && argv[i][1] != '\0') {
 			good = parse_flag(ret_cli, argc, argv, &i);
 		} else {
-			good = parse_word(ret_cli, argv[i], &group);
+			good = parse_word(ret_cli, argv[i]);
 		}
 		if (!good) {
 			return false;
 		}
 	}
-	return check_whole(ret_cli, group);
+	return check_whole(ret_cli);
 }
 
 const char *cli_next(const struct cli *cli, const char *name, size_t *at)

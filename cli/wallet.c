@@ -99,24 +99,26 @@ static bool read_wish(const struct cli *cli, enum operation_kind kind, struct wi
 
 /* ---- the nonce ---- */
 
+static bool is_conflict(const struct mn_error *error)
+{
+	return strcmp(error->code, "NONCE_CONFLICT") == 0;
+}
+
 /* The node tells the next nonce to whoever may read the account, with the refusal of another. */
 static enum mn_result ask_nonce(
 	struct mn_client *client, const char *token, struct wish *wish, struct mn_answer *answer)
 {
 	struct mn_operation question = wish->operation;
+	struct mn_error error;
 	enum mn_result result;
-	struct json_in *root;
 
 	question.nonce = NONCE_TO_ASK;
 	result = mn_wallet_op(client, token, &question, answer, NULL);
-	if (result != MN_REFUSED) {
-		return result;
+	if (result == MN_REFUSED && mn_read_error(answer, &error) && is_conflict(&error)) {
+		wish->operation.nonce = error.nonce_next;
+		wish->nonce_was_asked = error.nonce_next != 0;
 	}
-	root = json_in_parse((struct slice){ (const uint8_t *)answer->json, answer->json_bytes });
-	wish->operation.nonce = json_in_u64_of(json_in_member(root, "details"), "expected");
-	wish->nonce_was_asked = wish->operation.nonce != 0;
-	json_in_free(root);
-	return MN_REFUSED;
+	return result;
 }
 
 /* What was chosen for the caller is what he needs to repeat it. */
@@ -156,6 +158,28 @@ static int print_done(const struct cli *cli, const struct mn_answer *answer, boo
 	return CLI_GOOD;
 }
 
+/* The sentence of the refusal, and what would help against a conflict. */
+static int fail(const struct cli *cli, struct mn_client *client, enum mn_result result,
+	const struct mn_answer *answer)
+{
+	int exit = node_fail(cli, client, result, answer);
+	struct mn_error error;
+
+	if (result != MN_REFUSED || !mn_read_error(answer, &error) || !is_conflict(&error)) {
+		return exit;
+	}
+	if (error.nonce_next != 0) {
+		(void)fprintf(stderr, "macronode %s: the next is --nonce %" PRIu64 "\n",
+			cli->command->name, error.nonce_next);
+	} else {
+		(void)fprintf(stderr,
+			"macronode %s: the token may not read the account, so that the next nonce "
+			"is not told; --nonce N gives one\n",
+			cli->command->name);
+	}
+	return exit;
+}
+
 static int send(
 	const struct cli *cli, struct mn_client *client, const char *token, struct wish *wish)
 {
@@ -166,16 +190,13 @@ static int send(
 	if (wish->operation.nonce == 0) {
 		result = ask_nonce(client, token, wish, &answer);
 		if (result != MN_REFUSED || wish->operation.nonce == 0) {
-			(void)fprintf(stderr,
-				"macronode %s: the next nonce was not told; --nonce N gives one\n",
-				cli->command->name);
-			return node_fail(cli, client, result, &answer);
+			return fail(cli, client, result, &answer);
 		}
 	}
 	say_chosen(cli, wish);
 	result = mn_wallet_op(client, token, &wish->operation, &answer, &replayed);
 	return result == MN_OK ? print_done(cli, &answer, replayed != 0)
-			       : node_fail(cli, client, result, &answer);
+			       : fail(cli, client, result, &answer);
 }
 
 static int run(struct cli *cli, enum operation_kind kind)

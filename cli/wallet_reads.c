@@ -25,8 +25,8 @@ static struct slice slice_of(const struct mn_answer *answer)
 }
 
 /* Leaves *ret_number if the option was not said. */
-static bool read_number(
-	const struct cli *cli, const char *name, uint64_t number_max, uint64_t *ret_number)
+static bool read_number(const struct cli *cli, const char *name, uint64_t number_min,
+	uint64_t number_max, uint64_t *ret_number)
 {
 	const char *text = cli_option(cli, name);
 	char *end = NULL;
@@ -37,9 +37,11 @@ static bool read_number(
 	}
 	errno = 0;
 	number = strtoull(text, &end, 10);
-	if (text[0] < '0' || text[0] > '9' || errno != 0 || *end != '\0' || number > number_max) {
-		(void)cli_fail(cli, CLI_USAGE, "%s %s: expected a number of at most %" PRIu64, name,
-			text, number_max);
+	if (text[0] < '0' || text[0] > '9' || errno != 0 || *end != '\0' || number < number_min ||
+		number > number_max) {
+		(void)cli_fail(cli, CLI_USAGE,
+			"%s %s: expected a number from %" PRIu64 " to %" PRIu64, name, text,
+			number_min, number_max);
 		return false;
 	}
 	*ret_number = number;
@@ -103,13 +105,6 @@ static int finish(struct cli *cli, struct mn_client *client, enum mn_result resu
 	return exit;
 }
 
-static void print_balance(const struct json_in *root)
-{
-	(void)printf("%s %s (as of %s, %" PRIu64 " ms old)\n",
-		json_in_text_of(root, "amount_minor"), json_in_text_of(root, "asset"),
-		json_in_text_of(root, "as_of"), json_in_u64_of(root, "stale_ms"));
-}
-
 int cli_wallet_balance(struct cli *cli)
 {
 	const char *account = cli->words[0], *asset = read_asset(cli), *token;
@@ -124,7 +119,7 @@ int cli_wallet_balance(struct cli *cli)
 		return CLI_CANNOT;
 	}
 	enum mn_result result = mn_balance(client, token, account, asset, MN_NOW, &answer);
-	return finish(cli, client, result, &answer, print_balance);
+	return finish(cli, client, result, &answer, node_print_balance);
 }
 
 int cli_wallet_tx(struct cli *cli)
@@ -190,8 +185,8 @@ int cli_wallet_history(struct cli *cli)
 	struct mn_answer answer;
 
 	if (asset == NULL || !account_is_sound(cli, account) ||
-		!read_number(cli, "--before", INT64_MAX, &before) ||
-		!read_number(cli, "--limit", MN_PAGE_MAX, &limit)) {
+		!read_number(cli, "--before", 1, INT64_MAX, &before) ||
+		!read_number(cli, "--limit", 1, MN_PAGE_MAX, &limit)) {
 		return CLI_USAGE;
 	}
 	client = open_node(cli, &token);
@@ -309,8 +304,8 @@ int cli_wallet_watch(struct cli *cli)
 	const char *token;
 	int exit;
 
-	if (!read_number(cli, "--after", INT64_MAX, &watch.after) ||
-		!read_number(cli, "--count", INT64_MAX, &watch.left)) {
+	if (!read_number(cli, "--after", 0, INT64_MAX, &watch.after) ||
+		!read_number(cli, "--count", 1, INT64_MAX, &watch.left)) {
 		return CLI_USAGE;
 	}
 	client = open_node(cli, &token);

@@ -48,7 +48,7 @@ static int retry_after_ms(const char *code)
 		const char *code;
 		int seconds;
 	} rows[] = {
-#define AS_ROW(NAME, code, status, retryable, retry_after, label, text) { code, retry_after },
+#define AS_ROW(NAME, code, status, retryable, retry_after, label) { code, retry_after },
 		API_ERRORS(AS_ROW)
 #undef AS_ROW
 	};

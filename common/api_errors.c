@@ -3,8 +3,8 @@
 #include "common/check.h"
 
 static const struct api_error_row rows[API_ERROR_COUNT] = {
-#define AS_ROW(NAME, code, status, retryable, retry_after, label, text) \
-	[API_ERROR_##NAME] = { code, status, retryable, retry_after, API_LABEL_##label, text },
+#define AS_ROW(NAME, code, status, retryable, retry_after, label) \
+	[API_ERROR_##NAME] = { code, status, retryable, retry_after, API_LABEL_##label },
 	API_ERRORS(AS_ROW)
 #undef AS_ROW
 };

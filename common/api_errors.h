@@ -11,34 +11,27 @@
  *
  * Order is an id inside one build.
  * NAME, code, status, the same request may succeed later, seconds of Retry-After (0: none), reason
- * of wallet_rejects_total, sentence for a human */
-#define API_ERRORS(E)                                                                             \
-	E(BAD_REQUEST, "BAD_REQUEST", 400, false, 0, BAD_REQUEST, "the request is malformed")     \
-	E(UNAUTHORIZED, "UNAUTHORIZED", 401, false, 0, UNAUTH, "a valid token is needed")         \
-	E(FORBIDDEN, "FORBIDDEN", 403, false, 0, POLICY_DENIED, "this is not allowed")            \
-	E(LIMITS_EXCEEDED, "LIMITS_EXCEEDED", 403, false, 0, LIMITS_EXCEEDED,                     \
-		"a limit is exceeded")                                                            \
-	E(TOO_LARGE, "LIMITS_EXCEEDED", 413, false, 0, LIMITS_EXCEEDED, "payload too large")      \
-	E(NOT_FOUND, "NOT_FOUND", 404, false, 0, NOT_FOUND,                                       \
-		"there is no such thing, or none that you may see")                               \
-	E(INSUFFICIENT_FUNDS, "INSUFFICIENT_FUNDS", 409, false, 0, INSUFFICIENT_FUNDS,            \
-		"insufficient funds")                                                             \
-	E(NONCE_CONFLICT, "NONCE_CONFLICT", 409, false, 0, NONCE_CONFLICT, "nonce conflict")      \
-	E(NONCE_GAP, "NONCE_CONFLICT", 409, true, 0, NONCE_CONFLICT,                              \
-		"nonce conflict: those before it are missing")                                    \
-	E(IDEM_MISMATCH, "IDEM_MISMATCH", 422, false, 0, IDEM_MISMATCH,                           \
-		"the idempotency key stands for another request")                                 \
-	E(IN_PROGRESS, "IN_PROGRESS", 409, true, 1, IN_PROGRESS, "the same request is under way") \
-	E(BUSY, "BUSY", 429, true, 1, BUSY, "busy")                                               \
-	E(INTERNAL_ERROR, "INTERNAL_ERROR", 500, false, 0, INTERNAL, "the node failed")           \
-	E(RETRY_LATER, "RETRY_LATER", 503, true, 2, NOT_READY, "service not ready")               \
-	E(UPSTREAM_UNAVAILABLE, "UPSTREAM_UNAVAILABLE", 503, true, 2, UPSTREAM_UNAVAILABLE,       \
-		"the outcome is unknown: repeat the request with the same key and nonce")         \
-	E(TIMEOUT, "UPSTREAM_UNAVAILABLE", 503, true, 2, TIMEOUT,                                 \
-		"the time was up: repeat the request with the same key and nonce")
+ * of wallet_rejects_total */
+#define API_ERRORS(E)                                                                       \
+	E(BAD_REQUEST, "BAD_REQUEST", 400, false, 0, BAD_REQUEST)                           \
+	E(UNAUTHORIZED, "UNAUTHORIZED", 401, false, 0, UNAUTH)                              \
+	E(FORBIDDEN, "FORBIDDEN", 403, false, 0, POLICY_DENIED)                             \
+	E(LIMITS_EXCEEDED, "LIMITS_EXCEEDED", 403, false, 0, LIMITS_EXCEEDED)               \
+	E(TOO_LARGE, "LIMITS_EXCEEDED", 413, false, 0, LIMITS_EXCEEDED)                     \
+	E(NOT_FOUND, "NOT_FOUND", 404, false, 0, NOT_FOUND)                                 \
+	E(INSUFFICIENT_FUNDS, "INSUFFICIENT_FUNDS", 409, false, 0, INSUFFICIENT_FUNDS)      \
+	E(NONCE_CONFLICT, "NONCE_CONFLICT", 409, false, 0, NONCE_CONFLICT)                  \
+	E(NONCE_GAP, "NONCE_CONFLICT", 409, true, 0, NONCE_CONFLICT)                        \
+	E(IDEM_MISMATCH, "IDEM_MISMATCH", 422, false, 0, IDEM_MISMATCH)                     \
+	E(IN_PROGRESS, "IN_PROGRESS", 409, true, 1, IN_PROGRESS)                            \
+	E(BUSY, "BUSY", 429, true, 1, BUSY)                                                 \
+	E(INTERNAL_ERROR, "INTERNAL_ERROR", 500, false, 0, INTERNAL)                        \
+	E(RETRY_LATER, "RETRY_LATER", 503, true, 2, NOT_READY)                              \
+	E(UPSTREAM_UNAVAILABLE, "UPSTREAM_UNAVAILABLE", 503, true, 2, UPSTREAM_UNAVAILABLE) \
+	E(TIMEOUT, "UPSTREAM_UNAVAILABLE", 503, true, 2, TIMEOUT)
 
 enum api_error {
-#define AS_ENUM(NAME, code, status, retryable, retry_after, label, text) API_ERROR_##NAME,
+#define AS_ENUM(NAME, code, status, retryable, retry_after, label) API_ERROR_##NAME,
 	API_ERRORS(AS_ENUM)
 #undef AS_ENUM
 		API_ERROR_COUNT
@@ -75,7 +68,6 @@ struct api_error_row {
 	bool retryable;
 	uint8_t retry_after_s;
 	enum api_label label;
-	const char *text;
 };
 
 /* Takes any value: INTERNAL_ERROR's row for one that is not in the table. */

@@ -5,15 +5,17 @@
 static const struct reason_row {
 	const char *name;
 	enum api_error error;
-} rows[API_REASON_COUNT] = { [API_REASON_NONE] = { "internal", API_ERROR_INTERNAL_ERROR },
-#define AS_ROW(NAME, name, error) [API_REASON_##NAME] = { name, API_ERROR_##error },
+	const char *text;
+} rows[API_REASON_COUNT] = {
+#define AS_ROW(NAME, name, error, text) [API_REASON_##NAME] = { name, API_ERROR_##error, text },
 	API_REASONS(AS_ROW)
 #undef AS_ROW
 };
 
 static const struct reason_row *row_of(unsigned reason)
 {
-	return &rows[reason < API_REASON_COUNT ? reason : API_REASON_NONE];
+	return &rows[reason > API_REASON_NONE && reason < API_REASON_COUNT ? reason
+									   : API_REASON_INTERNAL];
 }
 
 const char *api_reasons_name(unsigned reason)
@@ -24,6 +26,11 @@ const char *api_reasons_name(unsigned reason)
 enum api_error api_reasons_error(unsigned reason)
 {
 	return row_of(reason)->error;
+}
+
+const char *api_reasons_text(unsigned reason)
+{
+	return row_of(reason)->text;
 }
 
 enum api_reason api_reasons_of_status(uint16_t status)

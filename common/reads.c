@@ -7,9 +7,11 @@
 static const struct fault_row {
 	uint16_t status;
 	enum reason reason;
+	enum api_reason api_reason;
 	const char *text;
-} faults[READ_FAULT_COUNT] = { [READ_FAULT_NONE] = { 200, REASON_NONE, "" },
-#define AS_ROW(NAME, status, reason, text) [READ_FAULT_##NAME] = { status, REASON_##reason, text },
+} faults[READ_FAULT_COUNT] = { [READ_FAULT_NONE] = { 200, REASON_NONE, API_REASON_NONE, "" },
+#define AS_ROW(NAME, status, reason, api_reason, text) \
+	[READ_FAULT_##NAME] = { status, REASON_##reason, API_REASON_##api_reason, text },
 	READ_FAULTS(AS_ROW)
 #undef AS_ROW
 };
@@ -27,6 +29,11 @@ uint16_t reads_fault_status(unsigned fault)
 enum reason reads_fault_reason(unsigned fault)
 {
 	return row_of(fault)->reason;
+}
+
+enum api_reason reads_fault_api_reason(unsigned fault)
+{
+	return row_of(fault)->api_reason;
 }
 
 const char *reads_fault_text(unsigned fault)

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "common/api_reasons.h"
 #include "common/reasons.h"
 
 /* What can be read beside roots and entries: READ_TLOG asks archive for it, BLOB brings it or a
@@ -89,30 +90,33 @@ enum read_cache {
 };
 
 /* Why not. Archive neither counts nor logs them; the edge that tells the client does.
- * NAME, status, reason, sentence */
-#define READ_FAULTS(F)                                                                          \
-	F(NOT_THERE, 404, UNKNOWN_KIND, "there is no such thing in a ledger of this size")      \
-	F(NOT_ALLOWED, 403, CAP_INVALID, "the token does not allow to read this")               \
-	F(CLOSED, 503, INTERNAL, "the store cannot be read now")                                \
-	F(STALE, 503, INTERNAL, "the token was verified by a kms of before; try again")         \
-	F(NOT_SIGNED_YET, 503, INTERNAL, "not_signed_yet")                                      \
-	F(OTHER_HASH, 501, UNKNOWN_KIND, "transparency logs are of sha256, this one of blake3") \
-	F(BUSY, 429, BUSY, "busy")                                                              \
-	F(DEADLINE, 503, TIMEOUT, "deadline")                                                   \
-	F(NO_STATE, 503, INTERNAL, "the sequencer has no balances now")
+ * NAME, status, reason, reason under /v1, sentence or word */
+#define READ_FAULTS(F)                                                                             \
+	F(NOT_THERE, 404, UNKNOWN_KIND, NOT_FOUND,                                                 \
+		"there is no such thing in the ledger, or none that you may see")                  \
+	F(NOT_ALLOWED, 403, CAP_INVALID, SCOPE, "the token does not allow to read this")           \
+	F(CLOSED, 503, INTERNAL, NOT_READY, "the store cannot be read now")                        \
+	F(STALE, 503, INTERNAL, NOT_READY, "the token was verified by a kms of before; try again") \
+	F(NOT_SIGNED_YET, 503, INTERNAL, NOT_SIGNED_YET, "not_signed_yet")                         \
+	F(OTHER_HASH, 501, UNKNOWN_KIND, HTTP,                                                     \
+		"transparency logs are of sha256, this one of blake3")                             \
+	F(BUSY, 429, BUSY, QUEUE_FULL, "busy")                                                     \
+	F(DEADLINE, 503, TIMEOUT, TIMEOUT, "deadline")                                             \
+	F(NO_STATE, 503, INTERNAL, LEDGER_DOWN, "the sequencer has no balances now")
 
 enum read_fault {
 	READ_FAULT_NONE,
-#define AS_ENUM(NAME, status, reason, text) READ_FAULT_##NAME,
+#define AS_ENUM(NAME, status, reason, api_reason, text) READ_FAULT_##NAME,
 	READ_FAULTS(AS_ENUM)
 #undef AS_ENUM
 		READ_FAULT_COUNT
 };
 
-/* All three take any value: 200, REASON_NONE and "" for none, those of CLOSED for one that is
- * not in the table. */
+/* All take any value: 200, REASON_NONE, API_REASON_NONE and "" for none, those of CLOSED for one
+ * that is not in the table. */
 uint16_t reads_fault_status(unsigned fault);
 enum reason reads_fault_reason(unsigned fault);
+enum api_reason reads_fault_api_reason(unsigned fault);
 const char *reads_fault_text(unsigned fault);
 
 #endif

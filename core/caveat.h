@@ -72,6 +72,12 @@ enum caveat_kind {
 		CAVEAT_KIND_COUNT
 };
 
+/* Whether a caveat of this kind fails today and held yesterday, or will tomorrow. */
+static inline bool caveat_is_about_time(enum caveat_kind kind)
+{
+	return kind == CAVEAT_NBF || kind == CAVEAT_EXP || kind == CAVEAT_TTL;
+}
+
 enum caveat_where { CAVEAT_WHERE_EDGE, CAVEAT_WHERE_LEDGER, CAVEAT_WHERE_ENTRY };
 
 /* Masks of kinds: bit = 1 << enum caveat_kind. caveat_set_check_request() is

@@ -77,7 +77,7 @@ enum http_method {
 	D(CODING_REPEATED, 400, true, "a request has at most one Transfer-Encoding")               \
 	D(CODING_UNKNOWN, 501, true, "the only transfer coding is chunked")                        \
 	D(BODY_UNEXPECTED, 400, true, "GET, HEAD and DELETE have no body")                         \
-	D(BODY_TOO_LARGE, 413, false, "the body is too large")                                     \
+	D(BODY_TOO_LARGE, 413, false, "the body is larger than limits.max_body_bytes")             \
 	D(CHUNK_SIZE, 400, true, "a chunk size is 1 to 8 hex digits and CR LF")                    \
 	D(CHUNK_EXTENSION, 400, true, "chunk extensions are not accepted")                         \
 	D(CHUNK_END, 400, true, "the data of a chunk ends with CR LF")                             \
@@ -88,12 +88,13 @@ enum http_method {
 	D(UNKNOWN_METHOD, 501, false, "the method is not known")                                   \
 	D(TRACE, 405, false, "TRACE is not answered")                                              \
 	D(ORIGIN, 403, false, "a write from a web page is not accepted")                           \
-	D(ENCODING, 415, false, "the content coding is not supported")                             \
+	D(ENCODING, 415, false, "the only Content-Encoding is gzip")                               \
 	D(CONTENT_TYPE, 415, false, "the body is application/json in UTF-8")                       \
 	/* taken by the edge, which knows routes and clocks */                                     \
 	D(ROUTE_UNKNOWN, 404, false, "there is no such path")                                      \
 	D(OTHER_METHODS, 405, false, "the path does not answer to this method")                    \
-	D(HEAD_LATE, 408, true, "the head did not arrive in time")
+	D(HEAD_LATE, 408, true, "the head did not arrive in time")                                 \
+	D(BODY_LATE, 408, true, "the body did not arrive in time")
 
 enum http_decision {
 #define AS_ENUM(NAME, status, close, text) HTTP_##NAME,

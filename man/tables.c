@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "common/api_reasons.h"
 #include "common/check.h"
 #include "common/config_print.h"
 #include "common/errors.h"
@@ -167,6 +168,19 @@ static void print_reasons(void)
 	printf(".El\n");
 }
 
+static void print_api_reasons(void)
+{
+	printf(".Bl -tag -width Ds\n");
+	for (unsigned reason = API_REASON_NONE + 1; reason < API_REASON_COUNT; reason++) {
+		const struct api_error_row *error = api_errors_row(api_reasons_error(reason));
+
+		printf(".It Li %s No %s , %u%s\n%s\n", api_reasons_name(reason), error->code,
+			error->status, error->retryable ? ", retryable" : "",
+			api_reasons_text(reason));
+	}
+	printf(".El\n");
+}
+
 static void print_refusals(void)
 {
 	printf(".Bl -tag -width Ds\n");
@@ -286,6 +300,7 @@ int main(int argc, char *argv[])
 		{ "kinds", print_kinds },
 		{ "links", print_links },
 		{ "processes", print_processes },
+		{ "api_reasons", print_api_reasons },
 		{ "reasons", print_reasons },
 		{ "refusals", print_refusals },
 		{ "verbs", print_verbs },

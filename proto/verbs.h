@@ -247,9 +247,11 @@ enum recover_act { RECOVER_EXPLAIN, RECOVER_ACKNOWLEDGE };
 	FIXED(u8, peer_class)        \
 	FIXED(u32, peer_uid)         \
 	SIZED(token, TOKEN_BYTES_MAX)
+/* api_reason: of a refusal under /v1, enum api_reason; 0: that of any token that is not good */
 #define PAYLOAD_GRANT(FIXED, SIZED)        \
 	FIXED(u16, status)                 \
 	FIXED(u8, reason)                  \
+	FIXED(u8, api_reason)              \
 	SIZED(detail, VERB_TEXT_BYTES_MAX) \
 	SIZED(grant, VERB_GRANT_BYTES_MAX)
 #define PAYLOAD_FORGET_GRANTS(FIXED, SIZED) FIXED(u32, kms_generation)
@@ -525,6 +527,8 @@ enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
 #define PAYLOAD_BALANCE(FIXED, SIZED)     \
 	FIXED(u8, api_reason)             \
 	FIXED(u128, available)            \
+	FIXED(u128, held)                 \
+	FIXED(u64, as_of_seq)             \
 	FIXED(u64, as_of_unix_ms)         \
 	FIXED(u32, stale_ms)              \
 	SIZED(account, ACCOUNT_BYTES_MAX) \

@@ -305,6 +305,7 @@ static bool is_stuck(struct client *client, int64_t now_us)
 static void refuse_late(struct client *client)
 {
 	struct exchange *exchange = client->current;
+	enum http_decision decision = exchange == NULL ? HTTP_HEAD_LATE : HTTP_BODY_LATE;
 
 	if (client->input == INPUT_DRAIN || client->input == INPUT_DISCARD) {
 		client->is_broken = true;
@@ -320,12 +321,13 @@ static void refuse_late(struct client *client)
 	}
 	if (exchange == NULL) {
 		exchange = exchange_begin(client, ROUTE_OTHER, HTTP_METHOD_UNKNOWN);
+		exchange->is_v1 = http_request_is_v1(client);
 		intake_next(client, true);
 	} else {
 		dispatch_abandon(exchange);
 	}
 	exchange->close = true;
-	exchange_refuse(exchange, 408, REASON_NONE, http_answer(HTTP_HEAD_LATE)->text);
+	exchange_refuse(exchange, 408, REASON_NONE, http_answer(decision)->text);
 }
 
 void client_expire(struct client *client, int64_t now_us)

@@ -301,7 +301,7 @@ static void fail_all(struct edge *edge, tickets_ends ends, const void *context, 
 
 void dispatch_lost(struct edge *edge, const struct oap_from *whom)
 {
-	fail_all(edge, is_of, whom, "a worker was lost");
+	fail_all(edge, is_of, whom, "a part of the node was lost on the way; repeat the request");
 }
 
 void dispatch_overdue(struct edge *edge, int64_t now_us)
@@ -309,6 +309,6 @@ void dispatch_overdue(struct edge *edge, int64_t now_us)
 	uint64_t now_ms = (uint64_t)now_us / 1000;
 
 	if (edge->tickets.count > 0) {
-		fail_all(edge, is_overdue, &now_ms, "the deadline passed");
+		fail_all(edge, is_overdue, &now_ms, "the time was up; repeat the request");
 	}
 }

@@ -243,6 +243,8 @@ uint8_t *client_reserve(struct client *client, struct buffer *buffer, size_t byt
 
 /* --- http_request.c, oap_client.c: heads. True: something was done, look again. --- */
 bool http_request_step(struct client *client);
+/* Whether the request that is being read is one under /v1, as far as that is known. */
+bool http_request_is_v1(const struct client *client);
 bool oap_client_step(struct client *client);
 void oap_client_answer(struct client *client, struct buffer *to, const struct exchange *exchange,
 	uint16_t verb, struct slice body, bool is_last);

@@ -297,6 +297,12 @@ static void answer_blob(struct exchange *exchange, const struct oap_blob *msg)
 	exchange_answer_piece(exchange, &answer, is_first, is_last);
 }
 
+static void refuse_fault(struct exchange *exchange, unsigned fault)
+{
+	exchange_refuse_api(exchange, reads_fault_status(fault), reads_fault_reason(fault),
+		reads_fault_api_reason(fault), reads_fault_text(fault));
+}
+
 static enum err on_blob(void *self, const struct oap_from *from, const struct oap_blob *msg)
 {
 	struct edge *edge = self;
@@ -312,10 +318,7 @@ static enum err on_blob(void *self, const struct oap_from *from, const struct oa
 		return ERR_CONFLICT;
 	}
 	if (msg->fault != READ_FAULT_NONE) {
-		exchange_refuse_api(exchange, reads_fault_status(msg->fault),
-			reads_fault_reason(msg->fault),
-			msg->fault == READ_FAULT_NOT_THERE ? API_REASON_NOT_FOUND : API_REASON_NONE,
-			reads_fault_text(msg->fault));
+		refuse_fault(exchange, msg->fault);
 		return ERR_OK;
 	}
 	if (!pull_fits(exchange, msg)) {
@@ -340,10 +343,7 @@ static enum err on_events(void *self, const struct oap_from *from, const struct 
 		return ERR_CONFLICT;
 	}
 	if (msg->fault != READ_FAULT_NONE) {
-		exchange_refuse_api(exchange, reads_fault_status(msg->fault),
-			reads_fault_reason(msg->fault),
-			msg->fault == READ_FAULT_NOT_THERE ? API_REASON_NOT_FOUND : API_REASON_NONE,
-			reads_fault_text(msg->fault));
+		refuse_fault(exchange, msg->fault);
 		return ERR_OK;
 	}
 	return events_take(exchange, msg);

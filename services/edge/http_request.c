@@ -19,12 +19,12 @@ static void refuse(struct exchange *exchange, const struct http_answer *answer, 
 }
 
 /* A head that was not understood: one answer, and nothing behind it is looked at. */
-static bool refuse_bytes(struct client *client, enum http_decision decision, bool is_v1)
+static bool refuse_bytes(struct client *client, enum http_decision decision)
 {
 	struct exchange *exchange = exchange_begin(client, ROUTE_OTHER, HTTP_METHOD_UNKNOWN);
 
 	exchange->close = true;
-	exchange->is_v1 = is_v1;
+	exchange->is_v1 = http_request_is_v1(client);
 	intake_next(client, true);
 	refuse(exchange, http_answer(decision), 0);
 	return true;
@@ -61,6 +61,16 @@ static bool begins_v1(struct slice path)
 
 	return path.bytes_count >= sizeof prefix - 1 &&
 	       memcmp(path.bytes, prefix, sizeof prefix - 1) == 0;
+}
+
+/* What the scanner found of the target, which is known before its head is. */
+bool http_request_is_v1(const struct client *client)
+{
+	const struct http_scan *scan = &client->scan;
+	const uint8_t *target = client->in + client->in_head + scan->method_bytes + 1;
+
+	return scan->state >= HTTP_SCAN_TARGET &&
+	       begins_v1((struct slice){ target, scan->target_bytes });
 }
 
 /* Of a longer one as much as shows that it is too long. */
@@ -200,7 +210,8 @@ static void ask_read(
 
 	(void)!http_head_bearer(head, &ask.token);
 	if (ask.token.bytes_count > VERB_TOKEN_BYTES_MAX) {
-		exchange_refuse(exchange, 401, REASON_UNAUTH, "token");
+		exchange_refuse(
+			exchange, 401, REASON_UNAUTH, "the token is longer than any can be");
 		return;
 	}
 	if (ask.query.bytes_count > VERB_QUERY_BYTES_MAX) {
@@ -212,7 +223,8 @@ static void ask_read(
 	}
 	if (head->last_event_id.bytes != NULL && match->route == ROUTE_EVENTS &&
 		!parse_event_id(head->last_event_id, &ask.offset)) {
-		exchange_refuse(exchange, 400, REASON_UNKNOWN_KIND, "Last-Event-ID is a seq");
+		exchange_refuse(exchange, 400, REASON_UNKNOWN_KIND,
+			"Last-Event-ID: expected a seq, digits from 0 to 2^63-1");
 		return;
 	}
 	err = events_keep(exchange, &ask, head->accepts_events) && pull_keep(exchange, &ask)
@@ -235,7 +247,8 @@ static void ask_write(struct exchange *exchange, const struct http_head *head, b
 		return;
 	}
 	if (head->query.bytes_count > 0) {
-		exchange_refuse(exchange, 400, REASON_UNKNOWN_KIND, "a write has no query");
+		exchange_refuse_api(exchange, 400, REASON_UNKNOWN_KIND, API_REASON_UNKNOWN_FIELD,
+			"a write has no query");
 		return;
 	}
 	if (dispatch_gate(exchange)) {
@@ -292,13 +305,6 @@ static void begin(struct client *client, const struct http_head *head, enum http
 	}
 }
 
-/* The request's target, as the scanner found it. */
-static struct slice target_of(const struct client *client)
-{
-	return (struct slice){ client->in + client->in_head + client->scan.method_bytes + 1,
-		client->scan.target_bytes };
-}
-
 static bool parsed(struct client *client)
 {
 	struct slice bytes = { client->in + client->in_head, client->scan.bytes_count };
@@ -307,7 +313,7 @@ static bool parsed(struct client *client)
 	enum http_decision decision = http_head_parse(bytes, &client->scan, &head);
 
 	if (decision != HTTP_OK && http_answer(decision)->close) {
-		return refuse_bytes(client, decision, begins_v1(target_of(client)));
+		return refuse_bytes(client, decision);
 	}
 	decision = judge(client->edge, &head, decision, &match);
 	if (decision == HTTP_OK &&
@@ -339,5 +345,5 @@ bool http_request_step(struct client *client)
 	if (decision == HTTP_MORE) {
 		return false;
 	}
-	return decision == HTTP_OK ? parsed(client) : refuse_bytes(client, decision, false);
+	return decision == HTTP_OK ? parsed(client) : refuse_bytes(client, decision);
 }

@@ -274,6 +274,12 @@ enum api_reason replies_api_reason(const struct refusal *refusal)
 		       : api_reasons_of_status(refusal->status);
 }
 
+/* Of one word are the details of /ingest, "busy" or "deadline", which clients match. */
+static bool is_sentence(struct slice text)
+{
+	return text.bytes_count > 0 && memchr(text.bytes, ' ', text.bytes_count) != NULL;
+}
+
 /* A refusal of HTTP itself keeps its status, 405 or 431, under the code of all such. */
 static void put_api_error(struct json_out *out, const struct refusal *refusal)
 {
@@ -281,10 +287,10 @@ static void put_api_error(struct json_out *out, const struct refusal *refusal)
 
 	put_text(out, "code", row->code);
 	put_u64(out, "http", refusal->status);
-	if (refusal->text.bytes_count > 0) {
+	if (is_sentence(refusal->text)) {
 		put_slice(out, "message", refusal->text);
 	} else {
-		put_text(out, "message", row->text);
+		put_text(out, "message", api_reasons_text(refusal->api_reason));
 	}
 	put_bool(out, "retryable", row->retryable);
 	put_slice(out, "corr_id", refusal->corr_id);

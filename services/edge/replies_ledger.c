@@ -237,7 +237,10 @@ enum err replies_balance(uint8_t *bytes, const struct oap_balance *msg, size_t *
 	put_slice(&out, "asset", msg->asset);
 	json_out_key(&out, "amount_minor");
 	json_out_u128(&out, msg->available);
+	json_out_key(&out, "held_minor");
+	json_out_u128(&out, msg->held);
 	put_text(&out, "as_of", as_of);
+	put_u64(&out, "as_of_seq", msg->as_of_seq);
 	put_u64(&out, "stale_ms", msg->stale_ms);
 	*ret_bytes_count = end_document(&out);
 	return ERR_OK;

@@ -179,6 +179,7 @@ static enum err on_verify(void *self, const struct oap_from *from, const struct 
 	grant = (struct oap_grant){
 		.status = verdict.status,
 		.reason = (uint8_t)verdict.reason,
+		.api_reason = (uint8_t)verdict.api_reason,
 		.detail = text_of(verdict.detail),
 		.grant = verdict.grant,
 	};

@@ -83,8 +83,8 @@ static const char *check_macaroon(const struct tokens *tokens, const struct gran
 }
 
 /* The signature comes before anything that tells more about a token than who holds it knows. */
-static const char *check_issue(
-	const struct tokens *tokens, const struct grant *grant, bool is_signed, uint64_t now_unix_s)
+static const char *check_issue(const struct tokens *tokens, const struct grant *grant,
+	bool is_signed, uint64_t now_unix_s, enum api_reason *ret_reason)
 {
 	const struct keys *keys = tokens->keys;
 	const struct keys_item *item = keys_find(keys, grant->key_id, &grant->capability_id);
@@ -101,15 +101,18 @@ static const char *check_issue(
 		return why;
 	}
 	if (keys_root_is_revoked(keys, grant->key_id)) {
+		*ret_reason = API_REASON_REVOKED;
 		return "the key of the token is revoked";
 	}
 	if (item == NULL || item->caveats_bytes == 0) {
 		return "the token is not on record";
 	}
 	if (item->revoked_unix_s != 0) {
+		*ret_reason = API_REASON_REVOKED;
 		return "the token is revoked";
 	}
 	if (keys_root_is_expired(keys, grant->key_id, now_unix_s)) {
+		*ret_reason = API_REASON_TOKEN_TIME;
 		return "the key of the token has expired";
 	}
 	return NULL;
@@ -142,8 +145,8 @@ static const char *fold_caveats(const struct tokens_secret *secret, struct grant
 	return NULL;
 }
 
-static const char *check_now(
-	const struct tokens *tokens, const struct grant *grant, uint64_t now_unix_s)
+static const char *check_now(const struct tokens *tokens, const struct grant *grant,
+	uint64_t now_unix_s, enum api_reason *ret_reason)
 {
 	struct caveat_request request = {
 		.now_unix_s = now_unix_s,
@@ -154,7 +157,13 @@ static const char *check_now(
 	struct caveat_verdict verdict =
 		caveat_set_check_request(&grant->caveats, KINDS_JUDGED, &request);
 
-	return verdict.result == CAVEAT_HOLDS ? NULL : caveat_set_verdict_text(verdict);
+	if (verdict.result == CAVEAT_HOLDS) {
+		return NULL;
+	}
+	if (caveat_is_about_time(verdict.kind)) {
+		*ret_reason = API_REASON_TOKEN_TIME;
+	}
+	return caveat_set_verdict_text(verdict);
 }
 
 /* Not past the token's end, which is a whole second that has not begun or has just. */
@@ -184,11 +193,12 @@ static void seal(struct tokens *tokens, struct grant *grant, const struct tokens
 	};
 }
 
-static struct tokens_verdict refusal(uint16_t status, const char *why)
+static struct tokens_verdict refusal(uint16_t status, enum api_reason api_reason, const char *why)
 {
 	return (struct tokens_verdict){
 		.status = status,
 		.reason = REASON_CAP_INVALID,
+		.api_reason = api_reason,
 		.detail = why,
 	};
 }
@@ -203,22 +213,23 @@ static struct tokens_verdict judge(
 		.peer = (enum grant_peer)ask->peer_class,
 		.peer_uid = ask->peer_uid,
 	};
+	enum api_reason api_reason = API_REASON_NONE;
 	struct tokens_verdict verdict;
 	const char *why = read_token(tokens, ask->token, &grant, &is_signed);
 
 	if (why != NULL) {
-		return refusal(401, why);
+		return refusal(401, api_reason, why);
 	}
-	why = check_issue(tokens, &grant, is_signed, now_unix_s);
+	why = check_issue(tokens, &grant, is_signed, now_unix_s, &api_reason);
 	if (why == NULL) {
 		why = is_signed ? tokens_signed_fold(tokens, &grant)
 				: fold_caveats(tokens->secret, &grant);
 	}
 	if (why == NULL) {
-		why = check_now(tokens, &grant, now_unix_s);
+		why = check_now(tokens, &grant, now_unix_s, &api_reason);
 	}
 	if (why != NULL) {
-		return refusal(403, why);
+		return refusal(403, api_reason, why);
 	}
 	seal(tokens, &grant, now, &verdict);
 	return verdict;

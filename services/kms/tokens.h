@@ -3,6 +3,7 @@
 
 /* Tokens: verified into grants, and minted. The caller brings the time. */
 
+#include "common/api_reasons.h"
 #include "common/check.h"
 #include "common/errors.h"
 #include "common/reasons.h"
@@ -39,6 +40,7 @@ struct tokens_verdict {
 	uint16_t status; /* 200: here is the grant. 401: no token of ours. 403: not (any more) good
 			  */
 	enum reason reason;
+	enum api_reason api_reason; /* NONE: the usual one */
 	const char *detail;
 	struct slice grant;
 };

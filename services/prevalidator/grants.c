@@ -196,6 +196,7 @@ struct outcome {
 	const struct cached_grant *cached; /* NULL: refused */
 	uint16_t status;
 	enum reason reason;
+	enum api_reason api_reason; /* of a refusal by kms */
 	const char *detail;
 };
 
@@ -214,7 +215,7 @@ static bool tell(struct prevalidator *self, struct job *job, const void *context
 	}
 	if (outcome->status == 403 && routes_is_v1(job->ask.route)) {
 		/* revoked, expired, of another node: no valid token (spec/wallet.md section 4) */
-		wall_refuse_api(self, &job->ask, API_REASON_TOKEN, outcome->detail);
+		wall_refuse_api(self, &job->ask, outcome->api_reason, outcome->detail);
 	} else {
 		wall_refuse_with(
 			self, &job->ask, outcome->status, outcome->reason, outcome->detail);
@@ -230,6 +231,8 @@ enum err grants_answered(struct prevalidator *self, uint64_t verify_id, const st
 		.verify_id = verify_id,
 		.status = msg->status,
 		.reason = (enum reason)msg->reason,
+		.api_reason = msg->api_reason == API_REASON_NONE ? API_REASON_TOKEN
+								 : (enum api_reason)msg->api_reason,
 		.detail = detail,
 	};
 
@@ -242,7 +245,7 @@ enum err grants_answered(struct prevalidator *self, uint64_t verify_id, const st
 			return ERR_MALFORMED;
 		}
 	} else if (msg->status < 400 || msg->status > 599 || msg->reason == REASON_NONE ||
-		   msg->reason >= REASON_COUNT) {
+		   msg->reason >= REASON_COUNT || msg->api_reason >= API_REASON_COUNT) {
 		return ERR_MALFORMED;
 	}
 	if (msg->detail.bytes_count > 0) {

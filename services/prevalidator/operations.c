@@ -96,7 +96,7 @@ void operations_handle(
 	}
 	if (names_system(&wish->operation)) {
 		wall_refuse_api(self, ask, API_REASON_SYS_ACCOUNT,
-			"accounts that begin with sys: belong to the ledger");
+			api_reasons_text(API_REASON_SYS_ACCOUNT));
 		return;
 	}
 	verdict = check_token(&cached->grant, &wish->operation);
@@ -108,9 +108,7 @@ void operations_handle(
 	}
 	reason = check_policy(&self->worker->policy, &wish->operation);
 	if (reason != API_REASON_NONE) {
-		wall_refuse_api(self, ask, reason,
-			reason == API_REASON_POLICY ? "the node's policy has not this operation"
-						    : "nobody approved the issuance of this asset");
+		wall_refuse_api(self, ask, reason, api_reasons_text(reason));
 		return;
 	}
 	op = frame_of(ask, wish);

@@ -12,6 +12,29 @@ static enum api_reason refuse(enum api_reason reason, const char *what, const ch
 	return reason;
 }
 
+_Static_assert(READS_HISTORY_LIMIT_MAX == 200 && READS_EVENTS_LIMIT_MAX == 200, "as told");
+
+/* What query_read() found wrong, which other routes tell in that one word. */
+static const char *sentence_of(const char *wrong)
+{
+	static const struct {
+		const char *word, *sentence;
+	} rows[] = {
+		{ "query", "the query is name=value pairs joined by &, each name at most once" },
+		{ "at", "at: expected a seq, digits from 0 to 2^63-1" },
+		{ "after", "after: expected a seq, digits from 0 to 2^63-1" },
+		{ "before", "before: expected a seq, digits from 1 to 2^63-1" },
+		{ "limit", "limit: expected a number from 1 to 200" },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		if (strcmp(rows[i].word, wrong) == 0) {
+			return rows[i].sentence;
+		}
+	}
+	return wrong;
+}
+
 static enum api_reason read_query(struct slice query, const struct query_wanted *wanted,
 	size_t wanted_count, const char **ret_text)
 {
@@ -20,30 +43,35 @@ static enum api_reason read_query(struct slice query, const struct query_wanted 
 	if (wrong == NULL) {
 		return API_REASON_NONE;
 	}
-	return refuse(strcmp(wrong, detail_text(DETAIL_UNKNOWN_FIELD)) == 0
-			      ? API_REASON_UNKNOWN_FIELD
-			      : API_REASON_SCHEMA,
-		wrong, ret_text);
+	if (strcmp(wrong, detail_text(DETAIL_UNKNOWN_FIELD)) == 0) {
+		return refuse(API_REASON_UNKNOWN_FIELD,
+			"the query has a parameter that this route does not", ret_text);
+	}
+	return refuse(API_REASON_SCHEMA, sentence_of(wrong), ret_text);
 }
 
 static enum api_reason judge_names(const struct question *question, const char **ret_text)
 {
 	if (question->account.bytes == NULL || question->asset.bytes == NULL) {
-		return refuse(API_REASON_SCHEMA, detail_text(DETAIL_MISSING_FIELD), ret_text);
+		return refuse(API_REASON_SCHEMA,
+			"the request names an account and, in the query, asset=", ret_text);
 	}
 	if (!entry_account_is_valid(question->account)) {
-		return refuse(API_REASON_ACCOUNT_FORMAT, detail_text(DETAIL_ACCOUNT), ret_text);
+		return refuse(API_REASON_ACCOUNT_FORMAT,
+			api_reasons_text(API_REASON_ACCOUNT_FORMAT), ret_text);
 	}
 	if (!entry_asset_is_valid(question->asset)) {
-		return refuse(API_REASON_ASSET_FORMAT, detail_text(DETAIL_ASSET), ret_text);
+		return refuse(API_REASON_ASSET_FORMAT, api_reasons_text(API_REASON_ASSET_FORMAT),
+			ret_text);
 	}
 	return API_REASON_NONE;
 }
 
 static enum api_reason judge_limit(uint64_t limit, uint64_t limit_max, const char **ret_text)
 {
-	return limit == 0 || limit > limit_max ? refuse(API_REASON_SCHEMA, "limit", ret_text)
-					       : API_REASON_NONE;
+	return limit == 0 || limit > limit_max
+		       ? refuse(API_REASON_SCHEMA, sentence_of("limit"), ret_text)
+		       : API_REASON_NONE;
 }
 
 static enum api_reason read_balance(
@@ -71,7 +99,8 @@ static enum api_reason read_txid(
 	}
 	return operation_txid_parse(txid, &question->txid)
 		       ? API_REASON_NONE
-		       : refuse(API_REASON_TXID_FORMAT, "a txid is tx_ and a ULID", ret_text);
+		       : refuse(API_REASON_TXID_FORMAT, api_reasons_text(API_REASON_TXID_FORMAT),
+				 ret_text);
 }
 
 static enum api_reason read_history(
@@ -94,7 +123,8 @@ static enum api_reason read_history(
 		reason = judge_limit(question->b, READS_HISTORY_LIMIT_MAX, ret_text);
 	}
 	if (reason == API_REASON_NONE && question->a == 0) {
-		reason = refuse(API_REASON_SCHEMA, "before", ret_text); /* nothing is before 1 */
+		reason = refuse(API_REASON_SCHEMA, sentence_of("before"),
+			ret_text); /* nothing is before 1 */
 	}
 	return reason;
 }

@@ -201,11 +201,6 @@ static void handle_plain(
 
 /* --- policy --- */
 
-static bool is_about_time(enum caveat_kind kind)
-{
-	return kind == CAVEAT_NBF || kind == CAVEAT_EXP || kind == CAVEAT_TTL;
-}
-
 /* The caveats about the request as such. Those about entries are ingest.c's, those about the
  * node were judged by kms, which knows our origin. */
 static bool caveats_hold(
@@ -233,7 +228,8 @@ static bool caveats_hold(
 	}
 	if (routes_is_v1(ask->route)) {
 		wall_refuse_api(self, ask,
-			is_about_time(verdict.kind) ? API_REASON_TOKEN_TIME : API_REASON_SCOPE,
+			caveat_is_about_time(verdict.kind) ? API_REASON_TOKEN_TIME
+							   : API_REASON_SCOPE,
 			caveat_set_verdict_text(verdict));
 	} else {
 		wall_refuse(self, ask, REASON_CAP_INVALID, caveat_set_verdict_text(verdict));
@@ -257,7 +253,7 @@ static void refuse_packed(struct prevalidator *self, const struct ask *ask,
 		ingest(self, ask, cached,
 			is_ratio ? INGEST_DECOMPRESS_RATIO : INGEST_DECOMPRESS_ERROR);
 	} else {
-		wall_refuse_api(self, ask, api_reason, api_reasons_name(api_reason));
+		wall_refuse_api(self, ask, api_reason, api_reasons_text(api_reason));
 	}
 }
 

@@ -134,7 +134,7 @@ static void on_open(void *self, enum json_type type)
 	unsigned depth = wish->depth++;
 
 	if (depth == 0 && type != JSON_OBJECT) {
-		refuse(wish, API_REASON_SCHEMA, "the body is a JSON object");
+		refuse(wish, API_REASON_SCHEMA, "the body is not a JSON object");
 	} else if (depth == 1 && wish->member != WISH_MEMBER_COUNT) {
 		refuse(wish, members[wish->member].reason, members[wish->member].text);
 	}
@@ -170,11 +170,12 @@ static void on_member(void *self, struct slice name)
 	}
 	wish->member = find_member(wish, name);
 	if (wish->member == WISH_MEMBER_COUNT) {
-		refuse(wish, API_REASON_UNKNOWN_FIELD, "there is a member that this has not");
+		refuse(wish, API_REASON_UNKNOWN_FIELD,
+			"the body has a member that this operation does not");
 		return;
 	}
 	if ((wish->members_seen & BIT(wish->member)) != 0) {
-		refuse(wish, API_REASON_SCHEMA, "a member is given twice");
+		refuse(wish, API_REASON_SCHEMA, "a member of the body is given twice");
 	}
 	wish->members_seen |= BIT(wish->member);
 }
@@ -184,7 +185,7 @@ static void on_scalar(void *self, enum json_type type, struct slice text)
 	struct wish *wish = self;
 
 	if (wish->depth == 0) {
-		refuse(wish, API_REASON_SCHEMA, "the body is a JSON object");
+		refuse(wish, API_REASON_SCHEMA, "the body is not a JSON object");
 		return;
 	}
 	if (wish->depth != 1 || wish->member == WISH_MEMBER_COUNT) {
@@ -265,7 +266,9 @@ enum api_reason wish_read(struct wish *wish, struct json *json, struct slice bod
 	take_frame(wish, frame);
 	if (!json_parse(json, body, &listener, wish)) {
 		wish->reason = API_REASON_NONE; /* what was told before means nothing then */
-		refuse(wish, API_REASON_SCHEMA, "the body is no JSON");
+		refuse(wish, API_REASON_SCHEMA,
+			"the body is not JSON: expected one object in UTF-8, at most 8 levels "
+			"deep");
 	}
 	if (wish->reason == API_REASON_NONE) {
 		find_missing(wish);

@@ -51,6 +51,8 @@ static void tell(struct wallet *self, const struct balance_read *read,
 
 	send(self, read,
 		&(struct oap_balance){ .available = place->available,
+			.held = place->held,
+			.as_of_seq = place->as_of_seq,
 			.as_of_unix_ms = (uint64_t)clock_unix_ms() - age,
 			.stale_ms = age < UINT32_MAX ? (uint32_t)age : UINT32_MAX,
 			.account = view_account(place),
@@ -240,11 +242,11 @@ static enum err take_told(struct wallet *self, const struct oap_from *from,
 {
 	uint32_t number = byte_get_u32(in);
 	struct view_place *place;
-	u128 available;
+	u128 available, held;
 
-	(void)byte_get_u64(in); /* of which entry it is true */
+	(void)byte_get_u64(in); /* of the last entry about it */
 	available = byte_get_u128(in);
-	(void)byte_get_u128(in); /* what is held */
+	held = byte_get_u128(in);
 	if (in->failed || number >= self->balances.view.used) {
 		return ERR_MALFORMED;
 	}
@@ -254,6 +256,8 @@ static enum err take_told(struct wallet *self, const struct oap_from *from,
 	}
 	if (msg->known == 1) {
 		place->available = available;
+		place->held = held;
+		place->as_of_seq = msg->as_of_seq;
 		place->as_of_mono_ms = msg->as_of_mono_ms;
 		place->is_known = true;
 	}

@@ -23,8 +23,8 @@ _Static_assert((VIEW_PLACES & (VIEW_PLACES - 1)) == 0, "a mask");
 
 struct view_place {
 	uint64_t name; /* view_name */
-	u128 available;
-	uint64_t as_of_mono_ms;
+	u128 available, held;
+	uint64_t as_of_seq, as_of_mono_ms;
 	uint64_t asked;        /* the question about it; 0: none is under way */
 	uint32_t next;         /* of its bucket */
 	uint32_t older, newer; /* by when it was asked for */

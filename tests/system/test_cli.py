@@ -68,6 +68,8 @@ def test_a_wrong_command_line_exits_2_and_says_why():
 	expect(cli(), 2, 'usage:')
 	expect(cli('bogus'), 2, "no command 'bogus'")
 	expect(cli('cap'), 2, 'second word')
+	group = expect(cli('wallet', '--help'), 0, 'usage: macronode wallet COMMAND', 'wallet issue  ', 'wallet watch  ')
+	assert 'ledger' not in group.stdout, group
 	expect(cli('status', '--bogus'), 2, "no option '--bogus'")
 	expect(cli('ledger', 'show'), 2, 'SEQ')
 	expect(cli('ledger', 'show', '0'), 2, 'from 1')

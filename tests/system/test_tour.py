@@ -9,6 +9,8 @@ import tap
 from harness import BUILD, GENEROUS_SECONDS, Node, clean_environment, nodes
 
 README = nodes.CHECKOUT / 'README.md'
+STEPS = ('look', 'ingest', 'read', 'tokens', 'once', 'hold', 'pay', 'prove', 'receipt', 'freeze', 'kill',
+	'stop')
 FAILED = '[failed]'
 NEXT = '[next]'
 
@@ -38,7 +40,7 @@ def tour(directory):
 	assert done.returncode == 0, done
 	outputs = done.stdout.split(f'{NEXT}\n')
 	assert len(outputs) == len(steps) + 1 and outputs[-1] == '', outputs
-	return dict(zip(('look', 'ingest', 'read', 'tokens', 'pay', 'prove', 'freeze', 'kill', 'stop'),
+	return dict(zip(STEPS,
 		outputs[:-1], strict=True)), done.stderr
 
 
@@ -55,23 +57,34 @@ def check_requests(said):
 	assert shown.count('serving') == 9, shown
 
 
-def check_payments(said):
+def check_wallet(said, errors):
 	assert re.search(r'caveat +account=alice\n', said['tokens']), said['tokens']
+	assert said['once'].lower().split() == ['idempotency-replayed:', 'true'], said['once']
+	lines = said['hold'].splitlines()
+	assert lines[0] == 'capture 4200 ron' and lines[2] == 'release 800 ron', lines
+	assert re.fullmatch(r'tx_\w{26}, seq 7, available 480810, before 480810', lines[1]), lines
+	assert re.fullmatch(r'tx_\w{26}, seq 8, available 481610, before 480810', lines[3]), lines
+	assert re.match(r'481610 ron \(as of seq 8, ', lines[4]), lines
+	assert 'INSUFFICIENT_FUNDS' in errors, errors
+	assert said['receipt'].startswith('good: the entry with seq 5 is in the log '), said['receipt']
+
+
+def check_payments(said):
 	assert said['pay'].splitlines()[:3] == [
 		'12 rows, 4 accounts funded: 16 new, 0 repeated, 0 refused',
 		'12 rows, 4 accounts funded: 0 new, 16 repeated, 0 refused',
-		'good: 20 entries'], said['pay']
+		'good: 24 entries'], said['pay']
 	assert said['prove'].startswith('good: the entry with seq 2 is in the log '), said['prove']
 	assert [line for line in said['freeze'].splitlines() if line.startswith('12 rows')] == [
 		'12 rows, 4 accounts funded: 13 new, 0 repeated, 3 refused',
 		'12 rows, 4 accounts funded: 3 new, 13 repeated, 0 refused'], said['freeze']
-	assert said['freeze'].startswith('froze bob: in force after seq 20\n'), said['freeze']
-	assert 'released bob: in force after seq 33' in said['freeze'], said['freeze']
+	assert said['freeze'].startswith('froze bob: in force after seq 24\n'), said['freeze']
+	assert 'released bob: in force after seq 37' in said['freeze'], said['freeze']
 	lines = said['kill'].splitlines()
 	assert lines[0] == '12 rows, 4 accounts funded: 0 new, 16 repeated, 0 refused', lines
 	assert lines[1].startswith('macronode ') and ', ready,' in lines[1], lines
 	assert any('sequencer' in line and 'signal 9 (KILL)' in line for line in lines), lines
-	assert 'good: 36 entries' in lines, lines
+	assert 'good: 40 entries' in lines, lines
 	assert re.match(r'good: size \d+ continues size \d+ of the log ', lines[-1]), lines
 
 
@@ -85,10 +98,11 @@ def test_the_tour_does_what_it_says():
 		try:
 			said, errors = tour(directory)
 			check_requests(said)
+			check_wallet(said, errors)
 			check_payments(said)
 			failed = [line for text in said.values() for line in text.splitlines()
 				if line.startswith(FAILED)]
-			assert len(failed) == 1 and 'ledger import' in failed[0], failed
+			assert len(failed) == 2 and 'wallet transfer' in failed[0] and 'ledger import' in failed[1], failed
 			assert errors.count('policy_denied, frozen') == 3, errors
 			assert 'stopped' in errors and nodes.wait_gone({pid: start}, GENEROUS_SECONDS)
 		finally:

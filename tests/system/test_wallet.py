@@ -1,10 +1,10 @@
-"""Money under /v1: what is said, that it is said again byte for byte, and that it moves once."""
+"""Money under /v1: what is said, that it is said again byte for byte, and that it moves once. How it is
+refused stands in test_wallet_refusals.py and test_wallet_trouble.py."""
 import collections
 import contextlib
 import json
 import pathlib
 import shutil
-import signal
 import sqlite3
 import subprocess
 import tempfile
@@ -128,129 +128,6 @@ def test_the_hash_of_a_receipt_is_blake3_of_its_canonical_json():
 			assert f'b3:{entry["receipt_hash"]}' == wanted and entry['source'] == 'v1', entry
 
 
-def test_every_bad_body_is_named():
-	good = {'from': 'a', 'to': 'b', 'asset': 'ron', 'amount_minor': '1', 'nonce': 1}
-	bad = [
-		('schema', b''), ('schema', b'{'), ('schema', b'[]'), ('schema', b'{"from":"a"}'),
-		('schema', json.dumps(good).encode()[:-1] + b',"from":"a"}'),
-		('unknown_field', {**good, 'oops': 'unexpected'}),
-		('unknown_field', {**good, 'idempotency_key': 'k'}),
-		('amount_format', {**good, 'amount_minor': 1}), ('amount_format', {**good, 'amount_minor': 1.5}),
-		('amount_format', {**good, 'amount_minor': '-1'}), ('amount_format', {**good, 'amount_minor': '+1'}),
-		('amount_format', {**good, 'amount_minor': '01'}), ('amount_format', {**good, 'amount_minor': '0'}),
-		('amount_format', {**good, 'amount_minor': str(1 << 128)}),
-		('nonce_format', {**good, 'nonce': 0}), ('nonce_format', {**good, 'nonce': 1 << 63}),
-		('nonce_format', {**good, 'nonce': '1'}),
-		('account_format', {**good, 'from': 'a b'}), ('account_format', {**good, 'to': 'x' * 129}),
-		('asset_format', {**good, 'asset': 'RON'}), ('self_transfer', {**good, 'to': 'a'}),
-		('memo', {**good, 'memo': 'x' * 257}),
-	]
-	with Node() as node:
-		wallet = Wallet(node)
-		for reason, body in bad:
-			refused(wallet.post('/v1/transfer', 'k', body), 400, 'BAD_REQUEST', reason)
-		for key in ('', 'a b', 'k' * 65, 'k"'):
-			refused(wallet.post('/v1/transfer', key, good), 400, 'BAD_REQUEST',
-				'idem_key_missing' if key == '' else 'idem_key_format')
-		refused(wallet.post('/v1/transfer', None, good), 400, 'BAD_REQUEST', 'idem_key_missing')
-		refused(wallet.post('/v1/holds/tx_1/release', 'k', {}), 400, 'BAD_REQUEST', 'txid_format')
-		twice = node.raw(b'POST /v1/transfer HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n'
-			b'Content-Type: application/json\r\nIdempotency-Key: a\r\nIdempotency-Key: a\r\n\r\n{}')
-		assert twice.startswith(b'HTTP/1.1 400 ') and b'"code":"BAD_REQUEST"' in twice, twice
-		assert node.metric('wallet_rejects_total', reason='bad_request') == len(bad) + 7
-
-
-def test_http_itself_is_refused_in_the_same_words():
-	with Node() as node:
-		wallet = Wallet(node)
-		refused(wallet.post('/v1/nothing', 'k', {}), 404, 'NOT_FOUND', 'route')
-		refused(wallet.post('/v1/holds/a/b/capture', 'k', {}), 404, 'NOT_FOUND', 'route')
-		got = node.http('GET', '/v1/transfer', token=wallet.token)
-		refused(got, 405, 'BAD_REQUEST', 'method')
-		assert got.headers['allow'] == 'POST, OPTIONS', got
-		headers = {'Content-Type': 'text/plain', 'Idempotency-Key': 'k'}
-		refused(node.http('POST', '/v1/transfer', b'{}', headers, token=wallet.token), 415,
-			'BAD_REQUEST', 'media_type')
-		refused(wallet.post('/v1/transfer', 'k', b' ' * (1 << 20) + b'{'), 413, 'LIMITS_EXCEEDED',
-			'body_too_large')
-		balance = node.http('GET', '/v1/balance?account=a%20b&asset=ron', token=wallet.token)
-		refused(balance, 400, 'BAD_REQUEST', 'account_format')
-
-
-def test_who_may_not_is_told_why():
-	with Node() as node:
-		wallet = Wallet(node)
-		done(wallet.issue('i1', 'alice', 1000, 1))
-		body = {'from': 'alice', 'to': 'bob', 'asset': 'ron', 'amount_minor': '11', 'nonce': 1}
-		headers = {'Content-Type': 'application/json', 'Idempotency-Key': 'k'}
-		refused(node.http('POST', '/v1/transfer', json.dumps(body).encode(), headers), 401,
-			'UNAUTHORIZED', 'token')
-		refused(Wallet(node, 'nonsense').post('/v1/transfer', 'k', body), 401, 'UNAUTHORIZED', 'token')
-
-		def minted(*caveats):
-			words = ('cap', 'mint', '--action', 'wallet.*', '--ttl', '1h', *caveats)
-			return Wallet(node, node.cli(*words).stdout.strip())
-		refused(minted('--account', 'carol').post('/v1/transfer', 'k', body), 403, 'FORBIDDEN', 'scope')
-		refused(minted('--asset', 'eur').post('/v1/transfer', 'k', body), 403, 'FORBIDDEN', 'scope')
-		refused(minted('--method', 'GET').post('/v1/transfer', 'k', body), 403, 'FORBIDDEN', 'scope')
-		reader = Wallet(node, node.cli('cap', 'mint', '--action', 'wallet.read', '--ttl', '1h').stdout.strip())
-		refused(reader.post('/v1/transfer', 'k', body), 403, 'FORBIDDEN', 'scope')
-		refused(reader.issue('k', 'alice', 1, 2), 403, 'FORBIDDEN', 'scope')
-		refused(minted('--amount', '10').post('/v1/transfer', 'k', body), 403, 'LIMITS_EXCEEDED',
-			'token_ceiling')
-		refused(minted('--daily', '10').post('/v1/transfer', 'k', body), 403, 'LIMITS_EXCEEDED',
-			'token_ceiling')
-		refused(wallet.transfer('k', 'alice', 'sys:issuance', 1, 1), 403, 'FORBIDDEN', 'sys_account')
-		gone = minted('--account', 'alice')
-		node.cli('cap', 'revoke', nodes.capability_ref(gone.token))
-		refused(gone.post('/v1/transfer', 'k', body), 401, 'UNAUTHORIZED', 'token')
-		allowed = minted('--path', '/v1/transfer', '--account', 'alice', '--amount', '11')
-		done(allowed.post('/v1/transfer', 'k', body))
-
-
-def test_a_conflict_names_the_next_nonce_to_who_may_read():
-	with Node() as node:
-		wallet = Wallet(node)
-		done(wallet.issue('i1', 'alice', 1000, 1))
-		done(wallet.transfer('t1', 'alice', 'bob', 1, 1))
-		gap = refused(wallet.transfer('t3', 'alice', 'bob', 1, 3), 409, 'NONCE_CONFLICT', 'nonce_gap', True)
-		assert gap['details'] == {'reason': 'nonce_gap', 'last': 1, 'expected': 2}, gap
-		used = refused(wallet.transfer('t9', 'alice', 'bob', 2, 1), 409, 'NONCE_CONFLICT', 'nonce_used')
-		assert used['details']['expected'] == 2, used
-		same = refused(wallet.transfer('t9', 'alice', 'bob', 1, 1), 409, 'NONCE_CONFLICT', 'nonce_used')
-		assert same['details']['expected'] == 2, same
-		blind = Wallet(node, node.cli('cap', 'mint', '--action', 'wallet.transfer', '--ttl', '1h').stdout.strip())
-		told = refused(blind.transfer('t9', 'alice', 'bob', 1, 9), 409, 'NONCE_CONFLICT', 'nonce_gap', True)
-		assert told['details'] == {'reason': 'nonce_gap'}, told
-		poor = refused(wallet.transfer('t9', 'alice', 'bob', 1000, 2), 409, 'INSUFFICIENT_FUNDS',
-			'insufficient_funds')
-		assert poor['details'] == {'reason': 'insufficient_funds'}, poor
-		# a lane of its own: issuing to alice is not alice's debit
-		done(wallet.issue('i2', 'alice', 1, 2))
-		done(wallet.transfer('t9', 'alice', 'bob', 1, 2))  # a refusal consumed nothing, not even the key
-		assert node.metric('wallet_nonce_conflicts_total') == 4
-		assert node.metric('wallet_conflicts_total') == 4
-
-
-def test_holds_end_once():
-	with Node() as node:
-		wallet = Wallet(node)
-		done(wallet.issue('i1', 'alice', 100, 1))
-		moved = done(wallet.transfer('t1', 'alice', 'bob', 1, 1))
-		hold = done(wallet.take('/v1/holds', 'h1', 'alice', 50, 2))['txid']
-		release = f'/v1/holds/{hold}/release'
-		refused(wallet.take(release, 'r', 'alice', 51, 3), 409, 'INSUFFICIENT_FUNDS', 'insufficient_funds')
-		refused(wallet.take(release, 'r', 'bob', 50, 1), 404, 'NOT_FOUND', 'hold_not_found')
-		# not even with gov.reverse, which the token has, is a transfer a hold
-		refused(wallet.take(f'/v1/holds/{moved["txid"]}/release', 'r', 'alice', 1, 3), 404, 'NOT_FOUND',
-			'hold_not_found')
-		refused(wallet.take('/v1/holds/tx_01JFA7Z2A7YQ4QW3EJ7N3N6D1X/release', 'r', 'alice', 1, 3), 404,
-			'NOT_FOUND', 'hold_not_found')
-		done(wallet.take(release, 'r', 'alice', 50, 3))
-		done(wallet.take(release, 'r', 'alice', 50, 3), replayed=True)
-		refused(wallet.take(release, 'r2', 'alice', 50, 4), 409, 'INSUFFICIENT_FUNDS', 'hold_closed')
-
-
 # --- again, and the same --------------------------------------------------------------------
 
 
@@ -359,32 +236,6 @@ def test_of_two_at_once_with_one_nonce_one_is_done():
 		assert balance['amount_minor'] == '90', balance
 
 
-def test_what_is_under_way_is_neither_done_twice_nor_lost():
-	# so that it is the wallet that answers, however long the commit takes
-	settings = {'limits': {'req_timeout': '3s'}, 'readiness': {'committer_lag_ms_max': 60000}}
-	with Node(settings) as node:
-		wallet = Wallet(node)
-		done(wallet.issue('i', 'alice', 100, 1))
-		committer = node.signal_worker('committer', signal.SIGSTOP)
-		try:
-			answers = []
-			asked = threading.Thread(target=lambda: answers.append(wallet.transfer('t', 'alice', 'bob', 1, 1)))
-			asked.start()
-			eventually(lambda: node.metric('wallet_inflight', op='transfer') == 1, 'the operation to be under way')
-			busy = wallet.transfer('t', 'alice', 'bob', 1, 1)
-			refused(busy, 409, 'IN_PROGRESS', 'in_progress', True)
-			assert busy.headers['retry-after'] == '1', busy
-			refused(wallet.transfer('t', 'alice', 'bob', 2, 1), 422, 'IDEM_MISMATCH', 'idem_mismatch')
-			asked.join()
-		finally:
-			nodes.signal_process(committer, node.workers('committer')[committer], signal.SIGCONT)
-		refused(answers[0], 503, 'UPSTREAM_UNAVAILABLE', 'outcome_unknown', True)
-		found = eventually(lambda: (lambda one: one.status == 200 and one)(
-			wallet.transfer('t', 'alice', 'bob', 1, 1)), 'the outcome')
-		assert found.json()['balance_after'] == '99', found
-		assert len(receipts_of(node)) == 2
-
-
 # --- limits ---------------------------------------------------------------------------------
 
 
@@ -426,24 +277,6 @@ def test_a_day_begins_anew_at_midnight_utc():
 			refused(wallet.transfer('t2', 'alice', 'bob', 1, 2), 403, 'LIMITS_EXCEEDED', 'daily_ceiling')
 			clock.move_to(clock.skew_ms + DAY_MS)
 			done(wallet.transfer('t2', 'alice', 'bob', 100, 2))
-
-
-def test_a_frozen_or_busy_node_says_when_to_come_again():
-	with Node({'limits': {'rps': 2}}) as node:
-		wallet = Wallet(node)
-		answers = [wallet.issue(f'i{nonce}', 'alice', 1, nonce) for nonce in range(1, 20)]
-		busy = next(one for one in answers if one.status == 429)
-		refused(busy, 429, 'BUSY', 'rate_limited', True)
-	with Node() as node:
-		wallet = Wallet(node)
-		done(wallet.issue('i', 'alice', 10, 1))
-		node.cli('gov', 'freeze', '--account', 'alice', '--reason', 'test')
-		frozen = wallet.transfer('t', 'alice', 'bob', 1, 1)
-		refused(frozen, 503, 'RETRY_LATER', 'frozen', True)
-		assert frozen.headers['retry-after'] == '2', frozen
-		done(wallet.issue('i2', 'alice', 10, 2))  # incoming goes on
-		node.cli('gov', 'unfreeze', '--account', 'alice', '--reason', 'test')
-		done(wallet.transfer('t', 'alice', 'bob', 1, 1))
 
 
 # --- other ways in --------------------------------------------------------------------------

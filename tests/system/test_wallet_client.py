@@ -17,6 +17,7 @@ PAYMENTS = 1000
 EAGER_KILLS = 6
 KILLED = ('sequencer', 'committer', 'wallet')
 EXAMPLE = nodes.CHECKOUT / 'client/examples/pay.c'
+TXID = 'tx_01JFA7Z2A7YQ4QW3EJ7N3N6D1X'  # of nothing
 shared = {}
 
 
@@ -124,8 +125,11 @@ def test_the_command_shows_what_an_account_has():
 	issue('carol', 500, 1)
 	pay('carol', 'dave', 20)
 	wallet('hold', '--from', 'carol', '--amount', '30')
-	assert re.fullmatch(r'450 ron \(as of \S+Z, \d+ ms old\)\n',
-		wallet('balance', 'carol').stdout), wallet('balance', 'carol')
+	line = r'450 ron, and 30 held \(as of seq \d+, \S+Z(, \d+ ms old)?\)\n'
+	for words in (('wallet', 'balance', 'carol'), ('ledger', 'balance', 'carol'),
+			('ledger', 'balance', 'carol', '--at', str(last_seq()))):
+		told = node().cli(*words, '--token-file', token_file())
+		assert re.fullmatch(line, told.stdout), (words, told)
 	shown = json.loads(wallet('balance', 'dave', '--json').stdout)
 	assert (shown['account'], shown['amount_minor'], shown['asset']) == ('dave', '20', 'ron')
 	for words in (('balance', 'no account'), ('balance', 'dave', '--asset', 'RON'), ('balance',)):
@@ -187,6 +191,45 @@ def test_what_the_token_may_not_see_is_refused():
 	for words in (('balance', 'alice'), ('history', 'alice'), ('watch',)):
 		done = node().cli('wallet', *words, '--token-file', str(path), check=False)
 		assert done.returncode == 1 and done.stderr, (words, done)
+
+
+def test_the_command_says_why_it_does_not_do_it():
+	"""2: the command line; 1: the node's sentence, and its ApiError on stdout with --json; 3: no node."""
+	pay = ('--from', 'gina', '--amount', '1')
+	usage = [(('issue',), '--to ACCOUNT'), (('issue', '--to', 'gina'), '--amount N'), (('transfer', *pay), '--to ACCOUNT'),
+		(('burn', *pay, '--nonce', '0'), 'from 1'), (('burn', *pay, '--nonce', '1x'), 'from 1'),
+		(('hold', *pay, '--expires', 'x'), 'from 1'), (('capture', *pay, '--to', 'bob'), 'needs TXID'),
+		(('release', TXID, *pay, '--to', 'bob'), "no option '--to'"), (('balance',), 'needs ACCOUNT'),
+		(('balance', 'a b'), 'no account'), (('tx',), 'needs TXID'), (('history', 'gina', '--limit', '0'), 'from 1 to 200'),
+		(('history', 'gina', '--before', '0'), 'from 1'), (('watch', '--count', '0'), 'from 1'), (('pay',), 'no command')]
+	for words, text in usage:
+		told = wallet(*words, check=False)
+		assert told.returncode == 2 and text in told.stderr and told.stdout == '', (words, told)
+	issue('gina', 10, 1)
+	refused = [(('issue', '--to', 'a b', '--amount', '1'), 'BAD_REQUEST: to: expected an account'),
+		(('issue', '--to', 'gina', '--amount', '01'), 'BAD_REQUEST: amount_minor: expected a string'),
+		(('transfer', *pay, '--to', 'gina'), 'BAD_REQUEST: from and to are one account'),
+		(('burn', *pay, '--idempotency-key', 'a b'), 'BAD_REQUEST: idempotency_key: expected'),
+		(('burn', '--from', 'gina', '--amount', '11'), 'INSUFFICIENT_FUNDS: insufficient funds'),
+		(('burn', *pay, '--nonce', '7'), 'NONCE_CONFLICT: nonce conflict: one before it'),
+		(('hold', *pay, '--expires', '5'), 'BAD_REQUEST: expires_ts: expected'),
+		(('capture', TXID, *pay, '--to', 'bob'), 'NOT_FOUND: there is no such hold'),
+		(('release', 'tx_1', *pay), 'BAD_REQUEST: hold: expected the txid'),
+		(('tx', 'tx_1'), 'BAD_REQUEST: txid: expected'), (('tx', TXID, '--proof'), 'NOT_FOUND: there is no such thing'),
+		(('watch', '--after', '1000000'), 'NOT_FOUND: there is no such thing')]
+	for words, text in refused:
+		told = wallet(*words, check=False)
+		assert told.returncode == 1 and f'the node refused: {text}' in told.stderr and told.stdout == '', (words, told)
+		assert ('next is --nonce 1' in told.stderr) == ('7' in words), (words, told)
+		told = wallet(*words, '--json', check=False)
+		assert told.returncode == 1 and json.loads(told.stdout)['code'] == text.split(':')[0], (words, told)
+	blind = node().directory / 'blind-payer'
+	blind.write_text(node().mint('wallet.burn'))
+	told = node().cli('wallet', 'burn', *pay, '--token-file', str(blind), check=False)
+	assert told.returncode == 1 and 'may not read the account' in told.stderr, told
+	elsewhere = subprocess.run([str(BUILD / 'cli/macronode'), 'wallet', 'burn', *pay, '--uds', '/nonexistent/socket',
+		'--token-file', token_file()], text=True, capture_output=True, timeout=60)
+	assert elsewhere.returncode == 3 and 'no node is listening' in elsewhere.stderr, elsewhere
 
 
 # --- kills ---------------------------------------------------------------------------------

@@ -1,4 +1,5 @@
-"""What is read under /v1, against a model that knows nothing but what was sent and answered."""
+"""What is read under /v1, against a model that knows nothing but what was sent and answered. How
+it is refused stands in test_wallet_refusals.py."""
 import base64
 import contextlib
 import hashlib
@@ -123,24 +124,26 @@ def narrowed(*caveats):
 		stdin=one.token).stdout.strip()
 
 
-def refused(response, status, code, reason):
-	assert response.status == status, response
-	error = response.json()
-	assert (error['code'], error['details']['reason']) == (code, reason), error
-	assert error['http'] == status, error
-
-
 # --- balances ---------------------------------------------------------------------------------
 
 
-def test_a_balance_is_five_members():
+BALANCE_MEMBERS = ['account', 'asset', 'amount_minor', 'held_minor', 'as_of', 'as_of_seq', 'stale_ms']
+
+
+def test_a_balance_now_has_the_members_of_one_in_the_past():
 	one = wallet()
-	for account, (available, _) in one.model.now.items():
+	size = max(one.model.kinds)
+	for account, (available, held) in one.model.now.items():
 		response = one.get(f'/v1/balance?account={account}&asset=ron')
 		assert response.status == 200 and response.headers['cache-control'] == 'no-store', response
 		body = response.json()
-		assert list(body) == ['account', 'asset', 'amount_minor', 'as_of', 'stale_ms'], body
-		assert body['amount_minor'] == str(available), (account, body)
+		assert list(body) == BALANCE_MEMBERS, body
+		assert (body['amount_minor'], body['held_minor']) == (str(available), str(held)), (account, body)
+		assert body['as_of_seq'] == size, body
+		past = one.get(f'/v1/balance?account={account}&asset=ron&at={size}').json()
+		assert list(past) == BALANCE_MEMBERS, past
+		same = ('account', 'asset', 'amount_minor', 'held_minor', 'as_of_seq')
+		assert [past[name] for name in same] == [body[name] for name in same], (past, body)
 		assert body['account'] == account and body['asset'] == 'ron' and body['stale_ms'] >= 0, body
 		assert time.strptime(body['as_of'], '%Y-%m-%dT%H:%M:%SZ')
 	assert one.get('/v1/balance?account=nobody&asset=ron').json()['amount_minor'] == '0'
@@ -156,17 +159,8 @@ def test_who_writes_reads_what_he_wrote():
 		one.transfer('alice', 'bob', 3)
 
 
-def test_a_balance_is_refused_by_name():
+def test_a_balance_of_the_past_and_one_of_my_own():
 	one = wallet()
-	for query, reason in (('', 'schema'), ('?account=alice', 'schema'), ('?asset=ron', 'schema'),
-			('?account=alice&asset=ron&x=1', 'unknown_field'), ('?account=a&account=b&asset=ron', 'schema'),
-			('?account=a%2Fb&asset=ron', 'account_format'), ('?account=&asset=ron', 'account_format'),
-			(f'?account={"a" * 129}&asset=ron', 'account_format'), ('?account=a&asset=RON', 'asset_format'),
-			('?account=a&asset=ron&at=x', 'schema'), ('?account=a&asset=ron&at=01', 'schema')):
-		refused(one.get('/v1/balance' + query), 400, 'BAD_REQUEST', reason)
-	refused(one.node.http('GET', '/v1/balance?account=a&asset=ron'), 401, 'UNAUTHORIZED', 'token')
-	for token in (narrowed('account=bob'), narrowed('asset=eur'), narrowed('action=ledger.ingest')):
-		refused(one.get('/v1/balance?account=alice&asset=ron', token), 403, 'FORBIDDEN', 'scope')
 	assert one.get('/v1/balance?account=bob&asset=ron', narrowed('account=bob')).status == 200
 	past = one.get('/v1/balance?account=alice&asset=ron&at=1').json()
 	assert past['amount_minor'] == str(10**19) and past['as_of_seq'] == 1, past
@@ -207,17 +201,6 @@ def test_receipts_are_those_that_were_told():
 		assert payload == raw
 	visible = json.loads(one.model.receipts[3])['txid']
 	assert one.get(f'/v1/tx/{visible}', narrowed('account=bob')).status == 200  # who got it
-	other = narrowed('account=carol')
-	for txid in (visible, 'tx_' + '0' * 25 + '1'):
-		for tail in ('', '/proof'):
-			refused(one.get(f'/v1/tx/{txid}{tail}', other), 404, 'NOT_FOUND', 'not_found')
-	bodies = [json.loads(one.get(f'/v1/tx/{txid}', other).body) for txid in (visible, 'tx_' + '0' * 25 + '1')]
-	assert [{**body, 'corr_id': ''} for body in bodies][0] == {**bodies[1], 'corr_id': ''}
-	for text in ('x', 'tx_', 'tx_' + '0' * 25, 'tx_' + '0' * 27, 'tx_' + 'U' * 26, 'tx_8' + '0' * 25):
-		refused(one.get(f'/v1/tx/{text}'), 400, 'BAD_REQUEST', 'txid_format')
-	refused(one.get(f'/v1/tx/{visible}?x=1'), 400, 'BAD_REQUEST', 'unknown_field')
-	refused(one.get(f'/v1/tx/{visible}', narrowed('action=ledger.ingest')), 403, 'FORBIDDEN', 'scope')
-	refused(one.node.http('GET', f'/v1/tx/{visible}'), 401, 'UNAUTHORIZED', 'token')
 
 
 def test_a_proof_shows_the_receipt_in_the_signed_tree():
@@ -292,20 +275,6 @@ def test_histories_are_what_happened_in_pages_of_any_size():
 		payload, _ = client.call(HISTORY, wire.write_payload(one.token, b'alice?asset=ron&limit=2'))
 		assert [item['seq'] for item in json.loads(payload)['items']] == [
 			item['seq'] for item in usual['items'][:2]]
-
-
-def test_a_history_is_refused_by_name():
-	one = wallet()
-	for target, reason in (('alice/history', 'schema'), ('alice/history?asset=ron&limit=0', 'schema'),
-			('alice/history?asset=ron&limit=201', 'schema'), ('alice/history?asset=ron&limit=x', 'schema'),
-			('alice/history?asset=ron&before=0', 'schema'), ('alice/history?asset=ron&before=-1', 'schema'),
-			('alice/history?asset=ron&x=1', 'unknown_field'), ('alice/history?asset=R', 'asset_format'),
-			('alice/history?asset=ron&asset=ron', 'schema'), (f'{"a" * 129}/history?asset=ron', 'account_format'),
-			('a~b/history?asset=ron', 'account_format')):
-		refused(one.get('/v1/accounts/' + target), 400, 'BAD_REQUEST', reason)
-	refused(one.get('/v1/accounts/alice/history?asset=ron', narrowed('account=bob')), 403, 'FORBIDDEN', 'scope')
-	refused(one.node.http('GET', '/v1/accounts/alice/history?asset=ron'), 401, 'UNAUTHORIZED', 'token')
-	refused(one.get('/v1/accounts/history?asset=ron'), 404, 'NOT_FOUND', 'route')
 
 
 # --- events -------------------------------------------------------------------------------------
@@ -432,18 +401,6 @@ def test_a_stream_goes_on_where_the_client_was():
 	assert event['seq'] == max(one.model.kinds)
 	check_event(one, event)
 	subscriber.close()
-
-
-def test_events_are_refused_by_name():
-	one = wallet()
-	last = max(one.model.kinds)
-	for query, reason in (('?after=x', 'schema'), ('?limit=0', 'schema'), ('?limit=201', 'schema'),
-			('?before=1', 'unknown_field'), ('?after=1&after=2', 'schema')):
-		refused(one.get('/v1/events' + query), 400, 'BAD_REQUEST', reason)
-	refused(one.get(f'/v1/events?after={last + 1000}'), 404, 'NOT_FOUND', 'not_found')
-	refused(one.get('/v1/events', narrowed('action=ledger.ingest')), 403, 'FORBIDDEN', 'scope')
-	refused(one.node.http('GET', '/v1/events'), 401, 'UNAUTHORIZED', 'token')
-	assert one.get('/v1/events', headers={'Last-Event-ID': 'x'}).status == 400
 
 
 def test_a_stream_survives_archive_and_is_resumed_after_ingress():

@@ -145,7 +145,7 @@ static void what_is_wrong_with_a_line_is_said(void **state)
 		const char *error;
 	} rows[] = {
 		{ "bogus", "there is no command 'bogus'" },
-		{ "cap", "cap needs a second word" },
+		{ "cap", "cap needs a second word; macronode cap --help lists them" },
 		{ "cap bogus", "there is no command 'cap bogus'" },
 		{ "status --bogus", "there is no option '--bogus'" },
 		{ "status extra", "unexpected word 'extra'" },

@@ -223,6 +223,30 @@ static void a_refusal_is_said_in_three_ways(void **state)
 		"\"corr_id\":\"7\"}}");
 }
 
+/* Goal: no client of /v1 is told one word: where a finder has no sentence, the reason has. */
+static void an_api_error_speaks_in_sentences(void **state)
+{
+	struct refusal refusal = {
+		.status = 503,
+		.api_reason = API_REASON_NOT_READY,
+		.text = slice_of("kms", 3),
+		.corr_id = slice_of("7", 1),
+	};
+
+	(void)state;
+	expect_text(replies_refusal(bytes, REPLY_API, &refusal),
+		"{\"code\":\"RETRY_LATER\",\"http\":503,\"message\":\"service not ready: a part of "
+		"the node is starting; repeat the request later\",\"retryable\":true,\"corr_id\":"
+		"\"7\",\"details\":{\"reason\":\"not_ready\"}}");
+	refusal.text = slice_of("the store rests", 15);
+	expect_text(replies_refusal(bytes, REPLY_API, &refusal),
+		"{\"code\":\"RETRY_LATER\",\"http\":503,\"message\":\"the store rests\","
+		"\"retryable\":true,\"corr_id\":\"7\",\"details\":{\"reason\":\"not_ready\"}}");
+	for (unsigned reason = 0; reason <= API_REASON_COUNT; reason++) {
+		assert_non_null(strchr(api_reasons_text(reason), ' '));
+	}
+}
+
 static void only_what_is_a_refusal_passes_for_one(void **state)
 {
 	(void)state;
@@ -321,6 +345,7 @@ int main(void)
 		cmocka_unit_test(the_most_roots_fit_what_is_reserved_for_them),
 		cmocka_unit_test(an_entry_has_all_its_fields_and_no_empty_ones),
 		cmocka_unit_test(a_refusal_is_said_in_three_ways),
+		cmocka_unit_test(an_api_error_speaks_in_sentences),
 		cmocka_unit_test(only_what_is_a_refusal_passes_for_one),
 		cmocka_unit_test(each_route_answers_to_its_methods_on_its_plane),
 		cmocka_unit_test(a_path_is_itself_and_nothing_like_it),

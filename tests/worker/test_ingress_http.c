@@ -227,8 +227,8 @@ static void errors_are_told_in_the_envelope_of_the_route(void **state)
 	response = expect(conn, 413);
 	expect_body(&response,
 		"{\"accepted\":false,\"seq_start\":null,\"seq_end\":null,\"new_root\":null,"
-		"\"reasons\":[{\"idx\":0,\"reason\":\"too_large\",\"details\":\"the body is too "
-		"large\"}]}");
+		"\"reasons\":[{\"idx\":0,\"reason\":\"too_large\",\"details\":\"the body is "
+		"larger than limits.max_body_bytes\"}]}");
 }
 
 /* --- what it says of the node --- */

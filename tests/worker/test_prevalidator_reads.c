@@ -20,6 +20,16 @@ struct row {
 };
 
 static const char no_tile[] = "no tile is written like this";
+static const char no_parameter[] = "the query has a parameter that this route does not";
+static const char no_names[] = "the request names an account and, in the query, asset=";
+static const char no_limit[] = "limit: expected a number from 1 to 200";
+static const char no_before[] = "before: expected a seq, digits from 1 to 2^63-1";
+static const char no_after[] = "after: expected a seq, digits from 0 to 2^63-1";
+static const char no_at[] = "at: expected a seq, digits from 0 to 2^63-1";
+static const char no_account[] = "account: expected 1 to 128 of A-Z a-z 0-9 _ . : -";
+static const char no_asset[] = "asset: expected 1 to 32 of a-z 0-9 . _ -, a letter or digit first";
+static const char no_query[] = "the query is name=value pairs joined by &, each name at most once";
+static const char no_txid[] = "txid: expected tx_ and 26 characters of Crockford's base32";
 
 /* Of everybody. */
 static const struct row public_rows[] = {
@@ -72,31 +82,30 @@ static const struct row token_rows[] = {
 	{ ROUTE_BALANCE, "at=0&account=sys:issuance&asset=b", NULL, READ_BALANCE, 0, 0,
 		"sys:issuance b" },
 	{ ROUTE_BALANCE, "account=a&asset=b&at=17", NULL, READ_BALANCE, 17, 0, "a b" },
-	{ ROUTE_TX, "x", "a txid is tx_ and a ULID", 0, 0, 0, "" },
-	{ ROUTE_TX, "tx_01JFA7Z2A7YQ4QW3EJ7N3N6D1X?x=1", "unknown_field", 0, 0, 0, "" },
-	{ ROUTE_TX_PROOF, "tx_01JFA7Z2A7YQ4QW3EJ7N3N6D1/proof", "a txid is tx_ and a ULID", 0, 0, 0,
-		"" },
+	{ ROUTE_TX, "x", no_txid, 0, 0, 0, "" },
+	{ ROUTE_TX, "tx_01JFA7Z2A7YQ4QW3EJ7N3N6D1X?x=1", no_parameter, 0, 0, 0, "" },
+	{ ROUTE_TX_PROOF, "tx_01JFA7Z2A7YQ4QW3EJ7N3N6D1/proof", no_txid, 0, 0, 0, "" },
 	{ ROUTE_HISTORY, "a?asset=b&before=9&limit=200", NULL, READ_HISTORY, 9, 200, "a b" },
 	{ ROUTE_HISTORY, "a/history?asset=b", NULL, READ_HISTORY, READS_NEWEST, 50, "a b" },
-	{ ROUTE_HISTORY, "a/history", "missing_field", 0, 0, 0, "" },
-	{ ROUTE_HISTORY, "a/history?asset=b&limit=201", "limit", 0, 0, 0, "" },
-	{ ROUTE_HISTORY, "a/history?asset=b&limit=0", "limit", 0, 0, 0, "" },
-	{ ROUTE_HISTORY, "a/history?asset=b&before=0", "before", 0, 0, 0, "" },
-	{ ROUTE_HISTORY, "/history?asset=b", "account", 0, 0, 0, "" },
+	{ ROUTE_HISTORY, "a/history", no_names, 0, 0, 0, "" },
+	{ ROUTE_HISTORY, "a/history?asset=b&limit=201", no_limit, 0, 0, 0, "" },
+	{ ROUTE_HISTORY, "a/history?asset=b&limit=0", no_limit, 0, 0, 0, "" },
+	{ ROUTE_HISTORY, "a/history?asset=b&before=0", no_before, 0, 0, 0, "" },
+	{ ROUTE_HISTORY, "/history?asset=b", no_account, 0, 0, 0, "" },
 	{ ROUTE_EVENTS, "", NULL, READ_EVENTS, 0, 100, "" },
 	{ ROUTE_EVENTS, "after=7&limit=200", NULL, READ_EVENTS, 7, 200, "" },
-	{ ROUTE_EVENTS, "after=x", "after", 0, 0, 0, "" },
-	{ ROUTE_EVENTS, "limit=201", "limit", 0, 0, 0, "" },
-	{ ROUTE_EVENTS, "before=1", "unknown_field", 0, 0, 0, "" },
-	{ ROUTE_BALANCE, "", "missing_field", 0, 0, 0, "" },
-	{ ROUTE_BALANCE, "account=a", "missing_field", 0, 0, 0, "" },
-	{ ROUTE_BALANCE, "asset=b", "missing_field", 0, 0, 0, "" },
-	{ ROUTE_BALANCE, "account=&asset=b", "account", 0, 0, 0, "" },
-	{ ROUTE_BALANCE, "account=%61&asset=b", "account", 0, 0, 0, "" },
-	{ ROUTE_BALANCE, "account=a&asset=B", "asset", 0, 0, 0, "" },
-	{ ROUTE_BALANCE, "account=a&asset=b&at=x", "at", 0, 0, 0, "" },
-	{ ROUTE_BALANCE, "account=a&asset=b&when=1", "unknown_field", 0, 0, 0, "" },
-	{ ROUTE_BALANCE, "account=a&account=a&asset=b", "query", 0, 0, 0, "" },
+	{ ROUTE_EVENTS, "after=x", no_after, 0, 0, 0, "" },
+	{ ROUTE_EVENTS, "limit=201", no_limit, 0, 0, 0, "" },
+	{ ROUTE_EVENTS, "before=1", no_parameter, 0, 0, 0, "" },
+	{ ROUTE_BALANCE, "", no_names, 0, 0, 0, "" },
+	{ ROUTE_BALANCE, "account=a", no_names, 0, 0, 0, "" },
+	{ ROUTE_BALANCE, "asset=b", no_names, 0, 0, 0, "" },
+	{ ROUTE_BALANCE, "account=&asset=b", no_account, 0, 0, 0, "" },
+	{ ROUTE_BALANCE, "account=%61&asset=b", no_account, 0, 0, 0, "" },
+	{ ROUTE_BALANCE, "account=a&asset=B", no_asset, 0, 0, 0, "" },
+	{ ROUTE_BALANCE, "account=a&asset=b&at=x", no_at, 0, 0, 0, "" },
+	{ ROUTE_BALANCE, "account=a&asset=b&when=1", no_parameter, 0, 0, 0, "" },
+	{ ROUTE_BALANCE, "account=a&account=a&asset=b", no_query, 0, 0, 0, "" },
 	{ ROUTE_EXPORT, "what=entries&after=17", NULL, READ_EXPORT, 17, READ_EXPORT_ENTRIES, "" },
 	{ ROUTE_EXPORT, "what=head", NULL, READ_EXPORT, 0, READ_EXPORT_HEAD, "" },
 	{ ROUTE_EXPORT, "what=heads", "what", 0, 0, 0, "" },

@@ -93,6 +93,8 @@ static void expect_balance(uint64_t ticket, uint64_t available, uint64_t age_ms_
 	assert_int_equal(harness_expect_balance(edge, &balance), ticket);
 	assert_int_equal(balance.api_reason, API_REASON_NONE);
 	assert_true(balance.available == available);
+	assert_true(balance.held == 5);
+	assert_int_equal(balance.as_of_seq, 9);
 	assert_in_range(balance.stale_ms, age_ms_min, age_ms_min + HARNESS_WAIT_MS);
 }
 
