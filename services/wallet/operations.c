@@ -147,7 +147,7 @@ static void refuse(struct wallet *self, struct op *op, enum api_reason reason)
 		.lane_last = op->lane_last,
 	};
 
-	keys_refused(&self->keys, op->key_place);
+	keys_refused(&self->keys, op->key_place, verdicts_is_settled(reason));
 	count_conflict(reason);
 	if (is_worth_a_line(reason)) {
 		note(op, LOG_OPERATION_REFUSED, api_reasons_name(reason));

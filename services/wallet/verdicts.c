@@ -71,3 +71,14 @@ bool verdicts_is_unknown(unsigned detail)
 {
 	return detail == DETAIL_OUTCOME_UNKNOWN;
 }
+
+/* Authority is judged before the look-up of what was done, and what the node lacks before anything;
+ * of both kinds a few come after it, and are taken for the others. */
+bool verdicts_is_settled(enum api_reason reason)
+{
+	enum api_error error = api_reasons_error(reason);
+
+	return error == API_ERROR_BAD_REQUEST || error == API_ERROR_NOT_FOUND ||
+	       error == API_ERROR_LIMITS_EXCEEDED || error == API_ERROR_NONCE_CONFLICT ||
+	       error == API_ERROR_NONCE_GAP || error == API_ERROR_INSUFFICIENT_FUNDS;
+}
