@@ -206,6 +206,8 @@ MUST_CHECK enum err requests_accept_op(
 	struct sequencer *self, const struct oap_from *from, const struct oap_op_submit *msg);
 void requests_drop_late(struct sequencer *self);
 void requests_refuse_all(struct sequencer *self, enum detail detail);
+/* All that process asked for and was not judged yet. */
+void requests_forget(struct sequencer *self, const struct oap_from *whom);
 void requests_destroy(struct request *request);
 
 /* rows.c */
