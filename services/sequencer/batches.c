@@ -163,6 +163,10 @@ static bool judge(struct sequencer *self, struct batch *batch, struct request *r
 	case LEDGER_JUDGED:
 		break;
 	}
+	if (request->source == SOURCE_V1 && verdict.new_count > 0 &&
+		self->txid_ts_unix_ms < drafts[0].entry.ts_unix_ms) {
+		self->txid_ts_unix_ms = drafts[0].entry.ts_unix_ms;
+	}
 	attach(self, batch,
 		request->source == SOURCE_V1
 			? operations_answer(request, &self->results[0], &drafts[0])

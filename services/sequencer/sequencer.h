@@ -164,6 +164,7 @@ struct sequencer {
 	enum room room_told[ROOM_TABLES];
 
 	uint64_t fence, size, low_water, batch_ts_unix_ms;
+	uint64_t txid_ts_unix_ms; /* of the highest txid, also in flight */
 	uint64_t replayed;
 	struct hash root; /* of the newest commit */
 	struct commit recent[RECENT_COMMITS];
