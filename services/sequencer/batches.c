@@ -55,7 +55,7 @@ bool batches_due(struct sequencer *self)
 	if (self->in_flight == 0) {
 		return self->waiting.count > 0 || self->controls != NULL || self->more_expired;
 	}
-	return self->waiting.entry_count >= SECOND_BATCH_ENTRIES_MIN;
+	return self->waiting.entry_count >= self->second_batch_entries;
 }
 
 uint64_t batches_oldest_ms(const struct sequencer *self)

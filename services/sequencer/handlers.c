@@ -294,6 +294,7 @@ void sequencer_open(void *self, struct worker *worker)
 		.fingerprint_mask = UINT64_MAX,
 		.policy = &worker->policy,
 	};
+	sequencer->second_batch_entries = SECOND_BATCH_ENTRIES_MIN;
 	sequencer->scratch_entries = config->engine_batch_max_entries * 2;
 	sequencer->drafts = calloc(sequencer->scratch_entries, sizeof *sequencer->drafts);
 	sequencer->results = calloc(sequencer->scratch_entries, sizeof *sequencer->results);

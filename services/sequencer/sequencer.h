@@ -155,6 +155,7 @@ struct sequencer {
 	struct memory memory;
 	struct ledger *ledger; /* NULL until the committer streams */
 	struct ledger_limits limits;
+	size_t second_batch_entries; /* SECOND_BATCH_ENTRIES_MIN; a test may set it lower */
 	enum worker_phase phase;
 	bool state_loaded; /* rows are in, entries are being replayed */
 	bool draining, drained;
