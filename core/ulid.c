@@ -81,3 +81,13 @@ void ulid_advance(struct id128 *last, int64_t unix_ms, const uint8_t random[ULID
 	}
 	store(value, last);
 }
+
+uint64_t ulid_unix_ms(const struct id128 *id)
+{
+	uint64_t ms = 0;
+
+	for (size_t i = 0; i < ID_BYTES - ULID_RANDOM_BYTES; i++) {
+		ms = ms << 8 | id->bytes[i];
+	}
+	return ms;
+}

@@ -27,4 +27,7 @@ void ulid_advance(struct id128 *last, int64_t unix_ms, const uint8_t random[ULID
 /* Will that take the random bytes? Whoever makes many in a millisecond can save drawing them. */
 MUST_CHECK bool ulid_takes_random(const struct id128 *last, int64_t unix_ms);
 
+/* The time in it. */
+uint64_t ulid_unix_ms(const struct id128 *id);
+
 #endif

@@ -366,11 +366,13 @@ enum recover_act { RECOVER_EXPLAIN, RECOVER_ACKNOWLEDGE };
 	FIXED(hash, root)
 /* The disk is too full for the batch: nothing of it was written, nothing later will be. */
 #define PAYLOAD_NOT_COMMITTED(FIXED, SIZED) FIXED(u64, batch_no)
+/* txid_ts_unix_ms: of the highest txid; 0: there is none */
 #define PAYLOAD_STATE_BEGIN(FIXED, SIZED) \
 	FIXED(u64, fence)                 \
 	FIXED(u64, size)                  \
 	FIXED(hash, root)                 \
 	FIXED(u64, batch_ts_unix_ms)      \
+	FIXED(u64, txid_ts_unix_ms)       \
 	FIXED(u64, low_water)             \
 	FIXED(id128, fingerprint_key)
 /* A start in pieces, in the order of enum state_piece. ROWS: records of core/batch.h, accounts
@@ -493,8 +495,8 @@ enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
 	FIXED(u64, lane_last)            \
 	FIXED(u64, seq)                  \
 	SIZED(receipt, VERB_RECEIPT_BYTES_MAX)
-/* The sequencer serves, and nothing that it will number is older than this. */
-#define PAYLOAD_SERVING(FIXED, SIZED)      FIXED(u64, batch_ts_unix_ms)
+/* The sequencer serves. No txid is of a later time than this, nor any batch. */
+#define PAYLOAD_SERVING(FIXED, SIZED)      FIXED(u64, latest_ts_unix_ms)
 #define PAYLOAD_READ_RECEIPT(FIXED, SIZED) FIXED(u64, seq)
 /* status: enum err. ERR_BUSY: the store cannot be read now. */
 #define PAYLOAD_RECEIPT(FIXED, SIZED) \

@@ -25,6 +25,7 @@ _Static_assert(READER_PAGE_ROWS == 1000, "PAGE_LIMIT says it as text");
 	S(audit_last, "SELECT idx, hash FROM audits ORDER BY idx DESC LIMIT 1")                    \
 	S(entry, "SELECT " ENTRY_COLUMNS " FROM entries WHERE seq = ?1")                           \
 	S(txid, "SELECT seq FROM txids WHERE txid = ?1")                                           \
+	S(txid_last, "SELECT txid FROM txids ORDER BY txid DESC LIMIT 1")                          \
 	S(root_at, "SELECT " ROOT_COLUMNS                                                          \
 		   " FROM roots WHERE last_seq >= ?1 ORDER BY last_seq LIMIT 1")                   \
 	S(tile, "SELECT hashes FROM tiles WHERE key = ?1")                                         \
@@ -417,6 +418,21 @@ enum err reader_txid(struct reader *reader, const struct id128 *txid, uint64_t *
 		*ret_seq = seq;
 	}
 	return err;
+}
+
+enum err reader_txid_last(struct reader *reader, struct id128 *ret_txid)
+{
+	enum err err = one_row(reader, reader->txid_last);
+	struct slice bytes;
+
+	if (err != ERR_OK) {
+		return err;
+	}
+	bytes = sql_get_bytes(reader->txid_last, 0);
+	if (bytes.bytes_count == ID_BYTES) {
+		memcpy(ret_txid->bytes, bytes.bytes, ID_BYTES);
+	}
+	return release(reader->txid_last, bytes.bytes_count == ID_BYTES);
 }
 
 enum err reader_root_at(struct reader *reader, uint64_t seq, struct schema_root *ret_root)

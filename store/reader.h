@@ -77,6 +77,8 @@ MUST_CHECK enum err reader_head(struct reader *reader, struct reader_head *ret_h
 MUST_CHECK enum err reader_entry(
 	struct reader *reader, uint64_t seq, struct reader_entry *ret_entry);
 MUST_CHECK enum err reader_txid(struct reader *reader, const struct id128 *txid, uint64_t *ret_seq);
+/* The highest one; ERR_NOT_FOUND: there is none. */
+MUST_CHECK enum err reader_txid_last(struct reader *reader, struct id128 *ret_txid);
 /* The commit that carried seq: the first row with last_seq >= seq. */
 MUST_CHECK enum err reader_root_at(
 	struct reader *reader, uint64_t seq, struct schema_root *ret_root);

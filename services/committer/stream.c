@@ -6,6 +6,7 @@
 
 #include "common/log.h"
 #include "core/batch.h"
+#include "core/ulid.h"
 #include "services/committer/committer.h"
 #include "store/fingerprint.h"
 
@@ -262,9 +263,13 @@ void stream_begin(struct committer *self)
 {
 	struct stream *stream = &self->stream;
 	struct oap_state_begin begin;
+	struct id128 txid_last = { { 0 } };
 	enum err err = reader_head(self->reader, &stream->head);
 
-	if (err != ERR_OK) {
+	if (err == ERR_OK) {
+		err = reader_txid_last(self->reader, &txid_last);
+	}
+	if (err != ERR_OK && err != ERR_NOT_FOUND) {
 		cannot_read(self, err, "its head cannot be read");
 		return;
 	}
@@ -278,6 +283,7 @@ void stream_begin(struct committer *self)
 		.size = stream->head.size,
 		.root = stream->head.root,
 		.batch_ts_unix_ms = (uint64_t)stream->head.batch_ts_unix_ms,
+		.txid_ts_unix_ms = ulid_unix_ms(&txid_last),
 		.low_water = stream->head.low_water,
 	};
 	memcpy(begin.fingerprint_key.bytes, stream->head.meta.fingerprint_key, ID_BYTES);

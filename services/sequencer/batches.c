@@ -55,7 +55,7 @@ bool batches_due(struct sequencer *self)
 	if (self->in_flight == 0) {
 		return self->waiting.count > 0 || self->controls != NULL || self->more_expired;
 	}
-	return self->waiting.entry_count >= SECOND_BATCH_ENTRIES_MIN;
+	return self->waiting.entry_count >= self->second_batch_entries;
 }
 
 uint64_t batches_oldest_ms(const struct sequencer *self)
@@ -162,6 +162,10 @@ static bool judge(struct sequencer *self, struct batch *batch, struct request *r
 		return false;
 	case LEDGER_JUDGED:
 		break;
+	}
+	if (request->source == SOURCE_V1 && verdict.new_count > 0 &&
+		self->txid_ts_unix_ms < drafts[0].entry.ts_unix_ms) {
+		self->txid_ts_unix_ms = drafts[0].entry.ts_unix_ms;
 	}
 	attach(self, batch,
 		request->source == SOURCE_V1

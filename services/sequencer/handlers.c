@@ -162,14 +162,19 @@ void sequencer_link_up(void *self, const struct oap_from *whom)
 	}
 }
 
-/* What a lost prevalidator asked goes on: its client may still get the answer. Without a
- * committer there is no sequencer: the supervisor ends both. */
+/* What a lost prevalidator asked goes on: its client may still get the answer. What a lost wallet
+ * asked is over, as nobody can tell its end: it comes again through the next one, and must not be
+ * done after that one was told that it is refused. Without a committer there is no sequencer: the
+ * supervisor ends both. */
 void sequencer_link_lost(void *self, const struct oap_from *whom)
 {
 	struct sequencer *sequencer = self;
 
 	if (whom->process == PROCESS_ARCHIVE) {
 		rows_archive_lost(sequencer);
+	}
+	if (whom->process == PROCESS_WALLET) {
+		requests_forget(sequencer, whom);
 	}
 	if (whom->process == PROCESS_COMMITTER) {
 		state_report(sequencer, PHASE_LOADING, "the committer is gone");
@@ -289,6 +294,7 @@ void sequencer_open(void *self, struct worker *worker)
 		.fingerprint_mask = UINT64_MAX,
 		.policy = &worker->policy,
 	};
+	sequencer->second_batch_entries = SECOND_BATCH_ENTRIES_MIN;
 	sequencer->scratch_entries = config->engine_batch_max_entries * 2;
 	sequencer->drafts = calloc(sequencer->scratch_entries, sizeof *sequencer->drafts);
 	sequencer->results = calloc(sequencer->scratch_entries, sizeof *sequencer->results);

@@ -7,6 +7,7 @@
 #include "common/metrics.h"
 #include "core/caveat_set.h"
 #include "core/receipt.h"
+#include "core/ulid.h"
 #include "services/sequencer/sequencer.h"
 
 _Static_assert(BATCH_RECEIPT_BYTES_MAX <= VERB_RECEIPT_BYTES_MAX, "a receipt fits its verdict");
@@ -18,7 +19,8 @@ bool operations_are_sound(struct slice draft_bytes)
 	struct draft draft;
 
 	return draft_decode(&in, SOURCE_V1, &draft) == ERR_OK && byte_reader_done(&in) &&
-	       receipt_is_of(&draft.entry, draft.lane_nonce, draft.receipt);
+	       receipt_is_of(&draft.entry, draft.lane_nonce, draft.receipt) &&
+	       ulid_unix_ms(&draft.entry.id) == draft.entry.ts_unix_ms;
 }
 
 void operations_send(struct sequencer *self, const struct reply_route *route,
@@ -88,10 +90,13 @@ void operations_fail(struct answer *answer, enum detail detail)
 
 void operations_tell_serving(struct sequencer *self)
 {
-	struct oap_serving serving = { .batch_ts_unix_ms = self->batch_ts_unix_ms };
-
 	if (self->phase == PHASE_SERVING) {
-		serving.batch_ts_unix_ms = ledger_batch_ts(self->ledger);
+		uint64_t batch_ts_unix_ms = ledger_batch_ts(self->ledger);
+		struct oap_serving serving = { .latest_ts_unix_ms = batch_ts_unix_ms };
+
+		if (serving.latest_ts_unix_ms < self->txid_ts_unix_ms) {
+			serving.latest_ts_unix_ms = self->txid_ts_unix_ms;
+		}
 		(void)!oap_send_serving(
 			mesh_peer(&self->worker->mesh, PROCESS_WALLET, 0), 0, &serving);
 	}

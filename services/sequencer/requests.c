@@ -208,6 +208,32 @@ void requests_drop_late(struct sequencer *self)
 	drop_late_of(self, &self->parked);
 }
 
+static void forget_of(struct request_list *list, const struct oap_from *whom)
+{
+	struct request_list others;
+	struct request *request;
+
+	requests_init(&others);
+	while ((request = requests_take(list)) != NULL) {
+		if (request->from.process == whom->process &&
+			request->from.generation == whom->generation) {
+			requests_destroy(request);
+		} else {
+			requests_append(&others, request);
+		}
+	}
+	requests_init(list);
+	while ((request = requests_take(&others)) != NULL) {
+		requests_append(list, request);
+	}
+}
+
+void requests_forget(struct sequencer *self, const struct oap_from *whom)
+{
+	forget_of(&self->waiting, whom);
+	forget_of(&self->parked, whom);
+}
+
 void requests_refuse_all(struct sequencer *self, enum detail detail)
 {
 	struct request *request;

@@ -155,6 +155,7 @@ struct sequencer {
 	struct memory memory;
 	struct ledger *ledger; /* NULL until the committer streams */
 	struct ledger_limits limits;
+	size_t second_batch_entries; /* SECOND_BATCH_ENTRIES_MIN; a test may set it lower */
 	enum worker_phase phase;
 	bool state_loaded; /* rows are in, entries are being replayed */
 	bool draining, drained;
@@ -164,6 +165,7 @@ struct sequencer {
 	enum room room_told[ROOM_TABLES];
 
 	uint64_t fence, size, low_water, batch_ts_unix_ms;
+	uint64_t txid_ts_unix_ms; /* of the highest txid, also in flight */
 	uint64_t replayed;
 	struct hash root; /* of the newest commit */
 	struct commit recent[RECENT_COMMITS];
@@ -206,6 +208,8 @@ MUST_CHECK enum err requests_accept_op(
 	struct sequencer *self, const struct oap_from *from, const struct oap_op_submit *msg);
 void requests_drop_late(struct sequencer *self);
 void requests_refuse_all(struct sequencer *self, enum detail detail);
+/* All that process asked for and was not judged yet. */
+void requests_forget(struct sequencer *self, const struct oap_from *whom);
 void requests_destroy(struct request *request);
 
 /* rows.c */

@@ -65,6 +65,7 @@ enum err state_begin(struct sequencer *self, const struct oap_state_begin *msg)
 	self->root = msg->root;
 	self->low_water = msg->low_water;
 	self->batch_ts_unix_ms = msg->batch_ts_unix_ms;
+	self->txid_ts_unix_ms = msg->txid_ts_unix_ms;
 	self->replayed = msg->low_water; /* numbers of batches go on: none is used twice */
 	memset(self->recent, 0, sizeof self->recent);
 	self->recent[0] = (struct commit){ UINT64_MAX, 0, { { 0 } } };

@@ -49,8 +49,8 @@ static void report(struct wallet *self)
 	}
 }
 
-/* The clock of batches never goes back, and no txid was made after the last of them by a wallet
- * before us: so ours are later than all of its. */
+/* No txid of a wallet before us is of a later time: so ours are later than all of its, whatever the
+ * clock says. */
 static enum err on_serving(void *owner, const struct oap_from *from, const struct oap_serving *msg)
 {
 	static const uint8_t highest[ULID_RANDOM_BYTES] = { 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
@@ -58,10 +58,10 @@ static enum err on_serving(void *owner, const struct oap_from *from, const struc
 	struct wallet *self = owner;
 
 	(void)from;
-	if (msg->batch_ts_unix_ms > INT64_MAX) {
+	if (msg->latest_ts_unix_ms > INT64_MAX) {
 		return ERR_MALFORMED;
 	}
-	ulid_advance(&self->txid_last, (int64_t)msg->batch_ts_unix_ms, highest);
+	ulid_advance(&self->txid_last, (int64_t)msg->latest_ts_unix_ms, highest);
 	self->is_serving = true;
 	report(self);
 	return ERR_OK;

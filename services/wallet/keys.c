@@ -170,7 +170,7 @@ static enum keys_claim claim_again(struct keys_place *at, const struct hash *fin
 	if (at->state == KEYS_CLAIMED) {
 		return KEYS_CLAIM_BUSY;
 	}
-	at->was_done = at->state == KEYS_DONE;
+	at->before = at->state;
 	at->state = KEYS_CLAIMED;
 	return KEYS_CLAIM_SAME;
 }
@@ -213,7 +213,7 @@ void keys_done(struct keys *keys, uint32_t place, int64_t now_unix_ms)
 	struct keys_place *at = &keys->places[place];
 
 	assert(at->state == KEYS_CLAIMED);
-	if (!at->was_done) {
+	if (at->before != KEYS_DONE) {
 		at->until_unix_ms = now_unix_ms + keys->ttl_ms;
 	}
 	at->state = KEYS_DONE;
@@ -224,7 +224,7 @@ void keys_unknown(struct keys *keys, uint32_t place, int64_t now_unix_ms)
 	struct keys_place *at = &keys->places[place];
 
 	assert(at->state == KEYS_CLAIMED);
-	if (at->was_done) {
+	if (at->before == KEYS_DONE) {
 		at->state = KEYS_DONE;
 		return;
 	}
@@ -232,13 +232,13 @@ void keys_unknown(struct keys *keys, uint32_t place, int64_t now_unix_ms)
 	at->state = KEYS_UNKNOWN;
 }
 
-void keys_refused(struct keys *keys, uint32_t place)
+void keys_refused(struct keys *keys, uint32_t place, bool is_settled)
 {
 	struct keys_place *at = &keys->places[place];
 
 	assert(at->state == KEYS_CLAIMED);
-	if (at->was_done) {
-		at->state = KEYS_DONE;
+	if (at->before == KEYS_DONE || (at->before == KEYS_UNKNOWN && !is_settled)) {
+		at->state = at->before;
 	} else {
 		forget(keys, place);
 	}

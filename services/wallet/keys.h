@@ -25,7 +25,7 @@ struct keys_place {
 	uint32_t next;         /* of its bucket, or of the free ones */
 	uint32_t older, newer; /* by when it was first claimed */
 	uint8_t state;         /* enum keys_state */
-	bool was_done;         /* claimed again */
+	uint8_t before;        /* it was claimed; FREE: it stood for nothing */
 };
 
 enum keys_state { KEYS_FREE, KEYS_CLAIMED, KEYS_UNKNOWN, KEYS_DONE };
@@ -59,10 +59,11 @@ enum keys_claim keys_claim(struct keys *keys, struct slice principal, struct sli
 	const struct hash *fingerprint, int64_t now_unix_ms, uint32_t *ret_place);
 
 /* How it ended: it stands for the request from now on; or perhaps; or the request was refused, and
- * a key that stood for nothing yet is forgotten. */
+ * a key that stood for nothing yet is forgotten. One that perhaps stood for it still does, unless
+ * the refusal settles that it was never done. */
 void keys_done(struct keys *keys, uint32_t place, int64_t now_unix_ms);
 void keys_unknown(struct keys *keys, uint32_t place, int64_t now_unix_ms);
-void keys_refused(struct keys *keys, uint32_t place);
+void keys_refused(struct keys *keys, uint32_t place, bool is_settled);
 
 /* Forgets the oldest whose time is up, some at a time. */
 void keys_expire(struct keys *keys, int64_t now_unix_ms);

@@ -147,7 +147,7 @@ static void refuse(struct wallet *self, struct op *op, enum api_reason reason)
 		.lane_last = op->lane_last,
 	};
 
-	keys_refused(&self->keys, op->key_place);
+	keys_refused(&self->keys, op->key_place, verdicts_is_settled(reason));
 	count_conflict(reason);
 	if (is_worth_a_line(reason)) {
 		note(op, LOG_OPERATION_REFUSED, api_reasons_name(reason));
@@ -252,17 +252,6 @@ static struct op *begin(struct wallet *self, const struct oap_from *from,
 	return op;
 }
 
-/* Milliseconds of a txid: the time of its operation, which like it never goes back. */
-static uint64_t txid_unix_ms(const struct id128 *txid)
-{
-	uint64_t ms = 0;
-
-	for (size_t i = 0; i < ID_BYTES - ULID_RANDOM_BYTES; i++) {
-		ms = ms << 8 | txid->bytes[i];
-	}
-	return ms;
-}
-
 /* Those of one millisecond follow each other: the system is not asked for each. */
 static struct id128 next_txid(struct wallet *self)
 {
@@ -298,7 +287,7 @@ static enum err submit(struct wallet *self, struct op *op, const struct operatio
 	op->txid = next_txid(self);
 	operation_draft(operation, &draft);
 	draft.entry.id = op->txid;
-	draft.entry.ts_unix_ms = txid_unix_ms(&op->txid);
+	draft.entry.ts_unix_ms = ulid_unix_ms(&op->txid); /* which never goes back */
 	hex_encode(grant->capability_id.bytes, ID_BYTES, capability);
 	draft.entry.kid = grant->key_id;
 	draft.entry.capability_ref =

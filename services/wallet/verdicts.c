@@ -47,6 +47,8 @@ static const uint8_t reasons[DETAIL_COUNT] = {
 	[DETAIL_CAPACITY] = API_REASON_CAPACITY,
 	[DETAIL_DEDUPE_CAPACITY] = API_REASON_CAPACITY,
 	[DETAIL_TOO_MANY_ENTRIES] = API_REASON_CAPACITY,
+	/* its time is ours: it waited longer than that, or the clock was set meanwhile */
+	[DETAIL_TS_SKEW] = API_REASON_TIMEOUT,
 	[DETAIL_DEADLINE] = API_REASON_TIMEOUT,
 	[DETAIL_OUTCOME_UNKNOWN] = API_REASON_OUTCOME_UNKNOWN,
 	[DETAIL_STARTING] = API_REASON_LEDGER_DOWN,
@@ -70,4 +72,15 @@ enum api_reason verdicts_reason(unsigned detail)
 bool verdicts_is_unknown(unsigned detail)
 {
 	return detail == DETAIL_OUTCOME_UNKNOWN;
+}
+
+/* Authority is judged before the look-up of what was done, and what the node lacks before anything;
+ * of both kinds a few come after it, and are taken for the others. */
+bool verdicts_is_settled(enum api_reason reason)
+{
+	enum api_error error = api_reasons_error(reason);
+
+	return error == API_ERROR_BAD_REQUEST || error == API_ERROR_NOT_FOUND ||
+	       error == API_ERROR_LIMITS_EXCEEDED || error == API_ERROR_NONCE_CONFLICT ||
+	       error == API_ERROR_NONCE_GAP || error == API_ERROR_INSUFFICIENT_FUNDS;
 }

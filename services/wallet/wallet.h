@@ -159,4 +159,7 @@ enum api_reason verdicts_reason(unsigned detail);
 /* It may have been done all the same. */
 bool verdicts_is_unknown(unsigned detail);
 
+/* Who is refused so has not done it before either: the ledger looked. */
+bool verdicts_is_settled(enum api_reason reason);
+
 #endif

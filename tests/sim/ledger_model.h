@@ -5,6 +5,7 @@
  * everything instead of a journal. Included by sim_ledger.c alone. */
 
 #include "tests/ledger_world.h"
+#include "tests/sim/nights.h"
 
 enum {
 	ACCOUNTS = 7,
@@ -19,25 +20,6 @@ enum {
 
 static const char *const account_names[ACCOUNTS] = { "a", "b", "c", "d", "e", "f", "g" };
 static const char *const asset_names[ASSETS] = { "ron", "gold" };
-
-/* ---- chance ---- */
-
-static uint64_t chance_state;
-
-static uint32_t chance(uint32_t below)
-{
-	chance_state += 0x9e3779b97f4a7c15u;
-	uint64_t z = chance_state;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-	return (uint32_t)((z ^ (z >> 31)) >> 32) % below;
-}
-
-static bool percent(uint32_t share)
-{
-	return chance(100) < share;
-}
 
 /* ---- the model ---- */
 

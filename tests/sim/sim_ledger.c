@@ -1,5 +1,3 @@
-#include <signal.h>
-
 #include "core/order.h"
 #include "tests/ledger_world.h"
 #include "tests/sim/ledger_model.h"
@@ -540,37 +538,24 @@ static void run_stream(uint64_t seed, uint32_t borders, struct hash *ret_root)
 	world_destroy(&sim.world);
 }
 
-static uint64_t tonight;
-
-static void name_the_night(int signal_number)
+static void run_case(uint64_t seed)
 {
-	(void)signal_number;
-	fprintf(stderr, "sim_ledger --seed %llu --cases 1\n", (unsigned long long)tonight);
+	struct hash one, many;
+
+	run_night(seed);
+	run_stream(seed, 1, &one);
+	run_stream(seed, 20, &many);
+	WORLD_REQUIRE(memcmp(&one, &many, sizeof one) == 0);
 }
 
 int main(int argc, char *argv[])
 {
-	uint64_t seed = 1, cases = 100;
+	struct nights nights = { .name = "sim_ledger", .seed = 1, .cases = 100 };
 
-	(void)signal(SIGABRT, name_the_night);
-	for (int i = 1; i + 1 < argc; i += 2) {
-		uint64_t *value = strcmp(argv[i], "--seed") == 0 ? &seed : &cases;
-
-		*value = strtoull(argv[i + 1], NULL, 10);
-	}
-	for (uint64_t night = seed; night < seed + cases; night++) {
-		struct hash one, many;
-
-		tonight = night;
-		run_night(night);
-		run_stream(night, 1, &one);
-		run_stream(night, 20, &many);
-		WORLD_REQUIRE(memcmp(&one, &many, sizeof one) == 0);
-	}
-	printf("%llu nights survived: %llu crashes, %llu parked, %llu repeats, %llu refusals\n",
-		(unsigned long long)cases, (unsigned long long)did.crashes,
-		(unsigned long long)did.parked, (unsigned long long)did.repeats,
-		(unsigned long long)did.refusals);
+	nights_run(&nights, argc, argv, run_case);
+	printf("%llu crashes, %llu parked, %llu repeats, %llu refusals\n",
+		(unsigned long long)did.crashes, (unsigned long long)did.parked,
+		(unsigned long long)did.repeats, (unsigned long long)did.refusals);
 	for (unsigned kind = ENTRY_CREDIT; kind <= ENTRY_REVERSE; kind++) {
 		printf("%s %llu, ", entry_kind_name(kind), (unsigned long long)did.entries[kind]);
 	}

@@ -71,10 +71,14 @@ static void an_entry_comes_back_as_it_went_in(void **state)
 	struct entry entry;
 	struct reader *reader;
 	struct maker maker;
+	struct id128 last;
 	uint64_t seq = 0;
 
 	store_dir_open(dir);
 	maker_init(&maker, &dir->state);
+	reader = open_reader(dir, false);
+	assert_int_equal(reader_txid_last(reader, &last), ERR_NOT_FOUND);
+	reader_close(reader);
 	send(dir, &maker, 300);
 	reader = open_reader(dir, false);
 	assert_int_equal(reader_entry(reader, 285, &row), ERR_OK); /* 3 x 5 x 19 */
@@ -91,6 +95,9 @@ static void an_entry_comes_back_as_it_went_in(void **state)
 	assert_true(row.prev_account_seq > 0 && row.prev_account_seq < 285);
 	assert_int_equal(reader_txid(reader, &entry.id, &seq), ERR_OK);
 	assert_int_equal(seq, 285);
+	assert_int_equal(reader_txid_last(reader, &last), ERR_OK);
+	assert_int_equal(reader_txid(reader, &last, &seq), ERR_OK);
+	assert_int_equal(seq, 300);
 	entry.id.bytes[15] ^= 1;
 	assert_int_equal(reader_txid(reader, &entry.id, &seq), ERR_NOT_FOUND);
 	assert_int_equal(reader_entry(reader, 0, &row), ERR_NOT_FOUND);

@@ -77,7 +77,7 @@ static void a_refused_wish_leaves_its_key(void **state)
 	uint32_t place;
 
 	(void)state;
-	keys_refused(&keys, claim_new("k", 0));
+	keys_refused(&keys, claim_new("k", 0), false);
 	assert_int_equal(keys.count, 0);
 	assert_int_equal(claim_of("alice", "k", 2, 0, &place), KEYS_CLAIM_NEW);
 }
@@ -89,7 +89,7 @@ static void a_refused_repeat_does_not(void **state)
 	(void)state;
 	keys_done(&keys, claim_new("k", 0), 0);
 	assert_int_equal(claim_of("alice", "k", 1, 0, &place), KEYS_CLAIM_SAME);
-	keys_refused(&keys, place); /* its token is not good any more */
+	keys_refused(&keys, place, false); /* its token is not good any more */
 	assert_int_equal(claim_of("alice", "k", 2, 0, &place), KEYS_CLAIM_OTHER);
 }
 
@@ -101,8 +101,22 @@ static void an_unknown_end_keeps_the_key(void **state)
 	keys_unknown(&keys, claim_new("k", 0), 0);
 	assert_int_equal(claim_of("alice", "k", 2, 0, &place), KEYS_CLAIM_OTHER);
 	assert_int_equal(claim_of("alice", "k", 1, 0, &place), KEYS_CLAIM_SAME);
-	keys_refused(&keys, place); /* so it was not done */
+	keys_refused(&keys, place, true); /* so it was not done */
 	assert_int_equal(claim_of("alice", "k", 2, 0, &place), KEYS_CLAIM_NEW);
+}
+
+static void a_refusal_that_settles_nothing_keeps_an_unknown_end(void **state)
+{
+	uint32_t place;
+
+	(void)state;
+	keys_unknown(&keys, claim_new("k", 0), 0);
+	assert_int_equal(claim_of("alice", "k", 1, 0, &place), KEYS_CLAIM_SAME);
+	keys_refused(&keys, place, false); /* the ledger was not even asked */
+	assert_int_equal(claim_of("alice", "k", 2, 0, &place), KEYS_CLAIM_OTHER);
+	assert_int_equal(claim_of("alice", "k", 1, TTL_MS - 1, &place), KEYS_CLAIM_SAME);
+	keys_refused(&keys, place, false);
+	assert_int_equal(claim_of("alice", "k", 2, TTL_MS, &place), KEYS_CLAIM_NEW);
 }
 
 static void its_time_begins_with_its_end_and_is_not_prolonged(void **state)
@@ -176,6 +190,7 @@ int main(void)
 		TEST(a_refused_wish_leaves_its_key),
 		TEST(a_refused_repeat_does_not),
 		TEST(an_unknown_end_keeps_the_key),
+		TEST(a_refusal_that_settles_nothing_keeps_an_unknown_end),
 		TEST(its_time_begins_with_its_end_and_is_not_prolonged),
 		TEST(old_ones_are_forgotten_in_time),
 		TEST(the_oldest_make_room),

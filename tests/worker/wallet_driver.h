@@ -38,7 +38,7 @@ static inline int tear_down(void **state)
 static inline void tell_serving(uint64_t batch_ts_unix_ms)
 {
 	harness_send_serving(
-		sequencer, 0, &(struct oap_serving){ .batch_ts_unix_ms = batch_ts_unix_ms });
+		sequencer, 0, &(struct oap_serving){ .latest_ts_unix_ms = batch_ts_unix_ms });
 	harness_settle(&h);
 }
 
