@@ -96,8 +96,7 @@ static bool is_in_order(struct slice before, struct slice behind)
 	if (before.bytes_count != behind.bytes_count) {
 		return before.bytes_count < behind.bytes_count;
 	}
-	return before.bytes_count > 0 &&
-	       memcmp(before.bytes, behind.bytes, before.bytes_count) < 0;
+	return before.bytes_count > 0 && memcmp(before.bytes, behind.bytes, before.bytes_count) < 0;
 }
 
 static void get_meta(struct byte_reader *in, struct manifest *manifest)
@@ -129,8 +128,8 @@ static void get_chunks(
 		in->failed |= cbor_get(in, CBOR_MAP, CHUNK_MEMBERS) != CHUNK_MEMBERS;
 		get_id(in, &id);
 		need_key(in, "len");
-		in->failed |= cbor_get(in, CBOR_UINT, OBJECT_CHUNK_BYTES) !=
-			      chunk_bytes(size, offset);
+		in->failed |=
+			cbor_get(in, CBOR_UINT, OBJECT_CHUNK_BYTES) != chunk_bytes(size, offset);
 		need_key(in, "offset");
 		in->failed |= cbor_get(in, CBOR_UINT, OBJECT_BYTES_MAX) != offset;
 		if (!in->failed && i < ids_max) {

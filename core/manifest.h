@@ -20,11 +20,12 @@
 #define MANIFEST_META_VALUE_BYTES_MAX 1024u
 
 /* What encodes the largest: a chunk takes at most 95 bytes. */
-#define MANIFEST_HEAD_BYTES_MAX                                                            \
-	(256u + OBJECT_TYPE_BYTES_MAX +                                                    \
-		MANIFEST_META_MAX * (MANIFEST_META_KEY_BYTES_MAX + MANIFEST_META_VALUE_BYTES_MAX + 5u))
-#define MANIFEST_CHUNK_BYTES_MAX    95u
-#define MANIFEST_BYTES_OF(chunks)   (MANIFEST_HEAD_BYTES_MAX + (chunks)*MANIFEST_CHUNK_BYTES_MAX)
+#define MANIFEST_HEAD_BYTES_MAX         \
+	(256u + OBJECT_TYPE_BYTES_MAX + \
+		MANIFEST_META_MAX *     \
+			(MANIFEST_META_KEY_BYTES_MAX + MANIFEST_META_VALUE_BYTES_MAX + 5u))
+#define MANIFEST_CHUNK_BYTES_MAX  95u
+#define MANIFEST_BYTES_OF(chunks) (MANIFEST_HEAD_BYTES_MAX + (chunks)*MANIFEST_CHUNK_BYTES_MAX)
 
 struct manifest_meta {
 	struct slice key, value;
@@ -40,8 +41,8 @@ struct manifest {
 };
 
 /* chunk_ids: object_chunk_count(size) of them. ERR_TOO_LARGE: there is no room for it. */
-MUST_CHECK enum err manifest_encode(const struct manifest *manifest, const struct hash *chunk_ids,
-	struct byte_writer *out);
+MUST_CHECK enum err manifest_encode(
+	const struct manifest *manifest, const struct hash *chunk_ids, struct byte_writer *out);
 
 /* ERR_MALFORMED: it is none, or not in its one spelling. ERR_TOO_LARGE: it has more chunks than
  * chunk_ids has room for; *ret_manifest is written then, too, to say how many. */

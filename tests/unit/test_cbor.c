@@ -51,7 +51,8 @@ static void a_number_has_one_spelling(void **state)
 	}
 }
 
-/* Goal: a longer head than is needed, a length left open, and what is no kind of ours are refused. */
+/* Goal: a longer head than is needed, a length left open, and what is no kind of ours are refused.
+ */
 static void other_spellings_are_refused(void **state)
 {
 	static const struct slice rows[] = {
@@ -78,7 +79,9 @@ static void other_spellings_are_refused(void **state)
 
 static void a_text_is_bounded_and_utf8(void **state)
 {
-	struct slice good = { (const uint8_t *)"\x63" "abc", 4 };
+	struct slice good = { (const uint8_t *)"\x63"
+					       "abc",
+		4 };
 	struct slice bad = { (const uint8_t *)"\x62\xc0\x80", 3 };
 	struct byte_reader in = byte_reader_of(good);
 

@@ -23,7 +23,8 @@ static struct slice of(const char *text)
 /* The vector of spec/node.md section 9.2, byte for byte. */
 static void hello_world_is_173_bytes(void **state)
 {
-	static const char id[] = "b3:d74981efa70a0c880b8d8c1985d075dbcbf679b99a5f9914e5aaf96b831a9e24";
+	static const char id[] =
+		"b3:d74981efa70a0c880b8d8c1985d075dbcbf679b99a5f9914e5aaf96b831a9e24";
 	struct manifest manifest = { .size = hello.bytes_count };
 	uint8_t bytes[256], expected[256];
 	struct byte_writer out = byte_writer_of(bytes, sizeof bytes);
@@ -32,7 +33,10 @@ static void hello_world_is_173_bytes(void **state)
 	(void)state;
 	byte_put_bytes(&by_hand, "\xa3\x62id\x78\x43", 6);
 	byte_put_bytes(&by_hand, id, sizeof id - 1);
-	byte_put_bytes(&by_hand, "\x64size\x0b\x66" "chunks\x81\xa3\x62id\x78\x43", 20);
+	byte_put_bytes(&by_hand,
+		"\x64size\x0b\x66"
+		"chunks\x81\xa3\x62id\x78\x43",
+		20);
 	byte_put_bytes(&by_hand, id, sizeof id - 1);
 	byte_put_bytes(&by_hand, "\x63len\x0b\x66offset\x00", 13);
 	blake3_hash(hello.bytes, hello.bytes_count, &manifest.id);
@@ -98,8 +102,8 @@ static void every_other_bytes_are_refused_or_spell_themselves(void **state)
 			ERR_MALFORMED);
 	}
 	bytes[used] = 0;
-	assert_int_equal(
-		manifest_decode((struct slice){ bytes, used + 1 }, &manifest, read, 3), ERR_MALFORMED);
+	assert_int_equal(manifest_decode((struct slice){ bytes, used + 1 }, &manifest, read, 3),
+		ERR_MALFORMED);
 	for (size_t at = 0; at < used; at++) {
 		for (unsigned bit = 0; bit < 8; bit++) {
 			struct byte_writer out = byte_writer_of(again, sizeof again);

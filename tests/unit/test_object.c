@@ -22,7 +22,8 @@ static void an_address_has_one_spelling(void **state)
 {
 	static const char *const bad[] = { "", "b3:", "b3:" HEX "0", "b4:" HEX, "B3:" HEX, HEX,
 		"b3:" HEX "@", "b3:" HEX "@01", "b3:" HEX "@-1", "b3:" HEX "@9223372036854775808",
-		"b3:" HEX "#11", "b3:D74981efa70a0c880b8d8c1985d075dbcbf679b99a5f9914e5aaf96b831a9e24" };
+		"b3:" HEX "#11",
+		"b3:D74981efa70a0c880b8d8c1985d075dbcbf679b99a5f9914e5aaf96b831a9e24" };
 	struct object_address address;
 	char text[OBJECT_ADDRESS_BYTES + 1];
 
