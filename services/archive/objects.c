@@ -16,8 +16,7 @@ static size_t find_open(const struct objects *objects, const struct hash *id)
 	size_t i = 0;
 
 	while (i < OBJECTS_OPEN_MAX &&
-		(objects->ages[i] == 0 ||
-			memcmp(&objects->open[i].id, id, sizeof *id) != 0)) {
+		(objects->ages[i] == 0 || memcmp(&objects->open[i].id, id, sizeof *id) != 0)) {
 		i++;
 	}
 	return i;
@@ -109,12 +108,10 @@ static enum object_fault read_piece(
 	if (msg->offset >= object->size) { /* its description, or an empty one */
 		return OBJECT_FAULT_NONE;
 	}
-	return fault_of(
-		self, shelf_read(object, msg->offset, self->page, &reply->bytes), &msg->id);
+	return fault_of(self, shelf_read(object, msg->offset, self->page, &reply->bytes), &msg->id);
 }
 
-static enum object_fault judge(
-	struct archive *self, enum err opened, const struct grant *grant)
+static enum object_fault judge(struct archive *self, enum err opened, const struct grant *grant)
 {
 	static const struct slice none = { NULL, 0 };
 

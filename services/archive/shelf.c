@@ -190,8 +190,8 @@ static int open_temp(struct shelf *shelf, uint64_t number, const char *suffix)
 	char name[SHELF_NAME_BYTES];
 
 	temp_name(number, suffix, name);
-	return openat(shelf->dir_fd, name,
-		O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+	return openat(
+		shelf->dir_fd, name, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 }
 
 static void remove_temp(struct shelf *shelf, uint64_t number, const char *suffix)
@@ -337,8 +337,8 @@ static bool is_counted(struct shelf *shelf, const struct hash *id, uint64_t *ret
 	return true;
 }
 
-enum err shelf_commit(struct shelf *shelf, struct shelf_temp *temp,
-	const struct manifest *manifest, const struct hash *chunk_ids)
+enum err shelf_commit(struct shelf *shelf, struct shelf_temp *temp, const struct manifest *manifest,
+	const struct hash *chunk_ids)
 {
 	uint64_t cost_before = 0;
 	bool was_there = is_counted(shelf, &manifest->id, &cost_before);

@@ -27,7 +27,7 @@
 struct shelf_temp {
 	int fd; /* owned; -1: none */
 	uint64_t number;
-	uint64_t cost_bytes; /* of the quota */
+	uint64_t cost_bytes;   /* of the quota */
 	uint64_t handed_bytes; /* to the disk */
 };
 

@@ -122,9 +122,9 @@ static void finish(struct archive *self, struct upload *upload)
 	}
 	objects_forget(self, &manifest.id);
 	metrics_inc(METRIC_OBJECT_PUTS, METRIC_PLAIN);
-	log_event(LOG_OBJECT_STORED, &(struct log_fields){ .object = &manifest.id,
-					     .ticket = upload->ticket,
-					     .size = upload->size });
+	log_event(LOG_OBJECT_STORED,
+		&(struct log_fields){
+			.object = &manifest.id, .ticket = upload->ticket, .size = upload->size });
 	done.id = manifest.id;
 	done.chunks = object_chunk_count(upload->size);
 	answer(self, &upload->route, upload->ticket, &done);
@@ -139,9 +139,8 @@ static bool may_put(const struct grant *grant, uint64_t size)
 	const struct caveat_request request = { .body_bytes = size, .has_body_bytes = true };
 
 	return archive_may(grant, CAVEAT_ACTION_OBJECT_PUT, none, none) &&
-	       caveat_set_check_request(
-		       &grant->caveats, 1u << CAVEAT_MAX_BYTES, &request)
-			       .result == CAVEAT_HOLDS;
+	       caveat_set_check_request(&grant->caveats, 1u << CAVEAT_MAX_BYTES, &request).result ==
+		       CAVEAT_HOLDS;
 }
 
 static enum object_fault judge(struct archive *self, enum err opened, const struct grant *grant,
@@ -290,8 +289,8 @@ static void hash_piece(struct upload *upload, struct slice bytes)
 		bytes.bytes += used;
 		bytes.bytes_count -= used;
 		if (used == room || at == upload->size) {
-			blake3_finish(&upload->chunk,
-				&upload->chunk_ids[(at - 1) / OBJECT_CHUNK_BYTES]);
+			blake3_finish(
+				&upload->chunk, &upload->chunk_ids[(at - 1) / OBJECT_CHUNK_BYTES]);
 			blake3_start(&upload->chunk);
 			metrics_inc(METRIC_CHUNKS_WRITTEN, METRIC_PLAIN);
 		}
@@ -366,7 +365,8 @@ static void on_sweep(struct ev_loop *loop, ev_timer *timer, int events)
 		struct upload *upload = &self->uploads.list[i];
 
 		if (upload->is_used &&
-			instant_reached(instant_after(upload->moved_at, duration_ms(IDLE_MS)), now)) {
+			instant_reached(
+				instant_after(upload->moved_at, duration_ms(IDLE_MS)), now)) {
 			refuse(self, &upload->route, upload->ticket, OBJECT_FAULT_DEADLINE);
 			end(self, upload);
 		}

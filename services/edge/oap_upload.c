@@ -65,8 +65,8 @@ static size_t least(size_t a, size_t b)
 bool oap_upload_step(struct client *client)
 {
 	size_t there = client->in_tail - client->in_head;
-	size_t count = least(there, least(client->frame_left,
-					    client->body_upto - client->body_sent));
+	size_t count =
+		least(there, least(client->frame_left, client->body_upto - client->body_sent));
 
 	if (client->frame_left == 0) {
 		return next_frame(client);

@@ -18,8 +18,8 @@
 #include "services/edge/replies_json.h"
 
 struct object_wish {
-	bool has_it;             /* If-None-Match names it */
-	struct http_range range; /* that applies, or the whole */
+	bool has_it;                        /* If-None-Match names it */
+	struct http_range range;            /* that applies, or the whole */
 	char tag[OBJECT_ADDRESS_BYTES + 3]; /* quoted */
 	char part[64];                      /* Content-Range */
 };
@@ -146,7 +146,9 @@ static void answer_first(
 	bool is_part = wish->range.form != HTTP_RANGE_WHOLE;
 	bool has_content = exchange->method != HTTP_METHOD_HEAD && !wish->has_it;
 	struct answer answer = {
-		.status = wish->has_it ? 304 : is_part ? 206 : 200,
+		.status = wish->has_it ? 304
+			  : is_part    ? 206
+				       : 200,
 		.content_type = wish->has_it ? NULL : type,
 		.cache = READ_CACHE_FOREVER_OWN,
 		.total_bytes = count,
@@ -192,8 +194,8 @@ static void tell_manifest(struct exchange *exchange, const struct oap_object *ms
 	} else {
 		json_out_null(&out);
 	}
-	oap_client_tell(exchange, OAP_PUBLIC_OBJ_DATA,
-		(struct slice){ edge->scratch, end_document(&out) });
+	oap_client_tell(
+		exchange, OAP_PUBLIC_OBJ_DATA, (struct slice){ edge->scratch, end_document(&out) });
 }
 
 static void take_more(struct exchange *exchange, const struct oap_object *msg)

@@ -9,8 +9,8 @@ static struct peer *archive_of(struct prevalidator *self)
 }
 
 /* Archive judges it again. */
-static bool may(struct prevalidator *self, const struct ask *ask,
-	const struct cached_grant *cached, enum caveat_action action)
+static bool may(struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached,
+	enum caveat_action action)
 {
 	const struct caveat_verdict denied = { .result = CAVEAT_FAILS, .kind = CAVEAT_ACTION };
 
@@ -22,8 +22,7 @@ static bool may(struct prevalidator *self, const struct ask *ask,
 }
 
 /* What came as the query is the content type (PAYLOAD_REQUEST). */
-static void put(
-	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached)
+static void put(struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached)
 {
 	struct oap_put_object put = {
 		.edge_process = ask->from.process,
@@ -51,8 +50,7 @@ static void put(
 	wall_forwarded(self, ask, oap_send_put_object(archive_of(self), ask->from.corr_id, &put));
 }
 
-static void get(
-	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached)
+static void get(struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached)
 {
 	struct oap_read_object read = {
 		.edge_process = ask->from.process,
@@ -81,8 +79,7 @@ static void get(
 	read.id = address.id;
 	read.has_size = address.has_size;
 	read.size = address.size;
-	wall_forwarded(
-		self, ask, oap_send_read_object(archive_of(self), ask->from.corr_id, &read));
+	wall_forwarded(self, ask, oap_send_read_object(archive_of(self), ask->from.corr_id, &read));
 }
 
 void objects_handle(
