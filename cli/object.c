@@ -26,8 +26,8 @@ static long read_input(void *context, void *bytes, size_t bytes_max)
 	ssize_t got;
 
 	if (input->fd == -1) {
-		size_t count = input->left.bytes_count < bytes_max ? input->left.bytes_count
-								   : bytes_max;
+		size_t count =
+			input->left.bytes_count < bytes_max ? input->left.bytes_count : bytes_max;
 
 		if (count > 0) {
 			memcpy(bytes, input->left.bytes, count);
@@ -88,8 +88,8 @@ static int print_put(const struct cli *cli, const struct mn_answer *answer)
 	return CLI_GOOD;
 }
 
-static int put_input(const struct cli *cli, const struct config *config, const char *token,
-	struct input *input)
+static int put_input(
+	const struct cli *cli, const struct config *config, const char *token, struct input *input)
 {
 	struct mn_client *client = node_open_client(cli, config);
 	struct mn_answer answer;
@@ -149,8 +149,8 @@ static int write_output(void *context, const void *bytes, size_t bytes_count)
 }
 
 /* Not where the object itself goes. */
-static void say_got(const struct cli *cli, const char *address, const struct mn_object *object,
-	bool is_stdout)
+static void say_got(
+	const struct cli *cli, const char *address, const struct mn_object *object, bool is_stdout)
 {
 	uint8_t bytes[512];
 	struct json_out out;
@@ -160,8 +160,8 @@ static void say_got(const struct cli *cli, const char *address, const struct mn_
 		return;
 	}
 	if (!cli->json) {
-		(void)printf("good: %" PRIu64 " bytes that are what the address says\n",
-			object->size);
+		(void)printf(
+			"good: %" PRIu64 " bytes that are what the address says\n", object->size);
 		return;
 	}
 	json_out_init(&out, bytes, sizeof bytes);
@@ -194,8 +194,8 @@ static int get_into(const struct cli *cli, const struct config *config, const ch
 	if (client == NULL) {
 		return CLI_CANNOT;
 	}
-	result = mn_object_get(
-		client, token, cli->words[0], write_output, output, &object, &answer);
+	result =
+		mn_object_get(client, token, cli->words[0], write_output, output, &object, &answer);
 	if (result == MN_PROTOCOL) {
 		exit = cli_fail(cli, CLI_BAD, "%s", mn_error_text(client));
 	} else if (result != MN_OK) {
@@ -221,7 +221,8 @@ int cli_object_get(struct cli *cli)
 
 	if (object_address_parse(address, &parsed) != ERR_OK) {
 		return cli_fail(cli, CLI_USAGE,
-			"ADDRESS is b3: and 64 lower-case hex digits, then nothing or @ and the size");
+			"ADDRESS is b3: and 64 lower-case hex digits, then nothing or @ and the "
+			"size");
 	}
 	if (!cli_load_config(cli, &config) || (token = cli_token(cli, false)) == NULL ||
 		!out_file_open(cli, path == NULL ? "-" : path, 0644, &output.file)) {

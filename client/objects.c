@@ -159,8 +159,8 @@ static enum mn_result receive(
 	return result;
 }
 
-static enum mn_result check(
-	struct mn_client *client, const struct getting *getting, const struct object_address *address)
+static enum mn_result check(struct mn_client *client, const struct getting *getting,
+	const struct object_address *address)
 {
 	struct hash id;
 

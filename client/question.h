@@ -41,7 +41,8 @@ struct mn_client {
 	size_t answer_room;
 };
 
-/* Sends it, or its first frame. Of an earlier one the answer may still come: nobody waits for it. */
+/* Sends it, or its first frame. Of an earlier one the answer may still come: nobody waits for it.
+ */
 MUST_CHECK enum mn_result question_ask(struct mn_client *client, uint16_t verb, uint16_t flags,
 	const struct slice *parts, size_t part_count);
 
