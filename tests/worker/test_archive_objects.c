@@ -1,4 +1,5 @@
-/* Objects: put in pieces, verified before they are had, and of what was given up nothing is left. */
+/* Objects: put in pieces, verified before they are had, and of what was given up nothing is left.
+ */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -33,8 +34,7 @@ static struct hash id_of(struct slice bytes)
 
 /* --- putting --- */
 
-static void begin_put_as(
-	struct slice grant, uint64_t ticket, uint64_t size, const char *type)
+static void begin_put_as(struct slice grant, uint64_t ticket, uint64_t size, const char *type)
 {
 	harness_send_put_object(prevalidator, ticket,
 		&(struct oap_put_object){ .edge_process = PROCESS_INGRESS,
@@ -133,8 +133,7 @@ static void expect_object(struct slice bytes, const char *type)
 		assert_int_equal(object.total, bytes.bytes_count);
 		assert_int_equal(object.content_type.bytes_count, strlen(type));
 		assert_memory_equal(object.content_type.bytes, type, strlen(type));
-		assert_memory_equal(
-			object.bytes.bytes, bytes.bytes + at, object.bytes.bytes_count);
+		assert_memory_equal(object.bytes.bytes, bytes.bytes + at, object.bytes.bytes_count);
 		at += object.bytes.bytes_count;
 	} while (at < bytes.bytes_count);
 }
@@ -266,8 +265,8 @@ static void a_description_comes_without_bytes_and_a_size_must_fit(void **state)
 				.size = size,
 				.grant = seal("action=object.get") });
 		assert_int_equal(harness_expect_object(edge, &object), size);
-		assert_int_equal(object.fault,
-			size == 11 ? OBJECT_FAULT_NONE : OBJECT_FAULT_NOT_THERE);
+		assert_int_equal(
+			object.fault, size == 11 ? OBJECT_FAULT_NONE : OBJECT_FAULT_NOT_THERE);
 	}
 }
 
@@ -420,7 +419,8 @@ static void nothing_is_left_of_what_was_given_up(void **state)
 	harness_send_put_drop(edge, 1, &(struct oap_put_drop){ .why = 1 });
 	harness_settle(&h);
 	assert_int_equal(files(), 0);
-	send_piece(1, OBJECT_CHUNK_BYTES, (struct slice){ bytes.bytes, 10 }); /* too late, no crime */
+	send_piece(
+		1, OBJECT_CHUNK_BYTES, (struct slice){ bytes.bytes, 10 }); /* too late, no crime */
 	harness_expect_nothing(edge);
 }
 
@@ -522,8 +522,8 @@ static void a_disk_that_fills_up_is_told(void **state)
 	(void)state;
 	path_of("", path);
 	path[strlen(path) - 1] = '\0';
-	(void)snprintf(options, sizeof options, "size=3M,mode=0700,uid=%u,gid=%u",
-		(unsigned)h.uid, (unsigned)h.gid);
+	(void)snprintf(options, sizeof options, "size=3M,mode=0700,uid=%u,gid=%u", (unsigned)h.uid,
+		(unsigned)h.gid);
 	if (mount("tmpfs", path, "tmpfs", 0, options) == -1) {
 		print_message("# skipped: cannot mount a small file system: %s\n", strerror(errno));
 		skip();
