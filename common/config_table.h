@@ -260,8 +260,8 @@
 	K(objects_max_object_bytes, SIZE, "objects.max_object_bytes", "64MiB", CONFIG_KIB, \
 		CONFIG_OBJECT_BYTES_MAX, \
 		CONFIG_FOR(PREVALIDATOR) | CONFIG_FOR(ARCHIVE), RESTART, "", "", \
-		"Largest object. Over HTTP limits.max_body_bytes is the bound; larger ones are put " \
-		"over the local socket.") \
+		"Largest object. Over HTTP limits.max_body_bytes is the bound; larger ones are " \
+		"put over the local socket.") \
 	\
 	K(amnesia_enabled, SWITCH, "amnesia.enabled", "false", 0, 1, \
 		CONFIG_FOR_ALL, RESTART, \
