@@ -215,7 +215,6 @@ static void release(struct exchange *exchange)
 	dispatch_end(exchange);
 	pull_forget(exchange);
 	events_forget(exchange);
-	objects_forget(exchange);
 	client->edge->bodies_bytes -= exchange->body_reserved;
 	exchange->body_reserved = 0;
 	count_in_flight(client->edge, (enum route)exchange->route, false);
@@ -298,6 +297,9 @@ void exchange_answer_piece(
 	} else {
 		write_more(client, to, answer->body);
 	}
+	if (is_last) {
+		objects_forget(exchange); /* whose fields were just written */
+	}
 	exchange->answered = is_last;
 	pop_answered(client);
 	client_mark(client);
@@ -320,6 +322,7 @@ void exchange_cancel(struct exchange *exchange)
 			client->current = NULL;
 		}
 		release(exchange);
+		objects_forget(exchange);
 	}
 	exchange->early.head = exchange->early.tail = 0;
 	client->reserved_bytes -= exchange->reserved_bytes;
