@@ -2,6 +2,7 @@
 #include "common/object_faults.h"
 #include "core/object.h"
 #include "services/prevalidator/prevalidator.h"
+#include "services/prevalidator/query.h"
 
 static struct peer *archive_of(struct prevalidator *self)
 {
@@ -62,8 +63,8 @@ static void get(struct prevalidator *self, const struct ask *ask, const struct c
 	};
 	struct object_address address;
 	struct slice query;
-	struct slice text = reads_variable(ask, &query);
-	const char *wrong = reads_query(query, NULL, 0);
+	struct slice text = query_variable(ask->route, ask->query, &query);
+	const char *wrong = query_read(query, NULL, 0);
 
 	if (!may(self, ask, cached, CAVEAT_ACTION_OBJECT_GET)) {
 		return;
