@@ -183,6 +183,16 @@ static const struct cli_option options_proof_consistency[] = {
 	{ "-o", "FILE", "write the hashes to FILE, a line of base64 each" },
 	{ NULL, NULL, NULL },
 };
+static const struct cli_option options_object_put[] = {
+	{ "--content-type", "TYPE", "its media type, which whoever gets it is told" },
+	TOKEN_OPTION,
+	{ NULL, NULL, NULL },
+};
+static const struct cli_option options_object_get[] = {
+	{ "-o", "FILE", "write it to FILE, which is there whole or not at all; else to stdout" },
+	TOKEN_OPTION,
+	{ NULL, NULL, NULL },
+};
 /* Of every operation of the wallet. */
 #define WALLET_OPTIONS                                                                    \
 	{ "--amount", "N", "how much, in minor units" },                                  \

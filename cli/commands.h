@@ -75,6 +75,8 @@ enum cli_exit {
 	C(wallet_history, "wallet history", "ACCOUNT", 1, 1,                                      \
 		"show what changed an account, newest first")                                     \
 	C(wallet_watch, "wallet watch", "", 0, 0, "show what happens, as it happens")             \
+	C(object_put, "object put", "FILE", 1, 1, "keep a file at the node, under its hash")      \
+	C(object_get, "object get", "ADDRESS", 1, 1, "get it back, and check that it is it")      \
 	C(version, "version", "", 0, 0, "print what this was built from")                         \
 	C(completion, "completion", "bash|zsh|fish", 1, 1, "print a completion script")           \
 	C(help, "help", "[COMMAND]", 0, 2, "explain a command")

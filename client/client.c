@@ -7,52 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client/stream.h"
+#include "client/question.h"
 #include "common/limits.h"
 #include "core/bytes.h"
 #include "core/json_out.h"
-
-/* Public verbs are numbered by DESIGN-WALL.md section 7; proto/verbs.h has the inside ones. */
-enum public_verb {
-	VERB_HEALTH_PING = 0x0001,
-	VERB_HEALTH_PONG = 0x0002,
-	VERB_INGEST = 0x0010,
-	VERB_ROOTS = 0x0011,
-	VERB_ENTRY = 0x0012,
-	VERB_VERIFY = 0x0013,
-	VERB_CHECKPOINT = 0x0014,
-	VERB_TILE = 0x0015,
-	VERB_PROOF = 0x0016,
-	VERB_EXPORT = 0x0017,
-	VERB_BALANCE = 0x0018,
-	VERB_SIGN_SNAPSHOT = 0x0019,
-	VERB_ISSUE = 0x0020, /* and the other kinds behind it, in the order of the header */
-	VERB_TX = 0x0026,
-	VERB_HISTORY = 0x0027,
-	VERB_EVENTS = 0x0028,
-};
-
-/* No answer of a node comes near; one that does is not worth our memory. */
-#define ANSWER_BYTES_MAX (16u * 1024u * 1024u)
-
-/* An error is the only body that begins so: JSON of ours has no blanks, and of what is no JSON
- * records begin with small numbers, and hashes are no text. */
-#define ERROR_BEGIN "{\"error\":"
-
-/* And of those under /v1 so. */
-#define API_ERROR_BEGIN "{\"code\":"
-
-struct mn_client {
-	struct stream stream;
-	uint64_t corr_id;
-	uint16_t verb;         /* of the question that is under way; 0: none is */
-	unsigned events;       /* that came before its answer */
-	mn_progress *progress; /* who is told of them; may be NULL */
-	void *context;
-	char *answer; /* owned */
-	size_t answer_bytes;
-	size_t answer_room;
-};
 
 struct mn_client *mn_open(const char *socket_path, int timeout_ms)
 {
@@ -93,143 +51,6 @@ const char *mn_error_text(const struct mn_client *client)
 	return client->stream.error;
 }
 
-static enum mn_result keep(struct mn_client *client, size_t bytes_count)
-{
-	size_t needed = client->answer_bytes + bytes_count + 1;
-
-	if (needed > ANSWER_BYTES_MAX) {
-		return stream_fail(&client->stream, MN_TOO_LARGE, "the answer has no end");
-	}
-	if (needed > client->answer_room) {
-		size_t room = needed * 2;
-		char *grown = realloc(client->answer, room);
-		if (grown == NULL) {
-			return stream_fail(
-				&client->stream, MN_NO_MEMORY, "no memory for the answer");
-		}
-		client->answer = grown;
-		client->answer_room = room;
-	}
-	memcpy(client->answer + client->answer_bytes, client->stream.payload, bytes_count);
-	client->answer_bytes += bytes_count;
-	client->answer[client->answer_bytes] = '\0';
-	return MN_OK;
-}
-
-/* Of an earlier question the answer may still come: nobody waits for it any more. */
-static enum mn_result ask(
-	struct mn_client *client, uint16_t verb, const struct slice *parts, size_t part_count)
-{
-	struct frame_head head = { .flags = FRAME_REQ, .verb = verb, .corr_id = ++client->corr_id };
-	enum mn_result result;
-
-	if (client->verb != 0) {
-		stream_disconnect(&client->stream);
-	}
-	client->verb = 0;
-	client->events = 0;
-	client->progress = NULL;
-	client->answer_bytes = 0;
-	client->stream.error[0] = '\0';
-	result = stream_connect(&client->stream);
-	if (result == MN_OK) {
-		result = stream_send(&client->stream, head, parts, part_count);
-	}
-	if (result == MN_OK) {
-		client->verb = verb;
-	}
-	return result;
-}
-
-/* The next frame that belongs to our question. */
-static enum mn_result next_frame(struct mn_client *client, struct frame_head *ret_head)
-{
-	uint16_t verb = client->verb;
-	uint16_t expected = verb == VERB_HEALTH_PING ? VERB_HEALTH_PONG : verb;
-	enum mn_result result = stream_receive(&client->stream, ret_head);
-
-	if (result != MN_OK) {
-		return result;
-	}
-	if ((ret_head->flags & (FRAME_RESP | FRAME_EVENT)) == 0 ||
-		ret_head->corr_id != client->corr_id ||
-		(ret_head->verb != expected && ret_head->verb != verb)) {
-		return stream_fail(&client->stream, MN_PROTOCOL,
-			"%s: a frame came that answers nothing that was asked",
-			client->stream.path);
-	}
-	return MN_OK;
-}
-
-static bool is_last(const struct frame_head *head)
-{
-	return (head->flags & FRAME_CONT) == 0 || (head->flags & FRAME_END) != 0;
-}
-
-/* The sentence of an error document stays JSON: whoever wants its parts reads the answer. */
-static enum mn_result judge(struct mn_client *client, struct mn_answer *ret_answer)
-{
-	*ret_answer = (struct mn_answer){ client->answer, client->answer_bytes };
-	if (strncmp(client->answer, ERROR_BEGIN, strlen(ERROR_BEGIN)) != 0 &&
-		strncmp(client->answer, API_ERROR_BEGIN, strlen(API_ERROR_BEGIN)) != 0) {
-		return MN_OK;
-	}
-	(void)snprintf(client->stream.error, sizeof client->stream.error, "the node refused: %s",
-		client->answer);
-	return MN_REFUSED;
-}
-
-static enum mn_result take_event(struct mn_client *client, const struct frame_head *head)
-{
-	const char *json = (const char *)client->stream.payload;
-
-	client->events++;
-	if (client->progress != NULL &&
-		client->progress(client->context, json, head->payload_bytes) == 0) {
-		return stream_fail(&client->stream, MN_CLOSED, "given up by the caller");
-	}
-	return MN_OK;
-}
-
-/* One frame after another until the answer is whole, or nothing more is there. */
-static enum mn_result collect(struct mn_client *client, struct mn_answer *ret_answer)
-{
-	struct frame_head head = { 0 };
-	enum mn_result result = MN_OK;
-
-	*ret_answer = (struct mn_answer){ "", 0 };
-	while (result == MN_OK) {
-		result = next_frame(client, &head);
-		if (result == MN_OK && (head.flags & FRAME_RESP) == 0) {
-			result = take_event(client, &head);
-			continue;
-		}
-		if (result == MN_OK) {
-			result = keep(client, head.payload_bytes);
-		}
-		if (result == MN_OK && is_last(&head)) {
-			client->verb = 0;
-			return judge(client, ret_answer);
-		}
-	}
-	if (result != MN_AGAIN) {
-		client->verb = 0;
-	}
-	return result;
-}
-
-static enum mn_result call(struct mn_client *client, uint16_t verb, const struct slice *parts,
-	size_t part_count, struct mn_answer *ret_answer)
-{
-	enum mn_result result = ask(client, verb, parts, part_count);
-
-	*ret_answer = (struct mn_answer){ "", 0 };
-	if (result != MN_OK) {
-		return result;
-	}
-	return client->stream.nonblocking ? MN_AGAIN : collect(client, ret_answer);
-}
-
 enum mn_result mn_step(struct mn_client *client, struct mn_answer *ret_answer)
 {
 	*ret_answer = (struct mn_answer){ "", 0 };
@@ -238,7 +59,7 @@ enum mn_result mn_step(struct mn_client *client, struct mn_answer *ret_answer)
 			client->stream.error, sizeof client->stream.error, "nothing was asked");
 		return MN_CLOSED;
 	}
-	return collect(client, ret_answer);
+	return question_collect(client, ret_answer);
 }
 
 int mn_fd(const struct mn_client *client)
@@ -256,32 +77,9 @@ int mn_was_replayed(const struct mn_client *client)
 	return client->events > 0; /* that is what an event before a receipt says */
 }
 
-/* u16 length, token, then what the route takes. False: no token of ours is that long. */
-static bool token_part(const char *token, uint8_t ret_length[2], struct slice ret_parts[2])
-{
-	size_t bytes_count = strlen(token);
-	struct byte_writer out = byte_writer_of(ret_length, 2);
-
-	if (bytes_count > TOKEN_BYTES_MAX) {
-		return false;
-	}
-	byte_put_u16(&out, (uint16_t)bytes_count);
-	ret_parts[0] = (struct slice){ ret_length, 2 };
-	ret_parts[1] = (struct slice){ (const uint8_t *)token, bytes_count };
-	return true;
-}
-
-static enum mn_result refuse_token(struct mn_client *client, struct mn_answer *ret_answer)
-{
-	*ret_answer = (struct mn_answer){ "", 0 };
-	(void)snprintf(client->stream.error, sizeof client->stream.error,
-		"the token is over %u bytes", TOKEN_BYTES_MAX);
-	return MN_TOO_LARGE;
-}
-
 enum mn_result mn_ping(struct mn_client *client, struct mn_answer *ret_answer)
 {
-	return call(client, VERB_HEALTH_PING, NULL, 0, ret_answer);
+	return question_call(client, VERB_HEALTH_PING, NULL, 0, ret_answer);
 }
 
 enum mn_result mn_ingest(struct mn_client *client, const char *token, const char *json,
@@ -290,11 +88,11 @@ enum mn_result mn_ingest(struct mn_client *client, const char *token, const char
 	uint8_t length[2];
 	struct slice parts[3];
 
-	if (!token_part(token, length, parts)) {
-		return refuse_token(client, ret_answer);
+	if (!question_token(token, length, parts)) {
+		return question_refuse_token(client, ret_answer);
 	}
 	parts[2] = (struct slice){ (const uint8_t *)json, json_bytes };
-	return call(client, VERB_INGEST, parts, 3, ret_answer);
+	return question_call(client, VERB_INGEST, parts, 3, ret_answer);
 }
 
 enum mn_result mn_roots(struct mn_client *client, uint64_t since, struct mn_answer *ret_answer)
@@ -303,7 +101,7 @@ enum mn_result mn_roots(struct mn_client *client, uint64_t since, struct mn_answ
 	int bytes = snprintf(query, sizeof query, "since=%" PRIu64, since);
 	struct slice part = { (const uint8_t *)query, (size_t)bytes };
 
-	return call(client, VERB_ROOTS, &part, 1, ret_answer);
+	return question_call(client, VERB_ROOTS, &part, 1, ret_answer);
 }
 
 enum mn_result mn_entry(
@@ -314,16 +112,16 @@ enum mn_result mn_entry(
 	char digits[24];
 	int bytes = snprintf(digits, sizeof digits, "%" PRIu64, seq);
 
-	if (!token_part(token, length, parts)) {
-		return refuse_token(client, ret_answer);
+	if (!question_token(token, length, parts)) {
+		return question_refuse_token(client, ret_answer);
 	}
 	parts[2] = (struct slice){ (const uint8_t *)digits, (size_t)bytes };
-	return call(client, VERB_ENTRY, parts, 3, ret_answer);
+	return question_call(client, VERB_ENTRY, parts, 3, ret_answer);
 }
 
 enum mn_result mn_checkpoint(struct mn_client *client, struct mn_answer *ret_answer)
 {
-	return call(client, VERB_CHECKPOINT, NULL, 0, ret_answer);
+	return question_call(client, VERB_CHECKPOINT, NULL, 0, ret_answer);
 }
 
 /* Questions in words are a path or a query, and never longer than the node takes. */
@@ -342,8 +140,8 @@ __attribute__((format(printf, 5, 6))) static enum mn_result call_in_words(struct
 	va_start(list, format);
 	bytes = vsnprintf(words, sizeof words, format, list);
 	va_end(list);
-	if (!token_part(token == NULL ? "" : token, length, parts)) {
-		return refuse_token(client, ret_answer);
+	if (!question_token(token == NULL ? "" : token, length, parts)) {
+		return question_refuse_token(client, ret_answer);
 	}
 	if (bytes < 0 || (size_t)bytes > WORDS_BYTES_MAX) {
 		*ret_answer = (struct mn_answer){ "", 0 };
@@ -352,7 +150,7 @@ __attribute__((format(printf, 5, 6))) static enum mn_result call_in_words(struct
 		return MN_TOO_LARGE;
 	}
 	parts[2] = (struct slice){ (const uint8_t *)words, (size_t)bytes };
-	return call(client, verb, parts, 3, ret_answer);
+	return question_call(client, verb, parts, 3, ret_answer);
 }
 
 enum mn_result mn_tile(
@@ -448,8 +246,8 @@ enum mn_result mn_wallet_op(struct mn_client *client, const char *token,
 	size_t body_bytes = 0;
 	enum mn_result result;
 
-	if (!token_part(token, length, parts)) {
-		return refuse_token(client, ret_answer);
+	if (!question_token(token, length, parts)) {
+		return question_refuse_token(client, ret_answer);
 	}
 	if (!print_operation(operation, body, &body_bytes)) {
 		*ret_answer = (struct mn_answer){ "", 0 };
@@ -458,7 +256,7 @@ enum mn_result mn_wallet_op(struct mn_client *client, const char *token,
 		return MN_TOO_LARGE;
 	}
 	parts[2] = (struct slice){ body, body_bytes };
-	result = call(client, verb, parts, 3, ret_answer);
+	result = question_call(client, verb, parts, 3, ret_answer);
 	if (ret_replayed != NULL) {
 		*ret_replayed = result == MN_OK && mn_was_replayed(client);
 	}
@@ -503,15 +301,15 @@ enum mn_result mn_verify(struct mn_client *client, const char *token, mn_progres
 	struct slice parts[2];
 	enum mn_result result;
 
-	if (!token_part(token, length, parts)) {
-		return refuse_token(client, ret_answer);
+	if (!question_token(token, length, parts)) {
+		return question_refuse_token(client, ret_answer);
 	}
 	*ret_answer = (struct mn_answer){ "", 0 };
-	result = ask(client, VERB_VERIFY, parts, 2);
+	result = question_ask(client, VERB_VERIFY, FRAME_REQ, parts, 2);
 	if (result != MN_OK) {
 		return result;
 	}
 	client->progress = progress;
 	client->context = context;
-	return client->stream.nonblocking ? MN_AGAIN : collect(client, ret_answer);
+	return client->stream.nonblocking ? MN_AGAIN : question_collect(client, ret_answer);
 }

@@ -264,14 +264,39 @@ typedef int mn_progress(void *context, const char *json, size_t json_bytes);
 enum mn_result mn_verify(struct mn_client *client, const char *token, mn_progress *progress,
 	void *context, struct mn_answer *ret_answer);
 
+/* --- objects: bytes under their own hash --------------------------------------------------- */
+
+/* Brings up to bytes_max of what is put, at least one while there are any; 0: that was all, -1: it
+ * cannot be had. And takes what is got; returning 0 gives up: MN_CLOSED. */
+typedef long mn_source(void *context, void *bytes, size_t bytes_max);
+typedef int mn_sink(void *context, const void *bytes, size_t bytes_count);
+
+/* Puts the next `size` bytes of the source, of this content type (NULL: none). MN_OK: they are on
+ * disk, under the "id" of the answer, {"id":"b3:...","size":n,"chunks":n,"accepted":true}. Putting
+ * them again is the same. MN_CLOSED without a word of the node: the source ended too early. Waits,
+ * so not in a client that does not. */
+enum mn_result mn_object_put(struct mn_client *client, const char *token, const char *content_type,
+	uint64_t size, mn_source *source, void *context, struct mn_answer *ret_answer);
+
+struct mn_object {
+	uint64_t size;
+	char content_type[128]; /* "": none */
+};
+
+/* Gets the object of an address, "b3:" and 64 hex digits, and hashes what comes: MN_OK: the sink
+ * has had all of it, and it is what the address says. After anything else the sink may have had
+ * bytes of no use. *ret_answer is that of MN_REFUSED. Waits, likewise. */
+enum mn_result mn_object_get(struct mn_client *client, const char *token, const char *address,
+	mn_sink *sink, void *context, struct mn_object *ret_object, struct mn_answer *ret_answer);
+
 /* --- without waiting ---------------------------------------------------------------------- */
 
-/* A client for an event loop. Its questions are the functions above (not mn_wallet_op_retry): they
- * send what goes and return MN_AGAIN, or what is wrong. Then mn_step, whenever mn_fd can be read,
- * or written while mn_wants_to_write, until it returns something else than MN_AGAIN: that is the
- * result of the question, and *ret_answer its answer. There is no time-out but the caller's, who
- * may give up with another question, or with mn_close. The fd is another one after each failure:
- * ask for it each time. */
+/* A client for an event loop. Its questions are the functions above (not mn_wallet_op_retry,
+ * mn_object_put and mn_object_get): they send what goes and return MN_AGAIN, or what is wrong. Then
+ * mn_step, whenever mn_fd can be read, or written while mn_wants_to_write, until it returns
+ * something else than MN_AGAIN: that is the result of the question, and *ret_answer its answer.
+ * There is no time-out but the caller's, who may give up with another question, or with mn_close.
+ * The fd is another one after each failure: ask for it each time. */
 struct mn_client *mn_open_nonblocking(const char *socket_path);
 int mn_fd(const struct mn_client *client); /* -1: not connected */
 int mn_wants_to_write(const struct mn_client *client);

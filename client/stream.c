@@ -130,6 +130,8 @@ static enum mn_result flush(struct stream *stream)
 				       ? MN_OK
 				       : stream_fail(stream, MN_TIMEOUT,
 						 "%s: the node reads nothing", stream->path);
+		} else if (stream->hears_last_word && (errno == EPIPE || errno == ECONNRESET)) {
+			break;
 		} else if (errno != EINTR) {
 			return stream_fail(stream, MN_CLOSED,
 				"%s: the node closed the connection: %s", stream->path,

@@ -23,6 +23,7 @@ struct stream {
 	int fd; /* -1: not connected */
 	int timeout_ms;
 	bool nonblocking;
+	bool hears_last_word; /* what cannot be sent is dropped: the answer may say why */
 	char path[STREAM_PATH_BYTES_MAX + 1];
 	char error[STREAM_ERROR_BYTES_MAX];
 	uint8_t *payload; /* owned: of the last frame, followed by a zero */

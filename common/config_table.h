@@ -56,6 +56,9 @@
 #define CONFIG_MIB       (1024u * CONFIG_KIB)
 #define CONFIG_TIB       (1024ull * 1024 * CONFIG_MIB)
 
+/* core/object.h: OBJECT_BYTES_MAX; asserted in services/archive. */
+#define CONFIG_OBJECT_BYTES_MAX (1024u * CONFIG_MIB)
+
 /* clang-format off */
 #define CONFIG_KEYS(K, CHOICE) \
 	K(node_name, TEXT, "node.name", "", 0, 64, \
@@ -184,8 +187,9 @@
 		"Entries in one request, and in one commit, at most.") \
 	K(engine_disk_reserve_bytes, SIZE, "engine.disk_reserve", "256MiB", CONFIG_MIB, \
 		CONFIG_TIB, \
-		CONFIG_FOR(COMMITTER), HOT, "", "", \
-		"Free space below which nothing is appended; reads go on.") \
+		CONFIG_FOR(COMMITTER) | CONFIG_FOR(ARCHIVE), HOT, "", "", \
+		"Free space below which nothing is appended, and below twice which no object is " \
+		"put; reads go on.") \
 	\
 	K(ledger_dedupe_ram_entries, NUMBER, "ledger.dedupe_ram_entries", "16777216", 1024, \
 		4294967296u, \
@@ -249,6 +253,15 @@
 	K(kms_timeout_ms, DURATION, "kms.timeout", "1s", 10, CONFIG_MINUTE_MS, \
 		CONFIG_FOR(PREVALIDATOR), HOT, "RON_LEDGER_KMS_TIMEOUT", "--kms-timeout", \
 		"Time for kms to judge a token; past it the request is refused.") \
+	\
+	K(objects_quota_bytes, SIZE, "objects.quota_bytes", "10GiB", CONFIG_MIB, CONFIG_TIB, \
+		CONFIG_FOR(ARCHIVE), RESTART, "", "", \
+		"Most disk that all objects together may take; past it a put is refused.") \
+	K(objects_max_object_bytes, SIZE, "objects.max_object_bytes", "64MiB", CONFIG_KIB, \
+		CONFIG_OBJECT_BYTES_MAX, \
+		CONFIG_FOR(PREVALIDATOR) | CONFIG_FOR(ARCHIVE), RESTART, "", "", \
+		"Largest object. Over HTTP limits.max_body_bytes is the bound; larger ones are " \
+		"put over the local socket.") \
 	\
 	K(amnesia_enabled, SWITCH, "amnesia.enabled", "false", 0, 1, \
 		CONFIG_FOR_ALL, RESTART, \

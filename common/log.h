@@ -107,7 +107,13 @@ enum log_level {
 	E(140, OPERATION_ACCEPTED, operation_accepted, DEBUG, "an operation under /v1 is done")  \
 	E(141, OPERATION_REFUSED, operation_refused, WARN, "an operation under /v1 is refused")  \
 	E(142, OPERATION_UNKNOWN, operation_unknown, WARN,                                       \
-		"the outcome of an operation under /v1 is unknown")
+		"the outcome of an operation under /v1 is unknown")                              \
+	/* Objects. */                                                                           \
+	E(150, OBJECT_STORED, object_stored, DEBUG, "an object is on disk")                      \
+	E(151, OBJECT_DAMAGED, object_damaged, ERROR, "an object is not what its address says")  \
+	E(152, OBJECTS_UNWRITABLE, objects_unwritable, ERROR, "objects cannot be written")       \
+	E(153, OBJECTS_WRITABLE, objects_writable, INFO, "objects can be written again")         \
+	E(154, OBJECTS_COUNTED, objects_counted, INFO, "the objects on disk were counted")
 
 enum log_event {
 #define AS_ENUM(id, NAME, name, level, sentence) LOG_##NAME = (id),
@@ -161,7 +167,8 @@ enum log_event {
 	F(38, TEXT, amount_minor)  \
 	F(39, NUMBER, nonce)       \
 	F(40, TEXT, idem)          \
-	F(41, TEXT, txid)
+	F(41, TEXT, txid)          \
+	F(42, PREFIX, object)
 
 #define LOG_TEXT_BYTES_MAX 256u
 

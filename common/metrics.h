@@ -119,6 +119,19 @@ enum {
 		"Syncs of the store that failed.")                                                 \
 	GAUGE(DISK_PRESSURE, disk_pressure, NONE, ONE, SUM, ALWAYS, BY_COMMITTER,                  \
 		"1 while free space is below the reserve.")                                        \
+	/* Objects. */                                                                             \
+	GAUGE(OBJECTS, objects, NONE, ONE, SUM, ALWAYS, BY_ARCHIVE, "Objects on disk.")            \
+	GAUGE(OBJECT_BYTES, object_bytes, NONE, ONE, SUM, ALWAYS, BY_ARCHIVE,                      \
+		"Disk that objects take and that uploads have reserved; objects.quota_bytes is "   \
+		"the end.")                                                                        \
+	GAUGE(OBJECTS_UNWRITABLE, objects_unwritable, NONE, ONE, SUM, ALWAYS, BY_ARCHIVE,          \
+		"1 while objects cannot be written.")                                              \
+	COUNTER(OBJECT_PUTS, object_puts_total, NONE, ONE, SUM, ALWAYS, BY_ARCHIVE,                \
+		"Objects put and durable, those that were there before included.")                 \
+	COUNTER(CHUNKS_WRITTEN, chunks_written_total, NONE, ONE, SUM, ALWAYS, BY_ARCHIVE,          \
+		"Chunks of objects written, of 64 KiB or the last of one.")                        \
+	COUNTER(INTEGRITY_FAIL, integrity_fail_total, NONE, ONE, SUM, ALWAYS, BY_ARCHIVE,          \
+		"Reads of objects whose bytes on disk were not what their address says.")          \
 	/* The wallet. */                                                                          \
 	COUNTER(WALLET_REQUESTS, wallet_requests_total, WALLET_OP, ONE, SUM, ALWAYS, BY_INGRESS,   \
 		"Operations, and reads of balances and receipts, under /v1 answered.")             \

@@ -37,6 +37,8 @@
 	R(TX_PROOF, "GET", "/v1/tx/{txid}/proof", API, ARCHIVE)           \
 	R(HISTORY, "GET", "/v1/accounts/{account}/history", API, ARCHIVE) \
 	R(EVENTS, "GET", "/v1/events", API, ARCHIVE)                      \
+	R(OBJECT_PUT, "POST", "/put", API, ARCHIVE)                       \
+	R(OBJECT, "GET", "/o/{addr}", API, ARCHIVE)                       \
 	R(EXPORT, "OAP", "export", PUBLIC_VERB, ARCHIVE)                  \
 	R(SIGN_SNAPSHOT, "OAP", "sign_snapshot", PUBLIC_VERB, ARCHIVE)    \
 	R(VERIFY, "OAP", "verify", PUBLIC_VERB, ARCHIVE)                  \

@@ -90,6 +90,8 @@ enum http_method {
 	D(ORIGIN, 403, false, "a write from a web page is not accepted")                           \
 	D(ENCODING, 415, false, "the only Content-Encoding is gzip")                               \
 	D(CONTENT_TYPE, 415, false, "the body is application/json in UTF-8")                       \
+	D(MULTIPART, 415, false, "an object is the body itself: multipart is not taken apart")     \
+	D(MEDIA_TYPE, 400, false, "Content-Type is type/subtype of at most 127 bytes")             \
 	/* taken by the edge, which knows routes and clocks */                                     \
 	D(ROUTE_UNKNOWN, 404, false, "there is no such path")                                      \
 	D(OTHER_METHODS, 405, false, "the path does not answer to this method")                    \

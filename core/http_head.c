@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/http_target.h"
+#include "core/object.h"
 #include "core/ulid.h"
 #include "core/uuid.h"
 
@@ -25,8 +26,11 @@
 	F(EXPECT, "expect", HTTP_EXPECTATION)                  \
 	F(HOST, "host", HTTP_HOST_REPEATED)                    \
 	F(IDEMPOTENCY, "idempotency-key", HTTP_FIELD_REPEATED) \
+	F(NONE_MATCH, "if-none-match", HTTP_OK)                \
+	F(IF_RANGE, "if-range", HTTP_FIELD_REPEATED)           \
 	F(LAST_EVENT, "last-event-id", HTTP_FIELD_REPEATED)    \
 	F(ORIGIN, "origin", HTTP_OK)                           \
+	F(RANGE, "range", HTTP_FIELD_REPEATED)                 \
 	F(CODING, "transfer-encoding", HTTP_CODING_REPEATED)   \
 	F(CORR, "x-corr-id", HTTP_OK)                          \
 	F(REQUEST_ID, "x-request-id", HTTP_OK)
@@ -392,6 +396,9 @@ enum http_decision http_head_parse(
 	head.content_type = fields.values[FIELD_TYPE];
 	head.idempotency_key = fields.values[FIELD_IDEMPOTENCY];
 	head.last_event_id = fields.values[FIELD_LAST_EVENT];
+	head.if_none_match = fields.values[FIELD_NONE_MATCH];
+	head.if_range = fields.values[FIELD_IF_RANGE];
+	head.range = fields.values[FIELD_RANGE];
 	head.content = classify_content(head.content_type);
 	decision = decide_rest(&head, &fields);
 	*ret_head = head;
@@ -415,6 +422,24 @@ enum http_decision http_head_check_host(
 enum http_decision http_head_check_json(const struct http_head *head)
 {
 	return head->content == HTTP_CONTENT_JSON ? HTTP_OK : HTTP_CONTENT_TYPE;
+}
+
+enum http_decision http_head_check_object(const struct http_head *head)
+{
+	static const char multipart[] = "multipart/";
+	struct slice type = head->content_type;
+
+	if (head->gzip) {
+		return HTTP_ENCODING; /* what is stored is what was sent, and is not unpacked */
+	}
+	if (type.bytes == NULL) {
+		return HTTP_OK;
+	}
+	if (type.bytes_count >= sizeof multipart - 1 &&
+		http_equals_nocase((struct slice){ type.bytes, sizeof multipart - 1 }, multipart)) {
+		return HTTP_MULTIPART;
+	}
+	return object_type_is_valid(type) ? HTTP_OK : HTTP_MEDIA_TYPE;
 }
 
 bool http_head_bearer(const struct http_head *head, struct slice *ret_token)

@@ -24,6 +24,7 @@ struct http_head {
 	struct slice content_type;
 	struct slice idempotency_key;
 	struct slice last_event_id;
+	struct slice if_none_match, if_range, range;
 	struct slice corr_id; /* X-Corr-ID or X-Request-Id, when it is a ULID or UUID */
 	enum http_content content;
 	bool host_is_ip;
@@ -48,6 +49,10 @@ MUST_CHECK enum http_decision http_head_check_host(
 
 /* HTTP_OK or HTTP_CONTENT_TYPE: for routes that take JSON. */
 MUST_CHECK enum http_decision http_head_check_json(const struct http_head *head);
+
+/* HTTP_OK, HTTP_ENCODING, HTTP_MULTIPART or HTTP_MEDIA_TYPE: for routes that keep the body as it
+ * is, under the media type that it came with. */
+MUST_CHECK enum http_decision http_head_check_object(const struct http_head *head);
 
 /* The token of "Authorization: Bearer TOKEN" (RFC 6750); false when there is none. */
 MUST_CHECK bool http_head_bearer(const struct http_head *head, struct slice *ret_token);

@@ -118,7 +118,7 @@ static void put_fields(struct sink *sink, const struct http_reply *reply)
 		put_text_field(sink, "Content-Type", reply->content_type);
 		put_text_field(sink, "X-Content-Type-Options", "nosniff");
 	}
-	if (reply->status != 204 && !reply->until_close) {
+	if (reply->status != 204 && reply->status != 304 && !reply->until_close) {
 		put_u64_field(sink, "Content-Length", reply->content_length);
 	}
 	if (reply->close || reply->until_close) {
@@ -168,7 +168,7 @@ struct slice http_reply_continue(void)
 
 bool http_reply_has_content(enum http_method method, uint16_t status)
 {
-	return method != HTTP_METHOD_HEAD && status != 204;
+	return method != HTTP_METHOD_HEAD && status != 204 && status != 304;
 }
 
 struct day {

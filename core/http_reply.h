@@ -13,7 +13,9 @@
 	S(201, "Created")                         \
 	S(202, "Accepted")                        \
 	S(204, "No Content")                      \
+	S(206, "Partial Content")                 \
 	S(207, "Multi-Status")                    \
+	S(304, "Not Modified")                    \
 	S(400, "Bad Request")                     \
 	S(401, "Unauthorized")                    \
 	S(403, "Forbidden")                       \
@@ -24,6 +26,7 @@
 	S(413, "Content Too Large")               \
 	S(414, "URI Too Long")                    \
 	S(415, "Unsupported Media Type")          \
+	S(416, "Range Not Satisfiable")           \
 	S(417, "Expectation Failed")              \
 	S(421, "Misdirected Request")             \
 	S(422, "Unprocessable Content")           \
@@ -31,6 +34,7 @@
 	S(431, "Request Header Fields Too Large") \
 	S(500, "Internal Server Error")           \
 	S(501, "Not Implemented")                 \
+	S(502, "Bad Gateway")                     \
 	S(503, "Service Unavailable")             \
 	S(505, "HTTP Version Not Supported")
 
@@ -44,7 +48,7 @@ struct http_reply {
 	uint16_t status;  /* of HTTP_STATUSES */
 	const char *date; /* http_reply_date */
 	const char *content_type;
-	uint64_t content_length; /* written unless the status is 204 or until_close */
+	uint64_t content_length; /* written unless the status is 204 or 304, or until_close */
 	bool until_close;        /* a stream: its end is the connection's; implies close */
 	bool close;
 	uint32_t retry_after_s;
@@ -62,7 +66,7 @@ MUST_CHECK enum err http_reply_write(
 /* The interim answer to Expect: 100-continue. */
 struct slice http_reply_continue(void);
 
-/* Whether content follows the head: not for HEAD, not for 204. */
+/* Whether content follows the head: not for HEAD, 204 and 304. */
 bool http_reply_has_content(enum http_method method, uint16_t status);
 
 /* "Sun, 06 Nov 1994 08:49:37 GMT" and a NUL (RFC 9110 section 5.6.7). */

@@ -49,6 +49,7 @@
 #define VERB_TOLD_BYTES_MAX        22528u /* the same of balances */
 #define VERB_CAVEATS_BYTES_MAX     8192u  /* caveats as lines of text, for minting */
 #define VERB_PROOF_BYTES_MAX       2048u  /* MERKLE_PROOF_HASHES_MAX hashes */
+#define VERB_TYPE_BYTES_MAX        127u   /* OBJECT_TYPE_BYTES_MAX; asserted in services/archive */
 #define VERB_NOTE_BYTES_MAX        512u   /* a checkpoint or an audit note, with its signature */
 
 /* FIXED(kind, field)            a value whose size the kind decides
@@ -213,7 +214,8 @@ enum recover_act { RECOVER_EXPLAIN, RECOVER_ACKNOWLEDGE };
  * the field Idempotency-Key, of a longer one its beginning, which is too long, too. token: as text,
  * empty when there was none. is_gzip: the body is packed, over HTTP only. body_bytes: of the whole
  * body; `body` is all of it, or empty when it is longer than fits: then it follows as BODY, after
- * PROCEED. */
+ * PROCEED. Of OBJECT_PUT
+ * `query` is the content type, and the body never follows: it goes to archive. */
 #define PAYLOAD_REQUEST(FIXED, SIZED)       \
 	FIXED(u64, deadline_mono_ms)        \
 	FIXED(u8, route)                    \
@@ -546,6 +548,42 @@ enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
 /* The ledger has grown; told at most every few milliseconds. */
 #define PAYLOAD_GREW(FIXED, SIZED) FIXED(u64, size)
 
+/* --- objects: judged by the prevalidator, kept by archive, which the edge brings their bytes ---
+ */
+
+/* Whoever has that ticket brings `size` bytes: archive says with PUT_WANT how far it may go. */
+#define PAYLOAD_PUT_OBJECT(FIXED, SIZED)         \
+	ROUTE_FIELDS(FIXED)                      \
+	FIXED(u64, size)                         \
+	SIZED(content_type, VERB_TYPE_BYTES_MAX) \
+	SIZED(grant, VERB_GRANT_BYTES_MAX)
+#define PAYLOAD_PUT_WANT(FIXED, SIZED) FIXED(u64, upto)
+#define PAYLOAD_PUT_BYTES(FIXED, SIZED) \
+	FIXED(u64, offset)              \
+	SIZED(bytes, VERB_BODY_CHUNK_BYTES_MAX)
+#define PAYLOAD_PUT_DROP(FIXED, SIZED) FIXED(u8, why)
+/* fault: common/object_faults.h; without one it is on disk, to stay. */
+#define PAYLOAD_PUT_DONE(FIXED, SIZED) \
+	FIXED(u8, fault)               \
+	FIXED(hash, id)                \
+	FIXED(u64, size)               \
+	FIXED(u32, chunks)
+/* size: that it must have, with has_size. offset: from which on, or OBJECT_OFFSET_NONE. */
+#define PAYLOAD_READ_OBJECT(FIXED, SIZED) \
+	ROUTE_FIELDS(FIXED)               \
+	FIXED(hash, id)                   \
+	FIXED(u8, has_size)               \
+	FIXED(u64, size)                  \
+	FIXED(u64, offset)                \
+	SIZED(grant, VERB_GRANT_BYTES_MAX)
+/* bytes: from offset to the end of its chunk, which is what its id says. */
+#define PAYLOAD_OBJECT(FIXED, SIZED)             \
+	FIXED(u8, fault)                         \
+	FIXED(u64, total)                        \
+	FIXED(u64, offset)                       \
+	SIZED(content_type, VERB_TYPE_BYTES_MAX) \
+	SIZED(bytes, VERB_REPLY_BYTES_MAX)
+
 /* Senders and receivers are sets, because admin is an edge like ingress. */
 #define BY(NAME)   (1u << PROCESS_##NAME)
 #define BY_EDGE    (BY(INGRESS) | BY(ADMIN))
@@ -642,6 +680,13 @@ enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
 	VERB(0x026C, EVENTS, events, BY(ARCHIVE), BY_EDGE, REPLY)                          \
 	VERB(0x026D, SERVING, serving, BY(SEQUENCER), BY(WALLET), EVENT)                   \
 	VERB(0x026E, GREW, grew, BY(ARCHIVE), BY_EDGE, EVENT)                              \
+	VERB(0x0270, PUT_OBJECT, put_object, BY(PREVALIDATOR), BY(ARCHIVE), REQUEST)       \
+	VERB(0x0271, PUT_WANT, put_want, BY(ARCHIVE), BY_EDGE, REPLY)                      \
+	VERB(0x0272, PUT_BYTES, put_bytes, BY_EDGE, BY(ARCHIVE), EVENT)                    \
+	VERB(0x0273, PUT_DROP, put_drop, BY_EDGE, BY(ARCHIVE), EVENT)                      \
+	VERB(0x0274, PUT_DONE, put_done, BY(ARCHIVE), BY_EDGE, REPLY)                      \
+	VERB(0x0275, READ_OBJECT, read_object, BY(PREVALIDATOR), BY(ARCHIVE), REQUEST)     \
+	VERB(0x0276, OBJECT, object, BY(ARCHIVE), BY_EDGE, REPLY)                          \
 	VERB(0x0400, CTL_STATUS, ctl_status, BY(CLIENT), BY(SUPERVISOR), REQUEST)          \
 	VERB(0x0401, CTL_STOP, ctl_stop, BY(CLIENT), BY(SUPERVISOR), REQUEST)              \
 	VERB(0x0402, CTL_MINT, ctl_mint, BY(CLIENT), BY(SUPERVISOR), REQUEST)              \

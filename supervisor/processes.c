@@ -43,8 +43,9 @@ static const struct process_plan plans[PROCESS_COUNT] = {
 	},
 	[PROCESS_ARCHIVE] = {
 		.user = "mn-archive", .memory_mib_max = 1024, .open_files_max = FILES_MAX,
-		.in_store_group = true, .after = ROLE(SEQUENCER), .drain_stage = 5,
-		.purpose = "reads the store for everybody else; cannot write it",
+		.may_write_files = true, .in_store_group = true,
+		.after = ROLE(SEQUENCER), .drain_stage = 5,
+		.purpose = "reads the store for everybody else, cannot write it; keeps objects",
 	},
 	[PROCESS_WALLET] = {
 		.user = "mn-wallet", .memory_mib_max = 512, .open_files_max = FILES_MAX,

@@ -106,6 +106,17 @@ static void name_crashing(struct supervisor *self, struct reasons *reasons)
 	}
 }
 
+/* Archive serves, and says that it can do so but for that. */
+static void name_objects(struct supervisor *self, struct reasons *reasons)
+{
+	const struct child *archive = supervisor_child(self, PROCESS_ARCHIVE, 0);
+
+	if (archive != NULL && archive->state == CHILD_UP && archive->phase == PHASE_SERVING &&
+		archive->text[0] != '\0') {
+		add_reason(reasons, "%s", archive->text);
+	}
+}
+
 static void compute(struct supervisor *self, struct oap_readiness *ret, struct reasons *reasons)
 {
 	memset(ret, 0, sizeof *ret);
@@ -127,6 +138,7 @@ static void compute(struct supervisor *self, struct oap_readiness *ret, struct r
 		add_reason(reasons, "committer_lag");
 	}
 	name_crashing(self, reasons);
+	name_objects(self, reasons);
 	ret->ready = !ret->draining && open && ret->kms_ready && ret->committer_ready &&
 		     ret->sequencer_ready && ret->archive_ready && ret->wallet_ready &&
 		     ret->prevalidator_ready && !ret->safe_mode && !lagging;

@@ -14,6 +14,7 @@
  *   receipts.c  operations of the wallet by txid, and their proofs
  *   exports.c   pages of everything, for audits and snapshots
  *   check.c     verify on a running node, between other work
+ *   shelf.c     the directory of objects; uploads.c: putting them; objects.c: reading them
  *
  * The committer tells when the store is open and how large the tree is; nothing beyond that
  * size is ever shown. */
@@ -24,11 +25,13 @@
 #include "common/reads.h"
 #include "common/worker.h"
 #include "core/balance.h"
+#include "core/blake3.h"
 #include "core/entry.h"
 #include "core/grant.h"
 #include "core/json_out.h"
 #include "core/siphash.h"
 #include "core/tile.h"
+#include "services/archive/shelf.h"
 #include "store/reader.h"
 #include "store/verify.h"
 
@@ -176,6 +179,36 @@ struct events {
 	struct event_recent recent[EVENTS_RECENT_MAX];
 };
 
+/* An object that is being put. Each may have OBJECT_WINDOW_BYTES on its way: what all of them have
+ * is hashed and written in some 20 ms. */
+#define UPLOADS_MAX 32u
+struct upload {
+	bool is_used;
+	struct read_route route;
+	uint64_t ticket;
+	struct instant moved_at;
+	uint64_t size, got_bytes, wanted_bytes; /* wanted: as the edge was told last */
+	struct shelf_temp temp;
+	struct blake3 whole, chunk;
+	struct hash *chunk_ids; /* owned */
+	uint8_t type_bytes;
+	uint8_t type[OBJECT_TYPE_BYTES_MAX];
+};
+
+struct uploads {
+	struct upload list[UPLOADS_MAX];
+	bool is_unwritable;
+	ev_timer sweep, count;
+};
+
+/* Objects that were read last: their file, and the ids of their chunks. */
+#define OBJECTS_OPEN_MAX 8u
+struct objects {
+	uint64_t age;
+	uint64_t ages[OBJECTS_OPEN_MAX]; /* 0: not used */
+	struct shelf_object open[OBJECTS_OPEN_MAX];
+};
+
 /* Who signs checkpoints, as kms says. */
 struct signer {
 	char origin[ORIGIN_BYTES_MAX + 1]; /* "": kms has not told yet */
@@ -186,6 +219,7 @@ struct archive {
 	struct worker *worker;
 	struct reader *reader; /* owned; NULL while the committer has no store open */
 	char dir[CONFIG_TEXT_BYTES_MAX + 32];
+	char objects_dir[CONFIG_TEXT_BYTES_MAX + 32];
 	enum merkle_hash hash; /* of its tree */
 	uint64_t size;
 	struct hash root;
@@ -201,6 +235,9 @@ struct archive {
 	struct sign_job sign;
 	struct check check;
 	ev_timer start_check;
+	struct shelf shelf;
+	struct uploads uploads;
+	struct objects objects;
 };
 
 extern const struct oap_handlers archive_handlers;
@@ -338,5 +375,24 @@ void signs_signed(
 	struct archive *self, const struct oap_from *from, const struct oap_signed_snapshot *msg);
 /* kms is gone, or the store. */
 void signs_fail(struct archive *self, enum read_fault fault);
+
+/* --- uploads.c: putting objects --- */
+
+void uploads_ready(struct archive *self);
+/* What a report says while everything else serves: "" or that objects cannot be put. */
+const char *uploads_text(const struct archive *self);
+MUST_CHECK enum err uploads_begin(
+	struct archive *self, const struct oap_from *from, const struct oap_put_object *msg);
+MUST_CHECK enum err uploads_take(
+	struct archive *self, const struct oap_from *from, const struct oap_put_bytes *msg);
+void uploads_drop(struct archive *self, const struct oap_from *from);
+void uploads_edge_lost(struct archive *self, const struct oap_from *whom);
+
+/* --- objects.c: reading them --- */
+
+MUST_CHECK enum err objects_answer(
+	struct archive *self, const struct oap_from *from, const struct oap_read_object *msg);
+/* It was written again: what is open of it may be what was damaged. */
+void objects_forget(struct archive *self, const struct hash *id);
 
 #endif

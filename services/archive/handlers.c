@@ -1,5 +1,6 @@
 #include "services/archive/archive.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,7 +72,8 @@ static enum err on_tree(void *self, const struct oap_from *from, const struct oa
 				"the store cannot be opened yet");
 			return ERR_OK; /* the next TREE tries again */
 		}
-		worker_report(archive->worker, PHASE_SERVING, msg->size, 0, &msg->root, "");
+		worker_report(archive->worker, PHASE_SERVING, msg->size, 0, &msg->root,
+			uploads_text(archive));
 	}
 	if (msg->size > archive->size) {
 		metrics_inc(METRIC_LEDGER_ROOTS_PUBLISHED, METRIC_PLAIN);
@@ -98,6 +100,8 @@ void archive_link_lost(void *self, const struct oap_from *whom)
 		events_fail(archive, true, READ_FAULT_NO_STATE);
 	} else if (whom->process == PROCESS_KMS) {
 		signs_fail(archive, READ_FAULT_CLOSED);
+	} else if (whom->process == PROCESS_INGRESS || whom->process == PROCESS_ADMIN) {
+		uploads_edge_lost(archive, whom);
 	}
 }
 
@@ -393,6 +397,33 @@ static enum err on_fetch(void *self, const struct oap_from *from, const struct o
 	return ERR_OK;
 }
 
+/* --- objects --- */
+
+static enum err on_put_object(
+	void *self, const struct oap_from *from, const struct oap_put_object *msg)
+{
+	return uploads_begin(self, from, msg);
+}
+
+static enum err on_put_bytes(
+	void *self, const struct oap_from *from, const struct oap_put_bytes *msg)
+{
+	return uploads_take(self, from, msg);
+}
+
+static enum err on_put_drop(void *self, const struct oap_from *from, const struct oap_put_drop *msg)
+{
+	(void)msg;
+	uploads_drop(self, from);
+	return ERR_OK;
+}
+
+static enum err on_read_object(
+	void *self, const struct oap_from *from, const struct oap_read_object *msg)
+{
+	return objects_answer(self, from, msg);
+}
+
 const struct oap_handlers archive_handlers = {
 	.tree = on_tree,
 	.grant_key = on_grant_key,
@@ -406,6 +437,10 @@ const struct oap_handlers archive_handlers = {
 	.told_balance = on_told_balance,
 	.signed_snapshot = on_signed_snapshot,
 	.fetch = on_fetch,
+	.put_object = on_put_object,
+	.put_bytes = on_put_bytes,
+	.put_drop = on_put_drop,
+	.read_object = on_read_object,
 };
 
 /* --- birth --- */
@@ -421,14 +456,29 @@ size_t archive_paths(
 		.fd = -1,
 		.rights = LANDLOCK_RIGHTS_READ,
 	};
-	return 1;
+	snprintf(archive->objects_dir, sizeof archive->objects_dir, "%s/objects",
+		worker->config.node_data_dir);
+	ret_paths[1] = (struct landlock_path){
+		.path = archive->objects_dir,
+		.fd = -1,
+		.rights = LANDLOCK_RIGHTS_CREATE,
+	};
+	return 2;
 }
 
 void archive_open(void *self, struct worker *worker)
 {
 	struct archive *archive = self;
+	struct shelf_plan plan = {
+		.dir = archive->objects_dir,
+		.quota_bytes = worker->config.objects_quota_bytes,
+		.reserve_bytes = 2 * worker->config.engine_disk_reserve_bytes,
+	};
 
 	archive->worker = worker;
+	if (shelf_open(&archive->shelf, &plan) != ERR_OK) {
+		worker_fail(worker, "cannot open %s: %s", plan.dir, strerror(errno));
+	}
 }
 
 void archive_ready(void *self, struct worker *worker)
@@ -444,6 +494,7 @@ void archive_ready(void *self, struct worker *worker)
 	ev_timer_init(&archive->histories.timer, histories_on_timer, 0.0, 0.0);
 	archive->histories.timer.data = archive;
 	events_ready(archive);
+	uploads_ready(archive);
 	ev_timer_init(&archive->warm, tiles_on_warm, 0.0, 0.0);
 	archive->warm.data = archive;
 	worker_report(worker, PHASE_LOADING, 0, 0, NULL, "waiting for the committer");

@@ -5,6 +5,9 @@
 
 #define FILES "the store is opened anew whenever the committer has opened it"
 
+/* Within the one directory that Landlock lets it write. */
+#define OBJECTS "bytes and manifests of objects"
+
 static const struct sandbox_rule rules[] = {
 	{ .syscall = SCMP_SYS(openat), .reason = FILES },
 	{ .syscall = SCMP_SYS(open), .reason = FILES },
@@ -31,6 +34,15 @@ static const struct sandbox_rule rules[] = {
 	{ .syscall = SCMP_SYS(nanosleep),
 		.reason = "long walks pause, so that the log can be folded" },
 	{ .syscall = SCMP_SYS(clock_nanosleep), .reason = "the same, as glibc calls it" },
+	{ .syscall = SCMP_SYS(pwrite64), .reason = OBJECTS },
+	{ .syscall = SCMP_SYS(sync_file_range),
+		.reason = "large objects go to the disk as they come" },
+	{ .syscall = SCMP_SYS(fdatasync), .reason = "an object that was acknowledged is on disk" },
+	{ .syscall = SCMP_SYS(fsync), .reason = "and so is its name" },
+	{ .syscall = SCMP_SYS(renameat), .reason = "no part of an object is ever seen" },
+	{ .syscall = SCMP_SYS(renameat2), .reason = "the same, as newer systems call it" },
+	{ .syscall = SCMP_SYS(unlinkat), .reason = "uploads that were given up" },
+	{ .syscall = SCMP_SYS(getdents64), .reason = "objects are counted at a start" },
 };
 
 const struct sandbox_policy archive_sandbox = {

@@ -174,6 +174,9 @@ bool dispatch_body(const struct exchange *exchange, uint32_t offset, struct slic
 {
 	struct oap_body body = { .offset = offset, .bytes = bytes };
 
+	if (exchange->route == ROUTE_OBJECT_PUT) {
+		return objects_send(exchange, offset, bytes);
+	}
 	return bytes.bytes_count == 0 ||
 	       oap_send_body(checker_of(exchange), exchange->ticket, &body) == ERR_OK;
 }
@@ -185,6 +188,9 @@ void dispatch_abandon(struct exchange *exchange)
 	if (exchange->ticket != 0) {
 		/* a prevalidator that is gone has nothing to abandon */
 		(void)!oap_send_abandon(checker_of(exchange), exchange->ticket, &abandon);
+	}
+	if (exchange->ticket != 0 && exchange->route == ROUTE_OBJECT_PUT) {
+		objects_drop(exchange); /* whichever of the two has it */
 	}
 }
 

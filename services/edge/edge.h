@@ -24,7 +24,9 @@
 #include "common/worker.h"
 #include "core/grant.h"
 #include "core/http_body.h"
+#include "core/http_head.h"
 #include "core/http_reply.h"
+#include "core/object.h"
 #include "core/uuid.h"
 #include "services/edge/limiter.h"
 #include "services/edge/oap_request.h"
@@ -48,8 +50,9 @@ _Static_assert(FRAME_HEAD_BYTES + OAP_REQUEST_SMALL_BYTES_MAX + VERB_BODY_INLINE
 /* What a request that is no ROOTS may be answered with, beside one that refuses each entry. */
 #define EDGE_ANSWER_BYTES_USUAL 8192u
 
-/* One byte more than a txid has: of a longer part of a path so much shows that it is too long. */
-#define EDGE_VARIABLE_BYTES_MAX 30u
+/* A content type, and one byte more: of a longer one, or a longer part of a path, so much shows
+ * that it is too long. */
+#define EDGE_VARIABLE_BYTES_MAX (OBJECT_TYPE_BYTES_MAX + 1u)
 
 /* Requests in other hands at once: far above the credit of 16 prevalidators (512 each). */
 #define EDGE_TICKETS_MAX 16384u
@@ -76,8 +79,9 @@ _Static_assert(EDGE_BODIES_BYTES_MAX + 16777216u <= PEER_QUEUE_BYTES_MAX, "");
 
 struct edge;
 struct client;
-struct pull;   /* pull.c */
-struct events; /* events.c */
+struct pull;        /* pull.c */
+struct object_wish; /* objects.c */
+struct events;      /* events.c */
 
 struct buffer {
 	uint8_t *bytes; /* owned */
@@ -100,14 +104,16 @@ struct exchange {
 	uint8_t corr_id_bytes;
 	uint8_t idem_key_bytes;
 	uint8_t idem_key[VERB_KEY_BYTES_MAX];
-	uint8_t variable_bytes; /* of the path of a write, whose body is read first */
+	uint8_t variable_bytes; /* of the path of a write, whose body is read first; of an object
+				   its content type */
 	uint8_t variable[EDGE_VARIABLE_BYTES_MAX];
 	char corr_id[UUID_TEXT_BYTES + 1];
-	uint32_t reserved_bytes; /* of the connection's out-buffer */
-	uint32_t body_reserved;  /* of the body budget */
-	struct buffer early;     /* the answer, when elder ones are not answered yet */
-	struct events *events;   /* owned; NULL: it is no GET /v1/events */
-	struct pull *pull;       /* owned; NULL: the answer cannot be longer than one piece */
+	uint32_t reserved_bytes;    /* of the connection's out-buffer */
+	uint32_t body_reserved;     /* of the body budget */
+	struct buffer early;        /* the answer, when elder ones are not answered yet */
+	struct events *events;      /* owned; NULL: it is no GET /v1/events */
+	struct object_wish *object; /* owned; NULL: it is no GET /o over HTTP */
+	struct pull *pull;          /* owned; NULL: the answer cannot be longer than one piece */
 };
 
 enum client_wire { WIRE_UNDECIDED, WIRE_HTTP, WIRE_OAP };
@@ -117,7 +123,7 @@ enum client_input {
 	INPUT_HEAD,    /* a head, or a frame up to its body */
 	INPUT_BODY,    /* an inline body, collected where it lies */
 	INPUT_CHUNKS,  /* a chunked one, decoded into the store */
-	INPUT_PROCEED, /* a large one; not read until the prevalidator says so */
+	INPUT_PROCEED, /* a large one; not read until the prevalidator says so, or archive */
 	INPUT_STREAM,  /* a large one on its way */
 	INPUT_DRAIN,   /* the rest of a refused one, small enough to throw away */
 	INPUT_DISCARD, /* nobody listens any more; thrown away once we have said our last */
@@ -142,6 +148,9 @@ struct client {
 	struct exchange *current;       /* whose body is being read */
 	uint32_t token_at, token_bytes; /* in `in`, or at the front of the store */
 	uint32_t body_bytes, body_sent;
+	uint32_t body_upto;  /* so far it may be sent now */
+	uint32_t frame_left; /* of a stream of frames: bytes of the one that is being read */
+	bool frame_is_last;
 	struct buffer store;
 	int64_t first_byte_us;
 	int64_t input_due_us; /* 0: nothing is awaited from the client */
@@ -250,12 +259,21 @@ void oap_client_answer(struct client *client, struct buffer *to, const struct ex
 	uint16_t verb, struct slice body, bool is_last);
 void oap_client_replayed(struct client *client, struct buffer *to, const struct exchange *exchange);
 void oap_client_event(struct exchange *exchange, struct slice body);
+/* Before the first piece of an answer; never left out. */
+void oap_client_tell(struct exchange *exchange, uint16_t verb, struct slice body);
+
+/* --- oap_upload.c: objects in a stream of frames --- */
+bool oap_upload_step(struct client *client);
+/* A frame with so many bytes, of those that are still to come. */
+bool oap_upload_fits(uint64_t left, uint64_t payload_bytes, bool is_last);
 
 /* --- intake.c: bodies --- */
 void intake_begin(
 	struct client *client, struct exchange *exchange, struct slice token, bool wants_continue);
 bool intake_step(struct client *client);
 void intake_proceed(struct client *client);
+/* Some of a body in pieces was passed on: it was the last, or has to wait, or goes on. */
+void intake_passed(struct client *client);
 /* The exchange is answered before its body was taken: decides what becomes of the rest. */
 void intake_settle(struct client *client, struct exchange *exchange);
 void intake_next(struct client *client, bool close); /* a new head, or nothing any more */
@@ -270,9 +288,11 @@ struct answer {
 	struct slice body;
 	uint32_t retry_after_s;
 	uint32_t allow;
-	bool until_close;  /* a stream; the exchange has close set */
-	bool authenticate; /* 401 */
-	bool replayed;     /* of an operation that was done before */
+	bool until_close;                      /* a stream; the exchange has close set */
+	bool authenticate;                     /* 401 */
+	bool replayed;                         /* of an operation that was done before */
+	const struct http_reply_field *fields; /* others, of an object */
+	size_t fields_count;
 };
 
 /* Whether one more may begin now; if not, the client is blocked until an answer is out. */
@@ -327,6 +347,12 @@ bool pull_has_begun(const struct exchange *exchange);
 bool pull_fits(const struct exchange *exchange, const struct oap_blob *msg);
 /* It is taken; true: it was the last. */
 bool pull_note(struct exchange *exchange, const struct oap_blob *msg);
+/* Of an object: that the answer is `count` bytes from `first` on, of which some are there; true:
+ * all. The rest is asked for piece by piece. */
+bool pull_begin(struct exchange *exchange, uint64_t first, uint64_t count, size_t there);
+bool pull_is_at(const struct exchange *exchange, uint64_t offset);
+/* The next piece, cut to what is wanted of it; true: it was the last. */
+bool pull_take(struct exchange *exchange, struct slice *bytes);
 void pull_step(struct client *client);       /* asks for the next piece if there is room for it */
 bool pull_is_waiting(struct client *client); /* to be asked again */
 /* A piece was refused: true when it is asked for again a little later. */
@@ -344,6 +370,18 @@ bool events_is_due(struct client *client, int64_t now_us);
 bool events_has_begun(const struct exchange *exchange);
 void events_refused(struct exchange *exchange, uint16_t status);
 void events_grew(struct edge *edge, uint64_t size);
+
+/* --- objects.c --- */
+/* Keeps what an HTTP client wishes beside the whole; false: no memory. May change `ask`. */
+MUST_CHECK bool objects_keep(
+	struct exchange *exchange, const struct http_head *head, struct ask *ask);
+void objects_forget(struct exchange *exchange);
+/* What archive says; of an exchange that is gone (NULL) it is only checked. */
+MUST_CHECK enum err objects_take(struct exchange *exchange, const struct oap_object *msg);
+MUST_CHECK enum err objects_put_done(struct exchange *exchange, const struct oap_put_done *msg);
+MUST_CHECK enum err objects_put_want(struct exchange *exchange, const struct oap_put_want *msg);
+bool objects_send(const struct exchange *exchange, uint32_t offset, struct slice bytes);
+void objects_drop(const struct exchange *exchange);
 
 /* --- exposition.c: /metrics --- */
 void exposition_open(struct edge *edge);

@@ -19,7 +19,7 @@ bool exchange_is_write(const struct exchange *exchange)
 static uint32_t answer_bytes_of(enum route route)
 {
 	if (route == ROUTE_TLOG_TILE || route == ROUTE_EXPORT || route == ROUTE_HISTORY ||
-		route == ROUTE_EVENTS) { /* a piece of it */
+		route == ROUTE_EVENTS || route == ROUTE_OBJECT) { /* a piece of it */
 		return VERB_REPLY_BYTES_MAX + HEAD_BYTES_MAX;
 	}
 	return route == ROUTE_ROOTS ? REPLIES_ROOTS_BYTES_MAX : EDGE_ANSWER_BYTES_USUAL;
@@ -113,15 +113,24 @@ static struct http_reply_field cache_field(enum read_cache cache)
 	};
 }
 
+static struct http_reply_field replayed_field(void)
+{
+	return (struct http_reply_field){
+		"Idempotency-Replayed",
+		{ (const uint8_t *)"true", sizeof "true" - 1 },
+	};
+}
+
+/* Of an answer: the cache's, and at most one or three more. */
+#define FIELDS_MAX 5u
+
 static void write_http(
 	struct buffer *to, const struct exchange *exchange, const struct answer *answer)
 {
-	struct http_reply_field fields[] = {
-		cache_field(answer->cache),
-		{ "Idempotency-Replayed", { (const uint8_t *)"true", sizeof "true" - 1 } },
-	};
+	struct http_reply_field fields[FIELDS_MAX] = { cache_field(answer->cache) };
+	size_t fields_count = 1;
 	struct client *client = exchange->client;
-	bool has_type = answer->status != 204;
+	bool has_type = answer->status != 204 && answer->status != 304;
 	struct http_reply reply = {
 		.status = answer->status,
 		.date = date_now(client->edge),
@@ -137,7 +146,6 @@ static void write_http(
 		.corr_id = { (const uint8_t *)exchange->corr_id, exchange->corr_id_bytes },
 		.www_authenticate = answer->authenticate ? "Bearer" : NULL,
 		.fields = fields,
-		.fields_count = answer->replayed ? 2 : 1,
 	};
 	uint8_t *bytes = client_reserve(client, to, HEAD_BYTES_MAX + answer->body.bytes_count);
 	size_t head_bytes = 0;
@@ -145,6 +153,14 @@ static void write_http(
 	if (bytes == NULL) {
 		return;
 	}
+	if (answer->replayed) {
+		fields[fields_count++] = replayed_field();
+	}
+	assert(fields_count + answer->fields_count <= FIELDS_MAX);
+	for (size_t i = 0; i < answer->fields_count; i++) {
+		fields[fields_count++] = answer->fields[i];
+	}
+	reply.fields_count = fields_count;
 	enum err err = http_reply_write(&reply, bytes, HEAD_BYTES_MAX, &head_bytes);
 	assert(err == ERR_OK);
 	to->tail += head_bytes;
@@ -281,6 +297,9 @@ void exchange_answer_piece(
 	} else {
 		write_more(client, to, answer->body);
 	}
+	if (is_last) {
+		objects_forget(exchange); /* whose fields were just written */
+	}
 	exchange->answered = is_last;
 	pop_answered(client);
 	client_mark(client);
@@ -303,6 +322,7 @@ void exchange_cancel(struct exchange *exchange)
 			client->current = NULL;
 		}
 		release(exchange);
+		objects_forget(exchange);
 	}
 	exchange->early.head = exchange->early.tail = 0;
 	client->reserved_bytes -= exchange->reserved_bytes;

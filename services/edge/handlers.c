@@ -356,6 +356,21 @@ static enum err on_grew(void *self, const struct oap_from *from, const struct oa
 	return ERR_OK;
 }
 
+static enum err on_object(void *self, const struct oap_from *from, const struct oap_object *msg)
+{
+	return objects_take(find(self, from), msg);
+}
+
+static enum err on_put_want(void *self, const struct oap_from *from, const struct oap_put_want *msg)
+{
+	return objects_put_want(find(self, from), msg);
+}
+
+static enum err on_put_done(void *self, const struct oap_from *from, const struct oap_put_done *msg)
+{
+	return objects_put_done(find(self, from), msg);
+}
+
 static enum err on_verified(void *self, const struct oap_from *from, const struct oap_verified *msg)
 {
 	struct edge *edge = self;
@@ -435,6 +450,9 @@ const struct oap_handlers edge_handlers = {
 	.blob = on_blob,
 	.events = on_events,
 	.grew = on_grew,
+	.object = on_object,
+	.put_want = on_put_want,
+	.put_done = on_put_done,
 	.probe_echo = on_probe_echo,
 	.probe_refused = on_probe_refused,
 };

@@ -49,6 +49,9 @@ static enum http_decision judge(const struct edge *edge, const struct http_head 
 		ret_match->allow = route_table_methods(edge->plane);
 		return HTTP_OK;
 	}
+	if (found == HTTP_OK && ret_match->route == ROUTE_OBJECT_PUT) {
+		return http_head_check_object(head);
+	}
 	if (found == HTTP_OK && routes_is_write(ret_match->route)) {
 		return http_head_check_json(head);
 	}
@@ -87,16 +90,16 @@ static void keep_idem_key(struct exchange *exchange, const struct http_head *hea
 	}
 }
 
-static void keep_variable(struct exchange *exchange, const struct route_match *match)
+static void keep_variable(struct exchange *exchange, struct slice variable)
 {
-	size_t bytes_count = match->variable.bytes_count;
+	size_t bytes_count = variable.bytes_count;
 
 	if (bytes_count > sizeof exchange->variable) {
 		bytes_count = sizeof exchange->variable;
 	}
 	exchange->variable_bytes = (uint8_t)bytes_count;
 	if (bytes_count > 0) {
-		memcpy(exchange->variable, match->variable.bytes, bytes_count);
+		memcpy(exchange->variable, variable.bytes, bytes_count);
 	}
 }
 
@@ -160,6 +163,8 @@ static void answer_here(struct exchange *exchange, const struct http_head *head)
 	case ROUTE_HOLD:
 	case ROUTE_CAPTURE:
 	case ROUTE_RELEASE:
+	case ROUTE_OBJECT_PUT:
+	case ROUTE_OBJECT:
 	case ROUTE_EXPORT:
 	case ROUTE_SIGN_SNAPSHOT:
 	case ROUTE_VERIFY:
@@ -227,7 +232,9 @@ static void ask_read(
 			"Last-Event-ID: expected a seq, digits from 0 to 2^63-1");
 		return;
 	}
-	err = events_keep(exchange, &ask, head->accepts_events) && pull_keep(exchange, &ask)
+	err = objects_keep(exchange, head, &ask) &&
+			      events_keep(exchange, &ask, head->accepts_events) &&
+			      pull_keep(exchange, &ask)
 		      ? dispatch_request(exchange, &ask)
 		      : ERR_BUSY;
 	if (err != ERR_OK) {
@@ -293,7 +300,8 @@ static void begin(struct client *client, const struct http_head *head, enum http
 	if (decision != HTTP_OK || head->method == HTTP_METHOD_OPTIONS) {
 		answer_before_body(exchange, head, decision, match);
 	} else if (exchange_is_write(exchange)) {
-		keep_variable(exchange, match);
+		keep_variable(exchange,
+			match->route == ROUTE_OBJECT_PUT ? head->content_type : match->variable);
 		ask_write(exchange, head, too_large);
 	} else {
 		intake_next(client, exchange->close);

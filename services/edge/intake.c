@@ -3,12 +3,14 @@
  *   none, or at most 16 KiB   goes with the request, out of the buffer that it came into
  *   longer, of known length   the head goes first; the body is read when the prevalidator says
  *                             PROCEED, and passed on in pieces as it comes
+ *   of an object, known       as one that is longer, to archive, which says itself how far
  *   chunked                   its length is known only at its end, so it is decoded into a store
  *                             of our own first, and then goes one of these ways
  *
  * So a long body is read only for who was let in, or, chunked, within the budget of bodies. */
 #include <string.h>
 
+#include "common/object_faults.h"
 #include "services/edge/edge.h"
 
 static uint64_t plain_deadline_ms(const struct edge *edge)
@@ -69,6 +71,11 @@ static void taken(struct client *client)
 	intake_next(client, client->current->close);
 }
 
+static bool is_object(const struct exchange *exchange)
+{
+	return exchange->route == ROUTE_OBJECT_PUT;
+}
+
 static void send_inline(struct client *client, struct slice body)
 {
 	struct exchange *exchange = client->current;
@@ -105,6 +112,7 @@ static void send_head(struct client *client, uint32_t body_bytes)
 	client->input_due_us = 0; /* now it is the prevalidator's turn */
 	client->body_bytes = body_bytes;
 	client->body_sent = 0;
+	client->body_upto = is_object(exchange) ? 0 : body_bytes;
 	if (err != ERR_OK) {
 		dispatch_refuse(exchange, err);
 	}
@@ -156,6 +164,11 @@ void intake_begin(
 		exchange_refuse(exchange, 401, REASON_UNAUTH, "token");
 	} else if (client->body.state == HTTP_BODY_SIZE) {
 		begin_chunks(client, token);
+	} else if (is_object(exchange)) {
+		if (reserve_body(client, OBJECT_WINDOW_BYTES)) {
+			send_head(client, exchange->is_oap ? client->body_bytes
+							   : (uint32_t)client->body.left_bytes);
+		}
 	} else if (client->body.left_bytes > VERB_BODY_INLINE_BYTES_MAX) {
 		if (reserve_body(client, client->body.left_bytes)) {
 			send_head(client, (uint32_t)client->body.left_bytes);
@@ -184,9 +197,9 @@ static bool body_step(struct client *client)
 /* To the prevalidator what was decoded beforehand. */
 static void send_store(struct client *client)
 {
-	while (client->body_sent < client->body_bytes) {
+	while (client->body_sent < client->body_upto) {
 		size_t at = client->token_bytes + client->body_sent;
-		size_t bytes_count = client->body_bytes - client->body_sent;
+		size_t bytes_count = client->body_upto - client->body_sent;
 
 		bytes_count = bytes_count > VERB_BODY_CHUNK_BYTES_MAX ? VERB_BODY_CHUNK_BYTES_MAX
 								      : bytes_count;
@@ -196,7 +209,9 @@ static void send_store(struct client *client)
 		}
 		client->body_sent += (uint32_t)bytes_count;
 	}
-	taken(client);
+	if (client->body_sent == client->body_bytes) {
+		taken(client);
+	}
 }
 
 static void chunks_done(struct client *client)
@@ -204,7 +219,7 @@ static void chunks_done(struct client *client)
 	size_t body_bytes = client->store.tail - client->token_bytes;
 	struct slice body = { client->store.bytes + client->token_bytes, body_bytes };
 
-	if (body_bytes <= VERB_BODY_INLINE_BYTES_MAX) {
+	if (body_bytes <= VERB_BODY_INLINE_BYTES_MAX && !is_object(client->current)) {
 		send_inline(client, body);
 	} else {
 		send_head(client, (uint32_t)body_bytes);
@@ -250,6 +265,16 @@ static bool chunks_step(struct client *client)
 	return true;
 }
 
+void intake_passed(struct client *client)
+{
+	if (client->body_sent == client->body_bytes) {
+		taken(client);
+	} else if (client->body_sent == client->body_upto) {
+		client->input = INPUT_PROCEED;
+		client->input_due_us = 0; /* it is not the client that is waited for */
+	}
+}
+
 /* Passes on what is there, or throws it away. */
 static bool stream_step(struct client *client)
 {
@@ -258,6 +283,14 @@ static bool stream_step(struct client *client)
 	size_t used = 0;
 	enum http_decision decision;
 
+	if (client->input == INPUT_STREAM && is_object(client->current)) {
+		if (client->current->is_oap) {
+			return oap_upload_step(client);
+		}
+		if (more.bytes_count > client->body_upto - client->body_sent) {
+			more.bytes_count = client->body_upto - client->body_sent;
+		}
+	}
 	if (more.bytes_count == 0) {
 		return false;
 	}
@@ -267,9 +300,8 @@ static bool stream_step(struct client *client)
 	if (client->input == INPUT_STREAM) {
 		(void)dispatch_body(client->current, client->body_sent, data);
 		client->body_sent += (uint32_t)data.bytes_count;
-		if (decision == HTTP_OK) {
-			taken(client);
-		}
+		assert((decision == HTTP_OK) == (client->body_sent == client->body_bytes));
+		intake_passed(client);
 	} else if (decision == HTTP_OK) {
 		intake_next(client, client->is_closing);
 	}
@@ -296,12 +328,15 @@ bool intake_step(struct client *client)
 
 void intake_proceed(struct client *client)
 {
+	bool is_oap = client->current->is_oap && is_object(client->current);
+
 	assert(client->input == INPUT_PROCEED);
-	if (client->body.state == HTTP_BODY_DONE) {
+	if (client->body.state == HTTP_BODY_DONE && !is_oap) {
 		send_store(client);
 	} else {
 		client->input = INPUT_STREAM;
-		client->input_due_us = body_due_us(client, client->body_bytes);
+		client->input_due_us = is_oap ? edge_now_us() + client->edge->limits.read_us
+					      : body_due_us(client, client->body_bytes);
 		say_continue(client);
 	}
 	client_mark(client);
@@ -311,6 +346,13 @@ void intake_settle(struct client *client, struct exchange *exchange)
 {
 	bool waits = client->wants_continue; /* whether its body will come, nobody knows */
 
+	if (exchange->is_oap && is_object(exchange)) {
+		client->body = (struct http_body){
+			.state = client->frame_left == 0 ? HTTP_BODY_DONE : HTTP_BODY_LENGTH,
+			.left_bytes = client->frame_left,
+		};
+		exchange->close |= !client->frame_is_last; /* frames may come that go on with it */
+	}
 	client->store.head = client->store.tail = 0;
 	if (client->body.state == HTTP_BODY_DONE) {
 		intake_next(client, exchange->close);

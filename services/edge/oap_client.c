@@ -76,6 +76,20 @@ void oap_client_event(struct exchange *exchange, struct slice body)
 	}
 }
 
+void oap_client_tell(struct exchange *exchange, uint16_t verb, struct slice body)
+{
+	struct client *client = exchange->client;
+	bool is_eldest = exchange == &client->ring[client->ring_first];
+	struct frame_head head = {
+		.flags = FRAME_EVENT,
+		.verb = verb,
+		.corr_id = exchange->oap_corr_id,
+		.payload_bytes = (uint32_t)body.bytes_count,
+	};
+
+	put_frame(client, is_eldest ? &client->out : &exchange->early, &head, body.bytes);
+}
+
 /* --- requests --- */
 
 /* The client's own number is its correlation id, in decimal. */
@@ -133,6 +147,22 @@ static void ask(struct exchange *exchange, const struct oap_request_head *head)
 	}
 }
 
+/* The first frame of an object, which may be the only one. */
+static void take_object(
+	struct client *client, struct exchange *exchange, const struct oap_request_head *head)
+{
+	client->frame_left = head->body_bytes;
+	client->frame_is_last = !head->goes_on;
+	client->body_bytes = (uint32_t)head->object_bytes;
+	exchange->variable_bytes = (uint8_t)head->query.bytes_count;
+	if (head->query.bytes_count > 0) {
+		memcpy(exchange->variable, head->query.bytes, head->query.bytes_count);
+	}
+	if (!dispatch_gate(exchange)) {
+		intake_begin(client, exchange, head->token, false);
+	}
+}
+
 static void take(struct client *client, const struct oap_request_head *head)
 {
 	struct exchange *exchange = begin(client, head);
@@ -150,7 +180,9 @@ static void take(struct client *client, const struct oap_request_head *head)
 	}
 	client->current = exchange;
 	client->wants_continue = false;
-	if (head->body_bytes > client->edge->limits.body_bytes_max) {
+	if (head->route == ROUTE_OBJECT_PUT) {
+		take_object(client, exchange, head);
+	} else if (head->body_bytes > client->edge->limits.body_bytes_max) {
 		exchange_refuse(
 			exchange, 413, REASON_TOO_LARGE, http_answer(HTTP_BODY_TOO_LARGE)->text);
 	} else if (!dispatch_gate(exchange)) {
@@ -212,6 +244,9 @@ bool oap_client_step(struct client *client)
 	case OAP_REQUEST_PAYLOAD:
 	case OAP_REQUEST_TOKEN:
 	case OAP_REQUEST_PROOF:
+	case OAP_REQUEST_OBJECT:
+	case OAP_REQUEST_CHUNK:
+	case OAP_REQUEST_SIZE:
 	case OAP_REQUEST_VERDICT_COUNT:
 		break;
 	}

@@ -3,6 +3,10 @@
 #include <string.h>
 
 #include "core/bytes.h"
+#include "core/object.h"
+
+/* Before its content type: size and length. */
+#define OBJECT_FIXED_BYTES 10u
 
 static const struct verdict_row {
 	const char *code;
@@ -51,7 +55,8 @@ static enum oap_request_verdict judge_head(const struct frame_head *head)
 	if ((head->flags & FRAME_COMP) != 0) {
 		return OAP_REQUEST_COMPRESSED;
 	}
-	if ((head->flags & ~(unsigned)FRAME_END) != FRAME_REQ) {
+	if ((head->flags & ~(unsigned)FRAME_END) != FRAME_REQ &&
+		(head->verb != OAP_PUBLIC_OBJ_PUT || head->flags != (FRAME_REQ | FRAME_CONT))) {
 		return OAP_REQUEST_FLAGS;
 	}
 	if (find_verb(head->verb) == NULL) {
@@ -124,6 +129,46 @@ static enum oap_request_verdict take_token(
 	return OAP_REQUEST_OK;
 }
 
+/* What stands between token and bytes; what was taken before is payload_taken. */
+static enum oap_request_verdict take_object(
+	struct byte_reader *in, uint32_t payload_left, struct oap_request_head *head)
+{
+	uint64_t size, type_bytes;
+
+	if (payload_left < OBJECT_FIXED_BYTES) {
+		return OAP_REQUEST_OBJECT;
+	}
+	if (in->left < OBJECT_FIXED_BYTES) {
+		return OAP_REQUEST_MORE;
+	}
+	size = byte_get_u64(in);
+	type_bytes = byte_get_u16(in);
+	if (type_bytes > OBJECT_TYPE_BYTES_MAX || type_bytes > payload_left - OBJECT_FIXED_BYTES) {
+		return OAP_REQUEST_OBJECT;
+	}
+	if (size > OBJECT_BYTES_MAX) {
+		return OAP_REQUEST_SIZE;
+	}
+	if (in->left < type_bytes) {
+		return OAP_REQUEST_MORE;
+	}
+	head->object_bytes = (uint32_t)size;
+	head->query = byte_get_view(in, (size_t)type_bytes);
+	return OAP_REQUEST_OK;
+}
+
+/* Of an object: its first frame is what it says, as far as it goes. */
+static enum oap_request_verdict judge_object(const struct oap_request_head *head)
+{
+	if (!head->goes_on) {
+		return head->body_bytes == head->object_bytes ? OAP_REQUEST_OK : OAP_REQUEST_SIZE;
+	}
+	if (head->body_bytes > FRAME_CHUNK_BYTES_MAX) {
+		return OAP_REQUEST_CHUNK;
+	}
+	return head->body_bytes < head->object_bytes ? OAP_REQUEST_OK : OAP_REQUEST_SIZE;
+}
+
 static enum oap_request_verdict take_payload(struct byte_reader *in, const struct verb_row *row,
 	uint32_t payload_bytes, struct oap_request_head *head)
 {
@@ -140,6 +185,9 @@ static enum oap_request_verdict take_payload(struct byte_reader *in, const struc
 	}
 	if (row->has_token) {
 		verdict = take_token(in, payload_bytes, &head->token);
+	}
+	if (verdict == OAP_REQUEST_OK && row->route == ROUTE_OBJECT_PUT) {
+		return take_object(in, payload_bytes - 2 - (uint32_t)head->token.bytes_count, head);
 	}
 	if (verdict != OAP_REQUEST_OK || routes_is_write(row->route)) {
 		return verdict;
@@ -199,10 +247,17 @@ enum oap_request_verdict oap_request_decode(struct slice bytes, struct oap_reque
 		verdict = take_payload(&in, row, frame.payload_bytes, &head);
 	}
 	if (verdict == OAP_REQUEST_OK) {
+		/* of a write all but its body */
 		head.head_bytes = routes_is_write(head.route)
-					  ? FRAME_HEAD_BYTES + 2 + (uint32_t)head.token.bytes_count
+					  ? (uint32_t)(in.next - bytes.bytes)
 					  : FRAME_HEAD_BYTES + frame.payload_bytes;
 		head.body_bytes = FRAME_HEAD_BYTES + frame.payload_bytes - head.head_bytes;
+		head.goes_on = (frame.flags & FRAME_CONT) != 0;
+		if (head.route == ROUTE_OBJECT_PUT) {
+			verdict = judge_object(&head);
+		}
+	}
+	if (verdict == OAP_REQUEST_OK) {
 		*ret_head = head;
 	}
 	return verdict;

@@ -6,6 +6,10 @@
  *
  *   id      name         payload
  *   0x0001  HEALTH_PING  empty, or JSON that is not looked at; answered by HEALTH_PONG 0x0002
+ *   0x0007  OBJ_GET      token, then an address: "b3:<hex>" or "b3:<hex>@<size>". Answered by
+ *                        OBJ_DATA 0x0008: an event {"size":n,"content_type":t or null}, then bytes
+ *   0x0009  OBJ_PUT      token, u64 size, u16 length, content type (may be empty), then the bytes:
+ *                        in this frame alone, or in frames behind it. Answered by OBJ_ACK 0x000A
  *   0x0010  INGEST       token, then the JSON body of POST /ingest
  *   0x0011  ROOTS        the query of GET /roots, as text: "since=17"
  *   0x0012  ENTRY        token, then a seq in decimal
@@ -28,7 +32,9 @@
  *
  * A token is a u16 length and that many bytes; of what HTTP tells everybody it may be empty. A
  * request is one frame with the flag REQ, and END if the client likes; its corr_id comes back, its
- * tenant_id is 0, because there are no tenants. The answer is one frame of the same verb with RESP
+ * tenant_id is 0, because there are no tenants. Only OBJ_PUT may be several: REQ and CONT, the last
+ * REQ and END, each with at most 64 KiB of the object and nothing else before it than the first
+ * has. The answer is one frame of the same verb with RESP
  * and END, or several of at most 64 KiB of which all but the last have CONT instead of END. VERIFY
  * sends frames with EVENT before it, one a second. */
 
@@ -43,6 +49,8 @@
 
 #define OAP_PUBLIC_VERBS(V)                           \
 	V(0x0001, HEALTH_PING, PROBE, false)          \
+	V(0x0007, OBJ_GET, OBJECT, true)              \
+	V(0x0009, OBJ_PUT, OBJECT_PUT, true)          \
 	V(0x0010, INGEST, INGEST, true)               \
 	V(0x0011, ROOTS, ROOTS, false)                \
 	V(0x0012, ENTRY, ENTRY, true)                 \
@@ -64,6 +72,8 @@
 	V(0x0028, EVENTS, EVENTS, true)
 
 #define OAP_PUBLIC_HEALTH_PONG 0x0002u
+#define OAP_PUBLIC_OBJ_DATA    0x0008u
+#define OAP_PUBLIC_OBJ_ACK     0x000Au
 
 enum oap_public_verb {
 #define AS_ENUM(id, NAME, route, has_token) OAP_PUBLIC_##NAME = (id),
@@ -76,20 +86,25 @@ enum oap_public_verb {
 
 /* What the client is told before its connection is closed: what follows cannot be trusted or is
  * not wanted. NAME, code, sentence */
-#define OAP_REQUEST_VERDICTS(V)                                                         \
-	V(OK, "", "")                                                                   \
-	V(MORE, "", "")                                                                 \
-	V(SKIP, "", "") /* unknown flags: the frame is dropped and counted */           \
-	V(VERSION, "BadVersion", "only version 1 is spoken here")                       \
-	V(TOO_LARGE, "FrameTooLarge", "a frame has at most 1 MiB")                      \
-	V(LENGTH, "BadRequest", "a frame has at least its header")                      \
-	V(COMPRESSED, "NotImplemented", "compressed frames are not built")              \
-	V(FLAGS, "BadRequest", "a request is one frame, with the flag REQ")             \
-	V(TENANT, "BadRequest", "there are no tenants: tenant_id is 0")                 \
-	V(VERB, "NotImplemented", "there is no such verb for clients")                  \
-	V(PAYLOAD, "FrameTooLarge", "the payload is longer than this verb's can be")    \
-	V(TOKEN, "BadRequest", "the payload begins with a token behind its u16 length") \
-	V(PROOF, "BadRequest", "a proof is asked for by what follows /proofs/ in its path")
+#define OAP_REQUEST_VERDICTS(V)                                                             \
+	V(OK, "", "")                                                                       \
+	V(MORE, "", "")                                                                     \
+	V(SKIP, "", "") /* unknown flags: the frame is dropped and counted */               \
+	V(VERSION, "BadVersion", "only version 1 is spoken here")                           \
+	V(TOO_LARGE, "FrameTooLarge", "a frame has at most 1 MiB")                          \
+	V(LENGTH, "BadRequest", "a frame has at least its header")                          \
+	V(COMPRESSED, "NotImplemented", "compressed frames are not built")                  \
+	V(FLAGS, "BadRequest", "a request is one frame, with the flag REQ")                 \
+	V(TENANT, "BadRequest", "there are no tenants: tenant_id is 0")                     \
+	V(VERB, "NotImplemented", "there is no such verb for clients")                      \
+	V(PAYLOAD, "FrameTooLarge", "the payload is longer than this verb's can be")        \
+	V(TOKEN, "BadRequest", "the payload begins with a token behind its u16 length")     \
+	V(PROOF, "BadRequest", "a proof is asked for by what follows /proofs/ in its path") \
+	V(OBJECT, "BadRequest",                                                             \
+		"behind the token stand a u64 size and a u16 length and media type")        \
+	V(CHUNK, "ChunkTooLarge", "a frame of a stream has at most 64 KiB of the object")   \
+	V(SIZE, "BadRequest",                                                               \
+		"the frame with END makes the object as long as its size, which is at most 1 GiB")
 
 enum oap_request_verdict {
 #define AS_ENUM(NAME, code, text) OAP_REQUEST_##NAME,
@@ -105,10 +120,12 @@ struct oap_request_head {
 	uint64_t corr_id;
 	uint16_t verb;
 	enum route route;
-	struct slice token;  /* borrowed */
-	struct slice query;  /* borrowed; what PAYLOAD_REQUEST says */
-	uint32_t head_bytes; /* of the frame, up to where its body begins */
-	uint32_t body_bytes; /* behind them: the body of a write, or what SKIP skips */
+	struct slice token;    /* borrowed */
+	struct slice query;    /* borrowed; what PAYLOAD_REQUEST says */
+	uint32_t head_bytes;   /* of the frame, up to where its body begins */
+	uint32_t body_bytes;   /* behind them: the body of a write, or what SKIP skips */
+	uint32_t object_bytes; /* of OBJ_PUT, of which body_bytes are in this frame */
+	bool goes_on;          /* in more frames */
 };
 
 /* Looks at the first bytes of a stream. OK: the request is whole but for body_bytes. corr_id and

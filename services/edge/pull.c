@@ -12,6 +12,8 @@
 #define UNSENT_BYTES_LOW VERB_REPLY_BYTES_MAX
 
 struct pull {
+	bool has_begun;     /* its head is out */
+	uint64_t first;     /* where the answer begins, of a part of an object */
 	uint64_t got_bytes; /* of the answer */
 	uint64_t total_bytes;
 	int64_t due_us; /* of the piece that is wanted next; 0: none is */
@@ -19,10 +21,11 @@ struct pull {
 	uint8_t bytes[]; /* token, query */
 };
 
-/* Entry bundles; everything else fits one piece. */
+/* Entry bundles and objects; everything else fits one piece. */
 static bool may_be_long(const struct exchange *exchange)
 {
-	return exchange->route == ROUTE_TLOG_TILE && exchange->method != HTTP_METHOD_HEAD;
+	return (exchange->route == ROUTE_TLOG_TILE || exchange->route == ROUTE_OBJECT) &&
+	       exchange->method != HTTP_METHOD_HEAD;
 }
 
 bool pull_keep(struct exchange *exchange, const struct ask *ask)
@@ -61,7 +64,37 @@ void pull_forget(struct exchange *exchange)
 
 bool pull_has_begun(const struct exchange *exchange)
 {
-	return exchange->pull != NULL && exchange->pull->got_bytes > 0;
+	return exchange->pull != NULL && exchange->pull->has_begun;
+}
+
+bool pull_begin(struct exchange *exchange, uint64_t first, uint64_t count, size_t there)
+{
+	struct pull *pull = exchange->pull;
+
+	assert(!pull->has_begun && there <= count);
+	pull->has_begun = true;
+	pull->first = first;
+	pull->got_bytes = there;
+	pull->total_bytes = count;
+	return there == count;
+}
+
+bool pull_is_at(const struct exchange *exchange, uint64_t offset)
+{
+	return offset == exchange->pull->first + exchange->pull->got_bytes;
+}
+
+bool pull_take(struct exchange *exchange, struct slice *bytes)
+{
+	struct pull *pull = exchange->pull;
+	uint64_t left = pull->total_bytes - pull->got_bytes;
+
+	if (bytes->bytes_count > left) {
+		bytes->bytes_count = (size_t)left;
+	}
+	pull->got_bytes += bytes->bytes_count;
+	pull->due_us = 0;
+	return pull->got_bytes == pull->total_bytes;
 }
 
 bool pull_fits(const struct exchange *exchange, const struct oap_blob *msg)
@@ -83,6 +116,7 @@ bool pull_note(struct exchange *exchange, const struct oap_blob *msg)
 	if (pull == NULL) {
 		return true;
 	}
+	pull->has_begun = true;
 	pull->got_bytes += msg->bytes.bytes_count;
 	pull->total_bytes = msg->total;
 	pull->due_us = 0;
@@ -116,7 +150,7 @@ static enum err ask_again(struct exchange *exchange, int64_t now_us)
 	struct ask ask = {
 		.token = { pull->bytes, pull->token_bytes },
 		.query = { pull->bytes + pull->token_bytes, pull->query_bytes },
-		.offset = pull->got_bytes,
+		.offset = pull->first + pull->got_bytes,
 		.deadline_mono_ms =
 			(uint64_t)now_us / 1000 + exchange->client->edge->limits.req_timeout_ms,
 	};

@@ -179,6 +179,7 @@ static const struct status_row {
 	{ 413, REASON_TOO_LARGE, "FrameTooLarge", "Content Too Large" },
 	{ 414, REASON_TOO_LARGE, "TargetTooLong", "URI Too Long" },
 	{ 415, REASON_UNKNOWN_KIND, "UnsupportedMediaType", "Unsupported Media Type" },
+	{ 416, REASON_UNKNOWN_KIND, "RangeNotSatisfiable", "Range Not Satisfiable" },
 	{ 417, REASON_UNKNOWN_KIND, "ExpectationFailed", "Expectation Failed" },
 	{ 421, REASON_UNKNOWN_KIND, "MisdirectedRequest", "Misdirected Request" },
 	{ 422, REASON_UNKNOWN_KIND, "Unprocessable", "Unprocessable Content" },
@@ -186,6 +187,7 @@ static const struct status_row {
 	{ 431, REASON_TOO_LARGE, "HeadTooLarge", "Request Header Fields Too Large" },
 	{ 500, REASON_INTERNAL, "Internal", "Internal Server Error" },
 	{ 501, REASON_UNKNOWN_KIND, "NotImplemented", "Not Implemented" },
+	{ 502, REASON_INTERNAL, "IntegrityFail", "Bad Gateway" },
 	{ 503, REASON_INTERNAL, "NotReady", "Service Unavailable" },
 	{ 505, REASON_UNKNOWN_KIND, "VersionNotSupported", "HTTP Version Not Supported" },
 };

@@ -24,6 +24,8 @@ static bool is_ours(unsigned route)
 	case ROUTE_HOLD:
 	case ROUTE_CAPTURE:
 	case ROUTE_RELEASE:
+	case ROUTE_OBJECT_PUT:
+	case ROUTE_OBJECT:
 	case ROUTE_EXPORT:
 	case ROUTE_SIGN_SNAPSHOT:
 	case ROUTE_VERIFY:
@@ -38,6 +40,18 @@ static bool is_ours(unsigned route)
 		break;
 	}
 	return false;
+}
+
+static bool may_have_offset(unsigned route)
+{
+	return route == ROUTE_TLOG_TILE || route == ROUTE_EVENTS || route == ROUTE_OBJECT;
+}
+
+/* The bytes of an object are none of ours. */
+static bool is_body_sound(const struct oap_request *msg)
+{
+	return msg->body.bytes_count == 0 ||
+	       (msg->body.bytes_count == msg->body_bytes && msg->route != ROUTE_OBJECT_PUT);
 }
 
 static enum err on_request(void *owner, const struct oap_from *from, const struct oap_request *msg)
@@ -60,11 +74,10 @@ static enum err on_request(void *owner, const struct oap_from *from, const struc
 		.body = msg->body,
 	};
 
-	if (!is_ours(msg->route) ||
-		(msg->offset != 0 && msg->route != ROUTE_TLOG_TILE && msg->route != ROUTE_EVENTS) ||
+	if (!is_ours(msg->route) || (msg->offset != 0 && !may_have_offset(msg->route)) ||
 		msg->is_oap > 1 || msg->is_gzip > 1 || (msg->is_oap == 1 && msg->is_gzip == 1) ||
-		msg->peer_class >= GRANT_PEER_COUNT ||
-		(msg->body.bytes_count != 0 && msg->body.bytes_count != msg->body_bytes)) {
+		msg->peer_class >= GRANT_PEER_COUNT || !is_body_sound(msg) ||
+		(msg->is_gzip == 1 && msg->route == ROUTE_OBJECT_PUT)) {
 		return ERR_MALFORMED;
 	}
 	if (jobs_find(self, from) != NULL) {

@@ -19,6 +19,7 @@
  *   jobs.c      requests that wait
  *   bodies.c    bodies in pieces
  *   ingest.c    IngestRequest, from events to drafts
+ *   objects.c   objects: whose bytes go from the edge to archive
  *   operations.c  operations under /v1, to the wallet; wish.c: their bodies
  *   inflate.c   packed bodies; alone knows zlib
  *   json.c      JSON, from bytes to events; alone knows yajl */
@@ -177,6 +178,11 @@ void wall_refuse_api(struct prevalidator *self, const struct ask *ask, enum api_
 /* --- wallet_reads.c --- */
 
 void wallet_reads_handle(
+	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached);
+
+/* --- objects.c --- */
+
+void objects_handle(
 	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached);
 
 /* --- operations.c --- */

@@ -40,6 +40,8 @@ bool reads_is_public(const struct ask *ask)
 	case ROUTE_HOLD:
 	case ROUTE_CAPTURE:
 	case ROUTE_RELEASE:
+	case ROUTE_OBJECT_PUT:
+	case ROUTE_OBJECT:
 	case ROUTE_ENTRY:
 	case ROUTE_BALANCE:
 	case ROUTE_TX:
@@ -374,6 +376,8 @@ void reads_handle(
 	case ROUTE_HOLD:
 	case ROUTE_CAPTURE:
 	case ROUTE_RELEASE:
+	case ROUTE_OBJECT_PUT:
+	case ROUTE_OBJECT:
 	case ROUTE_OTHER:
 	case ROUTE_HEALTHZ:
 	case ROUTE_READYZ:

@@ -194,6 +194,8 @@ static void handle_plain(
 		ingest(self, ask, cached, INGEST_OK);
 	} else if (routes_operation(ask->route) != 0) {
 		operations_handle(self, ask, cached);
+	} else if (ask->route == ROUTE_OBJECT_PUT || ask->route == ROUTE_OBJECT) {
+		objects_handle(self, ask, cached);
 	} else {
 		reads_handle(self, ask, cached);
 	}
@@ -287,9 +289,18 @@ static void handle(
 
 /* --- auth --- */
 
+/* Here, or on its way to somebody else. */
 static bool body_is_here(const struct ask *ask)
 {
-	return ask->body.bytes_count == ask->body_bytes;
+	return ask->body.bytes_count == ask->body_bytes || ask->route == ROUTE_OBJECT_PUT;
+}
+
+/* Objects that come in a stream have a bound of their own. */
+static bool is_too_large(const struct prevalidator *self, const struct ask *ask)
+{
+	bool is_stream = ask->route == ROUTE_OBJECT_PUT && ask->is_oap;
+
+	return !is_stream && ask->body_bytes > self->worker->config.limits_max_body_bytes;
 }
 
 /* NULL, or why it cannot be a token. */
@@ -327,7 +338,7 @@ void wall_enter(struct prevalidator *self, const struct ask *ask)
 		wall_refuse(self, ask, REASON_TIMEOUT, detail_text(DETAIL_DEADLINE));
 		return;
 	}
-	if (ask->body_bytes > self->worker->config.limits_max_body_bytes) {
+	if (is_too_large(self, ask)) {
 		wall_refuse(self, ask, REASON_TOO_LARGE, "body");
 		return;
 	}

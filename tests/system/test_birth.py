@@ -16,7 +16,7 @@ from harness import BUILD, Node, eventually, nodes
 ROLES = ('admin', 'ingress', 'prevalidator', 'kms', 'sequencer', 'committer', 'archive',
 	'wallet')
 STORE = ('ledger.db', 'ledger.db-wal', 'ledger.db-shm')
-FILES = {'kms': {'keyring', 'signed'}, 'archive': set(STORE),
+FILES = {'kms': {'keyring', 'signed'}, 'archive': {*STORE, 'objects'},
 	'committer': {*STORE, 'store', 'tail', 'lock'}}
 LISTENERS = {'admin': 1, 'ingress': 2}
 LINKS = {'admin': 4, 'ingress': 4, 'prevalidator': 6, 'kms': 4, 'sequencer': 7, 'committer': 3,
@@ -132,7 +132,7 @@ def test_limits_follow_the_role_and_the_configuration():
 			hard = int(limits(node.child.pid)[NOFILE][1])
 			assert found[NOFILE] == (str(min(files, hard)),) * 2, (role, found[NOFILE])
 			assert found[CORE] == ('0', '0'), role
-			writes = role in ('kms', 'committer')
+			writes = role in ('kms', 'committer', 'archive')
 			assert writes or found[FSIZE] == ('0', '0'), (role, found[FSIZE])
 			assert not writes or found[FSIZE] == limits(node.child.pid)[FSIZE], role
 

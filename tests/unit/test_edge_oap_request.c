@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "core/bytes.h"
 #include "services/edge/oap_request.h"
 
 static uint8_t bytes[FRAME_BYTES_MAX + 16];
@@ -152,13 +153,78 @@ static void every_other_verb_is_not_for_clients(void **state)
 
 	(void)state;
 	for (uint32_t verb = 0; verb <= UINT16_MAX; verb++) {
-		bool is_public = verb == 1 || (verb >= 0x10 && verb <= 0x19) ||
-				 (verb >= 0x20 && verb <= 0x28);
+		bool is_public = verb == 1 || verb == 7 || verb == 9 ||
+				 (verb >= 0x10 && verb <= 0x19) || (verb >= 0x20 && verb <= 0x28);
 		enum oap_request_verdict verdict =
 			oap_request_decode(frame_of((uint16_t)verb, "\0\0", 2), &head);
 
 		assert_int_equal(verdict == OAP_REQUEST_VERB, !is_public);
 		assert_int_equal(head.verb, verb);
+	}
+}
+
+/* token "tk", size, type "a/b", then bytes */
+static size_t put_payload(uint8_t *to, uint64_t size, size_t object_bytes)
+{
+	struct byte_writer out = byte_writer_of(to, 4096);
+
+	byte_put_u16(&out, 2);
+	byte_put_bytes(&out, "tk", 2);
+	byte_put_u64(&out, size);
+	byte_put_u16(&out, 3);
+	byte_put_bytes(&out, "a/b", 3);
+	memset(out.next, 'x', object_bytes);
+	return out.used + object_bytes;
+}
+
+/* Goal: what stands before the bytes is whole at every cut or waited for, and the frame brings
+ * what its flags say. */
+static void an_object_begins_with_its_size(void **state)
+{
+	static uint8_t payload[FRAME_PAYLOAD_BYTES_MAX];
+	static const struct {
+		uint16_t flags;
+		uint64_t size;
+		size_t object_bytes;
+		enum oap_request_verdict verdict;
+	} firsts[] = {
+		{ FRAME_REQ, 10, 10, OAP_REQUEST_OK },
+		{ FRAME_REQ | FRAME_END, 10, 10, OAP_REQUEST_OK },
+		{ FRAME_REQ | FRAME_END, 0, 0, OAP_REQUEST_OK },
+		{ FRAME_REQ | FRAME_END, 11, 10, OAP_REQUEST_SIZE },
+		{ FRAME_REQ | FRAME_END, 9, 10, OAP_REQUEST_SIZE },
+		{ FRAME_REQ | FRAME_CONT, 11, 10, OAP_REQUEST_OK },
+		{ FRAME_REQ | FRAME_CONT, 11, 0, OAP_REQUEST_OK },
+		{ FRAME_REQ | FRAME_CONT, 10, 10, OAP_REQUEST_SIZE },
+		{ FRAME_REQ | FRAME_CONT, 1u << 30, 65536, OAP_REQUEST_OK },
+		{ FRAME_REQ | FRAME_CONT, 1u << 30, 65537, OAP_REQUEST_CHUNK },
+		{ FRAME_REQ | FRAME_CONT, (1u << 30) + 1, 10, OAP_REQUEST_SIZE },
+		{ FRAME_REQ | FRAME_CONT | FRAME_END, 11, 10, OAP_REQUEST_FLAGS },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(firsts); i++) {
+		size_t used = put_payload(payload, firsts[i].size, firsts[i].object_bytes);
+		struct slice frame = frame_of(0x0009, payload, used);
+		struct oap_request_head head;
+
+		bytes[5] = (uint8_t)firsts[i].flags;
+		assert_int_equal(oap_request_decode(frame, &head), firsts[i].verdict);
+		if (firsts[i].verdict != OAP_REQUEST_OK) {
+			continue;
+		}
+		assert_int_equal(head.route, ROUTE_OBJECT_PUT);
+		assert_int_equal(head.object_bytes, firsts[i].size);
+		assert_int_equal(head.body_bytes, firsts[i].object_bytes);
+		assert_int_equal(head.goes_on, (firsts[i].flags & FRAME_CONT) != 0);
+		expect_slice(head.token, "tk");
+		expect_slice(head.query, "a/b");
+		for (size_t cut = 0; cut < head.head_bytes; cut++) {
+			struct oap_request_head got;
+
+			assert_int_equal(oap_request_decode((struct slice){ bytes, cut }, &got),
+				OAP_REQUEST_MORE);
+		}
 	}
 }
 
@@ -198,6 +264,7 @@ int main(void)
 		cmocka_unit_test(a_token_may_not_reach_over_its_frame),
 		cmocka_unit_test(a_proof_is_of_one_of_two_kinds),
 		cmocka_unit_test(every_other_verb_is_not_for_clients),
+		cmocka_unit_test(an_object_begins_with_its_size),
 		cmocka_unit_test(flags_and_tenant_are_judged_before_the_payload),
 	};
 

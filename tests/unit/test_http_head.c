@@ -282,7 +282,7 @@ static void each_decision_about_a_head_has_a_row(void **state)
 		/* test_http_body.c */
 		HTTP_BODY_TOO_LARGE, HTTP_CHUNK_SIZE, HTTP_CHUNK_EXTENSION, HTTP_CHUNK_END,
 		/* below */
-		HTTP_HOST_NOT_OURS, HTTP_CONTENT_TYPE,
+		HTTP_HOST_NOT_OURS, HTTP_CONTENT_TYPE, HTTP_MULTIPART, HTTP_MEDIA_TYPE,
 		/* the edge's */
 		HTTP_ROUTE_UNKNOWN, HTTP_OTHER_METHODS, HTTP_HEAD_LATE
 	};
@@ -472,6 +472,36 @@ static void only_json_in_utf_8_is_json(void **state)
 	}
 }
 
+/* Goal: the body of an object is kept as it is, so it has one type, is not packed and not taken
+ * apart. */
+static void an_object_is_of_one_type_and_not_packed(void **state)
+{
+	static const struct {
+		const char *fields;
+		enum http_decision decision;
+	} types[] = {
+		{ "", HTTP_OK },
+		{ "Content-Type: text/csv; header=present\r\n", HTTP_OK },
+		{ "Content-Type: multipart/form-data; boundary=x\r\n", HTTP_MULTIPART },
+		{ "Content-Type: Multipart/Mixed\r\n", HTTP_MULTIPART },
+		{ "Content-Type: text\r\n", HTTP_MEDIA_TYPE },
+		{ "Content-Type:\r\n", HTTP_MEDIA_TYPE },
+		{ "Content-Encoding: gzip\r\n", HTTP_ENCODING },
+		{ "Content-Encoding: identity\r\n", HTTP_OK },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(types); i++) {
+		struct http_head head;
+		char text[256] = POST;
+
+		memcpy(text + strlen(text), types[i].fields, strlen(types[i].fields));
+		memcpy(text + strlen(text), END, sizeof END);
+		assert_int_equal(decide_text(text, &head), HTTP_OK);
+		assert_int_equal(http_head_check_object(&head), types[i].decision);
+	}
+}
+
 static void openmetrics_is_found_among_what_is_accepted(void **state)
 {
 	struct http_head head;
@@ -583,6 +613,7 @@ int main(void)
 		cmocka_unit_test(a_packed_body_is_told),
 		cmocka_unit_test(close_is_found_in_any_connection_field),
 		cmocka_unit_test(only_json_in_utf_8_is_json),
+		cmocka_unit_test(an_object_is_of_one_type_and_not_packed),
 		cmocka_unit_test(openmetrics_is_found_among_what_is_accepted),
 		cmocka_unit_test(a_host_is_ours_by_address_by_localhost_or_by_the_list),
 		cmocka_unit_test(a_correlation_id_is_kept_when_it_is_a_ulid_or_uuid),

@@ -227,6 +227,7 @@ static void head_and_204_have_no_content(void **state)
 	assert_true(http_reply_has_content(HTTP_METHOD_UNKNOWN, 501));
 	assert_false(http_reply_has_content(HTTP_METHOD_HEAD, 200));
 	assert_false(http_reply_has_content(HTTP_METHOD_OPTIONS, 204));
+	assert_false(http_reply_has_content(HTTP_METHOD_GET, 304));
 	assert_int_equal(interim.bytes_count, 25);
 	assert_memory_equal(interim.bytes, "HTTP/1.1 100 Continue\r\n\r\n", 25);
 }

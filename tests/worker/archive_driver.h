@@ -72,6 +72,7 @@ static inline int set_up(void **state)
 {
 	(void)state;
 	harness_init(&h, PROCESS_ARCHIVE);
+	harness_make_dir(&h, "objects");
 	harness_path(&h, "store", dir, sizeof dir);
 	assert_int_equal(mkdir(dir, 0755), 0);
 	open_store();

@@ -279,7 +279,7 @@ static const struct refusal_row {
 } refusals[] = {
 	{ "an inside verb", 0x0200, FRAME_REQ, "", "NotImplemented" },
 	{ "a control verb", 0x0401, FRAME_REQ, "", "NotImplemented" },
-	{ "a verb that is not built", 0x0007, FRAME_REQ, "", "NotImplemented" },
+	{ "a verb that is not built", 0x0003, FRAME_REQ, "", "NotImplemented" },
 	{ "a reply as a request", 0x0002, FRAME_REQ, "", "NotImplemented" },
 	{ "compression", 0x0011, FRAME_REQ | FRAME_COMP, "", "NotImplemented" },
 	{ "no REQ", 0x0011, FRAME_RESP, "", "BadRequest" },
