@@ -153,7 +153,7 @@ enum batch_control_kind {
 
 /* What the value names. GLOBAL: nothing. CAPABILITY: 16 bytes. KEY: key id, 4 bytes
  * little-endian. LIMIT has a scope of GLOBAL and a name of core/ledger.h as its value. SETTLED has
- * a struct settlement (core/ledger.h). */
+ * what core/intent.h keeps of a settled intent. */
 #define BATCH_CONTROL_SCOPES(S)        \
 	S(GLOBAL, "global", 1)         \
 	S(ASSET, "asset", 2)           \
