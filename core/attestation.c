@@ -4,7 +4,7 @@
 #include "core/hex.h"
 #include "core/json_out.h"
 
-#define CID_TEXT_BYTES (3u + HEX_TEXT_BYTES(HASH_BYTES) + 1u)
+#define CID_TEXT_BYTES  (3u + HEX_TEXT_BYTES(HASH_BYTES) + 1u)
 #define TIME_TEXT_BYTES sizeof "9999-12-31T23:59:59Z"
 
 static bool is_of_a_run(const struct attestation *attestation)
@@ -40,8 +40,8 @@ static void print_time(uint64_t unix_s, char text[TIME_TEXT_BYTES])
 {
 	uint64_t days = unix_s / 86400 + 719468; /* since 1 March of the year 0 */
 	uint64_t era = days / 146097, day_of_era = days % 146097;
-	uint64_t year = (day_of_era - day_of_era / 1460 + day_of_era / 36524 -
-				day_of_era / 146096) / 365;
+	uint64_t year =
+		(day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
 	uint64_t day = day_of_era - (365 * year + year / 4 - year / 100);
 	uint64_t month = (5 * day + 2) / 153; /* 0 = March */
 
@@ -108,8 +108,7 @@ enum err attestation_print(const struct attestation *attestation,
 	put_cid(&out, "idempotency_key", &attestation->idempotency_key);
 	put_cid(&out, "policy_hash", &attestation->policy_hash);
 	json_out_key(&out, "run_key");
-	json_out_hex(
-		&out, (struct slice){ attestation->run_key.bytes, ATTESTATION_RUN_KEY_BYTES });
+	json_out_hex(&out, (struct slice){ attestation->run_key.bytes, ATTESTATION_RUN_KEY_BYTES });
 	json_out_key(&out, "signed_at");
 	json_out_text(&out, time);
 	json_out_key(&out, "status");

@@ -70,8 +70,8 @@ enum err intent_decode(struct slice bytes, struct intent *ret_intent)
 	return ERR_OK;
 }
 
-void intent_put_settled(struct byte_writer *out, const struct intent *intent, uint64_t seq_start,
-	uint64_t seq_end)
+void intent_put_settled(
+	struct byte_writer *out, const struct intent *intent, uint64_t seq_start, uint64_t seq_end)
 {
 	byte_put_u8(out, INTENT_VERSION);
 	byte_put_string8(out, intent->tenant);
@@ -82,8 +82,8 @@ void intent_put_settled(struct byte_writer *out, const struct intent *intent, ui
 	byte_put_u64(out, seq_end);
 }
 
-enum err intent_get_settled(struct slice bytes, struct intent *ret_intent,
-	uint64_t *ret_seq_start, uint64_t *ret_seq_end)
+enum err intent_get_settled(struct slice bytes, struct intent *ret_intent, uint64_t *ret_seq_start,
+	uint64_t *ret_seq_end)
 {
 	struct byte_reader in = byte_reader_of(bytes);
 	uint8_t version = byte_get_u8(&in);
@@ -134,8 +134,8 @@ enum detail intent_check(const struct intent *intent)
 		return DETAIL_INTENT;
 	}
 	pool_bytes = intent_pool_account(intent->tenant, intent->asset, pool);
-	if (pool_bytes == 0 || !entry_views_equal(intent->pool_account, (struct slice){
-							(const uint8_t *)pool, pool_bytes })) {
+	if (pool_bytes == 0 || !entry_views_equal(intent->pool_account,
+				       (struct slice){ (const uint8_t *)pool, pool_bytes })) {
 		return DETAIL_INTENT;
 	}
 	return intent->count > 0 && intent->payout_total > 0 &&
@@ -164,8 +164,8 @@ bool intent_next(struct byte_reader *in, struct intent_allocation *ret_allocatio
 
 static bool rises(struct slice before, struct slice after)
 {
-	size_t common = before.bytes_count < after.bytes_count ? before.bytes_count
-								: after.bytes_count;
+	size_t common =
+		before.bytes_count < after.bytes_count ? before.bytes_count : after.bytes_count;
 	int order = common == 0 ? 0 : memcmp(before.bytes, after.bytes, common);
 
 	return order < 0 || (order == 0 && before.bytes_count < after.bytes_count);
@@ -213,8 +213,8 @@ void intent_cid_add(struct intent_cid *cid, const struct intent_allocation *allo
 {
 	uint8_t text[ACCOUNT_BYTES_MAX + AMOUNT_TEXT_BYTES_MAX + 64u];
 	struct byte_writer out = byte_writer_of(text, sizeof text);
-	const struct slice actor = ENTRY_VIEW("{\"actor\":\""), amount =
-		ENTRY_VIEW("\",\"amount_minor\":\""), end = ENTRY_VIEW("\"}");
+	const struct slice actor = ENTRY_VIEW("{\"actor\":\""),
+			   amount = ENTRY_VIEW("\",\"amount_minor\":\""), end = ENTRY_VIEW("\"}");
 	char digits[AMOUNT_TEXT_BYTES_MAX];
 	size_t digit_count = amount_print(allocation->amount, digits);
 

@@ -34,19 +34,18 @@
 #define INTENT_TENANT_BYTES_MAX    110u /* its pool account is one of ACCOUNT_BYTES_MAX */
 #define INTENT_EPOCH_BYTES_MAX     32u  /* spec/rewarder.md section 1.1 has 17 */
 #define INTENT_POLICY_ID_BYTES_MAX 128u
-#define INTENT_HEADER_BYTES_MAX                                                                \
-	(1u + 5u + INTENT_TENANT_BYTES_MAX + INTENT_EPOCH_BYTES_MAX +                          \
-		INTENT_POLICY_ID_BYTES_MAX + ASSET_BYTES_MAX + ACCOUNT_BYTES_MAX +             \
-		5u * HASH_BYTES + 2u * 16u + 4u)
+#define INTENT_HEADER_BYTES_MAX                                                                    \
+	(1u + 5u + INTENT_TENANT_BYTES_MAX + INTENT_EPOCH_BYTES_MAX + INTENT_POLICY_ID_BYTES_MAX + \
+		ASSET_BYTES_MAX + ACCOUNT_BYTES_MAX + 5u * HASH_BYTES + 2u * 16u + 4u)
 
 /* What is kept of it once it is settled, the value of a control record: the header without what its
  * entries tell, and which these are.
  *
  *   version u8 | tenant | epoch | policy_id | run_key .. allocations_cid | pool_total
  *   payout_total | seq_start u64 | seq_end u64 */
-#define INTENT_SETTLED_BYTES_MAX                                                    \
-	(1u + 3u + INTENT_TENANT_BYTES_MAX + INTENT_EPOCH_BYTES_MAX +               \
-		INTENT_POLICY_ID_BYTES_MAX + 5u * HASH_BYTES + 2u * 16u + 2u * 8u)
+#define INTENT_SETTLED_BYTES_MAX                                                                   \
+	(1u + 3u + INTENT_TENANT_BYTES_MAX + INTENT_EPOCH_BYTES_MAX + INTENT_POLICY_ID_BYTES_MAX + \
+		5u * HASH_BYTES + 2u * 16u + 2u * 8u)
 
 #define INTENT_ALLOCATION_BYTES_MIN (1u + 1u + 16u)
 #define INTENT_ALLOCATION_BYTES_MAX (1u + ACCOUNT_BYTES_MAX + 16u)
@@ -82,8 +81,8 @@ enum detail intent_check(const struct intent *intent);
 size_t intent_pool_account(
 	struct slice tenant, struct slice asset, char ret_name[ACCOUNT_BYTES_MAX]);
 
-void intent_put_settled(struct byte_writer *out, const struct intent *intent, uint64_t seq_start,
-	uint64_t seq_end);
+void intent_put_settled(
+	struct byte_writer *out, const struct intent *intent, uint64_t seq_start, uint64_t seq_end);
 /* Strict. asset and pool_account are empty: the entries have them. ERR_MALFORMED. */
 MUST_CHECK enum err intent_get_settled(struct slice bytes, struct intent *ret_intent,
 	uint64_t *ret_seq_start, uint64_t *ret_seq_end);

@@ -70,8 +70,8 @@ static inline void intent_maker_init(
 		char actor[32];
 
 		(void)snprintf(actor, sizeof actor, "did:ron:actor%06u", i);
-		intent_put_allocation(&out,
-			&(struct intent_allocation){ intent_maker_text(actor), (u128)i + 1 });
+		intent_put_allocation(
+			&out, &(struct intent_allocation){ intent_maker_text(actor), (u128)i + 1 });
 	}
 	maker->allocations_bytes = out.used;
 	maker->intent = (struct intent){

@@ -20,8 +20,9 @@ static const char golden_message[] =
 	"\"699ccc18c1f41deb\",\"signed_at\":\"2025-10-01T12:34:56Z\",\"status\":\"ok\","
 	"\"tenant\":\"acme\",\"totals\":{\"payout_minor_units\":\"999\",\"pool_minor_units\":"
 	"\"1001\",\"residual_minor_units\":\"2\"}}";
-static const char golden_signature[] = "Up/O4H5PjIdgg+QPVVL+GiXci+ukOmkCWrJ0WMJ3Mbxt73OQlUH3mh/Tc7X2"
-				       "fIMSOcx65tbtqbB/nyGSUPqWAg==";
+static const char golden_signature[] =
+	"Up/O4H5PjIdgg+QPVVL+GiXci+ukOmkCWrJ0WMJ3Mbxt73OQlUH3mh/Tc7X2"
+	"fIMSOcx65tbtqbB/nyGSUPqWAg==";
 
 static struct hash hash_of(const char *hex)
 {
@@ -37,14 +38,14 @@ static struct attestation golden(void)
 		.status = ATTESTATION_OK,
 		.tenant = ENTRY_VIEW("acme"),
 		.epoch = ENTRY_VIEW("2025-10-01"),
-		.run_key = hash_of(
-			"699ccc18c1f41deb42fba707306312008c2aefd346973d47b3f09e4d9b580df5"),
-		.idempotency_key = hash_of(
-			"93e6c5bdc98d198f6df72109d06fcc3013e270455fe41e433ff52adb8ae4bd9e"),
-		.commitment = hash_of(
-			"c55b6233a984ddeec128dd303302b367217287dc5ed2da260b6147cfcccae75b"),
-		.policy_hash = hash_of(
-			"3f2fa825dbdaa8c0629208b8ea9e058971cb59dae619fc81faec8dd48d5ad2c5"),
+		.run_key =
+			hash_of("699ccc18c1f41deb42fba707306312008c2aefd346973d47b3f09e4d9b580df5"),
+		.idempotency_key =
+			hash_of("93e6c5bdc98d198f6df72109d06fcc3013e270455fe41e433ff52adb8ae4bd9e"),
+		.commitment =
+			hash_of("c55b6233a984ddeec128dd303302b367217287dc5ed2da260b6147cfcccae75b"),
+		.policy_hash =
+			hash_of("3f2fa825dbdaa8c0629208b8ea9e058971cb59dae619fc81faec8dd48d5ad2c5"),
 		.pool = 1001,
 		.payout = 999,
 		.residual = 2,
@@ -87,11 +88,12 @@ static void the_golden_run_has_the_golden_message(void **state)
 
 static void the_golden_key_signs_it_as_the_golden_signature(void **state)
 {
-	uint8_t seed[32], public_key[32], secret_key[64], signature[64], text[ATTESTATION_BYTES_MAX];
+	uint8_t seed[32], public_key[32], secret_key[64], signature[64],
+		text[ATTESTATION_BYTES_MAX];
 	char spelled[BASE64_TEXT_BYTES(64) + 1];
 	struct attestation run = golden();
-	struct hash known = hash_of(
-		"03a107bff3ce10be1d70dd18e74bc09967e4d6309ba50d5f1ddc8664125531b8");
+	struct hash known =
+		hash_of("03a107bff3ce10be1d70dd18e74bc09967e4d6309ba50d5f1ddc8664125531b8");
 	size_t bytes = 0;
 
 	(void)state;

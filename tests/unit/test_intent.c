@@ -34,32 +34,31 @@ static struct slice golden_allocations(void)
 	struct byte_writer out = byte_writer_of(body, sizeof body);
 
 	for (size_t i = 0; i < COUNT_OF(golden_actors); i++) {
-		intent_put_allocation(&out, &(struct intent_allocation){
-						    text(golden_actors[i]), golden_amounts[i] });
+		intent_put_allocation(&out,
+			&(struct intent_allocation){ text(golden_actors[i]), golden_amounts[i] });
 	}
 	return (struct slice){ body, out.used };
 }
 
 static struct intent golden(void)
 {
-	const char array[] =
-		"[{\"actor\":\"did:ron:alice\",\"amount_minor\":\"476\"},"
-		"{\"actor\":\"did:ron:bob\",\"amount_minor\":\"188\"},"
-		"{\"actor\":\"did:ron:carol\",\"amount_minor\":\"335\"}]";
+	const char array[] = "[{\"actor\":\"did:ron:alice\",\"amount_minor\":\"476\"},"
+			     "{\"actor\":\"did:ron:bob\",\"amount_minor\":\"188\"},"
+			     "{\"actor\":\"did:ron:carol\",\"amount_minor\":\"335\"}]";
 	struct intent intent = {
 		.tenant = text("acme"),
 		.epoch = text("2025-10-01"),
 		.policy_id = text("rev42"),
 		.asset = text("ron"),
 		.pool_account = text("sys:reward_pool:acme:ron"),
-		.run_key = hash_of(
-			"699ccc18c1f41deb42fba707306312008c2aefd346973d47b3f09e4d9b580df5"),
-		.idempotency_key = hash_of(
-			"93e6c5bdc98d198f6df72109d06fcc3013e270455fe41e433ff52adb8ae4bd9e"),
-		.commitment = hash_of(
-			"c55b6233a984ddeec128dd303302b367217287dc5ed2da260b6147cfcccae75b"),
-		.policy_hash = hash_of(
-			"3f2fa825dbdaa8c0629208b8ea9e058971cb59dae619fc81faec8dd48d5ad2c5"),
+		.run_key =
+			hash_of("699ccc18c1f41deb42fba707306312008c2aefd346973d47b3f09e4d9b580df5"),
+		.idempotency_key =
+			hash_of("93e6c5bdc98d198f6df72109d06fcc3013e270455fe41e433ff52adb8ae4bd9e"),
+		.commitment =
+			hash_of("c55b6233a984ddeec128dd303302b367217287dc5ed2da260b6147cfcccae75b"),
+		.policy_hash =
+			hash_of("3f2fa825dbdaa8c0629208b8ea9e058971cb59dae619fc81faec8dd48d5ad2c5"),
 		.pool_total = 1001,
 		.payout_total = 999,
 		.count = 3,
@@ -69,17 +68,18 @@ static struct intent golden(void)
 	return intent;
 }
 
-static void expect_allocations(const struct intent *intent, struct slice allocations,
-	enum detail detail)
+static void expect_allocations(
+	const struct intent *intent, struct slice allocations, enum detail detail)
 {
-	assert_string_equal(detail_text(intent_check_allocations(intent, allocations)),
-		detail_text(detail));
+	assert_string_equal(
+		detail_text(intent_check_allocations(intent, allocations)), detail_text(detail));
 }
 
 static void the_golden_nonces_come_out(void **state)
 {
-	static const char *const nonces[] = { "wQKPPNGr/fn2hbf+fPEejA==",
-		"y8rjNViY0cegNeskdKi6Eg==", "Zf35a9uZWPomMzkyuus5Qg==" };
+	static const char *const nonces[] = {
+		"wQKPPNGr/fn2hbf+fPEejA==", "y8rjNViY0cegNeskdKi6Eg==", "Zf35a9uZWPomMzkyuus5Qg=="
+	};
 	struct intent intent = golden();
 
 	(void)state;
@@ -119,8 +119,7 @@ static void a_header_that_is_cut_or_longer_or_newer_is_none(void **state)
 	(void)state;
 	intent_encode(&out, &intent);
 	for (size_t cut = 0; cut < out.used; cut++) {
-		assert_int_equal(
-			intent_decode((struct slice){ bytes, cut }, &got), ERR_MALFORMED);
+		assert_int_equal(intent_decode((struct slice){ bytes, cut }, &got), ERR_MALFORMED);
 	}
 	bytes[out.used] = 0;
 	assert_int_equal(intent_decode((struct slice){ bytes, out.used + 1 }, &got), ERR_MALFORMED);
@@ -160,7 +159,8 @@ static void a_header_names_the_pool_of_its_tenant_and_asset(void **state)
 	REFUSED(intent.pool_account = text("alice"));
 	REFUSED(intent.tenant = text("other"));
 	REFUSED(intent.tenant = text(""));
-	REFUSED((intent.tenant = text("a:b"), intent.pool_account = text("sys:reward_pool:a:b:ron")));
+	REFUSED((intent.tenant = text("a:b"),
+		intent.pool_account = text("sys:reward_pool:a:b:ron")));
 	REFUSED(intent.asset = text("RON"));
 	REFUSED(intent.epoch = text(""));
 	REFUSED(intent.policy_id = text("a b"));
@@ -187,8 +187,7 @@ static void allocations_are_what_the_header_says(void **state)
 	expect_allocations(&intent, good, DETAIL_ALLOCATIONS_CID);
 	intent = golden();
 	for (size_t cut = 0; cut < good.bytes_count; cut++) {
-		expect_allocations(
-			&intent, (struct slice){ good.bytes, cut }, DETAIL_ALLOCATIONS);
+		expect_allocations(&intent, (struct slice){ good.bytes, cut }, DETAIL_ALLOCATIONS);
 	}
 }
 
@@ -252,21 +251,24 @@ static void what_is_settled_is_kept_whole(void **state)
 
 	(void)state;
 	intent_put_settled(&out, &intent, 7, 9);
-	assert_int_equal(intent_get_settled((struct slice){ bytes, out.used }, &got, &seq_start,
-				 &seq_end), ERR_OK);
+	assert_int_equal(
+		intent_get_settled((struct slice){ bytes, out.used }, &got, &seq_start, &seq_end),
+		ERR_OK);
 	assert_int_equal(seq_start, 7);
 	assert_int_equal(seq_end, 9);
 	assert_int_equal(got.count, 3);
 	assert_true(entry_views_equal(got.epoch, intent.epoch));
 	assert_memory_equal(&got.allocations_cid, &intent.allocations_cid, HASH_BYTES);
 	for (size_t cut = 0; cut < out.used; cut++) {
-		assert_int_equal(intent_get_settled((struct slice){ bytes, cut }, &got, &seq_start,
-					 &seq_end), ERR_MALFORMED);
+		assert_int_equal(intent_get_settled(
+					 (struct slice){ bytes, cut }, &got, &seq_start, &seq_end),
+			ERR_MALFORMED);
 	}
 	out = byte_writer_of(bytes, sizeof bytes);
 	intent_put_settled(&out, &intent, 9, 7);
-	assert_int_equal(intent_get_settled((struct slice){ bytes, out.used }, &got, &seq_start,
-				 &seq_end), ERR_MALFORMED);
+	assert_int_equal(
+		intent_get_settled((struct slice){ bytes, out.used }, &got, &seq_start, &seq_end),
+		ERR_MALFORMED);
 }
 
 int main(void)

@@ -62,7 +62,8 @@ static void settle(struct world *world, const struct intent_maker *maker)
 	(void)world_end(world, 0);
 }
 
-static void expect_refused(struct world *world, const struct intent_maker *maker, enum detail detail)
+static void expect_refused(
+	struct world *world, const struct intent_maker *maker, enum detail detail)
 {
 	struct hash before, after;
 	uint64_t size = world_size(world);
@@ -186,8 +187,7 @@ static void freeze(struct world *world, enum batch_control_kind kind,
 	enum batch_control_scope scope, const char *value)
 {
 	world_begin(world);
-	CHECK(ledger_control(world->ledger, &(struct batch_control){
-						    .kind = kind,
+	CHECK(ledger_control(world->ledger, &(struct batch_control){ .kind = kind,
 						    .scope = scope,
 						    .value = world_text(value) }) == ERR_OK);
 	(void)world_end(world, 0);
@@ -373,8 +373,12 @@ static void it_fits_the_room_that_it_asks_for(void **state)
 	struct world *world = *state;
 	struct draft *many = malloc(COUNT * sizeof *many);
 	struct ledger_result *results = malloc(COUNT * sizeof *results);
-	struct ledger_request request = { .drafts = many, .draft_count = COUNT,
-		.source = SOURCE_REWARD, .atomic = true, .row = world_row, .row_owner = world };
+	struct ledger_request request = { .drafts = many,
+		.draft_count = COUNT,
+		.source = SOURCE_REWARD,
+		.atomic = true,
+		.row = world_row,
+		.row_owner = world };
 	struct ledger_batch batch;
 	struct byte_writer out;
 	struct intent_maker maker;
