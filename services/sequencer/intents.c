@@ -17,9 +17,9 @@
 _Static_assert(INTENT_HEADER_BYTES_MAX <= VERB_INTENT_BYTES_MAX, "a header fits its frame");
 
 /* ledger_intent_bytes() of the longest names. */
-#define LARGEST_ENTRY_BYTES                                                                     \
-	(BATCH_HEAD_BYTES + 33u + 2u + ENTRY_LEAF_FIXED_BYTES + 2u * ACCOUNT_BYTES_MAX +        \
-		ASSET_BYTES_MAX + 2u * ID_BYTES + BATCH_HEAD_BYTES + 6u + ACCOUNT_BYTES_MAX +   \
+#define LARGEST_ENTRY_BYTES                                                                   \
+	(BATCH_HEAD_BYTES + 33u + 2u + ENTRY_LEAF_FIXED_BYTES + 2u * ACCOUNT_BYTES_MAX +      \
+		ASSET_BYTES_MAX + 2u * ID_BYTES + BATCH_HEAD_BYTES + 6u + ACCOUNT_BYTES_MAX + \
 		ASSET_BYTES_MAX)
 _Static_assert(INTENT_ENTRIES_MAX *(uint64_t)LARGEST_ENTRY_BYTES + BATCH_BYTES_MAX <=
 		       VERB_LARGE_BATCH_BYTES_MAX,
@@ -80,9 +80,8 @@ static struct answer *answer_of(const struct request *request, enum intent_statu
 /* Nothing of its batch is on disk, or nobody knows. What was settled before stays so. */
 void intents_fail(struct answer *answer, enum detail detail)
 {
-	answer->intent = (struct oap_intent_result){
-		.status = INTENT_ERROR, .detail = (uint8_t)detail
-	};
+	answer->intent =
+		(struct oap_intent_result){ .status = INTENT_ERROR, .detail = (uint8_t)detail };
 }
 
 /* --- a header --- */
@@ -101,8 +100,7 @@ static struct request *accept(
 	request->atomic = true;
 	request->route = (struct reply_route){ from->process, from->instance, from->generation,
 		from->corr_id };
-	err = intent_decode(
-		requests_keep(request, &used, msg->header), &request->intent->header);
+	err = intent_decode(requests_keep(request, &used, msg->header), &request->intent->header);
 	if (err != ERR_OK) {
 		requests_destroy(request);
 		return NULL;
@@ -111,8 +109,8 @@ static struct request *accept(
 }
 
 /* Of an intent that was never settled: may its body come? */
-static enum detail judge_header(const struct sequencer *self, const struct request *request,
-	uint32_t allocations_bytes)
+static enum detail judge_header(
+	const struct sequencer *self, const struct request *request, uint32_t allocations_bytes)
 {
 	const struct intent_job *job = request->intent;
 	uint64_t count = job->header.count;
@@ -142,8 +140,8 @@ static void ask_for_body(
 	}
 	job->allocations_bytes = allocations_bytes;
 	self->intent = request;
-	intents_send(self, &request->route,
-		&(struct oap_intent_result){ .status = INTENT_NEED_BODY });
+	intents_send(
+		self, &request->route, &(struct oap_intent_result){ .status = INTENT_NEED_BODY });
 }
 
 enum err intents_take(
@@ -199,14 +197,14 @@ static void enqueue(struct sequencer *self, struct request *request)
 	enum detail detail = requests_why_not(self);
 
 	if (detail == DETAIL_NONE) {
-		detail = intent_check_allocations(&job->header,
-			(struct slice){ job->allocations, job->allocations_bytes });
+		detail = intent_check_allocations(
+			&job->header, (struct slice){ job->allocations, job->allocations_bytes });
 	}
 	if (detail == DETAIL_NONE) {
 		job->drafts = calloc(job->header.count, sizeof *job->drafts);
 		job->results = calloc(job->header.count, sizeof *job->results);
-		detail = job->drafts == NULL || job->results == NULL ? DETAIL_CAPACITY
-								     : DETAIL_NONE;
+		detail =
+			job->drafts == NULL || job->results == NULL ? DETAIL_CAPACITY : DETAIL_NONE;
 	}
 	if (detail != DETAIL_NONE) {
 		answers_refuse(self, request, detail);

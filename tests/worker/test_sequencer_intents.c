@@ -73,7 +73,8 @@ static void send_piece(uint64_t id, uint32_t offset, size_t bytes_max)
 	harness_send_intent_body(rewarder, id,
 		&(struct oap_intent_body){
 			.offset = offset,
-			.bytes = { maker.allocations + offset, left < bytes_max ? left : bytes_max },
+			.bytes = { maker.allocations + offset,
+				left < bytes_max ? left : bytes_max },
 		});
 }
 
@@ -269,7 +270,9 @@ static void a_header_that_contradicts_itself_is_refused(void **state)
 	other.pool_account = text_of("sys:reward_pool:other:ron");
 	send_header(&(struct header){ .id = 2, .intent = &other, .grant = grants_seal() });
 	expect_error(2, DETAIL_INTENT);
-	send_header(&(struct header){ .id = 3, .intent = &maker.intent, .grant = grants_seal(),
+	send_header(&(struct header){ .id = 3,
+		.intent = &maker.intent,
+		.grant = grants_seal(),
 		.allocations_bytes = 3 * INTENT_ALLOCATION_BYTES_MAX + 1 });
 	expect_error(3, DETAIL_ALLOCATIONS);
 	other = maker.intent;
@@ -285,10 +288,12 @@ static void nobodys_word_is_believed_about_a_grant(void **state)
 	start_with(3, 100);
 	send_header(&(struct header){ .id = 1, .intent = &maker.intent });
 	expect_error(1, DETAIL_GRANT);
-	send_header(&(struct header){ .id = 2, .intent = &maker.intent,
+	send_header(&(struct header){ .id = 2,
+		.intent = &maker.intent,
 		.grant = grants_seal_until(GRANTS_GENERATION + 1, now_mono_ms() + 60000, NULL) });
 	expect_error(2, DETAIL_GRANT_STALE);
-	send_header(&(struct header){ .id = 3, .intent = &maker.intent,
+	send_header(&(struct header){ .id = 3,
+		.intent = &maker.intent,
 		.grant = grants_seal_until(GRANTS_GENERATION, now_mono_ms() + 60000, caveats),
 		.allocations_bytes = (uint32_t)maker.allocations_bytes });
 	(void)expect_result(3, INTENT_NEED_BODY);
@@ -301,7 +306,8 @@ static void a_grant_of_an_older_run_is_as_good(void **state)
 {
 	(void)state;
 	start_with(3, 100);
-	send_header(&(struct header){ .id = 7, .intent = &maker.intent,
+	send_header(&(struct header){ .id = 7,
+		.intent = &maker.intent,
 		.grant = grants_seal_until(GRANTS_GENERATION, now_mono_ms() - 1000, NULL),
 		.allocations_bytes = (uint32_t)maker.allocations_bytes });
 	(void)expect_result(7, INTENT_NEED_BODY);
@@ -354,14 +360,18 @@ static void another_intent_is_told_to_wait(void **state)
 	other.idempotency_key.bytes[9] ^= 1;
 	ask(7);
 	(void)expect_result(7, INTENT_NEED_BODY);
-	send_header(&(struct header){ .id = 8, .intent = &other, .grant = grants_seal(),
+	send_header(&(struct header){ .id = 8,
+		.intent = &other,
+		.grant = grants_seal(),
 		.allocations_bytes = (uint32_t)maker.allocations_bytes });
 	expect_error(8, DETAIL_INTENT_BUSY);
 	send_body(7, PIECE_BYTES);
 	expect_work(&first);
 	commit(&first);
 	(void)expect_result(7, INTENT_ACCEPTED);
-	send_header(&(struct header){ .id = 9, .intent = &other, .grant = grants_seal(),
+	send_header(&(struct header){ .id = 9,
+		.intent = &other,
+		.grant = grants_seal(),
 		.allocations_bytes = (uint32_t)maker.allocations_bytes });
 	(void)expect_result(9, INTENT_NEED_BODY);
 }
@@ -439,7 +449,9 @@ static void a_body_that_does_not_come_in_time_is_given_up(void **state)
 {
 	(void)state;
 	start_with(3, 100);
-	send_header(&(struct header){ .id = 7, .intent = &maker.intent, .grant = grants_seal(),
+	send_header(&(struct header){ .id = 7,
+		.intent = &maker.intent,
+		.grant = grants_seal(),
 		.allocations_bytes = (uint32_t)maker.allocations_bytes,
 		.deadline_mono_ms = now_mono_ms() + 1 });
 	(void)expect_result(7, INTENT_NEED_BODY);
@@ -458,8 +470,8 @@ static void a_full_disk_is_an_error_and_no_settlement(void **state)
 	start_with(3, 100);
 	before = kept.root;
 	submit_intent(7, &first);
-	harness_send_not_committed(committer, first.head.batch_no,
-		&(struct oap_not_committed){ first.head.batch_no });
+	harness_send_not_committed(
+		committer, first.head.batch_no, &(struct oap_not_committed){ first.head.batch_no });
 	give_credit(&first);
 	expect_error(7, DETAIL_DISK_FULL);
 	ask(8);
@@ -496,8 +508,8 @@ static void expect_pieces(struct oap_batch *ret_head, uint8_t **ret_records)
 		memcpy(*ret_records + filled, piece.bytes.bytes, piece.bytes.bytes_count);
 		filled += piece.bytes.bytes_count;
 		harness_send_credit(committer, 0,
-			&(struct oap_credit){ .requests = 1,
-				.bytes = 20 + (uint32_t)piece.bytes.bytes_count });
+			&(struct oap_credit){
+				.requests = 1, .bytes = 20 + (uint32_t)piece.bytes.bytes_count });
 	} while (filled < piece.total_bytes);
 	(void)harness_expect_batch(committer, ret_head);
 	assert_int_equal(ret_head->batch_no, piece.batch_no);
@@ -529,8 +541,7 @@ static void a_large_intent_goes_to_the_committer_in_pieces(void **state)
 	free(records);
 }
 
-#define INTENT_CASE(name) \
-	cmocka_unit_test_setup_teardown(name, set_up_intent, tear_down_intent)
+#define INTENT_CASE(name) cmocka_unit_test_setup_teardown(name, set_up_intent, tear_down_intent)
 
 int main(void)
 {
