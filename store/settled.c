@@ -28,16 +28,16 @@ static bool is_pool(struct settled *settled, const struct entry *entry)
 			intent_pool_account(settled->intent.tenant, entry->asset, settled->pool);
 	}
 	return settled->pool_bytes > 0 &&
-	       entry_views_equal(entry->account, (struct slice){ (const uint8_t *)settled->pool,
-							 settled->pool_bytes }) &&
+	       entry_views_equal(entry->account,
+		       (struct slice){ (const uint8_t *)settled->pool, settled->pool_bytes }) &&
 	       entry_views_equal(
 		       entry->asset, (struct slice){ settled->asset, settled->asset_bytes });
 }
 
 static bool rises(struct settled *settled, struct slice actor)
 {
-	size_t common = settled->actor_bytes < actor.bytes_count ? settled->actor_bytes
-								 : actor.bytes_count;
+	size_t common =
+		settled->actor_bytes < actor.bytes_count ? settled->actor_bytes : actor.bytes_count;
 	int order = memcmp(settled->actor, actor.bytes, common);
 	bool is_later = order < 0 || (order == 0 && settled->actor_bytes < actor.bytes_count);
 
@@ -84,8 +84,8 @@ static bool on_entry(void *context, const struct reader_entry *row)
 	if (settled->wrong != NULL) {
 		return false;
 	}
-	allocation =
-		(struct intent_allocation){ .actor = entry.counter_account, .amount = entry.amount };
+	allocation = (struct intent_allocation){ .actor = entry.counter_account,
+		.amount = entry.amount };
 	intent_cid_add(&settled->cid, &allocation);
 	settled->paid += entry.amount;
 	settled->seq_next++;
@@ -148,8 +148,8 @@ enum err settled_check(
 	enum err err = batch_get_control(record, &control);
 
 	if (err == ERR_OK) {
-		err = intent_get_settled(control.value, &settled.intent, &settled.seq_start,
-			&settled.seq_end);
+		err = intent_get_settled(
+			control.value, &settled.intent, &settled.seq_start, &settled.seq_end);
 	}
 	if (err != ERR_OK) {
 		why_say(why, "it does not decode");
@@ -157,8 +157,7 @@ enum err settled_check(
 	}
 	if (settled.seq_start <= seen->seq_end || control.after_seq != settled.seq_end) {
 		why_say(why, "its entries %llu to %llu are not behind those of the one before",
-			(unsigned long long)settled.seq_start,
-			(unsigned long long)settled.seq_end);
+			(unsigned long long)settled.seq_start, (unsigned long long)settled.seq_end);
 		return ERR_CORRUPT;
 	}
 	seen->seq_end = settled.seq_end;

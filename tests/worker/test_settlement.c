@@ -1,6 +1,6 @@
 /* Sequencer, committer and archive as they are shipped, joined as in a node, over a store on disk.
- * The test is everybody else: kms, prevalidator, edge and rewarder. What it pays must be there once, whoever
- * died on the way, and a second opinion must agree. */
+ * The test is everybody else: kms, prevalidator, edge and rewarder. What it pays must be there
+ * once, whoever died on the way, and a second opinion must agree. */
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -106,8 +106,7 @@ static void start(void)
 	edge = harness_link_up(&order, PROCESS_INGRESS, 0);
 	rewarder = harness_link_up(&order, PROCESS_REWARDER, 0);
 	kms = harness_link_up(&disk, PROCESS_KMS, 0);
-	harness_send_origin(
-		kms, 0, &(struct oap_origin){ .origin = text_of("ledger.example") });
+	harness_send_origin(kms, 0, &(struct oap_origin){ .origin = text_of("ledger.example") });
 	expect_serving();
 	start_archive();
 	harness_settle(&order);
@@ -257,8 +256,8 @@ static void expect_good_store(uint64_t entries)
 /* --- cases --- */
 
 /* Of an account, from archive: the answer has these words in it. */
-static void expect_read(enum read_what what, uint64_t a, uint64_t b, const char *text,
-	const char *words)
+static void expect_read(
+	enum read_what what, uint64_t a, uint64_t b, const char *text, const char *words)
 {
 	static uint64_t ticket = 100;
 	struct oap_blob blob = { .fault = READ_FAULT_NONE };
@@ -442,8 +441,7 @@ static void load_one(void)
 	char name[16];
 	struct draft draft;
 
-	(void)snprintf(name, sizeof name, "load%u",
-		(unsigned)(load.ticket_last % LOAD_ACCOUNTS));
+	(void)snprintf(name, sizeof name, "load%u", (unsigned)(load.ticket_last % LOAD_ACCOUNTS));
 	draft = draft_of(ENTRY_MINT, name, 1);
 	load.ticket_last++;
 	load.sent_us[load.ticket_last % LOAD_WINDOW] = now_us();
@@ -477,8 +475,7 @@ static void say(const char *when, uint64_t us)
 	qsort(load.latency_us, load.done_count, sizeof *load.latency_us, compare_u32);
 	printf("# %s: %llu us, %zu ordinary writes, p50 %u us, p99 %u us, longest %u us\n", when,
 		(unsigned long long)us, load.done_count, load.latency_us[load.done_count / 2],
-		load.latency_us[load.done_count * 99 / 100],
-		load.latency_us[load.done_count - 1]);
+		load.latency_us[load.done_count * 99 / 100], load.latency_us[load.done_count - 1]);
 }
 
 /* Of every kind of frame, for as long as it takes. */
