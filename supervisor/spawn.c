@@ -32,13 +32,27 @@ static bool refuse(const char *path, const char *what)
 	return false;
 }
 
+static unsigned wanted_instances(const struct supervisor *self, unsigned process)
+{
+	switch (process) {
+	case PROCESS_INGRESS:
+		return (unsigned)self->config.concurrency_ingress_workers;
+	case PROCESS_PREVALIDATOR:
+		return (unsigned)self->config.concurrency_prevalidators;
+	case PROCESS_REWARDER:
+		return self->config.rewarder_enabled ? 1 : 0;
+	default:
+		return process_plan(process) == NULL ? 0 : 1;
+	}
+}
+
 /* Opened once, at start: a package upgrade under a running node changes nothing that runs. */
 bool spawn_open_executables(struct supervisor *self)
 {
 	for (unsigned process = 0; process < PROCESS_COUNT; process++) {
 		char path[PATH_MAX];
 
-		if (process_plan(process) == NULL) {
+		if (wanted_instances(self, process) == 0) {
 			continue;
 		}
 		/* installed: <dir>/mn-<role>; in the build tree: <dir>/<role>/mn-<role> */
@@ -121,20 +135,6 @@ static bool namespaces_can_be_left(void)
 				: 1);
 	}
 	return pid > 0 && waitpid(pid, &status, 0) == pid && status == 0;
-}
-
-static unsigned wanted_instances(const struct supervisor *self, unsigned process)
-{
-	switch (process) {
-	case PROCESS_INGRESS:
-		return (unsigned)self->config.concurrency_ingress_workers;
-	case PROCESS_PREVALIDATOR:
-		return (unsigned)self->config.concurrency_prevalidators;
-	case PROCESS_REWARDER:
-		return self->config.rewarder_enabled ? 1 : 0;
-	default:
-		return process_plan(process) == NULL ? 0 : 1;
-	}
 }
 
 bool spawn_identities(struct supervisor *self)

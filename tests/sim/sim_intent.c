@@ -59,8 +59,8 @@ static bool night_row(void *owner, uint64_t seq, struct ledger_row *ret_row)
 		struct flight *flight = &night.flights[i];
 
 		if (seq - flight->batch.first_seq < flight->batch.entry_count) {
-			WORLD_REQUIRE(batch_find_entry((struct slice){ flight->bytes,
-							       flight->bytes_count },
+			WORLD_REQUIRE(batch_find_entry(
+					      (struct slice){ flight->bytes, flight->bytes_count },
 					      seq, &row) == ERR_OK);
 			*ret_row = (struct ledger_row){ .leaf = row.leaf };
 			return true;
@@ -86,8 +86,8 @@ static void commit_oldest(void)
 	if (night.flight_count == 0) {
 		return;
 	}
-	world_commit(&night.world, &flight->batch,
-		(struct slice){ flight->bytes, flight->bytes_count });
+	world_commit(
+		&night.world, &flight->batch, (struct slice){ flight->bytes, flight->bytes_count });
 	night.funded += night.funded_in[0];
 	if (flight->epoch >= 0) {
 		WORLD_REQUIRE(night.acked[flight->epoch] < 0);
@@ -157,7 +157,8 @@ static void fund(void)
 
 static void govern(void)
 {
-	static const char *const accounts[] = { POOL, "did:ron:actor000000", "did:ron:actor000007" };
+	static const char *const accounts[] = { POOL, "did:ron:actor000000",
+		"did:ron:actor000007" };
 	struct batch_control control = {
 		.kind = draw(3) == 0 ? CONTROL_FREEZE : CONTROL_UNFREEZE,
 		.scope = SCOPE_ACCOUNT,
@@ -185,7 +186,8 @@ static int owner_of(int epoch, uint64_t *ret_start)
 static void check_refusal(enum detail detail, bool is_owned_by_other)
 {
 	WORLD_REQUIRE((detail == DETAIL_SETTLED_OTHERWISE) == is_owned_by_other);
-	WORLD_REQUIRE(is_owned_by_other || detail == DETAIL_INSUFFICIENT || detail == DETAIL_FROZEN);
+	WORLD_REQUIRE(
+		is_owned_by_other || detail == DETAIL_INSUFFICIENT || detail == DETAIL_FROZEN);
 	did.conflicts += is_owned_by_other ? 1 : 0;
 	did.dry += detail == DETAIL_INSUFFICIENT ? 1 : 0;
 	did.frozen += detail == DETAIL_FROZEN ? 1 : 0;
@@ -196,10 +198,15 @@ static void pay(void)
 	static struct draft drafts[ACTORS_MAX];
 	int epoch = (int)draw(EPOCHS), run = (int)draw(RUNS);
 	struct intent_maker *maker = &night.makers[epoch][run];
-	struct ledger_request request = { .drafts = drafts, .draft_count = maker->intent.count,
-		.source = SOURCE_REWARD, .atomic = true, .grant = &night.world.grant,
-		.tenant = maker->intent.tenant, .epoch = maker->intent.epoch,
-		.intent = &maker->intent, .row = night_row };
+	struct ledger_request request = { .drafts = drafts,
+		.draft_count = maker->intent.count,
+		.source = SOURCE_REWARD,
+		.atomic = true,
+		.grant = &night.world.grant,
+		.tenant = maker->intent.tenant,
+		.epoch = maker->intent.epoch,
+		.intent = &maker->intent,
+		.row = night_row };
 	const struct ledger_verdict *verdict = &night.world.verdict;
 	uint64_t start = 0;
 	bool is_paid;

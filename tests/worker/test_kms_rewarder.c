@@ -54,8 +54,8 @@ static void assert_signed(
 	assert_int_equal(reply->status, ERR_OK);
 	assert_int_equal(reply->signature.bytes_count, VERB_SIGNATURE_BYTES);
 	assert_int_equal(attestation_print(&attestation, text, &bytes), ERR_OK);
-	assert_true(ed25519_verify(reply->public_key.bytes, (struct slice){ text, bytes },
-		reply->signature.bytes));
+	assert_true(ed25519_verify(
+		reply->public_key.bytes, (struct slice){ text, bytes }, reply->signature.bytes));
 }
 
 static void a_run_is_attested_with_the_key_of_the_node(void **state)
