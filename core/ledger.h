@@ -141,10 +141,10 @@ struct ledger_request {
 	enum entry_source source; /* of the link that it came in on */
 	bool atomic;
 	bool dry_run;
-	struct slice idem_id;      /* recorded only */
-	const struct grant *grant; /* opened: its tag was good; NULL = every entry is refused */
-	struct slice tenant;       /* of an intent; empty = the grant's */
-	struct slice epoch;        /* for epoch=; empty = lacks */
+	struct slice idem_id;        /* recorded only */
+	const struct grant *grant;   /* opened: its tag was good; NULL = every entry is refused */
+	struct slice tenant;         /* of an intent; empty = the grant's */
+	struct slice epoch;          /* for epoch=; empty = lacks */
 	const struct intent *intent; /* NULL for all others; then atomic, and of source reward */
 	ledger_row_get *row;
 	void *row_owner;

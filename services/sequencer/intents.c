@@ -86,11 +86,12 @@ void intents_fail(struct answer *answer, enum detail detail)
 
 /* --- a header --- */
 
-static struct request *accept(
-	struct sequencer *self, const struct oap_from *from, const struct oap_intent *msg)
+/* What it brings borrows from the request's own bytes, for as long as the body takes. */
+static enum err accept(struct sequencer *self, const struct oap_from *from,
+	const struct oap_intent *msg, struct request **ret_request)
 {
-	struct request *request =
-		requests_create(self, from, msg->deadline_mono_ms, msg->header.bytes_count);
+	struct request *request = requests_create(self, from, msg->deadline_mono_ms,
+		msg->header.bytes_count + msg->grant.bytes_count);
 	size_t used = 0;
 	enum err err;
 
@@ -100,12 +101,17 @@ static struct request *accept(
 	request->atomic = true;
 	request->route = (struct reply_route){ from->process, from->instance, from->generation,
 		from->corr_id };
+	request->intent->has_grant = msg->grant.bytes_count > 0;
 	err = intent_decode(requests_keep(request, &used, msg->header), &request->intent->header);
+	if (err == ERR_OK && request->intent->has_grant) {
+		err = requests_open_grant(self, request, requests_keep(request, &used, msg->grant));
+	}
 	if (err != ERR_OK) {
 		requests_destroy(request);
-		return NULL;
+		return err;
 	}
-	return request;
+	*ret_request = request;
+	return ERR_OK;
 }
 
 /* Of an intent that was never settled: may its body come? */
@@ -117,6 +123,9 @@ static enum detail judge_header(
 
 	if (!request->grant_good) {
 		return job->has_grant ? DETAIL_GRANT_STALE : DETAIL_GRANT;
+	}
+	if (!entry_views_equal(request->grant.tenant, job->header.tenant)) {
+		return DETAIL_CAVEAT; /* a token that names no tenant pays for none */
 	}
 	if (count > self->limits.intent_entries_max) {
 		return DETAIL_TOO_MANY_ENTRIES;
@@ -147,20 +156,12 @@ static void ask_for_body(
 enum err intents_take(
 	struct sequencer *self, const struct oap_from *from, const struct oap_intent *msg)
 {
-	struct request *request = accept(self, from, msg);
+	struct request *request;
 	enum detail detail;
 	uint64_t start, end;
-	enum err err = ERR_OK;
+	enum err err = accept(self, from, msg, &request);
 
-	if (request == NULL) {
-		return ERR_MALFORMED;
-	}
-	request->intent->has_grant = msg->grant.bytes_count > 0;
-	if (request->intent->has_grant) {
-		err = requests_open_grant(self, request, msg->grant);
-	}
 	if (err != ERR_OK) {
-		requests_destroy(request);
 		return err;
 	}
 	detail = requests_why_not(self);

@@ -61,7 +61,7 @@ static void ask(uint64_t id)
 	send_header(&(struct header){
 		.id = id,
 		.intent = &maker.intent,
-		.grant = grants_seal(),
+		.grant = grants_seal_acme(),
 		.allocations_bytes = (uint32_t)maker.allocations_bytes,
 	});
 }
@@ -213,11 +213,11 @@ static void another_run_of_a_settled_epoch_is_a_conflict(void **state)
 	other = maker.intent;
 	other.run_key.bytes[9] ^= 1;
 	other.idempotency_key.bytes[9] ^= 1;
-	send_header(&(struct header){ .id = 8, .intent = &other, .grant = grants_seal() });
+	send_header(&(struct header){ .id = 8, .intent = &other, .grant = grants_seal_acme() });
 	assert_int_equal(expect_result(8, INTENT_CONFLICT).detail, DETAIL_SETTLED_OTHERWISE);
 	other = maker.intent;
 	other.commitment.bytes[9] ^= 1;
-	send_header(&(struct header){ .id = 9, .intent = &other, .grant = grants_seal() });
+	send_header(&(struct header){ .id = 9, .intent = &other, .grant = grants_seal_acme() });
 	(void)expect_result(9, INTENT_CONFLICT);
 }
 
@@ -264,26 +264,28 @@ static void a_header_that_contradicts_itself_is_refused(void **state)
 	start_with(3, 100);
 	other = maker.intent;
 	other.payout_total = other.pool_total + 1;
-	send_header(&(struct header){ .id = 1, .intent = &other, .grant = grants_seal() });
+	send_header(&(struct header){ .id = 1, .intent = &other, .grant = grants_seal_acme() });
 	expect_error(1, DETAIL_INTENT);
 	other = maker.intent;
 	other.pool_account = text_of("sys:reward_pool:other:ron");
-	send_header(&(struct header){ .id = 2, .intent = &other, .grant = grants_seal() });
+	send_header(&(struct header){ .id = 2, .intent = &other, .grant = grants_seal_acme() });
 	expect_error(2, DETAIL_INTENT);
 	send_header(&(struct header){ .id = 3,
 		.intent = &maker.intent,
-		.grant = grants_seal(),
+		.grant = grants_seal_acme(),
 		.allocations_bytes = 3 * INTENT_ALLOCATION_BYTES_MAX + 1 });
 	expect_error(3, DETAIL_ALLOCATIONS);
 	other = maker.intent;
 	other.count = INTENT_ENTRIES_MAX + 1;
-	send_header(&(struct header){ .id = 4, .intent = &other, .grant = grants_seal() });
+	send_header(&(struct header){ .id = 4, .intent = &other, .grant = grants_seal_acme() });
 	expect_error(4, DETAIL_TOO_MANY_ENTRIES);
 }
 
 static void nobodys_word_is_believed_about_a_grant(void **state)
 {
-	static const char *const caveats[] = { "action=rewarder.run", "tenant=other", NULL };
+	static const char *const other[] = { "tenant=other", NULL };
+	static const char *const act[] = { "action=ledger.ingest", "tenant=acme", NULL };
+
 	(void)state;
 	start_with(3, 100);
 	send_header(&(struct header){ .id = 1, .intent = &maker.intent });
@@ -294,21 +296,33 @@ static void nobodys_word_is_believed_about_a_grant(void **state)
 	expect_error(2, DETAIL_GRANT_STALE);
 	send_header(&(struct header){ .id = 3,
 		.intent = &maker.intent,
-		.grant = grants_seal_until(GRANTS_GENERATION, now_mono_ms() + 60000, caveats),
+		.grant = grants_seal_for(GRANTS_GENERATION, other),
 		.allocations_bytes = (uint32_t)maker.allocations_bytes });
-	(void)expect_result(3, INTENT_NEED_BODY);
-	send_body(3, PIECE_BYTES);
 	expect_error(3, DETAIL_CAVEAT);
+	send_header(&(struct header){ .id = 4,
+		.intent = &maker.intent,
+		.grant = grants_seal(), /* of no tenant in particular */
+		.allocations_bytes = (uint32_t)maker.allocations_bytes });
+	expect_error(4, DETAIL_CAVEAT);
+	send_header(&(struct header){ .id = 5,
+		.intent = &maker.intent,
+		.grant = grants_seal_for(GRANTS_GENERATION, act),
+		.allocations_bytes = (uint32_t)maker.allocations_bytes });
+	(void)expect_result(5, INTENT_NEED_BODY);
+	send_body(5, PIECE_BYTES);
+	expect_error(5, DETAIL_CAVEAT);
 }
 
 /* A run may last longer than a grant is cached. */
 static void a_grant_of_an_older_run_is_as_good(void **state)
 {
+	static const char *const caveats[] = { "tenant=acme", NULL };
+
 	(void)state;
 	start_with(3, 100);
 	send_header(&(struct header){ .id = 7,
 		.intent = &maker.intent,
-		.grant = grants_seal_until(GRANTS_GENERATION, now_mono_ms() - 1000, NULL),
+		.grant = grants_seal_until(GRANTS_GENERATION, now_mono_ms() - 1000, caveats),
 		.allocations_bytes = (uint32_t)maker.allocations_bytes });
 	(void)expect_result(7, INTENT_NEED_BODY);
 	send_body(7, PIECE_BYTES);
@@ -322,7 +336,7 @@ static void a_forged_grant_accuses_the_rewarder(void **state)
 
 	(void)state;
 	start_with(3, 100);
-	sealed = grants_seal();
+	sealed = grants_seal_acme();
 	((uint8_t *)(uintptr_t)sealed.bytes)[sealed.bytes_count - 1] ^= 1;
 	send_header(&(struct header){ .id = 7, .intent = &maker.intent, .grant = sealed });
 	harness_expect_accusation(rewarder, OAP_INTENT, ERR_DENIED);
@@ -362,7 +376,7 @@ static void another_intent_is_told_to_wait(void **state)
 	(void)expect_result(7, INTENT_NEED_BODY);
 	send_header(&(struct header){ .id = 8,
 		.intent = &other,
-		.grant = grants_seal(),
+		.grant = grants_seal_acme(),
 		.allocations_bytes = (uint32_t)maker.allocations_bytes });
 	expect_error(8, DETAIL_INTENT_BUSY);
 	send_body(7, PIECE_BYTES);
@@ -371,7 +385,7 @@ static void another_intent_is_told_to_wait(void **state)
 	(void)expect_result(7, INTENT_ACCEPTED);
 	send_header(&(struct header){ .id = 9,
 		.intent = &other,
-		.grant = grants_seal(),
+		.grant = grants_seal_acme(),
 		.allocations_bytes = (uint32_t)maker.allocations_bytes });
 	(void)expect_result(9, INTENT_NEED_BODY);
 }
@@ -451,7 +465,7 @@ static void a_body_that_does_not_come_in_time_is_given_up(void **state)
 	start_with(3, 100);
 	send_header(&(struct header){ .id = 7,
 		.intent = &maker.intent,
-		.grant = grants_seal(),
+		.grant = grants_seal_acme(),
 		.allocations_bytes = (uint32_t)maker.allocations_bytes,
 		.deadline_mono_ms = now_mono_ms() + 1 });
 	(void)expect_result(7, INTENT_NEED_BODY);

@@ -180,7 +180,7 @@ static void send_header(uint64_t id)
 			.deadline_mono_ms = now_mono_ms() + 60000,
 			.allocations_bytes = (uint32_t)maker.allocations_bytes,
 			.header = { bytes, out.used },
-			.grant = grants_seal(),
+			.grant = grants_seal_acme(),
 		});
 }
 
