@@ -81,8 +81,8 @@ static void settled_compare(struct verify *verify)
 			"%s: there are %llu rewards, and settled intents name %llu of them",
 			verify_check_name(VERIFY_CONTROL), (unsigned long long)verify->rewards,
 			(unsigned long long)verify->settled.entry_count);
-		(void)verify_judge(verify, ERR_NOT_FOUND, VERIFY_CONTROL, verify->head.control_count + 1,
-			NULL);
+		(void)verify_judge(verify, ERR_NOT_FOUND, VERIFY_CONTROL,
+			verify->head.control_count + 1, NULL);
 	}
 }
 
