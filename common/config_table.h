@@ -201,6 +201,14 @@
 		CONFIG_FOR(SEQUENCER), HOT, "", "", \
 		"How far the ts of a new entry may be from the node's clock.") \
 	\
+	K(rewarder_enabled, SWITCH, "rewarder.enabled", "false", 0, 1, \
+		CONFIG_FOR(SUPERVISOR), RESTART, "SVC_REWARDER_ENABLED", "", \
+		"Run the process that pays out reward epochs.") \
+	K(rewarder_intent_max_entries, NUMBER, "rewarder.intent_max_entries", "65536", 1, \
+		INTENT_ENTRIES_MAX, \
+		CONFIG_FOR(SEQUENCER), RESTART, "", "", \
+		"Accounts that one epoch may pay: they are all in one commit, or none is.") \
+	\
 	K(wallet_max_amount_per_op, AMOUNT, "wallet.max_amount_per_op", \
 		"100000000000000000000", 1, 0, \
 		CONFIG_FOR(SEQUENCER), HOT, "SVC_WALLET_MAX_AMT", "--max-amount", \
@@ -381,7 +389,7 @@
 	D("wallet.nonce_window", "SVC_WALLET_NONCE_WINDOW", "", "nonces are strictly consecutive") \
 	D("wallet.shards", "SVC_WALLET_SHARDS", "", "one process owns all accounts") \
 	D("wallet.nonce_start", "SVC_WALLET_NONCE_START", "", "nonces begin with 1") \
-	D("rewarder.*", "SVC_REWARDER_ENABLED SVC_REWARDER_EPOCH_DURATION SVC_REWARDER_POLICY_ID " \
+	D("rewarder.*", "SVC_REWARDER_EPOCH_DURATION SVC_REWARDER_POLICY_ID " \
 		"SVC_REWARDER_INPUTS_CACHE_TTL SVC_REWARDER_MAX_EPOCH_SKEW " \
 		"SVC_REWARDER_IDEMPOTENCY_SALT SVC_REWARDER_ARTIFACT_DIR " \
 		"SVC_REWARDER_RETAIN_RUNS", \

@@ -15,6 +15,10 @@
 /* engine.batch_max_entries never exceeds it; a request of 1 MiB holds fewer anyway. */
 #define REQUEST_ENTRIES_MAX 4096u
 
+/* Allocations of one reward intent (DESIGN-LEDGER.md section 7): rewarder.intent_max_entries never
+ * exceeds it. */
+#define INTENT_ENTRIES_MAX 65536u
+
 /* A body of spec/ledger.md section 1.3: 1 MiB. */
 #define BODY_BYTES_MAX (1024u * 1024u)
 

@@ -54,7 +54,10 @@
 #define BATCH_CONTROL_VALUE_BYTES_MAX  512u
 #define BATCH_CONTROL_ACTOR_BYTES_MAX  128u
 #define BATCH_CONTROL_REASON_BYTES_MAX 512u
-#define BATCH_AUDIT_BYTES_MAX          4096u
+#define BATCH_CONTROL_BYTES_MAX                                         \
+	(2u + 8u + 8u + 16u + 2u + BATCH_CONTROL_VALUE_BYTES_MAX + 1u + \
+		BATCH_CONTROL_ACTOR_BYTES_MAX + 2u + BATCH_CONTROL_REASON_BYTES_MAX)
+#define BATCH_AUDIT_BYTES_MAX 4096u
 #define BATCH_ENTRY_BYTES_MAX                                                         \
 	(BATCH_HEAD_BYTES + 33u + 2u + ENTRY_LEAF_BYTES_MAX + ENTRY_SALT_BYTES + 2u + \
 		MEMO_BYTES_MAX + 2u + BATCH_RECEIPT_BYTES_MAX + 1u + IDEM_ID_BYTES_MAX + 9u)
@@ -153,7 +156,7 @@ enum batch_control_kind {
 
 /* What the value names. GLOBAL: nothing. CAPABILITY: 16 bytes. KEY: key id, 4 bytes
  * little-endian. LIMIT has a scope of GLOBAL and a name of core/ledger.h as its value. SETTLED has
- * a struct settlement (core/ledger.h). */
+ * what core/intent.h keeps of a settled intent. */
 #define BATCH_CONTROL_SCOPES(S)        \
 	S(GLOBAL, "global", 1)         \
 	S(ASSET, "asset", 2)           \

@@ -88,7 +88,12 @@
 	/* the policy of the wallet */                             \
 	D(ISSUANCE, "issuance_not_approved", POLICY_DENIED)        \
 	D(ISSUANCE_CAP, "issuance_cap", POLICY_DENIED)             \
-	D(QUOTA, "quota", POLICY_DENIED)
+	D(QUOTA, "quota", POLICY_DENIED)                           \
+	/* intents again */                                        \
+	D(INTENT, "intent", UNKNOWN_KIND)                          \
+	D(ALLOCATIONS, "allocations", UNKNOWN_KIND)                \
+	D(ALLOCATIONS_CID, "allocations_cid", UNKNOWN_KIND)        \
+	D(INTENT_BUSY, "intent_busy", BUSY)
 
 enum detail {
 	DETAIL_NONE = 0,

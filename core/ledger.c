@@ -13,13 +13,23 @@ static void *take_array(
 	return array;
 }
 
+static uint32_t entries_max(const struct ledger *ledger)
+{
+	const struct ledger_limits *limits = &ledger->limits;
+
+	return limits->intent_entries_max > limits->request_entries_max
+		       ? limits->intent_entries_max
+		       : limits->request_entries_max;
+}
+
 static bool take_all(struct ledger *ledger)
 {
-	uint32_t entries = ledger->limits.request_entries_max;
+	uint32_t entries = entries_max(ledger);
 	bool is_complete = true;
 
-	for (ledger->heads_count = 16; ledger->heads_count < 2 * entries + 2;) {
-		ledger->heads_count *= 2;
+	for (ledger->heads_count = 16;
+		ledger->heads_count < 2 * ledger->limits.request_entries_max + 2;) {
+		ledger->heads_count *= 2; /* an intent has no groups */
 	}
 	ledger->assets =
 		take_array(ledger, LEDGER_ASSETS_MAX, sizeof *ledger->assets, &is_complete);
@@ -40,7 +50,7 @@ static void init_segments(struct ledger *ledger)
 	segments_init(&ledger->heap, memory, sizeof(uint32_t));
 	segments_init(&ledger->counters, memory, sizeof(struct ledger_counter));
 	segments_init(&ledger->rules, memory, sizeof(struct ledger_rule));
-	segments_init(&ledger->settled, memory, sizeof(struct ledger_settled));
+	segments_init(&ledger->settled, memory, sizeof(struct ledger_settlement));
 	segments_init(&ledger->chunk_seqs, memory, sizeof(uint64_t));
 	segments_init(&ledger->chunk_dirty, memory, sizeof(uint64_t));
 	segments_init(&ledger->offsets, memory, sizeof(uint32_t));
@@ -104,7 +114,7 @@ void ledger_destroy(struct ledger *ledger)
 	if (ledger == NULL) {
 		return;
 	}
-	entries = ledger->limits.request_entries_max;
+	entries = entries_max(ledger);
 	struct segments *const segments[] = { &ledger->accounts, &ledger->claims, &ledger->heap,
 		&ledger->counters, &ledger->rules, &ledger->settled, &ledger->chunk_seqs,
 		&ledger->chunk_dirty, &ledger->offsets, &ledger->dirty_claims,
@@ -130,12 +140,12 @@ void ledger_destroy(struct ledger *ledger)
 
 void ledger_set_limits(struct ledger *ledger, const struct ledger_limits *limits)
 {
-	uint32_t entries = ledger->limits.request_entries_max;
-	uint64_t mask = ledger->limits.fingerprint_mask;
+	struct ledger_limits before = ledger->limits;
 
 	ledger->limits = *limits;
-	ledger->limits.request_entries_max = entries;
-	ledger->limits.fingerprint_mask = mask;
+	ledger->limits.request_entries_max = before.request_entries_max;
+	ledger->limits.intent_entries_max = before.intent_entries_max;
+	ledger->limits.fingerprint_mask = before.fingerprint_mask;
 }
 
 /* ---- a request ---- */
@@ -198,7 +208,7 @@ static void warm(struct ledger *ledger, const struct ledger_request *request)
 size_t ledger_lookups(struct ledger *ledger, const struct ledger_request *request,
 	uint64_t *ret_seqs, size_t seq_max)
 {
-	if (request->draft_count > ledger->limits.request_entries_max) {
+	if (request->draft_count > ledger_entries_max(ledger, request)) {
 		return 0; /* will be refused without a look */
 	}
 	prepare(ledger, request, NULL);
@@ -220,6 +230,10 @@ static void admit_single(struct ledger *ledger, const struct ledger_request *req
 	if (ledger_reserve_entry(ledger)) {
 		detail = ledger_judge_entry(
 			ledger, request, draft, work, &entry, &original, &repeat_seq);
+	}
+	if (repeat_seq != 0 && request->intent != NULL) {
+		*result = (struct ledger_result){ .detail = DETAIL_SETTLED_OTHERWISE };
+		return; /* it was paid, and by no intent that is known: nobody is paid twice */
 	}
 	if (repeat_seq != 0) {
 		*result = (struct ledger_result){ .is_repeat = true, .seq = repeat_seq };
@@ -314,14 +328,28 @@ static void refuse_all(
 	}
 }
 
+/* An intent has its own order, by actor, so that each entry stands where its allocation did. */
+static size_t order(struct ledger *ledger, const struct ledger_request *request)
+{
+	if (request->intent == NULL) {
+		return order_drafts(
+			request->drafts, request->draft_count, ledger->order, ledger->scratch);
+	}
+	for (uint32_t i = 0; i < request->draft_count; i++) {
+		ledger->order[i] = i;
+	}
+	return request->draft_count;
+}
+
 /* Every entry, in order. False: the batch has no room for them. */
 static bool admit_all(
 	struct ledger *ledger, const struct ledger_request *request, struct ledger_result *results)
 {
-	size_t judgeable =
-		order_drafts(request->drafts, request->draft_count, ledger->order, ledger->scratch);
+	size_t judgeable = order(ledger, request);
 
-	ledger_group_link(ledger, request, judgeable);
+	if (request->intent == NULL) {
+		ledger_group_link(ledger, request, judgeable);
+	}
 	for (size_t k = 0; k < judgeable; k++) {
 		uint32_t place = ledger->order[k];
 
@@ -414,40 +442,16 @@ static void judge(struct ledger *ledger, const struct ledger_request *request,
 	}
 }
 
-/* An intent that was settled before is answered as it was then. */
-static bool judge_settlement(struct ledger *ledger, const struct ledger_request *request,
-	struct ledger_result *results, struct ledger_verdict *verdict)
-{
-	const struct ledger_settlement *settlement = request->settlement;
-
-	assert(settlement->tenant.bytes_count <= LEDGER_SETTLEMENT_NAME_BYTES_MAX);
-	assert(settlement->epoch.bytes_count <= LEDGER_SETTLEMENT_NAME_BYTES_MAX);
-	switch (ledger_settle_find(ledger, settlement, &verdict->seq_start, &verdict->seq_end)) {
-	case SETTLE_NEW:
-		return false;
-	case SETTLE_SAME:
-		verdict->is_settled_before = true;
-		verdict->root_seq = verdict->seq_end;
-		verdict->accepted_count = (uint32_t)request->draft_count;
-		return true;
-	case SETTLE_OTHERWISE:
-		refuse_all(request, DETAIL_SETTLED_OTHERWISE, results);
-		count(request, results, verdict);
-		return true;
-	}
-	return false;
-}
-
 void ledger_admit(struct ledger *ledger, const struct ledger_request *request,
 	struct ledger_result *results, struct ledger_verdict *ret_verdict)
 {
 	struct ledger_verdict verdict = { .outcome = LEDGER_JUDGED };
 	enum detail detail = ledger_judge_request(ledger, request);
-	bool is_intent = request->settlement != NULL && detail == DETAIL_NONE;
+	bool is_intent = request->intent != NULL && detail == DETAIL_NONE;
 	uint64_t missing_seq;
 
 	assert(ledger->batch.out != NULL && ledger->journal_depth == 0);
-	if (is_intent && judge_settlement(ledger, request, results, &verdict)) {
+	if (is_intent && ledger_settle_judge(ledger, request, results, &verdict)) {
 		verdict.wait_seq = ledger->next_seq - 1;
 		*ret_verdict = verdict;
 		return;
@@ -472,8 +476,7 @@ void ledger_admit(struct ledger *ledger, const struct ledger_request *request,
 		judge(ledger, request, results, &verdict);
 	}
 	if (is_intent && verdict.new_count > 0 && verdict.seq_end != 0) {
-		ledger_settle_record(
-			ledger, request->settlement, verdict.seq_start, verdict.seq_end);
+		ledger_settle_record(ledger, request->intent, verdict.seq_start, verdict.seq_end);
 	}
 	verdict.wait_seq = ledger->next_seq - 1;
 	*ret_verdict = verdict;

@@ -12,6 +12,7 @@
 #include "core/batch.h"
 #include "core/draft.h"
 #include "core/grant.h"
+#include "core/intent.h"
 #include "core/memory.h"
 #include "core/policy.h"
 #include "core/siphash.h"
@@ -47,7 +48,9 @@ struct ledger_limits {
 	u128 op_amount_max;     /* wallet.max_amount_per_op, of source v1; U128_MAX = none */
 	uint64_t ts_skew_ms_max;
 	uint64_t dedupe_entries_max;  /* engine.dedupe_ram_entries */
-	uint32_t request_entries_max; /* of intents too; fixed at create */
+	uint32_t request_entries_max; /* fixed at create */
+	uint32_t intent_entries_max;  /* likewise; 0 = there are no intents */
+	uint32_t settled_max;         /* intents that are kept, for ever */
 	uint32_t claims_max;          /* open holds and reversed originals */
 	uint32_t counters_max;        /* sums of `daily<=` and quotas that counted on one day */
 	uint64_t fingerprint_mask;    /* UINT64_MAX; tests truncate */
@@ -131,16 +134,6 @@ struct ledger_row {
 /* False: not at hand (never "there is none": the ledger knows that there is one). */
 typedef bool ledger_row_get(void *owner, uint64_t seq, struct ledger_row *ret_row);
 
-/* What a reward intent settles (DESIGN-LEDGER.md section 7). */
-struct ledger_settlement {
-	struct slice tenant; /* at most LEDGER_SETTLEMENT_NAME_BYTES_MAX each */
-	struct slice epoch;
-	struct hash run_key;
-	struct hash idempotency_key;
-	struct hash commitment;
-};
-#define LEDGER_SETTLEMENT_NAME_BYTES_MAX 128u
-
 /* Everything borrowed until ledger_admit returns. */
 struct ledger_request {
 	const struct draft *drafts; /* in the client's order */
@@ -148,11 +141,11 @@ struct ledger_request {
 	enum entry_source source; /* of the link that it came in on */
 	bool atomic;
 	bool dry_run;
-	struct slice idem_id;      /* recorded only */
-	const struct grant *grant; /* opened: its tag was good; NULL = every entry is refused */
-	struct slice tenant;       /* of an intent; empty = the grant's */
-	struct slice epoch;        /* for epoch=; empty = lacks */
-	const struct ledger_settlement *settlement; /* NULL but for intents */
+	struct slice idem_id;        /* recorded only */
+	const struct grant *grant;   /* opened: its tag was good; NULL = every entry is refused */
+	struct slice tenant;         /* of an intent; empty = the grant's */
+	struct slice epoch;          /* for epoch=; empty = lacks */
+	const struct intent *intent; /* NULL for all others; then atomic, and of source reward */
 	ledger_row_get *row;
 	void *row_owner;
 };
@@ -205,6 +198,24 @@ size_t ledger_lookups(struct ledger *ledger, const struct ledger_request *reques
 /* Judges one request in the open batch. results: draft_count of them. */
 void ledger_admit(struct ledger *ledger, const struct ledger_request *request,
 	struct ledger_result *results, struct ledger_verdict *ret_verdict);
+
+/* ---- intents (DESIGN-LEDGER.md section 7) ---- */
+
+/* Whether its (tenant, epoch), run and key are new, all of one intent with this commitment that was
+ * settled as these entries, or anything else. */
+enum ledger_settled { LEDGER_SETTLED_NEVER, LEDGER_SETTLED_SAME, LEDGER_SETTLED_OTHERWISE };
+enum ledger_settled ledger_settled(const struct ledger *ledger, const struct intent *intent,
+	uint64_t *ret_seq_start, uint64_t *ret_seq_end);
+uint32_t ledger_settled_count(const struct ledger *ledger);
+
+/* The Transfers that pay the allocations, in their order: so many drafts as the intent counts, of
+ * allocations that intent_check_allocations() found good. They borrow from all that is given. */
+void ledger_intent_drafts(const struct ledger *ledger, const struct intent *intent,
+	struct slice allocations, uint32_t kid, struct slice capability_ref, uint64_t ts_unix_ms,
+	struct draft *ret_drafts);
+
+/* Room for a batch with nothing but them. */
+size_t ledger_intent_bytes(const struct intent *intent, size_t allocations_bytes);
 
 /* Freeze, unfreeze, revoke, limit: in force at once, recorded in the open batch; after_seq is
  * filled in. ERR_BUSY: no room. ERR_MALFORMED: kind, scope and value do not fit. */

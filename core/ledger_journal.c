@@ -51,6 +51,7 @@ void ledger_mark_keep(struct ledger *ledger)
 	ledger->journal_depth--;
 	if (ledger->journal_depth == 0) {
 		ledger->note_count = 0;
+		segments_trim(&ledger->notes, LEDGER_NOTES_KEPT);
 	}
 }
 

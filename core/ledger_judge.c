@@ -33,9 +33,15 @@ static enum detail judge_grant(struct ledger *ledger, const struct ledger_reques
 	return verdict.result == CAVEAT_HOLDS ? DETAIL_NONE : DETAIL_CAVEAT;
 }
 
+uint32_t ledger_entries_max(const struct ledger *ledger, const struct ledger_request *request)
+{
+	return request->intent != NULL ? ledger->limits.intent_entries_max
+				       : ledger->limits.request_entries_max;
+}
+
 enum detail ledger_judge_request(struct ledger *ledger, const struct ledger_request *request)
 {
-	if (request->draft_count > ledger->limits.request_entries_max) {
+	if (request->draft_count > ledger_entries_max(ledger, request)) {
 		return DETAIL_TOO_MANY_ENTRIES;
 	}
 	if (request->grant == NULL) {
@@ -223,7 +229,8 @@ static enum detail judge_time(struct ledger *ledger, const struct entry *entry)
 }
 
 /* Outgoing and holds stop, incoming goes on, and so does the release of a hold. For a frozen
- * asset or ledger a Mint is outgoing too, from sys:issuance. */
+ * asset or ledger a Mint is outgoing too, from sys:issuance. Rewards come to nobody who is frozen
+ * (DESIGN-LEDGER.md section 7). */
 static enum detail judge_freeze(struct ledger *ledger, const struct entry *entry)
 {
 	struct ledger_move moves[2];
@@ -237,7 +244,9 @@ static enum detail judge_freeze(struct ledger *ledger, const struct entry *entry
 		return DETAIL_FROZEN;
 	}
 	for (size_t i = 0; i < move_count; i++) {
-		if (!moves[i].rises && ledger_rule_is_on(ledger, SCOPE_ACCOUNT, moves[i].account)) {
+		bool counts = !moves[i].rises || entry->source == SOURCE_REWARD;
+
+		if (counts && ledger_rule_is_on(ledger, SCOPE_ACCOUNT, moves[i].account)) {
 			return DETAIL_FROZEN;
 		}
 	}

@@ -307,7 +307,10 @@ void ledger_digest(const struct ledger *ledger, struct hash *ret_digest)
 	add_u64(&hash, ledger->frozen_accounts);
 	add_u64(&hash, ledger->frozen_assets);
 	add_u64(&hash, ledger->revoked);
-	add_u64(&hash, ledger->settled_count);
+	for (uint32_t i = 0; i < ledger->settled_count; i++) {
+		sha256_add(
+			&hash, segments_at(&ledger->settled, i), sizeof(struct ledger_settlement));
+	}
 	add_u64(&hash, ledger->key_table.count);
 	add_u64(&hash, ledger->id_table.count);
 	sha256_finish(&hash, ret_digest);

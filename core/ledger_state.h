@@ -38,6 +38,10 @@
  * a claim, two fingerprints, the counters, each perhaps a new one. */
 #define LEDGER_NOTES_PER_ENTRY (12u + 2u * LEDGER_CHARGES_MAX)
 
+/* Notes whose memory is kept when nothing needs them: what a large request makes. An intent makes
+ * ten times as many, once in a while. */
+#define LEDGER_NOTES_KEPT (4u * SEGMENTS_PIECE)
+
 struct ledger_account {
 	u128 available; /* of sys:issuance the magnitude; of lanes the last debit nonce */
 	u128 held;      /* of lanes the last issue nonce */
@@ -88,7 +92,7 @@ struct ledger_rule {
 	bool is_on;
 };
 
-struct ledger_settled {
+struct ledger_settlement {
 	struct hash names[3]; /* of (tenant, epoch), (tenant, run_key), idempotency_key */
 	struct hash commitment;
 	uint64_t seq_start;
@@ -249,10 +253,10 @@ struct ledger {
 	uint32_t journal_depth; /* 0 = off */
 
 	/* the request that is being judged */
-	struct ledger_work *work; /* owned; limits.request_entries_max each */
+	struct ledger_work *work; /* owned; as many as the largest request or intent has, each */
 	uint32_t *order;          /* owned */
 	uint32_t *scratch;        /* owned */
-	uint32_t *heads;          /* owned; a power of two, at least twice as many */
+	uint32_t *heads;          /* owned; a power of two, at least twice as many as a request's */
 	uint32_t heads_count;
 	char capability_ref[2 * ID_BYTES + 1];
 
@@ -390,6 +394,9 @@ size_t ledger_missing(const struct ledger *ledger, const struct ledger_request *
 
 /* ---- ledger_judge.c ---- */
 
+/* Entries that one of its kind may have. */
+uint32_t ledger_entries_max(const struct ledger *ledger, const struct ledger_request *request);
+
 /* Once for a request: whether it may be here at all. */
 enum detail ledger_judge_request(struct ledger *ledger, const struct ledger_request *request);
 
@@ -451,11 +458,11 @@ bool ledger_batch_fits(const struct ledger *ledger);
 
 /* ---- ledger_settle.c ---- */
 
-enum ledger_settle { SETTLE_NEW, SETTLE_SAME, SETTLE_OTHERWISE };
-enum ledger_settle ledger_settle_find(const struct ledger *ledger,
-	const struct ledger_settlement *settlement, uint64_t *ret_start, uint64_t *ret_end);
-void ledger_settle_record(struct ledger *ledger, const struct ledger_settlement *settlement,
-	uint64_t seq_start, uint64_t seq_end);
+/* True: it was settled before, in this way or another, and this is all there is to say. */
+bool ledger_settle_judge(struct ledger *ledger, const struct ledger_request *request,
+	struct ledger_result *results, struct ledger_verdict *verdict);
+void ledger_settle_record(
+	struct ledger *ledger, const struct intent *intent, uint64_t seq_start, uint64_t seq_end);
 MUST_CHECK enum err ledger_settle_load(struct ledger *ledger, struct slice value);
 
 /* ---- ledger_group.c ---- */

@@ -9,12 +9,19 @@ void segments_init(struct segments *segments, const struct memory *memory, size_
 
 void segments_finish(struct segments *segments)
 {
-	for (uint32_t i = 0; i < segments->reserved / SEGMENTS_PIECE; i++) {
-		memory_give(segments->memory, segments->pieces[i],
+	segments_trim(segments, 0);
+}
+
+void segments_trim(struct segments *segments, uint32_t count)
+{
+	while (segments->reserved > 0 && segments->reserved - SEGMENTS_PIECE >= count) {
+		uint32_t piece = segments->reserved / SEGMENTS_PIECE - 1;
+
+		memory_give(segments->memory, segments->pieces[piece],
 			SEGMENTS_PIECE * segments->item_bytes);
-		segments->pieces[i] = NULL;
+		segments->pieces[piece] = NULL;
+		segments->reserved -= SEGMENTS_PIECE;
 	}
-	segments->reserved = 0;
 }
 
 bool segments_reserve(struct segments *segments, uint64_t count)

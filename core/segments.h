@@ -30,6 +30,9 @@ void segments_finish(struct segments *segments);
 /* Makes items 0 ... count - 1 usable. False, with what there was, if there is no memory. */
 MUST_CHECK bool segments_reserve(struct segments *segments, uint64_t count);
 
+/* Gives back what is beyond item `count`. */
+void segments_trim(struct segments *segments, uint32_t count);
+
 static inline void *segments_at(const struct segments *segments, uint32_t index)
 {
 	assert(index < segments->reserved);

@@ -20,7 +20,8 @@
 	PROCESS(SEQUENCER, sequencer, 4, 1)        \
 	PROCESS(COMMITTER, committer, 5, 1)        \
 	PROCESS(ARCHIVE, archive, 3, 1)            \
-	PROCESS(WALLET, wallet, 3, 1)
+	PROCESS(WALLET, wallet, 3, 1)              \
+	PROCESS(REWARDER, rewarder, 3, 1)
 
 enum process {
 #define AS_ENUM(NAME, name, rank, instances_max) PROCESS_##NAME,

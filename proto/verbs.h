@@ -38,11 +38,15 @@
 #define VERB_DRAFTS_BYTES_MAX      1000000u /* DESIGN-LEDGER section 2: a larger request is 413 */
 #define VERB_REASONS_BYTES_MAX     32768u   /* REQUEST_ENTRIES_MAX refusals of 5 bytes fit */
 #define VERB_BATCH_BYTES_MAX       1000000u
+/* All pieces of a batch that is larger: INTENT_ENTRIES_MAX Transfers with the longest names;
+ * asserted in services/sequencer. */
+#define VERB_LARGE_BATCH_BYTES_MAX 50331648u
 #define VERB_STATE_BYTES_MAX       524288u /* a piece of the state on its way to the sequencer */
 #define VERB_SEQS_BYTES_MAX        32768u  /* seqs to fetch, 8 bytes each */
 #define VERB_ROWS_BYTES_MAX        1000000u
 #define VERB_REPLY_BYTES_MAX       65536u /* rendered by the edge; larger ones are pulled */
 #define VERB_POLICY_BYTES_MAX      32768u /* POLICY_BYTES_MAX and room; asserted in supervisor */
+#define VERB_INTENT_BYTES_MAX      1024u  /* INTENT_HEADER_BYTES_MAX; asserted there, too */
 #define VERB_DRAFT_BYTES_MAX       4096u  /* one of core/draft.h; asserted in services/wallet */
 #define VERB_RECEIPT_BYTES_MAX     1280u  /* BATCH_RECEIPT_BYTES_MAX, likewise */
 #define VERB_NAMES_BYTES_MAX       86016u /* BALANCE_NAMES_MAX of account, asset and place */
@@ -50,6 +54,7 @@
 #define VERB_CAVEATS_BYTES_MAX     8192u  /* caveats as lines of text, for minting */
 #define VERB_PROOF_BYTES_MAX       2048u  /* MERKLE_PROOF_HASHES_MAX hashes */
 #define VERB_TYPE_BYTES_MAX        127u   /* OBJECT_TYPE_BYTES_MAX; asserted in services/archive */
+#define VERB_SIGNATURE_BYTES       64u    /* Ed25519 */
 #define VERB_NOTE_BYTES_MAX        512u   /* a checkpoint or an audit note, with its signature */
 
 /* FIXED(kind, field)            a value whose size the kind decides
@@ -353,6 +358,8 @@ enum recover_act { RECOVER_EXPLAIN, RECOVER_ACKNOWLEDGE };
 
 /* --- sequencer and committer --- */
 
+/* pieces_bytes: of a batch that is too large for a frame, which came before as BATCH_PIECEs; then
+ * `records` is empty. 0 of all others. */
 #define PAYLOAD_BATCH(FIXED, SIZED)      \
 	FIXED(u32, sequencer_generation) \
 	FIXED(u64, fence)                \
@@ -361,7 +368,14 @@ enum recover_act { RECOVER_EXPLAIN, RECOVER_ACKNOWLEDGE };
 	FIXED(u32, entry_count)          \
 	FIXED(u64, batch_ts_unix_ms)     \
 	FIXED(u64, low_water)            \
+	FIXED(u32, pieces_bytes)         \
 	SIZED(records, VERB_BATCH_BYTES_MAX)
+/* A part of the records of the batch that comes next, from offset on; the parts come in order. */
+#define PAYLOAD_BATCH_PIECE(FIXED, SIZED) \
+	FIXED(u64, batch_no)              \
+	FIXED(u32, total_bytes)           \
+	FIXED(u32, offset)                \
+	SIZED(bytes, VERB_BATCH_BYTES_MAX)
 #define PAYLOAD_COMMITTED(FIXED, SIZED) \
 	FIXED(u64, batch_no)            \
 	FIXED(u64, last_seq)            \
@@ -584,6 +598,55 @@ enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
 	SIZED(content_type, VERB_TYPE_BYTES_MAX) \
 	SIZED(bytes, VERB_REPLY_BYTES_MAX)
 
+/* --- the rewarder: asks sequencer and kms --- */
+
+/* header: one of core/intent.h. grant: of whoever asked for the run, sealed by kms; empty when all
+ * that is asked is whether it was settled. allocations_bytes: of what will follow as INTENT_BODY
+ * if the answer is NEED_BODY: the allocations of core/intent.h, in order, under the same corr_id. A
+ * second INTENT_RESULT follows them. One intent is under way at a time. */
+#define PAYLOAD_INTENT(FIXED, SIZED)         \
+	FIXED(u64, deadline_mono_ms)         \
+	FIXED(u32, allocations_bytes)        \
+	SIZED(header, VERB_INTENT_BYTES_MAX) \
+	SIZED(grant, VERB_GRANT_BYTES_MAX)
+#define PAYLOAD_INTENT_BODY(FIXED, SIZED) \
+	FIXED(u32, offset)                \
+	SIZED(bytes, VERB_BODY_CHUNK_BYTES_MAX)
+/* ACCEPTED: its entries are on disk. DUP: they were before, as these. CONFLICT: one of its names
+ * was settled otherwise. ERROR: nothing was committed, and detail (enum detail) says why; of
+ * outcome_unknown alone nobody knows. root: of the commit that carried them. */
+enum intent_status { INTENT_ACCEPTED, INTENT_DUP, INTENT_NEED_BODY, INTENT_CONFLICT, INTENT_ERROR };
+#define PAYLOAD_INTENT_RESULT(FIXED, SIZED) \
+	FIXED(u8, status)                   \
+	FIXED(u8, detail)                   \
+	FIXED(u64, seq_start)               \
+	FIXED(u64, seq_end)                 \
+	FIXED(hash, root)
+/* The fields of core/attestation.h but the time, which is the signer's. */
+#define PAYLOAD_SIGN_ATTESTATION(FIXED, SIZED) \
+	FIXED(u8, run_status)                  \
+	FIXED(hash, run_key)                   \
+	FIXED(hash, idempotency_key)           \
+	FIXED(hash, commitment)                \
+	FIXED(hash, policy_hash)               \
+	FIXED(u128, pool)                      \
+	FIXED(u128, payout)                    \
+	FIXED(u128, residual)                  \
+	SIZED(tenant, VERB_NAME_BYTES_MAX)     \
+	SIZED(epoch, VERB_NAME_BYTES_MAX)
+/* status: enum err; MALFORMED: the fields are none of a run. Ed25519 over the message that these
+ * fields and this time make; 64 bytes, and the key that verifies them. */
+#define PAYLOAD_SIGNED_ATTESTATION(FIXED, SIZED) \
+	FIXED(u8, status)                        \
+	FIXED(u64, signed_at_unix_s)             \
+	FIXED(hash, public_key)                  \
+	SIZED(signature, VERB_SIGNATURE_BYTES)
+/* What artefacts are kept under, derived from the node's key and changing with it; key_id is in the
+ * head of each artefact. Told at link up, to nobody else. */
+#define PAYLOAD_ARTEFACT_KEY(FIXED, SIZED) \
+	FIXED(u32, key_id)                 \
+	FIXED(hash, key)
+
 /* Senders and receivers are sets, because admin is an edge like ingress. */
 #define BY(NAME)   (1u << PROCESS_##NAME)
 #define BY_EDGE    (BY(INGRESS) | BY(ADMIN))
@@ -650,6 +713,7 @@ enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
 	VERB(0x0235, STATE_PIECE, state_piece, BY(COMMITTER), BY(SEQUENCER), REQUEST)      \
 	VERB(0x0236, STATE_END, state_end, BY(COMMITTER), BY(SEQUENCER), EVENT)            \
 	VERB(0x0237, STATE_BAD, state_bad, BY(SEQUENCER), BY(COMMITTER), EVENT)            \
+	VERB(0x0238, BATCH_PIECE, batch_piece, BY(SEQUENCER), BY(COMMITTER), REQUEST)      \
 	VERB(0x0240, TREE, tree, BY(COMMITTER), BY(ARCHIVE), EVENT)                        \
 	VERB(0x0241, FETCH, fetch, BY(SEQUENCER), BY(ARCHIVE), REQUEST)                    \
 	VERB(0x0242, ROWS, rows, BY(ARCHIVE), BY(SEQUENCER), REPLY)                        \
@@ -687,6 +751,12 @@ enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
 	VERB(0x0274, PUT_DONE, put_done, BY(ARCHIVE), BY_EDGE, REPLY)                      \
 	VERB(0x0275, READ_OBJECT, read_object, BY(PREVALIDATOR), BY(ARCHIVE), REQUEST)     \
 	VERB(0x0276, OBJECT, object, BY(ARCHIVE), BY_EDGE, REPLY)                          \
+	VERB(0x0280, INTENT, intent, BY(REWARDER), BY(SEQUENCER), REQUEST)                 \
+	VERB(0x0281, INTENT_BODY, intent_body, BY(REWARDER), BY(SEQUENCER), REQUEST)       \
+	VERB(0x0282, INTENT_RESULT, intent_result, BY(SEQUENCER), BY(REWARDER), REPLY)     \
+	VERB(0x0283, SIGN_ATTESTATION, sign_attestation, BY(REWARDER), BY(KMS), REQUEST)   \
+	VERB(0x0284, SIGNED_ATTESTATION, signed_attestation, BY(KMS), BY(REWARDER), REPLY) \
+	VERB(0x0285, ARTEFACT_KEY, artefact_key, BY(KMS), BY(REWARDER), EVENT)             \
 	VERB(0x0400, CTL_STATUS, ctl_status, BY(CLIENT), BY(SUPERVISOR), REQUEST)          \
 	VERB(0x0401, CTL_STOP, ctl_stop, BY(CLIENT), BY(SUPERVISOR), REQUEST)              \
 	VERB(0x0402, CTL_MINT, ctl_mint, BY(CLIENT), BY(SUPERVISOR), REQUEST)              \
@@ -710,7 +780,9 @@ enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
  *   prevalidator -> wallet the same 512, of 1 KiB as a rule
  *   wallet -> sequencer    what eight prevalidators may have under way; with more of them at their
  *                          limit the rest is told busy
- *   wallet -> archive      repeats, which are few; each needs its row read */
+ *   wallet -> archive      repeats, which are few; each needs its row read
+ *   rewarder -> sequencer  one intent, a question or two, and sixteen pieces of its body
+ *   rewarder -> kms        an attestation at a time */
 #define OAP_WINDOWS(WINDOW)                            \
 	WINDOW(INGRESS, PREVALIDATOR, 512, 16777216)   \
 	WINDOW(ADMIN, PREVALIDATOR, 64, 2097152)       \
@@ -727,6 +799,8 @@ enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
 	WINDOW(PREVALIDATOR, WALLET, 512, 8388608)     \
 	WINDOW(WALLET, SEQUENCER, 4096, 33554432)      \
 	WINDOW(WALLET, ARCHIVE, 512, 65536)            \
+	WINDOW(REWARDER, SEQUENCER, 20, 2097152)       \
+	WINDOW(REWARDER, KMS, 4, 4096)                 \
 	WINDOW(CLIENT, SUPERVISOR, 4, 65536)           \
 	WINDOW(SUPERVISOR, KMS, 16, 262144)            \
 	WINDOW(SUPERVISOR, SEQUENCER, 16, 65536)       \

@@ -157,6 +157,7 @@ static bool on_entry(void *context, const struct reader_entry *row)
 		return verify_judge(verify, ERR_CORRUPT, VERIFY_ENTRY, expected_seq,
 			"its leaf does not decode to an entry with this seq");
 	}
+	verify->rewards += entry.source == SOURCE_REWARD ? 1u : 0u;
 	if (!root_peek(verify, row->seq, &root)) {
 		return false;
 	}

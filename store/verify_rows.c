@@ -49,9 +49,41 @@ static bool on_control(void *context, uint64_t key, struct slice record)
 		return verify_judge(
 			verify, ERR_CORRUPT, VERIFY_CONTROL, key, "its row does not decode");
 	}
-	verify->governed += control.kind != CONTROL_SETTLED; /* its entries tell of that one */
+	if (control.kind == CONTROL_SETTLED) { /* no audit record: its entries tell of it */
+		memcpy(verify->settled_record, record.bytes, record.bytes_count);
+		verify->settled_bytes = record.bytes_count;
+		return false; /* its entries cannot be read while we walk here */
+	}
+	verify->governed++;
 	verify->result->checked[VERIFY_CONTROL]++;
 	return true;
+}
+
+/* The one that ended the page. */
+static void settled_next(struct verify *verify)
+{
+	const struct slice record = { verify->settled_record, verify->settled_bytes };
+	struct why why = { "" };
+	enum err err;
+
+	if (verify_goes_on(verify) && verify->settled_bytes > 0) {
+		verify->settled_bytes = 0;
+		err = settled_check(verify->reader, record, &verify->settled, &why);
+		(void)verify_judge(verify, err, VERIFY_CONTROL, verify->count, why.text);
+	}
+}
+
+/* So that the last one of them cannot be cut off unseen. */
+static void settled_compare(struct verify *verify)
+{
+	if (verify_goes_on(verify) && verify->settled.entry_count != verify->rewards) {
+		why_say(&verify->result->what,
+			"%s: there are %llu rewards, and settled intents name %llu of them",
+			verify_check_name(VERIFY_CONTROL), (unsigned long long)verify->rewards,
+			(unsigned long long)verify->settled.entry_count);
+		(void)verify_judge(verify, ERR_NOT_FOUND, VERIFY_CONTROL,
+			verify->head.control_count + 1, NULL);
+	}
 }
 
 static bool on_audit(void *context, uint64_t index, struct slice record, const struct hash *hash)
@@ -97,12 +129,14 @@ static void controls_check(struct verify *verify)
 		if (err != ERR_OK) {
 			(void)verify_judge(verify, err, VERIFY_CONTROL, key, "the row is damaged");
 		}
+		settled_next(verify);
 		verify_pause(verify);
 	}
 	if (verify_goes_on(verify) && verify->count < verify->head.control_count) {
 		(void)verify_judge(
 			verify, ERR_NOT_FOUND, VERIFY_CONTROL, verify->count + 1, "is missing");
 	}
+	settled_compare(verify);
 }
 
 static void audits_check(struct verify *verify)

@@ -6,6 +6,7 @@
 
 #include "store/replay.h"
 #include "store/resume.h"
+#include "store/settled.h"
 #include "store/verify.h"
 
 /* What the parts of a check share: verify.c goes through them, in the order below. Inside store/.
@@ -35,6 +36,10 @@ struct verify {
 	uint64_t seq;                /* the last one that was good */
 	uint64_t count;              /* of the walk over other rows */
 	uint64_t governed, recorded; /* controls, and audit records of them: as many */
+	uint64_t rewards;            /* entries; as many as settled intents name */
+	struct settled_seen settled;
+	size_t settled_bytes; /* 0: none waits to be checked */
+	uint8_t settled_record[BATCH_CONTROL_BYTES_MAX];
 	struct hash audit_head;
 	struct witness tail;
 	struct witness signed_last;

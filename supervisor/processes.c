@@ -52,6 +52,11 @@ static const struct process_plan plans[PROCESS_COUNT] = {
 		.after = ROLE(SEQUENCER) | ROLE(ARCHIVE), .drain_stage = 3,
 		.purpose = "idempotency keys and receipts of /v1; opens nothing, decides no money",
 	},
+	[PROCESS_REWARDER] = {
+		.user = "mn-reward", .memory_mib_max = 512, .open_files_max = FILES_MAX,
+		.after = ROLE(SEQUENCER) | ROLE(ARCHIVE) | ROLE(KMS), .drain_stage = 3,
+		.purpose = "pays out reward epochs from the configured pools; off unless enabled",
+	},
 	[PROCESS_PREVALIDATOR] = {
 		.user = "mn-check", .memory_mib_max = 512, .open_files_max = FILES_MAX,
 		.after = ROLE(ARCHIVE) | ROLE(SEQUENCER) | ROLE(KMS) | ROLE(WALLET),

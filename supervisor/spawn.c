@@ -32,13 +32,27 @@ static bool refuse(const char *path, const char *what)
 	return false;
 }
 
+static unsigned wanted_instances(const struct supervisor *self, unsigned process)
+{
+	switch (process) {
+	case PROCESS_INGRESS:
+		return (unsigned)self->config.concurrency_ingress_workers;
+	case PROCESS_PREVALIDATOR:
+		return (unsigned)self->config.concurrency_prevalidators;
+	case PROCESS_REWARDER:
+		return self->config.rewarder_enabled ? 1 : 0;
+	default:
+		return process_plan(process) == NULL ? 0 : 1;
+	}
+}
+
 /* Opened once, at start: a package upgrade under a running node changes nothing that runs. */
 bool spawn_open_executables(struct supervisor *self)
 {
 	for (unsigned process = 0; process < PROCESS_COUNT; process++) {
 		char path[PATH_MAX];
 
-		if (process_plan(process) == NULL) {
+		if (wanted_instances(self, process) == 0) {
 			continue;
 		}
 		/* installed: <dir>/mn-<role>; in the build tree: <dir>/<role>/mn-<role> */
@@ -135,7 +149,7 @@ bool spawn_identities(struct supervisor *self)
 	for (unsigned process = 0; process < PROCESS_COUNT; process++) {
 		self->uids[process] = geteuid();
 		self->gids[process] = getegid();
-		if (!self->privileged || process_plan(process) == NULL) {
+		if (!self->privileged || wanted_instances(self, process) == 0) {
 			continue;
 		}
 		if (base != 0) {
@@ -156,18 +170,6 @@ bool spawn_identities(struct supervisor *self)
 	}
 	self->store_gid = (gid_t)(base + STORE_GROUP_OFFSET);
 	return base != 0 || store_group_by_name(self);
-}
-
-static unsigned wanted_instances(const struct supervisor *self, unsigned process)
-{
-	switch (process) {
-	case PROCESS_INGRESS:
-		return (unsigned)self->config.concurrency_ingress_workers;
-	case PROCESS_PREVALIDATOR:
-		return (unsigned)self->config.concurrency_prevalidators;
-	default:
-		return 1;
-	}
 }
 
 static bool init_child(
@@ -195,16 +197,13 @@ bool spawn_plan_children(struct supervisor *self)
 	size_t count = 0;
 
 	for (unsigned process = 0; process < PROCESS_COUNT; process++) {
-		count += process_plan(process) == NULL ? 0 : wanted_instances(self, process);
+		count += wanted_instances(self, process);
 	}
 	self->children = calloc(count, sizeof *self->children);
 	if (self->children == NULL) {
 		return refuse("", "no memory for the process table");
 	}
 	for (unsigned process = 0; process < PROCESS_COUNT; process++) {
-		if (process_plan(process) == NULL) {
-			continue;
-		}
 		for (unsigned i = 0; i < wanted_instances(self, process); i++) {
 			if (!init_child(self, &self->children[self->child_count++], process, i)) {
 				return refuse("", "no metrics page");

@@ -252,6 +252,8 @@ WORLD_FUNCTION void world_create(struct world *world, uint64_t fingerprint_mask)
 		.ts_skew_ms_max = 86400000,
 		.dedupe_entries_max = 1000000,
 		.request_entries_max = WORLD_ENTRIES_MAX,
+		.intent_entries_max = WORLD_ENTRIES_MAX,
+		.settled_max = 1000,
 		.claims_max = 100000,
 		.counters_max = 100000,
 		.fingerprint_mask = fingerprint_mask,

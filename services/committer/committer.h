@@ -8,6 +8,7 @@
  *   handlers.c  batches, what a failed one means, links
  *   opening.c   the store: what may be wrong with it, when it is looked at again
  *   stream.c    the start: what is on disk, in pieces, as the sequencer asks for more
+ *   pieces.c    a batch that is larger than a frame
  *   trouble.c   safe mode, with its reason
  *   recover.c   what an operator is told about it, and may acknowledge
  *   checkpoint.c  what kms signs of it, and whether it is what kms signed
@@ -56,6 +57,13 @@ struct stream {
 	uint8_t *piece;          /* owned, VERB_STATE_BYTES_MAX */
 	struct byte_writer out;
 	enum err err;
+};
+
+/* Of the batch that comes next, as far as they are here. */
+struct pieces {
+	uint8_t *bytes; /* owned; NULL: there are none */
+	uint64_t batch_no;
+	uint32_t total_bytes, filled;
 };
 
 /* What kms said about the ledger's name. */
@@ -112,6 +120,7 @@ struct committer {
 	uint64_t told_size;      /* of the last REPORT */
 	uint64_t wal_bytes_due;  /* from so many on archive is asked (again) */
 	struct stream stream;
+	struct pieces pieces;
 	struct signing signing;
 	struct audits audits;
 	ev_timer tick;
@@ -174,6 +183,14 @@ void audits_stop(struct committer *self);
 void audits_told(struct committer *self, uint64_t count);
 void audits_turn(struct committer *self);
 MUST_CHECK enum err audits_take(struct committer *self, uint64_t corr_id, struct slice rows);
+
+/* pieces.c */
+MUST_CHECK enum err pieces_take(
+	struct committer *self, const struct oap_from *from, const struct oap_batch_piece *msg);
+/* All records of the batch, whichever way they came. ERR_CONFLICT: its pieces are not here. */
+MUST_CHECK enum err pieces_records(
+	const struct committer *self, const struct oap_batch *msg, struct slice *ret_records);
+void pieces_drop(struct committer *self);
 
 /* stream.c */
 void stream_begin(struct committer *self);

@@ -216,21 +216,62 @@ static void keep_log_short(struct committer *self)
 	committer_tell_archive(self);
 }
 
-/* Our second opinion on the sequencer's arithmetic, then the disk. */
-static enum err on_batch(void *self, const struct oap_from *from, const struct oap_batch *msg)
+/* What is not on disk, and why; does not return when nobody knows. */
+static enum err not_appended(struct committer *self, const struct oap_from *from, uint64_t batch_no,
+	enum err err, const struct why *why)
 {
-	struct committer *committer = self;
+	if (err == ERR_NO_SPACE) {
+		refuse_batch(self, from, batch_no);
+		committer_disk_full(self, why->text);
+		return ERR_OK;
+	}
+	if (err == ERR_MALFORMED || err == ERR_CONFLICT) {
+		return err;
+	}
+	metrics_inc(METRIC_WAL_FSYNC_FAIL, METRIC_PLAIN);
+	log_event(LOG_BATCH_FAILED, &(struct log_fields){ .fault = err, .text = why->text });
+	committer_lose_trust(self, "%s: outcome unknown: %s",
+		err == ERR_CORRUPT ? trouble_word(TROUBLE_CORRUPT) : "sync_failed", why->text);
+}
+
+/* Our second opinion on the sequencer's arithmetic, then the disk. */
+static enum err append(struct committer *self, const struct oap_from *from,
+	const struct oap_batch *msg, struct slice records)
+{
 	struct instant started = clock_now();
 	struct store_batch batch = {
 		.fence = msg->fence,
 		.first_seq = msg->first_seq,
-		.prev_root = committer->state.head.root,
+		.prev_root = self->state.head.root,
 		.batch_ts_unix_ms = (int64_t)msg->batch_ts_unix_ms,
 		.low_water = msg->low_water,
-		.records = msg->records,
+		.records = records,
 	};
 	struct store_commit commit;
 	struct why why = { "" };
+	enum err err = conserve_batch(msg->first_seq, records);
+
+	if (err != ERR_OK) {
+		return err; /* value from nowhere: the sequencer is wrong or owned */
+	}
+	err = store_append(self->store, &batch, started, &commit, &why);
+	if (err != ERR_OK) {
+		return not_appended(self, from, msg->batch_no, err, &why);
+	}
+	acknowledge(self, from, msg, &commit);
+	count_commit(&commit, started);
+	if (store_maintain(self->store, &why) != ERR_OK) {
+		metrics_inc(METRIC_WAL_FSYNC_FAIL, METRIC_PLAIN);
+		committer_lose_trust(self, "sync_failed: the log cannot be folded: %s", why.text);
+	}
+	keep_log_short(self);
+	return ERR_OK;
+}
+
+static enum err on_batch(void *self, const struct oap_from *from, const struct oap_batch *msg)
+{
+	struct committer *committer = self;
+	struct slice records;
 	enum err err;
 
 	if (committer->store == NULL || msg->sequencer_generation != from->generation) {
@@ -239,39 +280,23 @@ static enum err on_batch(void *self, const struct oap_from *from, const struct o
 	if (msg->first_seq > committer->state.head.size + 1) {
 		metrics_inc(METRIC_LEDGER_SEQ_GAP_DETECTED, METRIC_PLAIN);
 	}
-	if (committer->trouble != TROUBLE_NONE || committer->stream.stage != STREAM_DONE) {
-		refuse_batch(committer, from, msg->batch_no);
-		return ERR_OK;
-	}
-	err = conserve_batch(msg->first_seq, msg->records);
+	err = pieces_records(committer, msg, &records);
 	if (err != ERR_OK) {
-		return err; /* value from nowhere: the sequencer is wrong or owned */
-	}
-	err = store_append(committer->store, &batch, started, &commit, &why);
-	if (err == ERR_NO_SPACE) {
-		refuse_batch(committer, from, msg->batch_no);
-		committer_disk_full(committer, why.text);
-		return ERR_OK;
-	}
-	if (err == ERR_MALFORMED || err == ERR_CONFLICT) {
 		return err;
 	}
-	if (err != ERR_OK) {
-		metrics_inc(METRIC_WAL_FSYNC_FAIL, METRIC_PLAIN);
-		log_event(LOG_BATCH_FAILED, &(struct log_fields){ .fault = err, .text = why.text });
-		committer_lose_trust(committer, "%s: outcome unknown: %s",
-			err == ERR_CORRUPT ? trouble_word(TROUBLE_CORRUPT) : "sync_failed",
-			why.text);
+	if (committer->trouble != TROUBLE_NONE || committer->stream.stage != STREAM_DONE) {
+		refuse_batch(committer, from, msg->batch_no);
+	} else {
+		err = append(committer, from, msg, records);
 	}
-	acknowledge(committer, from, msg, &commit);
-	count_commit(&commit, started);
-	if (store_maintain(committer->store, &why) != ERR_OK) {
-		metrics_inc(METRIC_WAL_FSYNC_FAIL, METRIC_PLAIN);
-		committer_lose_trust(
-			committer, "sync_failed: the log cannot be folded: %s", why.text);
-	}
-	keep_log_short(committer);
-	return ERR_OK;
+	pieces_drop(committer);
+	return err;
+}
+
+static enum err on_batch_piece(
+	void *self, const struct oap_from *from, const struct oap_batch_piece *msg)
+{
+	return pieces_take(self, from, msg);
 }
 
 /* The sequencer cannot go on from what is on disk. It has told the supervisor why, too. */
@@ -290,6 +315,7 @@ const struct oap_handlers committer_handlers = {
 	.key_events = on_key_events,
 	.key_event_rows = on_key_event_rows,
 	.batch = on_batch,
+	.batch_piece = on_batch_piece,
 	.state_bad = on_state_bad,
 	.recover = recover_ask,
 };

@@ -1,5 +1,6 @@
 #include "services/kms/kms.h"
 
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -100,6 +101,15 @@ static void tell_signer(struct kms *kms, struct peer *peer)
 	(void)!oap_send_signer(peer, 0, &signer);
 }
 
+static void tell_artefact_key(struct kms *kms, struct peer *peer)
+{
+	struct oap_artefact_key artefacts;
+
+	signer_artefact_key(&kms->signer, &artefacts.key_id, &artefacts.key);
+	(void)!oap_send_artefact_key(peer, 0, &artefacts);
+	sodium_memzero(&artefacts, sizeof artefacts);
+}
+
 /* That something happened to a key; the committer asks what. */
 static void tell_events(struct kms *kms)
 {
@@ -131,6 +141,9 @@ void kms_link_up(void *self, const struct oap_from *whom)
 		break;
 	case PROCESS_COMMITTER:
 		tell_origin(kms, peer);
+		break;
+	case PROCESS_REWARDER:
+		tell_artefact_key(kms, peer);
 		break;
 	case PROCESS_CLIENT:
 	case PROCESS_SUPERVISOR:
@@ -344,6 +357,27 @@ static enum err on_sign_snapshot(
 	return ERR_OK;
 }
 
+static enum err on_sign_attestation(
+	void *self, const struct oap_from *from, const struct oap_sign_attestation *msg)
+{
+	struct kms *kms = self;
+	struct mesh *mesh = &kms->worker->mesh;
+	struct oap_signed_attestation reply = {
+		.signed_at_unix_s = now_unix_ms() / 1000,
+		.public_key = keys_origin_now(&kms->keys)->public_key,
+		.signature = { NULL, 0 },
+	};
+	enum err err =
+		signer_attestation(&kms->signer, msg, reply.signed_at_unix_s, &reply.signature);
+
+	reply.status = (uint8_t)err;
+	(void)!oap_send_signed_attestation(
+		mesh_peer_of(mesh, from->process, from->instance, from->generation), from->corr_id,
+		&reply);
+	mesh_give_back(mesh, from);
+	return ERR_OK;
+}
+
 static enum err on_read_key_events(
 	void *self, const struct oap_from *from, const struct oap_read_key_events *msg)
 {
@@ -381,5 +415,6 @@ const struct oap_handlers kms_handlers = {
 	.key_show = on_key_show,
 	.sign_checkpoint = on_sign_checkpoint,
 	.sign_snapshot = on_sign_snapshot,
+	.sign_attestation = on_sign_attestation,
 	.read_key_events = on_read_key_events,
 };

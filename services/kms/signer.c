@@ -11,6 +11,7 @@
 #include "common/log.h"
 #include "common/metrics.h"
 #include "common/worker.h"
+#include "core/blake3.h"
 #include "core/json_out.h"
 #include "core/new_origin.h"
 
@@ -184,6 +185,15 @@ void signer_open(struct signer *signer, struct keys *keys, struct worker *worker
 
 /* --- signing --- */
 
+static void sign_text(
+	const struct signer *signer, struct slice text, uint8_t ret_signature[VERB_SIGNATURE_BYTES])
+{
+	(void)crypto_sign_detached(
+		ret_signature, NULL, text.bytes, text.bytes_count, signer->keys->secret->node_key);
+	metrics_inc(METRIC_PQ_SIGNATURE,
+		metrics_label_signature(METRIC_SIGNATURE_ED25519, METRIC_OP_SIGN));
+}
+
 static struct slice sign(
 	const struct signer *signer, struct slice text, char note[NOTE_SIGNED_BYTES_MAX])
 {
@@ -192,10 +202,7 @@ static struct slice sign(
 	uint8_t signature[NOTE_SIGNATURE_BYTES];
 	size_t note_bytes;
 
-	(void)crypto_sign_detached(
-		signature, NULL, text.bytes, text.bytes_count, signer->keys->secret->node_key);
-	metrics_inc(METRIC_PQ_SIGNATURE,
-		metrics_label_signature(METRIC_SIGNATURE_ED25519, METRIC_OP_SIGN));
+	sign_text(signer, text, signature);
 	note_bytes = note_print(
 		text, name, note_key_id(name, origin->public_key.bytes), signature, note);
 	return (struct slice){ (const uint8_t *)note, note_bytes };
@@ -264,8 +271,6 @@ enum err signer_checkpoint(struct signer *signer, const struct oap_sign_checkpoi
 	return ERR_OK;
 }
 
-/* --- showing --- */
-
 enum err signer_snapshot(
 	struct signer *signer, const struct oap_sign_snapshot *ask, struct slice *ret_note)
 {
@@ -291,6 +296,46 @@ enum err signer_snapshot(
 		sign(signer, (struct slice){ (const uint8_t *)text, text_bytes }, signer->snapshot);
 	return ERR_OK;
 }
+
+enum err signer_attestation(struct signer *signer, const struct oap_sign_attestation *ask,
+	uint64_t now_unix_s, struct slice *ret_signature)
+{
+	struct attestation attestation = {
+		.status = (enum attestation_status)ask->run_status,
+		.tenant = ask->tenant,
+		.epoch = ask->epoch,
+		.run_key = ask->run_key,
+		.idempotency_key = ask->idempotency_key,
+		.commitment = ask->commitment,
+		.policy_hash = ask->policy_hash,
+		.pool = ask->pool,
+		.payout = ask->payout,
+		.residual = ask->residual,
+		.signed_at_unix_s = now_unix_s,
+	};
+	uint8_t text[ATTESTATION_BYTES_MAX];
+	size_t text_bytes = 0;
+	enum err err = attestation_print(&attestation, text, &text_bytes);
+
+	if (err == ERR_OK) {
+		sign_text(signer, (struct slice){ text, text_bytes }, signer->attestation);
+		*ret_signature = (struct slice){ signer->attestation, sizeof signer->attestation };
+	}
+	return err;
+}
+
+/* The first half of libsodium's key is the seed. */
+void signer_artefact_key(const struct signer *signer, uint32_t *ret_key_id, struct hash *ret_key)
+{
+	static const char context[] = "rwart";
+	struct slice name = keys_origin(signer->keys);
+	const struct keys_origin *origin = keys_origin_now(signer->keys);
+
+	*ret_key_id = note_key_id(name, origin->public_key.bytes);
+	blake3_keyed_hash(signer->keys->secret->node_key, context, sizeof context - 1, ret_key);
+}
+
+/* --- showing --- */
 
 enum err signer_show(
 	const struct signer *signer, uint8_t *bytes, size_t bytes_max, size_t *ret_bytes)

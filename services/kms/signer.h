@@ -8,6 +8,7 @@
 
 #include "common/check.h"
 #include "common/errors.h"
+#include "core/attestation.h"
 #include "core/merkle.h"
 #include "core/note.h"
 #include "proto/verbs.h"
@@ -22,6 +23,7 @@ struct signer {
 	char checkpoint[NOTE_SIGNED_BYTES_MAX]; /* the last ones made */
 	char audit[NOTE_SIGNED_BYTES_MAX];
 	char snapshot[NOTE_SIGNED_BYTES_MAX];
+	uint8_t attestation[VERB_SIGNATURE_BYTES];
 };
 
 /* What the key signed, as it was left; takes up a request for a new origin (core/new_origin.h).
@@ -40,6 +42,14 @@ MUST_CHECK enum err signer_checkpoint(struct signer *signer, const struct oap_si
  * (ERR_CONFLICT); of any other archive's word counts, for a snapshot binds nobody to a history. */
 MUST_CHECK enum err signer_snapshot(
 	struct signer *signer, const struct oap_sign_snapshot *ask, struct slice *ret_note);
+
+/* What a reward run came to (core/attestation.h), at this time. ERR_MALFORMED: the fields are none
+ * of a run. */
+MUST_CHECK enum err signer_attestation(struct signer *signer,
+	const struct oap_sign_attestation *ask, uint64_t now_unix_s, struct slice *ret_signature);
+
+/* For artefacts at rest (spec/rewarder.md R-O16): nobody who has it learns the node's key. */
+void signer_artefact_key(const struct signer *signer, uint32_t *ret_key_id, struct hash *ret_key);
 
 /* JSON for `macronode key show`. */
 MUST_CHECK enum err signer_show(

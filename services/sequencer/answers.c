@@ -45,6 +45,10 @@ void answers_refuse(struct sequencer *self, struct request *request, enum detail
 	if (request->source == SOURCE_V1) {
 		operations_send(self, &request->route,
 			&(struct oap_op_verdict){ .detail = (uint8_t)detail });
+	} else if (request->source == SOURCE_REWARD) {
+		intents_send(self, &request->route,
+			&(struct oap_intent_result){
+				.status = INTENT_ERROR, .detail = (uint8_t)detail });
 	} else {
 		send_verdict(self, &request->route, &verdict);
 	}
@@ -88,7 +92,7 @@ struct answer *answers_create(const struct request *request, const struct ledger
 	return answer;
 }
 
-static bool recent_root(const struct sequencer *self, uint64_t seq, struct hash *ret_root)
+bool answers_recent_root(const struct sequencer *self, uint64_t seq, struct hash *ret_root)
 {
 	for (size_t i = 0; i < RECENT_COMMITS; i++) {
 		const struct commit *commit = &self->recent[i];
@@ -100,30 +104,40 @@ static bool recent_root(const struct sequencer *self, uint64_t seq, struct hash 
 	return false;
 }
 
-static void set_root(const struct sequencer *self, struct answer *answer)
+static void set_root(
+	const struct sequencer *self, const struct answer *answer, struct hash *ret_root)
 {
 	switch (answer->root_source) {
 	case ROOT_NEWEST:
-		answer->verdict.root = self->root;
+		*ret_root = self->root;
 		break;
 	case ROOT_OF_SEQ:
-		if (!recent_root(self, answer->root_seq, &answer->verdict.root)) {
-			answer->verdict.root = self->root;
+		if (!answers_recent_root(self, answer->root_seq, ret_root)) {
+			*ret_root = self->root;
 		}
 		break;
 	case ROOT_KNOWN:
 		break;
 	}
-	answer->verdict.root_known = 1;
 }
 
 void answers_send(struct sequencer *self, struct answer *answer)
 {
-	if (answer->is_op) {
+	switch (answer->kind) {
+	case ANSWER_OPERATION:
 		operations_send(self, &answer->route, &answer->op);
-	} else {
-		set_root(self, answer);
+		break;
+	case ANSWER_SUBMISSION:
+		set_root(self, answer, &answer->verdict.root);
+		answer->verdict.root_known = 1;
 		send_verdict(self, &answer->route, &answer->verdict);
+		break;
+	case ANSWER_INTENT:
+		if (answer->intent.seq_end != 0) {
+			set_root(self, answer, &answer->intent.root);
+		}
+		intents_send(self, &answer->route, &answer->intent);
+		break;
 	}
 	mesh_give_back(&self->worker->mesh, &answer->from);
 	free(answer);

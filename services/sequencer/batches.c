@@ -17,7 +17,7 @@
  * end of the batch. */
 #define GATHERED_BYTES_MAX BATCH_FILL_BYTES
 
-/* All of a BATCH's payload: its fixed fields and its records. */
+/* All of a BATCH's payload: its fixed fields and its records. A BATCH_PIECE has fewer. */
 #define BATCH_FRAME_BYTES_MAX (BATCH_BYTES_MAX + 64u)
 
 struct gathered {
@@ -39,12 +39,30 @@ static struct batch *slot_in(struct sequencer *self, enum batch_state state)
 	return NULL;
 }
 
+void batches_init(struct sequencer *self)
+{
+	for (size_t i = 0; i < BATCH_SLOTS; i++) {
+		struct batch *batch = &self->batches[i];
+
+		batch->own_records = malloc(BATCH_BYTES_MAX);
+		batch->own_offsets = calloc(BATCH_ENTRIES_MAX, sizeof *batch->own_offsets);
+		batch->answers_last = &batch->answers;
+		if (batch->own_records == NULL || batch->own_offsets == NULL) {
+			worker_fail(self->worker, "no memory for batches");
+		}
+	}
+}
+
+static struct peer *committer_of(struct sequencer *self)
+{
+	return mesh_peer(&self->worker->mesh, PROCESS_COMMITTER, 0);
+}
+
 /* Two batches in flight are the window, too, but the committer gives credit back, not we. */
 bool batches_may_send(struct sequencer *self)
 {
 	return self->phase == PHASE_SERVING && self->in_flight < BATCHES_IN_FLIGHT_MAX &&
-	       peer_has_credit(
-		       mesh_peer(&self->worker->mesh, PROCESS_COMMITTER, 0), BATCH_FRAME_BYTES_MAX);
+	       self->sending == NULL && peer_has_credit(committer_of(self), BATCH_FRAME_BYTES_MAX);
 }
 
 bool batches_due(struct sequencer *self)
@@ -97,7 +115,7 @@ static void accuse_sender(struct sequencer *self, struct request *request)
 	answers_refuse(self, request, DETAIL_MALFORMED);
 }
 
-/* In arrival order until the batch is full; the one that does not fit stays. */
+/* In arrival order until the batch is full; the one that does not fit stays, and an intent. */
 static void gather(struct sequencer *self, struct gathered *into)
 {
 	size_t bytes = 0;
@@ -108,6 +126,9 @@ static void gather(struct sequencer *self, struct gathered *into)
 		struct request *request = self->waiting.first;
 		struct draft *drafts = self->drafts + into->entry_count;
 
+		if (request->intent != NULL) {
+			return;
+		}
 		if (into->count > 0 &&
 			(into->entry_count + request->draft_count >
 					self->limits.request_entries_max ||
@@ -254,6 +275,17 @@ static void hand_over(struct batch *from, struct batch *to)
 	from->controls = NULL;
 }
 
+static void set_free(struct batch *batch)
+{
+	if (batch->records != batch->own_records) {
+		free(batch->records);
+		free(batch->offsets);
+	}
+	batch->records = batch->own_records;
+	batch->offsets = batch->own_offsets;
+	batch->state = BATCH_FREE;
+}
+
 /* Nothing to commit: the answers wait for what was numbered before they were judged. */
 static void close_empty(struct sequencer *self, struct batch *batch)
 {
@@ -262,7 +294,7 @@ static void close_empty(struct sequencer *self, struct batch *batch)
 	if (newest != NULL) {
 		hand_over(batch, newest);
 	}
-	batch->state = BATCH_FREE;
+	set_free(batch);
 	finish_batch(self, batch);
 }
 
@@ -276,7 +308,7 @@ static void note_offsets(struct batch *batch)
 
 	while (batch_next(&in, &record)) {
 		if (record.type == BATCH_ENTRY) {
-			assert(count < BATCH_ENTRIES_MAX);
+			assert(count < batch->offsets_max);
 			batch->offsets[count++] = (uint32_t)offset;
 		}
 		offset = batch->records_bytes - in.left;
@@ -284,64 +316,146 @@ static void note_offsets(struct batch *batch)
 	assert(count == batch->entry_count);
 }
 
-static void send_batch(
-	struct sequencer *self, struct batch *batch, const struct ledger_batch *closed)
+/* The frame that completes a batch: with its records, or behind their pieces. */
+static void send_head(struct sequencer *self, struct batch *batch)
 {
+	bool is_large = batch->records_bytes > BATCH_BYTES_MAX;
 	struct oap_batch msg = {
 		.sequencer_generation = self->worker->generation,
 		.fence = self->fence,
-		.batch_no = ++self->batch_no_last,
-		.first_seq = closed->first_seq,
-		.entry_count = (uint32_t)closed->entry_count,
-		.batch_ts_unix_ms = closed->batch_ts_unix_ms,
-		.low_water = closed->low_water,
-		.records = { batch->records, batch->records_bytes },
+		.batch_no = batch->no,
+		.first_seq = batch->closed.first_seq,
+		.entry_count = (uint32_t)batch->closed.entry_count,
+		.batch_ts_unix_ms = batch->closed.batch_ts_unix_ms,
+		.low_water = batch->closed.low_water,
+		.pieces_bytes = is_large ? (uint32_t)batch->records_bytes : 0,
+		.records = { batch->records, is_large ? 0 : batch->records_bytes },
 	};
-	enum err err = oap_send_batch(
-		mesh_peer(&self->worker->mesh, PROCESS_COMMITTER, 0), msg.batch_no, &msg);
+	enum err err = oap_send_batch(committer_of(self), msg.batch_no, &msg);
 
-	batch->no = msg.batch_no;
-	batch->first_seq = closed->first_seq;
-	batch->entry_count = closed->entry_count;
+	assert(err == ERR_OK || err == ERR_STALE); /* there was credit; its loss will be told */
+}
+
+void batches_send_pieces(struct sequencer *self)
+{
+	struct batch *batch = self->sending;
+
+	while (batch != NULL && peer_has_credit(committer_of(self), BATCH_FRAME_BYTES_MAX)) {
+		size_t left = batch->records_bytes - batch->sent_bytes;
+		size_t count = left < VERB_BATCH_BYTES_MAX ? left : VERB_BATCH_BYTES_MAX;
+		struct oap_batch_piece msg = {
+			.batch_no = batch->no,
+			.total_bytes = (uint32_t)batch->records_bytes,
+			.offset = (uint32_t)batch->sent_bytes,
+			.bytes = { batch->records + batch->sent_bytes, count },
+		};
+
+		if (left == 0) {
+			self->sending = NULL;
+			send_head(self, batch);
+			return;
+		}
+		(void)!oap_send_batch_piece(committer_of(self), batch->no, &msg); /* as above */
+		batch->sent_bytes += count;
+	}
+}
+
+static void send_batch(struct sequencer *self, struct batch *batch)
+{
+	batch->no = ++self->batch_no_last;
+	batch->first_seq = batch->closed.first_seq;
+	batch->entry_count = batch->closed.entry_count;
 	note_offsets(batch);
 	batch->sent_at = clock_now();
 	batch->state = BATCH_IN_FLIGHT;
 	self->in_flight++;
-	assert(err == ERR_OK ||
-		err == ERR_STALE); /* batches_may_send() looked; its loss will be told */
-	metrics_observe(METRIC_SEQUENCER_BATCH_SIZE, METRIC_PLAIN, closed->entry_count);
+	if (batch->records_bytes > BATCH_BYTES_MAX) {
+		batch->sent_bytes = 0;
+		self->sending = batch;
+		batches_send_pieces(self);
+	} else {
+		send_head(self, batch);
+	}
+	metrics_observe(METRIC_SEQUENCER_BATCH_SIZE, METRIC_PLAIN, batch->entry_count);
 	metrics_set(METRIC_QUEUE_DEPTH, METRIC_QUEUE_COMMIT, self->in_flight);
 }
 
-bool batches_form(struct sequencer *self, uint32_t chunks_min)
+/* NULL: an ordinary batch is due, or an intent's question, which needs no room. */
+static const struct intent_job *intent_due(const struct sequencer *self)
 {
-	static struct gathered gathered; /* some 100 KiB: not for a stack */
-	struct batch *batch = slot_in(self, BATCH_FREE);
-	struct byte_writer out;
-	struct ledger_batch closed;
-	uint64_t first_seq = ledger_next_seq(self->ledger);
+	const struct request *request = self->waiting.first;
 
-	assert(batch != NULL); /* batches_due saw to it */
+	return request == NULL || request->intent == NULL || request->intent->drafts == NULL
+		       ? NULL
+		       : request->intent;
+}
+
+/* Room for what will be in it. False: there is no memory for an intent. */
+static bool open_batch(struct sequencer *self, struct batch *batch, struct byte_writer *ret_out)
+{
+	const struct intent_job *intent = intent_due(self);
+	size_t bytes_max = BATCH_BYTES_MAX;
+
 	batch->state = BATCH_OPEN;
 	batch->answers = NULL;
 	batch->answers_last = &batch->answers;
 	batch->controls = NULL;
-	out = byte_writer_of(batch->records, BATCH_BYTES_MAX);
+	batch->records = batch->own_records;
+	batch->offsets = batch->own_offsets;
+	batch->offsets_max = BATCH_ENTRIES_MAX;
+	if (intent != NULL) {
+		bytes_max = ledger_intent_bytes(&intent->header, intent->allocations_bytes);
+		batch->offsets_max = intent->header.count + LEDGER_EXPIRIES_MAX;
+		batch->records = malloc(bytes_max);
+		batch->offsets = calloc(batch->offsets_max, sizeof *batch->offsets);
+	}
+	*ret_out = byte_writer_of(batch->records, bytes_max);
+	return batch->records != NULL && batch->offsets != NULL;
+}
+
+/* One intent, or requests of ordinary size. */
+static void fill_batch(struct sequencer *self, struct batch *batch, bool is_empty)
+{
+	static struct gathered gathered; /* some 100 KiB: not for a stack */
+	struct answer *answer;
+
+	if (self->waiting.first == NULL || self->waiting.first->intent == NULL) {
+		gather(self, &gathered);
+		judge_all(self, batch, &gathered, is_empty);
+		return;
+	}
+	answer = intents_judge(self, requests_take(&self->waiting));
+	if (answer != NULL) {
+		attach(self, batch, answer);
+	}
+}
+
+bool batches_form(struct sequencer *self, uint32_t chunks_min)
+{
+	struct batch *batch = slot_in(self, BATCH_FREE);
+	struct byte_writer out;
+	uint64_t first_seq = ledger_next_seq(self->ledger);
+
+	assert(batch != NULL); /* batches_due saw to it */
 	requests_drop_late(self);
+	if (!open_batch(self, batch, &out)) {
+		set_free(batch);
+		answers_refuse(self, requests_take(&self->waiting), DETAIL_CAPACITY);
+		return false;
+	}
 	ledger_batch_begin(self->ledger, &out, (uint64_t)clock_unix_ms());
 	/* a full share of expired holds: there may be more, and nobody else gives reason for
 	 * the next batch on an idle node */
 	self->more_expired = ledger_next_seq(self->ledger) - first_seq == LEDGER_EXPIRIES_MAX;
 	controls_apply(self, batch, &out);
-	gather(self, &gathered);
-	judge_all(self, batch, &gathered, out.used == 0);
-	ledger_batch_end(self->ledger, chunks_min, &closed);
+	fill_batch(self, batch, out.used == 0);
+	ledger_batch_end(self->ledger, chunks_min, &batch->closed);
 	batch->records_bytes = out.used;
 	if (out.used == 0) {
 		close_empty(self, batch);
 		return false;
 	}
-	send_batch(self, batch, &closed);
+	send_batch(self, batch);
 	return true;
 }
 
@@ -398,11 +512,30 @@ enum err batches_on_committed(struct sequencer *self, const struct oap_committed
 	}
 	metrics_observe(METRIC_LEDGER_COMMIT_LATENCY, METRIC_PLAIN,
 		(uint64_t)instant_since(batch->sent_at, clock_now()).us);
-	batch->state = BATCH_FREE;
+	set_free(batch);
 	self->in_flight--;
 	metrics_set(METRIC_QUEUE_DEPTH, METRIC_QUEUE_COMMIT, self->in_flight);
 	finish_batch(self, batch);
 	return ERR_OK;
+}
+
+static void fail_answer(struct answer *answer, enum detail detail, struct slice reason)
+{
+	switch (answer->kind) {
+	case ANSWER_OPERATION:
+		operations_fail(answer, detail);
+		break;
+	case ANSWER_INTENT:
+		intents_fail(answer, detail);
+		break;
+	case ANSWER_SUBMISSION:
+		answer->verdict.status = reason_status(detail_reason(detail));
+		answer->verdict.accepted = 0;
+		answer->verdict.seq_start = answer->verdict.seq_end = 0;
+		answer->verdict.reasons = reason;
+		answer->root_source = ROOT_NEWEST;
+		break;
+	}
 }
 
 /* Nothing of them is on disk, or nobody knows; either way nothing was answered. */
@@ -417,22 +550,15 @@ void batches_fail_all(struct sequencer *self, enum detail detail)
 		struct batch *batch = &self->batches[i];
 		for (struct answer *answer = batch->answers; answer != NULL;
 			answer = answer->next) {
-			if (answer->is_op) {
-				operations_fail(answer, detail);
-				continue;
-			}
-			answer->verdict.status = reason_status(detail_reason(detail));
-			answer->verdict.accepted = 0;
-			answer->verdict.seq_start = answer->verdict.seq_end = 0;
-			answer->verdict.reasons = (struct slice){ reason, out.used };
-			answer->root_source = ROOT_NEWEST;
+			fail_answer(answer, detail, (struct slice){ reason, out.used });
 		}
 		send_answers(self, batch);
 		locates_answer(self, batch, false);
 		asks_answer(self, batch, false);
 		controls_answer(self, batch->controls, ERR_NO_SPACE);
 		batch->controls = NULL;
-		batch->state = BATCH_FREE;
+		set_free(batch);
 	}
 	self->in_flight = 0;
+	self->sending = NULL;
 }

@@ -6,10 +6,10 @@
 #include "common/metrics.h"
 #include "services/sequencer/sequencer.h"
 
-/* Open holds and reversed originals that are held in memory; some 100 bytes each. */
 /* A region of the ledger from here on is asked for in large pages; an empty ledger has none. */
 #define LARGE_REGION_BYTES (1u << 20)
 
+/* Open holds and reversed originals that are held in memory; some 100 bytes each. */
 #define CLAIMS_MAX (4u * 1024u * 1024u)
 
 /* Day limits of tokens that counted on one day; as many bytes each. */
@@ -24,6 +24,17 @@ static enum err on_op_submit(
 	void *self, const struct oap_from *from, const struct oap_op_submit *msg)
 {
 	return requests_accept_op(self, from, msg);
+}
+
+static enum err on_intent(void *self, const struct oap_from *from, const struct oap_intent *msg)
+{
+	return intents_take(self, from, msg);
+}
+
+static enum err on_intent_body(
+	void *self, const struct oap_from *from, const struct oap_intent_body *msg)
+{
+	return intents_take_body(self, from, msg);
 }
 
 static enum err on_probe_order(
@@ -134,6 +145,8 @@ static enum err on_ask_balance(
 const struct oap_handlers sequencer_handlers = {
 	.submit = on_submit,
 	.op_submit = on_op_submit,
+	.intent = on_intent,
+	.intent_body = on_intent_body,
 	.probe_order = on_probe_order,
 	.grant_key = on_grant_key,
 	.revoked = on_revoked,
@@ -176,6 +189,9 @@ void sequencer_link_lost(void *self, const struct oap_from *whom)
 	if (whom->process == PROCESS_WALLET) {
 		requests_forget(sequencer, whom);
 	}
+	if (whom->process == PROCESS_REWARDER) {
+		intents_rewarder_lost(sequencer);
+	}
 	if (whom->process == PROCESS_COMMITTER) {
 		state_report(sequencer, PHASE_LOADING, "the committer is gone");
 	}
@@ -209,6 +225,7 @@ void sequencer_turn(void *self)
 
 	/* A second batch may be due at once; one that came to nothing took requests away. What
 	 * was parked is asked for in the same turn, or it would wait for the next event. */
+	batches_send_pieces(sequencer);
 	do {
 		while (batches_due(sequencer) &&
 			(batches_form(sequencer, 0) || sequencer->waiting.count > 0)) {
@@ -246,6 +263,7 @@ void sequencer_drain(void *self, uint64_t deadline_mono_ms)
 
 	(void)deadline_mono_ms; /* the supervisor keeps it */
 	sequencer->draining = true;
+	intents_drain(sequencer);
 	finish_draining(sequencer);
 }
 
@@ -289,6 +307,8 @@ void sequencer_open(void *self, struct worker *worker)
 		.ts_skew_ms_max = (uint64_t)config->ledger_ts_skew_ms,
 		.dedupe_entries_max = config->ledger_dedupe_ram_entries,
 		.request_entries_max = (uint32_t)config->engine_batch_max_entries,
+		.intent_entries_max = (uint32_t)config->rewarder_intent_max_entries,
+		.settled_max = SETTLED_MAX,
 		.claims_max = CLAIMS_MAX,
 		.counters_max = COUNTERS_MAX,
 		.fingerprint_mask = UINT64_MAX,
@@ -301,16 +321,7 @@ void sequencer_open(void *self, struct worker *worker)
 	if (sequencer->drafts == NULL || sequencer->results == NULL) {
 		worker_fail(worker, "no memory for a batch of engine.batch_max_entries");
 	}
-	for (size_t i = 0; i < BATCH_SLOTS; i++) {
-		struct batch *batch = &sequencer->batches[i];
-
-		batch->records = malloc(BATCH_BYTES_MAX);
-		batch->offsets = calloc(BATCH_ENTRIES_MAX, sizeof *batch->offsets);
-		batch->answers_last = &batch->answers;
-		if (batch->records == NULL || batch->offsets == NULL) {
-			worker_fail(worker, "no memory for batches");
-		}
-	}
+	batches_init(sequencer);
 }
 
 void sequencer_ready(void *self, struct worker *worker)

@@ -61,17 +61,18 @@ void requests_destroy(struct request *request)
 		return;
 	}
 	rows_forget(request);
+	intents_forget(request);
 	free(request);
 }
 
 /* --- arriving --- */
 
-static uint64_t now_mono_ms(void)
+uint64_t requests_now_mono_ms(void)
 {
 	return (uint64_t)(clock_now().monotonic_us / 1000);
 }
 
-static struct slice keep(struct request *request, size_t *used, struct slice bytes)
+struct slice requests_keep(struct request *request, size_t *used, struct slice bytes)
 {
 	uint8_t *to = request->bytes + *used;
 
@@ -84,7 +85,7 @@ static struct slice keep(struct request *request, size_t *used, struct slice byt
 
 /* The tag is checked here and by nobody before us: a forged grant accuses the prevalidator. A
  * grant of a kms that we don't know of is late, or we are new: the client tries again. */
-static enum err open_grant(
+enum err requests_open_grant(
 	const struct sequencer *self, struct request *request, struct slice sealed)
 {
 	enum err err = grant_keys_open(&self->keys, sealed, &request->grant);
@@ -93,7 +94,7 @@ static enum err open_grant(
 	return err == ERR_STALE ? ERR_OK : err;
 }
 
-static struct request *create(struct sequencer *self, const struct oap_from *from,
+struct request *requests_create(struct sequencer *self, const struct oap_from *from,
 	uint64_t deadline_mono_ms, size_t bytes_count)
 {
 	struct request *request = malloc(sizeof *request + bytes_count);
@@ -108,24 +109,32 @@ static struct request *create(struct sequencer *self, const struct oap_from *fro
 	return request;
 }
 
+enum detail requests_why_not(const struct sequencer *self)
+{
+	if (self->draining) {
+		return DETAIL_DRAINING;
+	}
+	if (self->phase == PHASE_SAFE_MODE) {
+		return self->disk_pressure ? DETAIL_DISK_FULL : DETAIL_SAFE_MODE;
+	}
+	return self->phase == PHASE_SERVING ? DETAIL_NONE : DETAIL_STARTING;
+}
+
 /* To the queue, or refused at once. */
 static enum err enqueue(struct sequencer *self, struct request *request, enum err grant_err)
 {
+	enum detail why_not = requests_why_not(self);
+
 	if (grant_err != ERR_OK) {
 		requests_destroy(request);
 		return grant_err;
 	}
 	if (!request->grant_good) {
 		answers_refuse(self, request, DETAIL_GRANT_STALE);
-	} else if (grant_is_expired(&request->grant, now_mono_ms())) {
+	} else if (grant_is_expired(&request->grant, requests_now_mono_ms())) {
 		answers_refuse(self, request, DETAIL_GRANT_EXPIRED);
-	} else if (self->draining) {
-		answers_refuse(self, request, DETAIL_DRAINING);
-	} else if (self->phase == PHASE_SAFE_MODE) {
-		answers_refuse(
-			self, request, self->disk_pressure ? DETAIL_DISK_FULL : DETAIL_SAFE_MODE);
-	} else if (self->phase != PHASE_SERVING) {
-		answers_refuse(self, request, DETAIL_STARTING);
+	} else if (why_not != DETAIL_NONE) {
+		answers_refuse(self, request, why_not);
 	} else {
 		requests_append(&self->waiting, request);
 	}
@@ -144,16 +153,17 @@ enum err requests_accept(
 		msg->mode > 1 || msg->dry_run > 1) {
 		return ERR_MALFORMED;
 	}
-	request = create(self, from, msg->deadline_mono_ms, bytes_count);
+	request = requests_create(self, from, msg->deadline_mono_ms, bytes_count);
 	request->source = SOURCE_INGEST;
 	request->route = (struct reply_route){ msg->edge_process, msg->edge_instance,
 		msg->edge_generation, from->corr_id };
 	request->atomic = msg->mode == 1;
 	request->dry_run = msg->dry_run == 1;
 	request->draft_count = msg->draft_count;
-	request->idem_id = keep(request, &used, msg->idem_id);
-	request->drafts = keep(request, &used, msg->drafts);
-	return enqueue(self, request, open_grant(self, request, keep(request, &used, msg->grant)));
+	request->idem_id = requests_keep(request, &used, msg->idem_id);
+	request->drafts = requests_keep(request, &used, msg->drafts);
+	return enqueue(self, request,
+		requests_open_grant(self, request, requests_keep(request, &used, msg->grant)));
 }
 
 enum err requests_accept_op(
@@ -165,14 +175,15 @@ enum err requests_accept_op(
 	if (!operations_are_sound(msg->draft)) {
 		return ERR_MALFORMED; /* the wallet made it, of what it had looked at */
 	}
-	request = create(
+	request = requests_create(
 		self, from, msg->deadline_mono_ms, msg->grant.bytes_count + msg->draft.bytes_count);
 	request->source = SOURCE_V1;
 	request->route = (struct reply_route){ from->process, from->instance, from->generation,
 		from->corr_id };
 	request->draft_count = 1;
-	request->drafts = keep(request, &used, msg->draft);
-	return enqueue(self, request, open_grant(self, request, keep(request, &used, msg->grant)));
+	request->drafts = requests_keep(request, &used, msg->draft);
+	return enqueue(self, request,
+		requests_open_grant(self, request, requests_keep(request, &used, msg->grant)));
 }
 
 /* --- ending --- */
@@ -180,7 +191,7 @@ enum err requests_accept_op(
 static void drop_late_of(struct sequencer *self, struct request_list *list)
 {
 	struct request_list still;
-	uint64_t now = now_mono_ms();
+	uint64_t now = requests_now_mono_ms();
 
 	if (now < list->deadline_first_ms) {
 		return; /* a batch is formed every millisecond, a deadline lasts seconds */
@@ -206,6 +217,7 @@ void requests_drop_late(struct sequencer *self)
 {
 	drop_late_of(self, &self->waiting);
 	drop_late_of(self, &self->parked);
+	intents_drop_late(self);
 }
 
 static void forget_of(struct request_list *list, const struct oap_from *whom)

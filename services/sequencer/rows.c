@@ -44,21 +44,35 @@ void rows_park(struct sequencer *self, struct request *request)
 	requests_append(&self->parked, request);
 }
 
-static size_t list_missing(struct sequencer *self, struct request *request, uint64_t *seqs)
+static const struct draft *drafts_of(struct sequencer *self, const struct request *request)
 {
 	struct byte_reader in = byte_reader_of(request->drafts);
+
+	if (request->intent != NULL) {
+		return request->intent->drafts;
+	}
+	for (size_t i = 0; i < request->draft_count; i++) {
+		enum err err = draft_decode(&in, request->source, &self->drafts[i]);
+		assert(err == ERR_OK); /* it was decoded when the request was first judged */
+	}
+	return self->drafts;
+}
+
+static size_t list_missing(struct sequencer *self, struct request *request, uint64_t *seqs)
+{
 	struct ledger_request question = {
-		.drafts = self->drafts,
 		.draft_count = request->draft_count,
 		.source = request->source,
 		.row = rows_find,
 		.row_owner = request,
 	};
 
-	for (size_t i = 0; i < request->draft_count; i++) {
-		enum err err = draft_decode(&in, request->source, &self->drafts[i]);
-		assert(err == ERR_OK); /* it was decoded when the request was first judged */
+	if (request->intent != NULL && request->intent->root_seq != 0) {
+		seqs[0] = request->intent->root_seq;
+		return 1;
 	}
+	question.drafts = drafts_of(self, request);
+	question.intent = request->intent == NULL ? NULL : &request->intent->header;
 	return ledger_lookups(
 		self->ledger, &question, seqs, VERB_SEQS_BYTES_MAX / sizeof(uint64_t));
 }

@@ -12,6 +12,7 @@
  *   batches.c   when a batch is formed, of what, and what COMMITTED means
  *   answers.c   verdicts on their way out
  *   operations.c  those of the wallet
+ *   intents.c   those of the rewarder: their bodies, and a batch of their own
  *   controls.c  freezes and revocations
  *   locates.c   where an account's newest balance is, for archive
  *   asks.c      the newest balances of many accounts, for wallet and archive
@@ -59,6 +60,22 @@ struct reply_route {
 struct sequencer;
 struct fetched; /* rows.c */
 
+/* Settled intents that are held in memory, for ever: a million is a hundred tenants for 28 years
+ * of days, and 250 MiB. */
+#define SETTLED_MAX (1024u * 1024u)
+
+/* What a request of the rewarder has besides. */
+struct intent_job {
+	struct intent header; /* borrows from the request's bytes */
+	bool has_grant;
+	char capability_ref[2 * ID_BYTES + 1];
+	uint32_t allocations_bytes, filled; /* of the body; there is none while it is a question */
+	uint8_t *allocations;               /* owned */
+	struct draft *drafts;               /* owned; once the body is whole, like results */
+	struct ledger_result *results;      /* owned */
+	uint64_t root_seq; /* was settled up to there, and the root of that commit is fetched */
+};
+
 struct request {
 	struct request *next;
 	struct sequencer *sequencer;
@@ -67,11 +84,12 @@ struct request {
 	uint64_t deadline_mono_ms;
 	enum entry_source source; /* of the link that it came in on */
 	bool atomic, dry_run, fetch_due, grant_good;
-	uint16_t draft_count;
+	uint32_t draft_count;
 	uint64_t fetch_id;
 	struct grant grant;
 	struct slice idem_id, drafts;
-	struct fetched *fetched; /* owned: what archive sent, newest first */
+	struct intent_job *intent; /* owned; of the rewarder alone */
+	struct fetched *fetched;   /* owned: what archive sent, newest first */
 	size_t bytes_count;
 	uint8_t bytes[]; /* what the views above borrow */
 };
@@ -89,13 +107,16 @@ enum room { ROOM_PLENTY, ROOM_LITTLE, ROOM_NONE };
 
 enum root_source { ROOT_NEWEST, ROOT_KNOWN, ROOT_OF_SEQ };
 
+enum answer_kind { ANSWER_SUBMISSION, ANSWER_OPERATION, ANSWER_INTENT };
+
 struct answer {
 	struct answer *next;
 	struct oap_from from;
 	struct reply_route route;
-	bool is_op;                 /* then `op` counts, else what follows it */
-	struct oap_op_verdict op;   /* receipt borrows from bytes */
-	struct oap_verdict verdict; /* reasons borrow from bytes */
+	enum answer_kind kind;
+	struct oap_op_verdict op;        /* of an OPERATION; receipt borrows from bytes */
+	struct oap_verdict verdict;      /* of a SUBMISSION; reasons borrow from bytes */
+	struct oap_intent_result intent; /* of an INTENT */
 	enum root_source root_source;
 	uint64_t root_seq;
 	uint8_t bytes[];
@@ -140,9 +161,13 @@ struct batch {
 	struct control_ask *controls;
 	struct locate *locates; /* owned */
 	struct ask *asks;       /* owned */
-	uint8_t *records;       /* owned, BATCH_BYTES_MAX */
-	size_t records_bytes;
-	uint32_t *offsets; /* owned, BATCH_ENTRIES_MAX: where each entry's record begins */
+	struct ledger_batch closed;
+	uint8_t *records; /* the next two, or of an intent: more, and owned until it is done */
+	size_t records_bytes, sent_bytes;
+	uint32_t *offsets; /* where each entry's record begins */
+	size_t offsets_max;
+	uint8_t *own_records;  /* owned, BATCH_BYTES_MAX */
+	uint32_t *own_offsets; /* owned, BATCH_ENTRIES_MAX */
 };
 
 struct commit {
@@ -180,6 +205,8 @@ struct sequencer {
 	struct batch batches[BATCH_SLOTS];
 	uint64_t batch_no_last;
 	size_t in_flight;
+	struct batch *sending;  /* of which pieces are still to go; nothing overtakes it */
+	struct request *intent; /* the one that is under way, in whichever list; NULL: none is */
 
 	/* scratch of one batch; engine.batch_max_entries of each, and one request more */
 	struct draft *drafts;
@@ -206,6 +233,16 @@ MUST_CHECK enum err requests_accept(
 	struct sequencer *self, const struct oap_from *from, const struct oap_submit *msg);
 MUST_CHECK enum err requests_accept_op(
 	struct sequencer *self, const struct oap_from *from, const struct oap_op_submit *msg);
+struct request *requests_create(struct sequencer *self, const struct oap_from *from,
+	uint64_t deadline_mono_ms, size_t bytes_count);
+/* Copies the bytes behind those that were kept before. */
+struct slice requests_keep(struct request *request, size_t *used, struct slice bytes);
+/* A forged grant accuses its sender; a stale one leaves grant_good unset. */
+MUST_CHECK enum err requests_open_grant(
+	const struct sequencer *self, struct request *request, struct slice sealed);
+/* Why nothing at all is taken at present; DETAIL_NONE: it is. */
+enum detail requests_why_not(const struct sequencer *self);
+uint64_t requests_now_mono_ms(void);
 void requests_drop_late(struct sequencer *self);
 void requests_refuse_all(struct sequencer *self, enum detail detail);
 /* All that process asked for and was not judged yet. */
@@ -227,7 +264,10 @@ bool rows_find(void *owner, uint64_t seq, struct ledger_row *ret_row);
 bool rows_root_of(const struct request *request, uint64_t seq, struct hash *ret_root);
 
 /* batches.c */
+void batches_init(struct sequencer *self);
 bool batches_may_send(struct sequencer *self);
+/* Pieces of a batch that is larger than a frame, as far as credit goes. */
+void batches_send_pieces(struct sequencer *self);
 bool batches_due(struct sequencer *self);
 bool batches_form(struct sequencer *self, uint32_t chunks_min); /* false: nothing to send */
 void batches_idle(struct sequencer *self);
@@ -243,6 +283,8 @@ void answers_refuse(struct sequencer *self, struct request *request, enum detail
 struct answer *answers_create(const struct request *request, const struct ledger_verdict *verdict,
 	const struct ledger_result *results, const struct draft *drafts);
 void answers_send(struct sequencer *self, struct answer *answer);
+/* The root of the commit that carried this seq, if that was one of the newest. */
+bool answers_recent_root(const struct sequencer *self, uint64_t seq, struct hash *ret_root);
 
 /* operations.c */
 bool operations_are_sound(struct slice draft_bytes);
@@ -252,6 +294,21 @@ struct answer *operations_answer(const struct request *request, const struct led
 	const struct draft *draft);
 void operations_fail(struct answer *answer, enum detail detail);
 void operations_tell_serving(struct sequencer *self); /* nothing while it does not serve */
+
+/* intents.c */
+MUST_CHECK enum err intents_take(
+	struct sequencer *self, const struct oap_from *from, const struct oap_intent *msg);
+MUST_CHECK enum err intents_take_body(
+	struct sequencer *self, const struct oap_from *from, const struct oap_intent_body *msg);
+void intents_send(struct sequencer *self, const struct reply_route *route,
+	const struct oap_intent_result *result);
+/* In the open batch. NULL: the request was parked. */
+struct answer *intents_judge(struct sequencer *self, struct request *request);
+void intents_fail(struct answer *answer, enum detail detail);
+void intents_drop_late(struct sequencer *self);
+void intents_rewarder_lost(struct sequencer *self);
+void intents_drain(struct sequencer *self);
+void intents_forget(struct request *request); /* what it has besides */
 
 /* locates.c */
 void locates_take(

@@ -16,7 +16,7 @@ ERR_MALFORMED = 1
 PHASES = {'starting': 0, 'loading': 1, 'serving': 2, 'safe_mode': 3, 'drained': 4}
 # wire ids, in the order of proto/processes.h
 PROCESSES = ('client', 'supervisor', 'admin', 'ingress', 'prevalidator', 'kms', 'sequencer',
-	'committer', 'archive', 'wallet')
+	'committer', 'archive', 'wallet', 'rewarder')
 
 
 class Fd3:

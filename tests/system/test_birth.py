@@ -345,5 +345,17 @@ def test_missing_executables_stop_the_start():
 	assert 'the executable of a worker cannot be opened' in text and 'mn-wallet' in text
 
 
+def test_a_role_that_is_off_is_not_there():
+	with Node() as node:
+		assert not node.workers('rewarder'), node.workers('rewarder')
+
+
+def test_the_rewarder_runs_when_it_is_enabled():
+	with Node({'rewarder': {'enabled': True}}) as node:
+		eventually(lambda: node.workers('rewarder'), 'a rewarder')
+		replaced(node, 'rewarder', node.signal_worker('rewarder'))
+		assert len(node.workers('rewarder')) == 1
+
+
 if __name__ == '__main__':
 	tap.main(globals())

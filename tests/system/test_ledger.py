@@ -259,6 +259,22 @@ def test_sys_accounts_and_self_transfers_are_refused():
 	refused(post(transfer('sys:issuance', account, 1)), 403, 'policy_denied', 'sys_account')
 
 
+def test_a_reward_pool_is_filled_under_gov_mint_and_never_lowered():
+	pool = f'sys:reward_pool:{fresh("t")}:ron'
+	giver = fresh()
+	mint(pool, 100)
+	mint(giver, 11)
+	accepted(post(transfer(giver, pool, 10)))
+	refused(post(transfer(pool, giver, 1)), 403, 'policy_denied', 'sys_account')
+	for kind in ('Burn', 'Hold', 'Debit'):
+		refused(post(entry(kind, pool, 1)), 403, 'policy_denied', 'sys_account')
+	balance = node().http('GET', f'/v1/balance?account={pool}&asset=ron', token=token()).json()
+	assert balance['amount_minor'] == '110', balance
+	words = ('cap', 'mint', '--action', 'ledger.ingest', '--ttl', '1h')
+	poor = node().cli(*words).stdout.strip()
+	refused(node().ingest([transfer(giver, pool, 1)], poor), 403, 'cap_invalid')
+
+
 def raw_json(text):
 	return node().http('POST', '/ingest', text, {'Content-Type': 'application/json'},
 		token=token())

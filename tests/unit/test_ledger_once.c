@@ -263,47 +263,6 @@ static void a_daily_ceiling_bounds_v1_debits(void **state)
 	CHECK(world_do(world, v1_transfer(world, 50, 3)) == DETAIL_NONE);
 }
 
-/* ---- intents ---- */
-
-static void an_intent_settles_once(void **state)
-{
-	struct world *world = *state;
-	struct ledger_settlement settlement = {
-		.tenant = world_text("acme"),
-		.epoch = world_text("2025-10-01"),
-		.run_key = { { 1 } },
-		.idempotency_key = { { 2 } },
-		.commitment = { { 3 } },
-	};
-	struct draft drafts[2];
-	struct ledger_request request;
-
-	(void)world_mint(world, "sys:reward_pool:acme:ron", 50);
-	for (size_t i = 0; i < 2; i++) {
-		drafts[i] = world_transfer(
-			world, "sys:reward_pool:acme:ron", i == 0 ? "a" : "b", 26 - i);
-		drafts[i].entry.source = SOURCE_REWARD;
-	}
-	request = world_request(world, drafts, 2);
-	request.atomic = true;
-	request.settlement = &settlement;
-	world_run(world, &request);
-	CHECK(world->verdict.accepted_count == 0); /* 51 of 50: postponed, never trimmed */
-	drafts[0].entry.amount = 25;
-	world_run(world, &request);
-	CHECK(world->verdict.new_count == 2 && world->verdict.seq_start == 2);
-	CHECK(world_replays(world));
-	world_run(world, &request);
-	CHECK(world->verdict.is_settled_before && world->verdict.seq_end == 3);
-	settlement.commitment.bytes[0] = 4;
-	world_run(world, &request);
-	CHECK(world->verdict.first_refusal == DETAIL_SETTLED_OTHERWISE);
-	settlement.commitment.bytes[0] = 3;
-	settlement.epoch = world_text("2025-10-02");
-	world_run(world, &request);
-	CHECK(world->verdict.first_refusal == DETAIL_SETTLED_OTHERWISE);
-}
-
 /* ---- the way back ---- */
 
 static void previous_seqs_walk_back_through_an_account(void **state)
@@ -395,7 +354,6 @@ int main(void)
 		TEST(nonces_of_a_lane_rise_by_one),
 		TEST(a_receipt_is_completed_with_seq_and_balances),
 		TEST(a_daily_ceiling_bounds_v1_debits),
-		TEST(an_intent_settles_once),
 		TEST(previous_seqs_walk_back_through_an_account),
 		TEST(an_idle_node_flushes_every_chunk),
 		TEST(a_store_that_contradicts_itself_is_not_replayed),

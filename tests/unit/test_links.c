@@ -53,6 +53,8 @@ static void these_processes_share_a_link_and_no_others(void **state)
 		PAIR(WALLET, PREVALIDATOR),
 		PAIR(WALLET, SEQUENCER),
 		PAIR(WALLET, ARCHIVE),
+		PAIR(REWARDER, KMS),
+		PAIR(REWARDER, SEQUENCER),
 	};
 
 	(void)state;

@@ -81,7 +81,6 @@ static inline struct slice grants_seal_until(
 		.capability_id = grants_capability(),
 		.exp_mono_ms = exp_mono_ms,
 		.peer = GRANT_PEER_TCP,
-		.tenant = text_of(CAVEAT_TENANT_DEFAULT),
 	};
 	size_t bytes = 0;
 
@@ -94,6 +93,7 @@ static inline struct slice grants_seal_until(
 			caveat_set_add(&grant.caveats, &caveat, now_unix_ms() / 1000, NULL),
 			ERR_OK);
 	}
+	grant.tenant = caveat_set_tenant(&grant.caveats, grant.caveats.clause_count);
 	assert_int_equal(grant_seal(&grant, &key, sealed, sizeof sealed, &bytes), ERR_OK);
 	return (struct slice){ sealed, bytes };
 }
@@ -107,6 +107,14 @@ static inline struct slice grants_seal_for(uint32_t generation, const char *cons
 static inline struct slice grants_seal(void)
 {
 	return grants_seal_for(GRANTS_GENERATION, NULL);
+}
+
+/* Of a run for that tenant alone, under which intents of tests are. */
+static inline struct slice grants_seal_acme(void)
+{
+	static const char *const caveats[] = { "tenant=acme", NULL };
+
+	return grants_seal_for(GRANTS_GENERATION, caveats);
 }
 
 #endif

@@ -356,6 +356,32 @@ static struct harness_link *free_link(struct harness *harness, unsigned process,
 	return found;
 }
 
+/* The worker gets its end of a link to that process; ours is closed. */
+static void give_link(struct harness *harness, const struct oap_link *msg, int fd)
+{
+	uint8_t frame[FRAME_HEAD_BYTES + 64];
+	struct byte_writer out = byte_writer_of(frame + FRAME_HEAD_BYTES, 64);
+
+	assert_true(oap_encode_link(&out, msg));
+	send_with_fd(&harness->control, frame, build_frame(frame, OAP_LINK, 0, out.used), fd);
+	(void)close(fd);
+}
+
+void harness_join(struct harness *one, struct harness *other)
+{
+	int pair[2];
+
+	make_pair(pair);
+	give_link(one,
+		&(struct oap_link){
+			.process = (uint8_t)other->process, .generation = other->generation },
+		pair[0]);
+	give_link(other,
+		&(struct oap_link){
+			.process = (uint8_t)one->process, .generation = one->generation },
+		pair[1]);
+}
+
 struct harness_link *harness_link_up(struct harness *harness, unsigned process, unsigned instance)
 {
 	static uint32_t generation_last = 1000; /* new with each restart, in all tests */
@@ -365,14 +391,10 @@ struct harness_link *harness_link_up(struct harness *harness, unsigned process, 
 		.instance = (uint8_t)instance,
 		.generation = ++generation_last,
 	};
-	uint8_t frame[FRAME_HEAD_BYTES + 64];
-	struct byte_writer out = byte_writer_of(frame + FRAME_HEAD_BYTES, 64);
 	int pair[2];
 
 	make_pair(pair);
-	assert_true(oap_encode_link(&out, &msg));
-	send_with_fd(&harness->control, frame, build_frame(frame, OAP_LINK, 0, out.used), pair[1]);
-	(void)close(pair[1]);
+	give_link(harness, &msg, pair[1]);
 	open_link(link, harness, pair[0]);
 	link->process = msg.process;
 	link->instance = msg.instance;

@@ -93,6 +93,9 @@ int harness_reap(struct harness *harness);  /* waits for its end; the status of 
 struct harness_link *harness_link_up(struct harness *harness, unsigned process, unsigned instance);
 void harness_link_down(struct harness_link *link);
 
+/* Two workers that speak to each other, and nobody listens. */
+void harness_join(struct harness *one, struct harness *other);
+
 /* The worker has taken and answered all that was sent before. */
 void harness_settle(struct harness *harness);
 /* That, and it has sent nothing on this link but credit. */

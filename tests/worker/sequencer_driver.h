@@ -213,26 +213,32 @@ static inline void keep_leaf(struct slice body)
 
 static inline void give_credit(const struct sent_batch *batch)
 {
-	uint32_t payload_bytes = 52 + (uint32_t)batch->head.records.bytes_count;
+	uint32_t payload_bytes = 56 + (uint32_t)batch->head.records.bytes_count;
 
 	harness_send_credit(
 		committer, 0, &(struct oap_credit){ .requests = 1, .bytes = payload_bytes });
 }
 
-static inline void commit(const struct sent_batch *batch)
+/* These records, whichever way they came. */
+static inline void commit_records(const struct oap_batch *head, struct slice records)
 {
-	struct byte_reader in = byte_reader_of(batch->head.records);
+	struct byte_reader in = byte_reader_of(records);
 	struct batch_record record;
 
-	assert_int_equal(batch->head.first_seq, kept.size + 1);
+	assert_int_equal(head->first_seq, kept.size + 1);
 	while (batch_next(&in, &record)) {
 		if (record.type == BATCH_ENTRY) {
 			keep_leaf(record.body);
 		}
 	}
 	merkle_frontier_root(&kept.tree, &kept.root);
-	harness_send_committed(committer, batch->head.batch_no,
-		&(struct oap_committed){ batch->head.batch_no, kept.size, kept.root });
+	harness_send_committed(committer, head->batch_no,
+		&(struct oap_committed){ head->batch_no, kept.size, kept.root });
+}
+
+static inline void commit(const struct sent_batch *batch)
+{
+	commit_records(&batch->head, batch->head.records);
 	give_credit(batch);
 }
 

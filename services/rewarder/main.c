@@ -1,0 +1,19 @@
+/* rewarder: pays out epochs from the configured pools; holds no money and no signing key. */
+#include "services/rewarder/rewarder.h"
+
+static struct rewarder rewarder; /* the process's whole state */
+
+int main(int argc, char *argv[])
+{
+	static const struct worker_spec spec = {
+		.process = PROCESS_REWARDER,
+		.self = &rewarder,
+		.handlers = &rewarder_handlers,
+		.sandbox = &rewarder_sandbox,
+		.open = rewarder_open,
+		.turn = rewarder_turn,
+		.drain = rewarder_drain,
+	};
+
+	return worker_run(&spec, argc, argv);
+}
