@@ -113,7 +113,7 @@ enum log_level {
 	E(151, OBJECT_DAMAGED, object_damaged, ERROR, "an object is not what its address says")  \
 	E(152, OBJECTS_UNWRITABLE, objects_unwritable, ERROR, "objects cannot be written")       \
 	E(153, OBJECTS_WRITABLE, objects_writable, INFO, "objects can be written again")         \
-	E(154, OBJECTS_COUNTED, objects_counted, INFO, "the objects on disk were counted") \
+	E(154, OBJECTS_COUNTED, objects_counted, INFO, "the objects on disk were counted")       \
 	/* The rewarder. */                                                                      \
 	E(160, INTENT_SETTLED, intent_settled, INFO, "an epoch is paid")
 

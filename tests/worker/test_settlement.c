@@ -48,6 +48,9 @@ static int set_up(void **state)
 	harness_init(&past, PROCESS_ARCHIVE);
 	past.gid = disk.gid; /* as the store's group has it */
 	past.config = disk.config;
+	harness_path(&disk, "objects", path, sizeof path);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(chown(path, past.uid, past.gid), 0);
 	assert_int_equal(lock_take(disk.dir, &lock_fd, &why), ERR_OK);
 	return 0;
 }
