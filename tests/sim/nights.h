@@ -17,17 +17,21 @@
 
 static uint64_t chance_state;
 
-static uint32_t chance(uint32_t below)
+static uint64_t chance_u64(void)
 {
-	chance_state += 0x9e3779b97f4a7c15u;
-	uint64_t z = chance_state;
+	uint64_t z = chance_state += 0x9e3779b97f4a7c15u;
 
 	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
 	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-	return (uint32_t)((z ^ (z >> 31)) >> 32) % below;
+	return z ^ (z >> 31);
 }
 
-static bool percent(uint32_t share)
+static uint32_t chance(uint32_t below)
+{
+	return (uint32_t)(chance_u64() >> 32) % below;
+}
+
+__attribute__((unused)) static bool percent(uint32_t share)
 {
 	return chance(100) < share;
 }

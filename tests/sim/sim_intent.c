@@ -1,7 +1,6 @@
-#include <signal.h>
-
 #include "tests/intent_maker.h"
 #include "tests/ledger_world.h"
+#include "tests/sim/nights.h"
 
 /* Pay days that go wrong. Runs of the same epochs compete, a rewarder asks again for what it was
  * not told, pools run dry, accounts are frozen, and the node dies with batches in flight. After
@@ -21,14 +20,6 @@
 static struct {
 	uint64_t crashes, lost, paid, repeats, conflicts, dry, frozen, parked;
 } did;
-
-static uint64_t seed_now;
-
-static uint64_t draw(uint64_t below)
-{
-	seed_now = seed_now * UINT64_C(6364136223846793005) + 1442695040888963407u;
-	return (seed_now >> 33) % below;
-}
 
 struct flight {
 	uint8_t *bytes;
@@ -101,7 +92,7 @@ static void commit_oldest(void)
 /* What is in flight is lost, or was on disk all the same, and nobody was told. */
 static void crash(void)
 {
-	if (draw(2) == 0) {
+	if (chance(2) == 0) {
 		commit_oldest();
 	}
 	while (night.flight_count > 0) {
@@ -131,7 +122,7 @@ static void open_batch(void)
 	while (night.flight_count == FLIGHT_MAX) {
 		commit_oldest();
 	}
-	night.world.now += 1 + draw(1000);
+	night.world.now += 1 + chance(1000);
 	world_begin(&night.world);
 }
 
@@ -139,7 +130,7 @@ static void open_batch(void)
 
 static void fund(void)
 {
-	u128 amount = 1 + draw(200);
+	u128 amount = 1 + chance(200);
 	struct draft mint;
 	struct ledger_request request;
 
@@ -160,9 +151,9 @@ static void govern(void)
 	static const char *const accounts[] = { POOL, "did:ron:actor000000",
 		"did:ron:actor000007" };
 	struct batch_control control = {
-		.kind = draw(3) == 0 ? CONTROL_FREEZE : CONTROL_UNFREEZE,
+		.kind = chance(3) == 0 ? CONTROL_FREEZE : CONTROL_UNFREEZE,
 		.scope = SCOPE_ACCOUNT,
-		.value = world_text(accounts[draw(COUNT_OF(accounts))]),
+		.value = world_text(accounts[chance(COUNT_OF(accounts))]),
 	};
 
 	open_batch();
@@ -196,7 +187,7 @@ static void check_refusal(enum detail detail, bool is_owned_by_other)
 static void pay(void)
 {
 	static struct draft drafts[ACTORS_MAX];
-	int epoch = (int)draw(EPOCHS), run = (int)draw(RUNS);
+	int epoch = (int)chance(EPOCHS), run = (int)chance(RUNS);
 	struct intent_maker *maker = &night.makers[epoch][run];
 	struct ledger_request request = { .drafts = drafts,
 		.draft_count = maker->intent.count,
@@ -271,21 +262,21 @@ static void check_store(void)
 
 static void run_night(uint64_t seed)
 {
-	seed_now = seed;
+	chance_state = seed * 0x2545f4914f6cdd1du;
 	memset(&night, 0, sizeof night);
-	world_create(&night.world, draw(2) == 0 ? UINT64_MAX : 0x3f);
+	world_create(&night.world, chance(2) == 0 ? UINT64_MAX : 0x3f);
 	for (uint32_t i = 0; i < EPOCHS * RUNS; i++) {
 		char epoch[32];
 
 		(void)snprintf(epoch, sizeof epoch, "2025-10-%02u", i / RUNS + 1);
 		intent_maker_init(&night.makers[i / RUNS][i % RUNS], epoch, i + 1,
-			1 + (uint32_t)draw(ACTORS_MAX));
+			1 + (uint32_t)chance(ACTORS_MAX));
 		night.acked[i / RUNS] = -1;
 	}
 	for (uint32_t step = 0; step < STEPS; step++) {
-		uint64_t what = draw(100);
+		uint64_t what = chance(100);
 
-		night.rows_are_slow = draw(20) == 0;
+		night.rows_are_slow = chance(20) == 0;
 		if (what < 20) {
 			fund();
 		} else if (what < 30) {
@@ -308,36 +299,20 @@ static void run_night(uint64_t seed)
 	}
 }
 
-static uint64_t tonight;
-
-static void name_the_night(int signal_number)
-{
-	(void)signal_number;
-	fprintf(stderr, "sim_intent --seed %llu --cases 1\n", (unsigned long long)tonight);
-}
-
 int main(int argc, char *argv[])
 {
-	uint64_t seed = 1, cases = 100;
+	struct nights nights = { .name = "sim_intent", .seed = 1, .cases = 100 };
 
-	(void)signal(SIGABRT, name_the_night);
-	for (int i = 1; i + 1 < argc; i += 2) {
-		uint64_t *to = strcmp(argv[i], "--seed") == 0 ? &seed : &cases;
-
-		*to = strtoull(argv[i + 1], NULL, 10);
-	}
-	for (tonight = seed; tonight < seed + cases; tonight++) {
-		run_night(tonight);
-	}
-	printf("%llu nights: %llu crashes, %llu batches lost, %llu epochs paid, %llu repeats, %llu "
+	nights_run(&nights, argc, argv, run_night);
+	printf("%llu crashes, %llu batches lost, %llu epochs paid, %llu repeats, %llu "
 	       "conflicts, %llu dry pools, %llu freezes, %llu parked\n",
-		(unsigned long long)cases, (unsigned long long)did.crashes,
-		(unsigned long long)did.lost, (unsigned long long)did.paid,
-		(unsigned long long)did.repeats, (unsigned long long)did.conflicts,
-		(unsigned long long)did.dry, (unsigned long long)did.frozen,
-		(unsigned long long)did.parked);
-	WORLD_REQUIRE(cases < 100 || (did.crashes > 0 && did.lost > 0 && did.paid > 0 &&
-					     did.repeats > 0 && did.conflicts > 0 && did.dry > 0 &&
-					     did.frozen > 0 && did.parked > 0));
+		(unsigned long long)did.crashes, (unsigned long long)did.lost,
+		(unsigned long long)did.paid, (unsigned long long)did.repeats,
+		(unsigned long long)did.conflicts, (unsigned long long)did.dry,
+		(unsigned long long)did.frozen, (unsigned long long)did.parked);
+	WORLD_REQUIRE(
+		nights.cases < 100 ||
+		(did.crashes > 0 && did.lost > 0 && did.paid > 0 && did.repeats > 0 &&
+			did.conflicts > 0 && did.dry > 0 && did.frozen > 0 && did.parked > 0));
 	return 0;
 }

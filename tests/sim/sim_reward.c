@@ -1,7 +1,7 @@
-#include <signal.h>
 #include <stdarg.h>
 
 #include "tests/reward_world.h"
+#include "tests/sim/nights.h"
 #include "tests/sim/reward_model.h"
 
 /* Random epochs against core/reward, and a model that computes them as at school. In each case:
@@ -24,22 +24,6 @@ static struct {
 } did;
 
 /* ---- chance ---- */
-
-static uint64_t chance_state;
-
-static uint64_t chance_u64(void)
-{
-	uint64_t z = chance_state += 0x9e3779b97f4a7c15u;
-
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-	z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-	return z ^ (z >> 31);
-}
-
-static uint32_t chance(uint32_t below)
-{
-	return (uint32_t)(chance_u64() % below);
-}
 
 /* Of any magnitude, small ones and the bound among them. */
 static u128 some_amount(unsigned bits_max)
@@ -462,33 +446,17 @@ static void run_case(uint64_t seed)
 	check_monotone(model);
 }
 
-static uint64_t current;
-
-static void name_the_case(int signal_number)
-{
-	(void)signal_number;
-	fprintf(stderr, "sim_reward --seed %llu --cases 1\n", (unsigned long long)current);
-}
-
 int main(int argc, char *argv[])
 {
-	uint64_t seed = 1, cases = 100;
+	struct nights nights = { .name = "sim_reward", .seed = 1, .cases = 1000 };
 
-	(void)signal(SIGABRT, name_the_case);
-	for (int i = 1; i + 1 < argc; i += 2) {
-		uint64_t *value = strcmp(argv[i], "--seed") == 0 ? &seed : &cases;
-
-		*value = strtoull(argv[i + 1], NULL, 10);
-	}
-	for (current = seed; current < seed + cases; current++) {
-		run_case(current);
-	}
-	printf("%llu epochs: %llu by bankers with %llu shares repaired, %llu pools beyond 2^64, "
-	       "%llu capped, %llu with an idle metric, %llu empty, %llu times more work of one "
-	       "category\n",
-		(unsigned long long)cases, (unsigned long long)did.bankers,
-		(unsigned long long)did.repaired, (unsigned long long)did.wide,
-		(unsigned long long)did.capped, (unsigned long long)did.idle,
-		(unsigned long long)did.empty, (unsigned long long)did.monotone);
+	nights_run(&nights, argc, argv, run_case);
+	printf("%llu by bankers with %llu shares repaired, %llu pools beyond 2^64, %llu capped, "
+	       "%llu "
+	       "with an idle metric, %llu empty, %llu times more work of one category\n",
+		(unsigned long long)did.bankers, (unsigned long long)did.repaired,
+		(unsigned long long)did.wide, (unsigned long long)did.capped,
+		(unsigned long long)did.idle, (unsigned long long)did.empty,
+		(unsigned long long)did.monotone);
 	return 0;
 }
