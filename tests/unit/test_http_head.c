@@ -284,7 +284,7 @@ static void each_decision_about_a_head_has_a_row(void **state)
 		/* below */
 		HTTP_HOST_NOT_OURS, HTTP_CONTENT_TYPE, HTTP_MULTIPART, HTTP_MEDIA_TYPE,
 		/* the edge's */
-		HTTP_ROUTE_UNKNOWN, HTTP_OTHER_METHODS, HTTP_HEAD_LATE
+		HTTP_ROUTE_UNKNOWN, HTTP_OTHER_METHODS, HTTP_HEAD_LATE, HTTP_BODY_LATE
 	};
 	bool seen[HTTP_DECISION_COUNT] = { false };
 

@@ -1,6 +1,7 @@
 /* The sequencer as its wallet and archive see it: operations with their receipts, and balances that
  * are told when they are on disk. */
 #include "core/receipt.h"
+#include "core/ulid.h"
 #include "tests/worker/sequencer_driver.h"
 
 static struct sent_batch first, second;
@@ -27,7 +28,8 @@ static void make(uint64_t amount, uint64_t nonce, struct made *ret_made)
 	struct draft *draft = &ret_made->draft;
 
 	operation_draft(&operation, draft);
-	draft->entry.id = any.entry.id;
+	draft->entry.id = (struct id128){ { 0 } };
+	ulid_advance(&draft->entry.id, (int64_t)any.entry.ts_unix_ms, any.entry.id.bytes);
 	draft->entry.ts_unix_ms = any.entry.ts_unix_ms;
 	draft->entry.kid = any.entry.kid;
 	draft->entry.capability_ref = any.entry.capability_ref;
