@@ -216,8 +216,8 @@ def read_operation(node, http):
 
 def answer_of(node, form, members):
 	if form == 'balance':
-		return {**members, 'asset': 'ron', 'amount_minor': '5', 'as_of': '2026-11-26T00:00:00Z',
-			'stale_ms': 0}
+		return {**members, 'asset': 'ron', 'amount_minor': '5', 'held_minor': '0',
+			'as_of': '2026-11-26T00:00:00Z', 'as_of_seq': 7, 'stale_ms': 0}
 	amount = int(members['amount_minor'])
 	receipt = {'txid': 'tx_' + f'{node.seq:026}', 'op': form, **members,
 		'ts': '2026-11-26T00:00:00Z', 'receipt_hash': 'b3:' + ROOT, 'seq': node.seq,

@@ -344,13 +344,15 @@ bool wallet_is_balance(const struct wallet_plan *plan, const struct wallet_reque
 {
 	struct cursor in = { body, body + body_bytes };
 	char head[BODY_BYTES_MAX], as_of[21];
-	uint64_t amount, stale_ms;
+	uint64_t amount, held, seq, stale_ms;
 
 	(void)snprintf(head, sizeof head,
 		"{\"account\":\"acct_%07" PRIu64 "\",\"asset\":\"ron\",\"amount_minor\":\"",
 		facts_of(plan, request).account);
 	return take_text(&in, head) && take_number(&in, &amount) &&
+	       take_text(&in, "\",\"held_minor\":\"") && take_number(&in, &held) &&
 	       take_text(&in, "\",\"as_of\":\"") && take_bytes(&in, as_of, 20) &&
-	       take_text(&in, "\",\"stale_ms\":") && take_number(&in, &stale_ms) &&
+	       take_text(&in, "\",\"as_of_seq\":") && take_number(&in, &seq) &&
+	       take_text(&in, ",\"stale_ms\":") && take_number(&in, &stale_ms) &&
 	       take_text(&in, "}") && in.at == in.end;
 }

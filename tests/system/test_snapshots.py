@@ -484,7 +484,7 @@ def test_restore_refuses_what_it_must_and_leaves_all_as_it_was():
 		assert 'put the key directory of' in done.stderr, done
 		(node.directory / 'keys').rename(node.profile.data / 'keys')
 		left = sorted(one.name for one in node.profile.data.iterdir())
-		assert left == ['keys', 'lock', 'store'], left
+		assert left == ['keys', 'lock', 'objects', 'store'], left
 		node.start()
 		assert json.loads(cli('verify', '--json').stdout)['size'] == 60
 

@@ -299,7 +299,7 @@ def test_an_account_has_a_quota_for_a_utc_day():
 		over(wallet.issue('alice', 1), 'quota')
 		assert exhaustions(node) == before + 3
 		done(wallet.transfer('bob', 40, to='carol'))
-		kill_sequencer(node)
+		kill(node, 'sequencer')
 		over(wallet.transfer('alice', 1, asset='usd'), 'quota')
 		node.restart()
 		over(wallet.transfer('alice', 1, asset='usd'), 'quota')
