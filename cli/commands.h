@@ -79,7 +79,7 @@ enum cli_exit {
 	C(object_get, "object get", "ADDRESS", 1, 1, "get it back, and check that it is it")      \
 	C(version, "version", "", 0, 0, "print what this was built from")                         \
 	C(completion, "completion", "bash|zsh|fish", 1, 1, "print a completion script")           \
-	C(help, "help", "[COMMAND]", 0, 2, "explain a command")
+	C(help, "help", "[COMMAND]", 0, 3, "explain a command")
 
 struct cli_option {
 	const char *name;  /* NULL ends a list */
@@ -115,6 +115,7 @@ CLI_COMMANDS(AS_PROTOTYPE)
 
 /* ---- the command line, understood (options.c) ---- */
 
+#define CLI_NAME_BYTES  48u /* of a command's name, with its NUL; whatever is longer is none */
 #define CLI_WORDS_MAX   4u
 #define CLI_GIVEN_MAX   256u
 #define CLI_FLAGS_MAX   64u
@@ -128,7 +129,7 @@ struct cli_given {
 
 struct cli {
 	const struct cli_command *command; /* NULL: none was named */
-	const char *group;                 /* "cap" until its second word has come, else NULL */
+	char group[CLI_NAME_BYTES];        /* its words as far as they have come: "cap" */
 	const char *config_path;           /* NULL: the packaged one if it is there */
 	bool json;
 	bool help;
@@ -153,7 +154,7 @@ const char *cli_next(const struct cli *cli, const char *name, size_t *at);
 
 /* ---- help.c ---- */
 
-/* Of all commands, or of those of one group. */
+/* Of those of one group, or with "" of all commands. */
 void cli_print_usage(FILE *out, const char *group);
 void cli_print_help(FILE *out, const struct cli_command *command);
 
