@@ -77,6 +77,19 @@ enum cli_exit {
 	C(wallet_watch, "wallet watch", "", 0, 0, "show what happens, as it happens")             \
 	C(object_put, "object put", "FILE", 1, 1, "keep a file at the node, under its hash")      \
 	C(object_get, "object get", "ADDRESS", 1, 1, "get it back, and check that it is it")      \
+	C(reward_policy_keygen, "reward policy keygen", "FILE", 1, 1,                             \
+		"make a key that signs policies of rewards; needs no node")                       \
+	C(reward_policy_sign, "reward policy sign", "POLICY", 1, 1,                               \
+		"sign a policy of rewards; needs no node")                                        \
+	C(reward_policy_show, "reward policy show", "POLICY", 1, 1,                               \
+		"show such a policy, its hash and who signed it; needs no node")                  \
+	C(reward_seal, "reward seal", "", 0, 0,                                                   \
+		"make the sealed inputs of an epoch from a CSV file")                             \
+	C(reward_compute, "reward compute", "", 0, 0, "compute an epoch from sealed inputs here") \
+	C(reward_explain, "reward explain", "MANIFEST ACTOR", 2, 2,                               \
+		"show how an actor's payment comes about; needs no node")                         \
+	C(reward_verify, "reward verify", "MANIFEST", 1, 1,                                       \
+		"compute an epoch again by other code, and compare; needs no node")               \
 	C(version, "version", "", 0, 0, "print what this was built from")                         \
 	C(completion, "completion", "bash|zsh|fish", 1, 1, "print a completion script")           \
 	C(help, "help", "[COMMAND]", 0, 3, "explain a command")

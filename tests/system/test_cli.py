@@ -103,6 +103,7 @@ def test_completion_scripts_are_scripts():
 	for line in cli('completion', 'fish').stdout.splitlines()[1:]:
 		words = shlex.split(line.replace("\\'", "'\\''"))  # fish escapes a quote inside quotes
 		assert words[:4] == ['complete', '-c', 'macronode', '-n'] and words[-2] == '-d', line
+	assert "'reward policy') words=\" keygen sign show\"" in bash
 	expect(cli('completion', 'csh'), 2)
 
 
