@@ -246,6 +246,66 @@ static const struct cli_option options_wallet_watch[] = {
 	TOKEN_OPTION,
 	{ NULL, NULL, NULL },
 };
+#define INPUTS_OPTION                                                                \
+	{                                                                            \
+		"--inputs", "DIR", "the sealed inputs, as `reward seal` writes them" \
+	}
+#define SALT_OPTION                                                                         \
+	{                                                                                   \
+		"--salt", "TEXT", "the node's rewarder.idempotency_salt, if it has its own" \
+	}
+
+static const struct cli_option options_reward_policy_keygen[] = {
+	{ "--kid", "NAME", "whose key it is: the name that signatures have" },
+	{ NULL, NULL, NULL },
+};
+static const struct cli_option options_reward_policy_sign[] = {
+	{ "--key", "FILE", "the key of who signs (repeatable); only the user may read it" },
+	{ "-o", "FILE", "write the signed policy to FILE (else standard output)" },
+	{ NULL, NULL, NULL },
+};
+static const struct cli_option options_reward_policy_show[] = {
+	{ "--vkey", "KEY", "a key that is trusted, as keygen and sign print it (repeatable)" },
+	{ NULL, NULL, NULL },
+};
+static const struct cli_option options_reward_seal[] = {
+	{ "--from", "FILE", "CSV with a line of column names: what the actors did" },
+	{ "--tenant", "NAME", "whose epoch it is" },
+	{ "--epoch", "NAME", "its name: a day, or a minute as 2026-11-01T00:00Z" },
+	{ "--epoch-index", "N", "its number on the emission curve" },
+	{ "--window", "START/END", "2026-11-01T00:00:00Z/2026-12-01T00:00:00Z" },
+	{ "--policy", "FILE", "the policy by which it is paid" },
+	{ "--actor-column", "NAME", "the column that names the actors" },
+	{ "--actor-prefix", "TEXT", "put TEXT before what that column holds" },
+	{ "--metrics", "LIST", "what is counted: columns, or METRIC=COLUMN, with commas" },
+	{ "--category-column", "NAME", "the column of categories" },
+	{ "--category", "NAME", "the category of all rows; none if not said" },
+	{ "--pool", "N", "what there is to share; else what the pool's account has" },
+	{ "--seq", "N", "with --pool: as of this entry" },
+	{ "--root", "HEX", "with --seq: and this root" },
+	{ "-o", "DIR", "where the inputs go" },
+	{ "--put", NULL, "also keep them at the running node, as objects" },
+	TOKEN_OPTION,
+	{ NULL, NULL, NULL },
+};
+static const struct cli_option options_reward_compute[] = {
+	{ "--offline", "DIR", "the sealed inputs; no node is asked, and nothing is paid" },
+	{ "-o", "FILE", "write the manifest to FILE (else standard output)" },
+	SALT_OPTION,
+	{ NULL, NULL, NULL },
+};
+static const struct cli_option options_reward_explain[] = {
+	INPUTS_OPTION,
+	SALT_OPTION,
+	{ NULL, NULL, NULL },
+};
+static const struct cli_option options_reward_verify[] = {
+	INPUTS_OPTION,
+	{ "--attestation", "FILE", "also: what the node signed about this manifest" },
+	{ "--vkey", "KEY", "with --attestation: the key that signed it" },
+	SALT_OPTION,
+	{ NULL, NULL, NULL },
+};
 
 #define options_status          options_none
 #define options_config_print    options_none

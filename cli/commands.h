@@ -77,9 +77,22 @@ enum cli_exit {
 	C(wallet_watch, "wallet watch", "", 0, 0, "show what happens, as it happens")             \
 	C(object_put, "object put", "FILE", 1, 1, "keep a file at the node, under its hash")      \
 	C(object_get, "object get", "ADDRESS", 1, 1, "get it back, and check that it is it")      \
+	C(reward_policy_keygen, "reward policy keygen", "FILE", 1, 1,                             \
+		"make a key that signs policies of rewards; needs no node")                       \
+	C(reward_policy_sign, "reward policy sign", "POLICY", 1, 1,                               \
+		"sign a policy of rewards; needs no node")                                        \
+	C(reward_policy_show, "reward policy show", "POLICY", 1, 1,                               \
+		"show such a policy, its hash and who signed it; needs no node")                  \
+	C(reward_seal, "reward seal", "", 0, 0,                                                   \
+		"make the sealed inputs of an epoch from a CSV file")                             \
+	C(reward_compute, "reward compute", "", 0, 0, "compute an epoch from sealed inputs here") \
+	C(reward_explain, "reward explain", "MANIFEST ACTOR", 2, 2,                               \
+		"show how an actor's payment comes about; needs no node")                         \
+	C(reward_verify, "reward verify", "MANIFEST", 1, 1,                                       \
+		"compute an epoch again by other code, and compare; needs no node")               \
 	C(version, "version", "", 0, 0, "print what this was built from")                         \
 	C(completion, "completion", "bash|zsh|fish", 1, 1, "print a completion script")           \
-	C(help, "help", "[COMMAND]", 0, 2, "explain a command")
+	C(help, "help", "[COMMAND]", 0, 3, "explain a command")
 
 struct cli_option {
 	const char *name;  /* NULL ends a list */
@@ -115,6 +128,7 @@ CLI_COMMANDS(AS_PROTOTYPE)
 
 /* ---- the command line, understood (options.c) ---- */
 
+#define CLI_NAME_BYTES  48u /* of a command's name, with its NUL; whatever is longer is none */
 #define CLI_WORDS_MAX   4u
 #define CLI_GIVEN_MAX   256u
 #define CLI_FLAGS_MAX   64u
@@ -128,7 +142,7 @@ struct cli_given {
 
 struct cli {
 	const struct cli_command *command; /* NULL: none was named */
-	const char *group;                 /* "cap" until its second word has come, else NULL */
+	char group[CLI_NAME_BYTES];        /* its words as far as they have come: "cap" */
 	const char *config_path;           /* NULL: the packaged one if it is there */
 	bool json;
 	bool help;
@@ -153,7 +167,7 @@ const char *cli_next(const struct cli *cli, const char *name, size_t *at);
 
 /* ---- help.c ---- */
 
-/* Of all commands, or of those of one group. */
+/* Of those of one group, or with "" of all commands. */
 void cli_print_usage(FILE *out, const char *group);
 void cli_print_help(FILE *out, const struct cli_command *command);
 

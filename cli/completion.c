@@ -4,34 +4,52 @@
 
 #include "cli/commands.h"
 
-static bool is_first_of_group(size_t id)
+/* Three words of a name. */
+#define FISH_CONDITION_BYTES 192u
+
+/* Bytes of the first words of a name; 0: it has not so many. */
+static size_t words_bytes(const char *name, size_t word_count)
 {
-	const char *name = cli_commands[id].name;
 	size_t bytes = strcspn(name, " ");
 
+	for (size_t i = 1; i < word_count; i++) {
+		if (name[bytes] == '\0') {
+			return 0;
+		}
+		bytes += 1 + strcspn(name + bytes + 1, " ");
+	}
+	return bytes;
+}
+
+/* No command above it begins with the same words. */
+static bool is_first_of_group(size_t id, size_t bytes)
+{
+	const char *name = cli_commands[id].name;
+
 	for (size_t i = 0; i < id; i++) {
-		if (strncmp(cli_commands[i].name, name, bytes) == 0 &&
-			strcspn(cli_commands[i].name, " ") == bytes) {
+		const char *above = cli_commands[i].name;
+
+		if (strncmp(above, name, bytes) == 0 &&
+			(above[bytes] == ' ' || above[bytes] == '\0')) {
 			return false;
 		}
 	}
 	return true;
 }
 
-/* First words of all commands, or second words of one group. */
-static void print_words(const char *group)
+/* The next word of all commands that begin with the first `bytes` of `group`; 0: the first. */
+static void print_words(const char *group, size_t bytes)
 {
-	size_t group_bytes = group != NULL ? strlen(group) : 0;
-
 	for (size_t i = 0; i < CLI_COMMAND_COUNT; i++) {
 		const char *name = cli_commands[i].name;
-		size_t bytes = strcspn(name, " ");
+		size_t next = bytes == 0 ? 0 : bytes + 1;
 
-		if (group == NULL && is_first_of_group(i)) {
-			(void)printf(" %.*s", (int)bytes, name);
-		} else if (group != NULL && bytes == group_bytes &&
-			   strncmp(name, group, bytes) == 0 && name[bytes] == ' ') {
-			(void)printf(" %s", name + bytes + 1);
+		if (bytes == 0 || (strncmp(name, group, bytes) == 0 && name[bytes] == ' ')) {
+			size_t word_bytes = strcspn(name + next, " ");
+
+			if (is_first_of_group(i, next + word_bytes)) {
+				(void)printf(" %.*s", (int)word_bytes, name + next);
+			}
 		}
 	}
 }
@@ -50,18 +68,19 @@ static void print_option_names(const struct cli_command *command)
 static void print_cases(void)
 {
 	(void)fputs("\t\t'') words=\"", stdout);
-	print_words(NULL);
+	print_words("", 0);
 	(void)fputs("\" ;;\n", stdout);
 	for (size_t i = 0; i < CLI_COMMAND_COUNT; i++) {
 		const char *name = cli_commands[i].name;
-		size_t bytes = strcspn(name, " ");
-		char group[32];
+		size_t bytes;
 
-		if (name[bytes] == ' ' && is_first_of_group(i)) {
-			(void)snprintf(group, sizeof group, "%.*s", (int)bytes, name);
-			(void)printf("\t\t'%s') words=\"", group);
-			print_words(group);
-			(void)fputs("\" ;;\n", stdout);
+		for (size_t words = 1;
+			(bytes = words_bytes(name, words)) != 0 && name[bytes] == ' '; words++) {
+			if (is_first_of_group(i, bytes)) {
+				(void)printf("\t\t'%.*s') words=\"", (int)bytes, name);
+				print_words(name, bytes);
+				(void)fputs("\" ;;\n", stdout);
+			}
 		}
 		(void)printf("\t\t'%s') words=\"", name);
 		print_option_names(&cli_commands[i]);
@@ -120,12 +139,23 @@ static int print_zsh(void)
 	return CLI_GOOD;
 }
 
-/* A text as fish quotes it: no text of the table has a quote or a backslash. */
+/* As fish quotes it: in quotes, where only these and a backslash need one before them. */
+static void print_fish_text(const char *text)
+{
+	(void)fputc('\'', stdout);
+	for (; *text != '\0'; text++) {
+		(void)printf(*text == '\'' || *text == '\\' ? "\\%c" : "%c", *text);
+	}
+	(void)fputc('\'', stdout);
+}
+
 static void print_fish_line(const char *condition, const char *flag, const char *word,
 	const char *text, bool takes_value)
 {
-	(void)printf("complete -c macronode -n '%s' %s %s%s -d '%s'\n", condition, flag, word,
-		takes_value ? " -r" : "", text);
+	(void)printf("complete -c macronode -n '%s' %s %s%s -d ", condition, flag, word,
+		takes_value ? " -r" : "");
+	print_fish_text(text);
+	(void)fputc('\n', stdout);
 }
 
 static void print_fish_options(const char *condition, const struct cli_option *options)
@@ -138,31 +168,45 @@ static void print_fish_options(const char *condition, const struct cli_option *o
 	}
 }
 
+/* "__fish_seen_subcommand_from reward; and __fish_seen_subcommand_from policy" for the first bytes
+ * of a name; no bytes: no command yet. */
+static void print_condition(const char *name, size_t bytes, char ret_text[FISH_CONDITION_BYTES])
+{
+	const char *and = "";
+	size_t used = 0;
+
+	(void)snprintf(ret_text, FISH_CONDITION_BYTES, "__fish_use_subcommand");
+	for (size_t at = 0; at < bytes; at++) {
+		size_t word_bytes = strcspn(name + at, " ");
+
+		used += (size_t)snprintf(ret_text + used, FISH_CONDITION_BYTES - used,
+			"%s__fish_seen_subcommand_from %.*s", and, (int)word_bytes, name + at);
+		at += word_bytes;
+		and = "; and ";
+	}
+}
+
 static int print_fish(void)
 {
 	(void)fputs("# fish completion of macronode\n", stdout);
 	print_fish_options("true", cli_common_options);
 	for (size_t i = 0; i < CLI_COMMAND_COUNT; i++) {
 		const struct cli_command *command = &cli_commands[i];
-		size_t bytes = strcspn(command->name, " ");
-		char condition[160];
+		char condition[FISH_CONDITION_BYTES], word[CLI_NAME_BYTES];
+		size_t bytes, start = 0;
 
-		if (is_first_of_group(i)) {
-			char first[32];
-			(void)snprintf(first, sizeof first, "%.*s", (int)bytes, command->name);
-			print_fish_line("__fish_use_subcommand", "-f -a", first,
-				command->name[bytes] == ' ' ? "" : command->summary, false);
+		for (size_t words = 1; (bytes = words_bytes(command->name, words)) != 0; words++) {
+			if (is_first_of_group(i, bytes)) {
+				print_condition(
+					command->name, start == 0 ? 0 : start - 1, condition);
+				(void)snprintf(word, sizeof word, "%.*s", (int)(bytes - start),
+					command->name + start);
+				print_fish_line(condition, "-f -a", word,
+					command->name[bytes] == ' ' ? "" : command->summary, false);
+			}
+			start = bytes + 1;
 		}
-		(void)snprintf(condition, sizeof condition, "__fish_seen_subcommand_from %.*s",
-			(int)bytes, command->name);
-		if (command->name[bytes] == ' ') {
-			print_fish_line(condition, "-f -a", command->name + bytes + 1,
-				command->summary, false);
-			(void)snprintf(condition, sizeof condition,
-				"__fish_seen_subcommand_from %.*s; and "
-				"__fish_seen_subcommand_from %s",
-				(int)bytes, command->name, command->name + bytes + 1);
-		}
+		print_condition(command->name, strlen(command->name), condition);
 		print_fish_options(condition, command->options);
 	}
 	print_fish_line("__fish_seen_subcommand_from completion", "-f -a", "'bash zsh fish'",

@@ -16,15 +16,15 @@ static void print_options(FILE *out, const struct cli_option *options)
 
 void cli_print_usage(FILE *out, const char *group)
 {
-	size_t group_bytes = group == NULL ? 0 : strlen(group);
+	size_t group_bytes = strlen(group);
 
-	(void)fprintf(out, "usage: macronode %s%sCOMMAND [words] [--option value ...]\n\n",
-		group == NULL ? "" : group, group == NULL ? "" : " ");
+	(void)fprintf(out, "usage: macronode %s%sCOMMAND [words] [--option value ...]\n\n", group,
+		group_bytes == 0 ? "" : " ");
 	for (size_t i = 0; i < CLI_COMMAND_COUNT; i++) {
 		const char *name = cli_commands[i].name;
 		char left[64];
 
-		if (group != NULL &&
+		if (group_bytes > 0 &&
 			(strncmp(name, group, group_bytes) != 0 || name[group_bytes] != ' ')) {
 			continue;
 		}
@@ -51,15 +51,17 @@ void cli_print_help(FILE *out, const struct cli_command *command)
 
 int cli_help(struct cli *cli)
 {
-	char name[64];
+	char name[CLI_NAME_BYTES] = "";
 	bool found = false;
 
 	if (cli->word_count == 0) {
-		cli_print_usage(stdout, NULL);
+		cli_print_usage(stdout, "");
 		return CLI_GOOD;
 	}
-	(void)snprintf(name, sizeof name, "%s%s%s", cli->words[0], cli->word_count > 1 ? " " : "",
-		cli->word_count > 1 ? cli->words[1] : "");
+	for (size_t i = 0, used = 0; i < cli->word_count && used < sizeof name; i++) {
+		used += (size_t)snprintf(
+			name + used, sizeof name - used, "%s%s", i > 0 ? " " : "", cli->words[i]);
+	}
 	for (size_t i = 0; i < CLI_COMMAND_COUNT; i++) {
 		size_t bytes = strlen(name);
 		const char *has = cli_commands[i].name;

@@ -20,7 +20,7 @@ int main(int argc, char *argv[])
 		return CLI_GOOD;
 	}
 	if (argc == 1) {
-		cli_print_usage(stderr, NULL);
+		cli_print_usage(stderr, "");
 		return CLI_USAGE;
 	}
 	if (cli.command == NULL) {

@@ -1,4 +1,4 @@
-/* The command line. The command is one word or two; options of the command, those that every
+/* The command line. The command is one to three words; options of the command, those that every
  * command has, and the flags of the configuration may stand before, between and behind its
  * words, as `--name value` or `--name=value`. `--` ends them. */
 #include "cli/commands.h"
@@ -144,33 +144,25 @@ static bool parse_flag(struct cli *cli, int argc, char *argv[], int *at)
 		flag.name);
 }
 
-/* True if `name` is `word`, or begins with it and a blank. */
-static bool begins_with_word(const char *name, const char *word)
-{
-	size_t bytes = strlen(word);
-
-	return strncmp(name, word, bytes) == 0 && (name[bytes] == '\0' || name[bytes] == ' ');
-}
-
-static const struct cli_command *find_command(const char *first, const char *second)
+static const struct cli_command *find_command(const char *name)
 {
 	for (size_t i = 0; i < CLI_COMMAND_COUNT; i++) {
-		const char *name = cli_commands[i].name;
-		const char *blank = strchr(name, ' ');
-
-		if (begins_with_word(name, first) &&
-			(second == NULL ? blank == NULL
-					: blank != NULL && strcmp(blank + 1, second) == 0)) {
+		if (strcmp(cli_commands[i].name, name) == 0) {
 			return &cli_commands[i];
 		}
 	}
 	return NULL;
 }
 
-static bool is_group(const char *word)
+/* Some command has a further word behind these. */
+static bool is_group(const char *words)
 {
+	size_t bytes = strlen(words);
+
 	for (size_t i = 0; i < CLI_COMMAND_COUNT; i++) {
-		if (begins_with_word(cli_commands[i].name, word)) {
+		const char *name = cli_commands[i].name;
+
+		if (strncmp(name, words, bytes) == 0 && name[bytes] == ' ') {
 			return true;
 		}
 	}
@@ -179,20 +171,18 @@ static bool is_group(const char *word)
 
 static bool parse_word(struct cli *cli, const char *word)
 {
+	char name[CLI_NAME_BYTES];
+
 	if (cli->command == NULL) {
-		cli->command = cli->group == NULL ? find_command(word, NULL)
-						  : find_command(cli->group, word);
-		if (cli->command != NULL) {
-			cli->group = NULL;
-			return true;
+		bool fits = snprintf(name, sizeof name, "%s%s%s", cli->group,
+				    cli->group[0] != '\0' ? " " : "", word) < (int)sizeof name;
+
+		cli->command = fits ? find_command(name) : NULL;
+		if (cli->command == NULL && !(fits && is_group(name))) {
+			return refuse(cli, "there is no command '%s'", name);
 		}
-		if (cli->group == NULL && is_group(word)) {
-			cli->group = word;
-			return true;
-		}
-		return cli->group == NULL
-			       ? refuse(cli, "there is no command '%s'", word)
-			       : refuse(cli, "there is no command '%s %s'", cli->group, word);
+		memcpy(cli->group, name, sizeof name);
+		return true;
 	}
 	if (cli->word_count == cli->command->words_max) {
 		return refuse(cli, "%s: unexpected word '%s'", cli->command->name, word);
@@ -208,11 +198,9 @@ static bool check_whole(struct cli *cli)
 		return true;
 	}
 	if (cli->command == NULL) {
-		return cli->group == NULL
-			       ? true
-			       : refuse(cli,
-					 "%s needs a second word; macronode %s --help lists them",
-					 cli->group, cli->group);
+		return cli->group[0] == '\0' ||
+		       refuse(cli, "%s needs another word; macronode %s --help lists them",
+			       cli->group, cli->group);
 	}
 	for (size_t i = 0; i < cli->given_count; i++) {
 		if (find_option(cli->command->options, cli->given[i].option->name) == NULL) {

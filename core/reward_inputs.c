@@ -149,7 +149,7 @@ static const char *const ledger_names[] = { "asset", "epoch_id", "kind", "pool_a
 struct ledger_reading {
 	struct json in;
 	struct reward_ledger *ledger;
-	struct reward_name *pool_text;
+	struct reward_name pool_text;
 	enum reward_number pool;
 };
 
@@ -166,11 +166,11 @@ static bool read_pool(struct ledger_reading *reading)
 	}
 	reading->pool = reward_number_parse(text, REWARD_AMOUNT_MAX, &reading->ledger->pool_total);
 	if (reading->pool == REWARD_NUMBER_NO_DECIMAL ||
-		text.bytes_count > sizeof reading->pool_text->bytes) {
+		text.bytes_count > sizeof reading->pool_text.bytes) {
 		return json_fail(in, expected, NULL);
 	}
-	memcpy(reading->pool_text->bytes, text.bytes, text.bytes_count);
-	reading->pool_text->bytes_count = (uint8_t)text.bytes_count;
+	memcpy(reading->pool_text.bytes, text.bytes, text.bytes_count);
+	reading->pool_text.bytes_count = (uint8_t)text.bytes_count;
 	return true;
 }
 
@@ -245,7 +245,7 @@ static bool is_pool_of(const struct reward_ledger *ledger)
 bool reward_inputs_ledger(struct slice text, struct reward_ledger *ret_ledger,
 	struct reward_name *ret_pool_text, struct reward_outcome *outcome)
 {
-	struct ledger_reading reading = { .ledger = ret_ledger, .pool_text = ret_pool_text };
+	struct ledger_reading reading = { .ledger = ret_ledger };
 
 	memset(ret_ledger, 0, sizeof *ret_ledger);
 	*ret_pool_text = (struct reward_name){ .bytes_count = 1, .bytes = "0" };
@@ -263,6 +263,7 @@ bool reward_inputs_ledger(struct slice text, struct reward_ledger *ret_ledger,
 			"ledger snapshot: expected the pool account "
 			"sys:reward_pool:<tenant>:<asset>");
 	}
+	*ret_pool_text = reading.pool_text;
 	if (reading.pool == REWARD_NUMBER_NEGATIVE) {
 		return reward_quarantine(outcome, REWARD_KIND_NEGATIVE,
 			"ledger snapshot: expected a pool that is not below zero");

@@ -39,8 +39,8 @@ MUST_CHECK bool reward_inputs_bundle(
 	struct slice text, struct reward_bundle *ret_bundle, struct reward_outcome *outcome);
 
 /* A pool that is a decimal integer, but none of 0 to 2^127 - 1, is a quarantine of its own kind.
- * *ret_pool_text (9.8): the pool as it is sealed if it is a decimal integer, else "0"; set in any
- * case. */
+ * *ret_pool_text (9.8): the pool as it is sealed if the document is in form, else "0"; set in any
+ * case. So what is committed does not depend on the order of members. */
 MUST_CHECK bool reward_inputs_ledger(struct slice text, struct reward_ledger *ret_ledger,
 	struct reward_name *ret_pool_text, struct reward_outcome *outcome);
 

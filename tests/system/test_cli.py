@@ -4,6 +4,7 @@ import atexit
 import json
 import os
 import pathlib
+import shlex
 import shutil
 import socket
 import subprocess
@@ -67,7 +68,7 @@ def caveats(token):
 def test_a_wrong_command_line_exits_2_and_says_why():
 	expect(cli(), 2, 'usage:')
 	expect(cli('bogus'), 2, "no command 'bogus'")
-	expect(cli('cap'), 2, 'second word')
+	expect(cli('cap'), 2, 'another word')
 	group = expect(cli('wallet', '--help'), 0, 'usage: macronode wallet COMMAND', 'wallet issue  ', 'wallet watch  ')
 	assert 'ledger' not in group.stdout, group
 	expect(cli('status', '--bogus'), 2, "no option '--bogus'")
@@ -99,6 +100,10 @@ def test_completion_scripts_are_scripts():
 		script = expect(cli('completion', shell), 0, 'macronode', 'import').stdout
 		if shutil.which(shell):
 			subprocess.run([shell, '-n'], input=script, text=True, check=True)
+	for line in cli('completion', 'fish').stdout.splitlines()[1:]:
+		words = shlex.split(line.replace("\\'", "'\\''"))  # fish escapes a quote inside quotes
+		assert words[:4] == ['complete', '-c', 'macronode', '-n'] and words[-2] == '-d', line
+	assert "'reward policy') words=\" keygen sign show\"" in bash
 	expect(cli('completion', 'csh'), 2)
 
 

@@ -10,7 +10,7 @@ from harness import BUILD, GENEROUS_SECONDS, Node, clean_environment, nodes
 
 README = nodes.CHECKOUT / 'README.md'
 STEPS = ('look', 'ingest', 'read', 'tokens', 'once', 'hold', 'pay', 'prove', 'receipt', 'freeze', 'kill',
-	'stop')
+	'reward', 'stop')
 FAILED = '[failed]'
 NEXT = '[next]'
 
@@ -88,6 +88,14 @@ def check_payments(said):
 	assert re.match(r'good: size \d+ continues size \d+ of the log ', lines[-1]), lines
 
 
+def check_reward(said, errors):
+	lines = said['reward'].splitlines()
+	assert re.match(r'treasurer\+[0-9a-f]{8}\+', lines[0]), lines
+	assert 'dave of acme is paid 3500 ron in 2026-11-01.' in lines, lines
+	assert 'good: epoch 2026-11-01 of acme pays 9226 of 12000 ron to 5 actors' in lines, lines
+	assert 'ok: 5 of 6 actors get 9226 of 12000 ron' in errors, errors
+
+
 def test_the_tour_does_what_it_says():
 	with tempfile.TemporaryDirectory(prefix='macronode-tour-') as name:
 		directory = pathlib.Path(name)
@@ -100,6 +108,7 @@ def test_the_tour_does_what_it_says():
 			check_requests(said)
 			check_wallet(said, errors)
 			check_payments(said)
+			check_reward(said, errors)
 			failed = [line for text in said.values() for line in text.splitlines()
 				if line.startswith(FAILED)]
 			assert len(failed) == 2 and 'wallet transfer' in failed[0] and 'ledger import' in failed[1], failed

@@ -40,6 +40,15 @@ static bool parse(const char *line)
 	return cli_parse(count, words, &cli);
 }
 
+/* As many words as a command needs. */
+static const char *needed_words(const struct cli_command *command)
+{
+	static const char words[] = " w w w w";
+
+	assert_true(command->words_min <= CLI_WORDS_MAX);
+	return words + 2 * (CLI_WORDS_MAX - command->words_min);
+}
+
 static void every_command_is_found_by_its_name(void **state)
 {
 	(void)state;
@@ -47,7 +56,7 @@ static void every_command_is_found_by_its_name(void **state)
 		char line[128];
 
 		(void)snprintf(line, sizeof line, "%s%s", cli_commands[i].name,
-			cli_commands[i].words_min > 0 ? " word" : "");
+			needed_words(&cli_commands[i]));
 		assert_true(parse(line));
 		assert_ptr_equal(cli.command, &cli_commands[i]);
 	}
@@ -83,7 +92,7 @@ static void every_option_of_every_command_is_known_to_it(void **state)
 			char line[256];
 
 			(void)snprintf(line, sizeof line, "%s %s %s%s", command->name, one->name,
-				one->value != NULL ? "v" : "", command->words_min > 0 ? " w" : "");
+				one->value != NULL ? "v" : "", needed_words(command));
 			assert_true(parse(line));
 			assert_true(cli_has(&cli, one->name));
 			assert_int_equal(cli_option(&cli, one->name) != NULL, one->value != NULL);
@@ -145,8 +154,12 @@ static void what_is_wrong_with_a_line_is_said(void **state)
 		const char *error;
 	} rows[] = {
 		{ "bogus", "there is no command 'bogus'" },
-		{ "cap", "cap needs a second word; macronode cap --help lists them" },
+		{ "cap", "cap needs another word; macronode cap --help lists them" },
 		{ "cap bogus", "there is no command 'cap bogus'" },
+		{ "reward", "reward needs another word" },
+		{ "reward policy", "reward policy needs another word" },
+		{ "reward policy bogus", "there is no command 'reward policy bogus'" },
+		{ "rew policy sign", "there is no command 'rew'" },
 		{ "status --bogus", "there is no option '--bogus'" },
 		{ "status extra", "unexpected word 'extra'" },
 		{ "status --config", "--config needs a value" },

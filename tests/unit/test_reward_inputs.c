@@ -427,6 +427,32 @@ static void an_accounting_snapshot_that_is_wrong_is_quarantined(void **state)
 	}
 }
 
+/* Goal: the order of members is free, also where one of them is wrong. */
+static void the_pool_of_a_ledger_snapshot_that_is_wrong_is_zero_wherever_the_fault_is(void **state)
+{
+	static const struct {
+		const char *from, *to;
+	} faults[] = {
+		{ "\"asset\":\"ron\"", "\"asset\":\"R\"" }, /* before the pool */
+		{ "sys:reward_pool:acme:ron", "sys:x" },
+		{ "\"seq\":1031", "\"seq\":-1" }, /* behind it */
+		{ "\"v\":1}", "\"v\":1" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(faults); i++) {
+		struct reward_case given = usual();
+		struct reward_kept kept;
+
+		given.ledger = changed(ledger, faults[i].from, faults[i].to);
+		assert_false(reward_world_run(&world, &given));
+		kept = reward_manifest_of(&world.run.facts);
+		assert_non_null(strstr(kept.bytes, "\"pool_total_minor\":\"0\""));
+		free(kept.bytes);
+		reward_world_finish(&world);
+	}
+}
+
 static void numbers_out_of_bounds_have_their_own_kinds(void **state)
 {
 	static const char ten_to_40[] = "\"10000000000000000000000000000000000000000\"";
@@ -613,6 +639,8 @@ int main(void)
 		cmocka_unit_test(a_ledger_snapshot_that_is_wrong_is_quarantined),
 		cmocka_unit_test(an_accounting_snapshot_that_is_wrong_is_quarantined),
 		cmocka_unit_test(numbers_out_of_bounds_have_their_own_kinds),
+		cmocka_unit_test(
+			the_pool_of_a_ledger_snapshot_that_is_wrong_is_zero_wherever_the_fault_is),
 		cmocka_unit_test(a_pool_above_the_emission_is_quarantined),
 		cmocka_unit_test(members_come_in_any_order_and_layout),
 		cmocka_unit_test(a_snapshot_is_at_most_64_mib),
