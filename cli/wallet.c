@@ -13,6 +13,12 @@
 /* A nonce that no lane has reached: its refusal names the next one, and does nothing. */
 #define NONCE_TO_ASK OPERATION_NONCE_MAX
 
+/* A key is forgotten some day, and with it who sent it before: then the next nonce would be asked
+ * for, and the same command pay once more. A nonce stands for what was done with it for ever. */
+#define NONCE_BESIDE_KEY                                                       \
+	"--nonce N beside --idempotency-key: repeating both is safe, the key " \
+	"alone is not"
+
 struct wish {
 	struct mn_operation operation;
 	bool nonce_was_asked;
@@ -93,6 +99,7 @@ static bool read_wish(const struct cli *cli, enum operation_kind kind, struct wi
 	return is_there(cli, "--from ACCOUNT", operation->from, operation_has_from(kind)) &&
 	       is_there(cli, "--to ACCOUNT", operation->to, operation_has_to(kind)) &&
 	       is_there(cli, "--amount N", operation->amount_minor, true) &&
+	       is_there(cli, NONCE_BESIDE_KEY, cli_option(cli, "--nonce"), !wish->key_was_drawn) &&
 	       read_number(cli, "--nonce", &operation->nonce) &&
 	       (kind != OPERATION_HOLD || read_number(cli, "--expires", &operation->expires_ms));
 }

@@ -183,6 +183,20 @@ static enum mn_result attempt(struct mn_client *client, const char *token,
 	return result;
 }
 
+/* Nothing was asked: whoever comes with his key again, and again without a nonce, would pay twice
+ * once the node has forgotten the key. */
+static enum mn_result refuse_key_alone(struct mn_outcome *outcome)
+{
+	outcome->error = (struct mn_error){
+		.code = "BAD_REQUEST",
+		.reason = "nonce_format",
+		.message = "an idempotency key of yours needs the nonce that belongs to it: only "
+			   "both together are done once",
+		.http = 400,
+	};
+	return MN_REFUSED;
+}
+
 /* The operation, again and again; a nonce that no lane has reached asks for the next one. */
 static enum mn_result repeat(struct mn_client *client, const char *token,
 	const struct mn_operation *operation, int64_t deadline_ms, struct mn_outcome *outcome)
@@ -214,6 +228,9 @@ enum mn_result mn_wallet_op_retry(struct mn_client *client, const char *token,
 	enum mn_result result;
 
 	*ret_outcome = (struct mn_outcome){ .attempts = 0 };
+	if (operation->nonce == 0 && operation->idempotency_key != NULL) {
+		return refuse_key_alone(ret_outcome);
+	}
 	choose_key(&chosen, ret_outcome);
 	if (chosen.nonce == 0) { /* nothing can be done by asking: there is no such nonce yet */
 		chosen.nonce = OPERATION_NONCE_MAX;

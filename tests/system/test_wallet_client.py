@@ -199,6 +199,7 @@ def test_the_command_says_why_it_does_not_do_it():
 	usage = [(('issue',), '--to ACCOUNT'), (('issue', '--to', 'gina'), '--amount N'), (('transfer', *pay), '--to ACCOUNT'),
 		(('burn', *pay, '--nonce', '0'), 'from 1'), (('burn', *pay, '--nonce', '1x'), 'from 1'),
 		(('hold', *pay, '--expires', 'x'), 'from 1'), (('capture', *pay, '--to', 'bob'), 'needs TXID'),
+		(('burn', *pay, '--idempotency-key', 'mine'), '--nonce N beside --idempotency-key'),
 		(('release', TXID, *pay, '--to', 'bob'), "no option '--to'"), (('balance',), 'needs ACCOUNT'),
 		(('balance', 'a b'), 'no account'), (('tx',), 'needs TXID'), (('history', 'gina', '--limit', '0'), 'from 1 to 200'),
 		(('history', 'gina', '--before', '0'), 'from 1'), (('watch', '--count', '0'), 'from 1'), (('pay',), 'no command')]
@@ -209,7 +210,7 @@ def test_the_command_says_why_it_does_not_do_it():
 	refused = [(('issue', '--to', 'a b', '--amount', '1'), 'BAD_REQUEST: to: expected an account'),
 		(('issue', '--to', 'gina', '--amount', '01'), 'BAD_REQUEST: amount_minor: expected a string'),
 		(('transfer', *pay, '--to', 'gina'), 'BAD_REQUEST: from and to are one account'),
-		(('burn', *pay, '--idempotency-key', 'a b'), 'BAD_REQUEST: idempotency_key: expected'),
+		(('burn', *pay, '--nonce', '1', '--idempotency-key', 'a b'), 'BAD_REQUEST: idempotency_key: expected'),
 		(('burn', '--from', 'gina', '--amount', '11'), 'INSUFFICIENT_FUNDS: insufficient funds'),
 		(('burn', *pay, '--nonce', '7'), 'NONCE_CONFLICT: nonce conflict: one before it'),
 		(('hold', *pay, '--expires', '5'), 'BAD_REQUEST: expires_ts: expected'),
