@@ -211,8 +211,9 @@ struct mn_outcome {
  *
  *   MN_OK       it is done; the receipt is on disk at the node
  *   MN_REFUSED  it is not done, and no attempt of this call will still do it
- *   MN_UNKNOWN  time is up, and an attempt was never answered: it may be done. Call again with the
- *               nonce and the key of *ret_outcome, and with the same operation
+ *   MN_UNKNOWN  time is up, or the token or the node's policy does not allow it any more, and an
+ *               attempt was never answered: it may be done. Call again with the nonce and the key
+ *               of *ret_outcome, and with the same operation
  *   else        it is not done: no attempt reached a node, or it can not be sent
  *
  * A node whose limits.req_timeout is over 10 s can still do what an attempt asked for after a later
