@@ -6,6 +6,7 @@ import pathlib
 import random
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -231,6 +232,21 @@ def test_the_command_says_why_it_does_not_do_it():
 	elsewhere = subprocess.run([str(BUILD / 'cli/macronode'), 'wallet', 'burn', *pay, '--uds', '/nonexistent/socket',
 		'--token-file', token_file()], text=True, capture_output=True, timeout=60)
 	assert elsewhere.returncode == 3 and 'no node is listening' in elsewhere.stderr, elsewhere
+
+
+def test_the_command_does_not_call_refused_what_may_be_done():
+	issue('hugo', 10, 1)
+	words = ('burn', '--from', 'hugo', '--amount', '4', '--nonce', '1', '--idempotency-key', 'slow')
+	node().signal_worker('sequencer', signal.SIGSTOP)
+	try:
+		told = wallet(*words, check=False)
+		asked = wallet('burn', '--from', 'hugo', '--amount', '4', check=False)
+	finally:
+		node().signal_worker('sequencer', signal.SIGCONT)
+	assert told.returncode == 3 and 'UPSTREAM_UNAVAILABLE' in told.stderr and 'may be done' in told.stderr, told
+	assert asked.returncode == 3 and 'nothing was asked for' in asked.stderr, asked
+	eventually(lambda: wallet(*words, check=False).returncode == 0, 'the same to be done')
+	assert available('hugo') == 6
 
 
 # --- kills ---------------------------------------------------------------------------------
