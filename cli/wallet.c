@@ -13,6 +13,12 @@
 /* A nonce that no lane has reached: its refusal names the next one, and does nothing. */
 #define NONCE_TO_ASK OPERATION_NONCE_MAX
 
+/* A key is forgotten some day, and with it who sent it before: then the next nonce would be asked
+ * for, and the same command pay once more. A nonce stands for what was done with it for ever. */
+#define NONCE_BESIDE_KEY                                                       \
+	"--nonce N beside --idempotency-key: repeating both is safe, the key " \
+	"alone is not"
+
 struct wish {
 	struct mn_operation operation;
 	bool nonce_was_asked;
@@ -93,6 +99,7 @@ static bool read_wish(const struct cli *cli, enum operation_kind kind, struct wi
 	return is_there(cli, "--from ACCOUNT", operation->from, operation_has_from(kind)) &&
 	       is_there(cli, "--to ACCOUNT", operation->to, operation_has_to(kind)) &&
 	       is_there(cli, "--amount N", operation->amount_minor, true) &&
+	       is_there(cli, NONCE_BESIDE_KEY, cli_option(cli, "--nonce"), !wish->key_was_drawn) &&
 	       read_number(cli, "--nonce", &operation->nonce) &&
 	       (kind != OPERATION_HOLD || read_number(cli, "--expires", &operation->expires_ms));
 }
@@ -158,24 +165,46 @@ static int print_done(const struct cli *cli, const struct mn_answer *answer, boo
 	return CLI_GOOD;
 }
 
-/* The sentence of the refusal, and what would help against a conflict. */
-static int fail(const struct cli *cli, struct mn_client *client, enum mn_result result,
-	const struct mn_answer *answer)
+/* As the library judges it for whoever sends again. */
+static bool may_be_done(const struct mn_error *error)
 {
-	int exit = node_fail(cli, client, result, answer);
-	struct mn_error error;
+	struct mn_retry retry = { .attempts = 0 };
 
-	if (result != MN_REFUSED || !mn_read_error(answer, &error) || !is_conflict(&error)) {
-		return exit;
-	}
-	if (error.nonce_next != 0) {
+	(void)mn_retry_wait(&retry, MN_REFUSED, error, 0, 0);
+	return retry.is_unknown != 0;
+}
+
+static void say_next_nonce(const struct cli *cli, const struct mn_error *error)
+{
+	if (error->nonce_next != 0) {
 		(void)fprintf(stderr, "macronode %s: the next is --nonce %" PRIu64 "\n",
-			cli->command->name, error.nonce_next);
+			cli->command->name, error->nonce_next);
 	} else {
 		(void)fprintf(stderr,
 			"macronode %s: the token may not read the account, so that the next nonce "
 			"is not told; --nonce N gives one\n",
 			cli->command->name);
+	}
+}
+
+/* The sentence of the refusal, and what helps: a script that is told 1 takes it for not done. */
+static int fail(const struct cli *cli, struct mn_client *client, enum mn_result result,
+	const struct wish *wish, const struct mn_answer *answer)
+{
+	int exit = node_fail(cli, client, result, answer);
+	struct mn_error error;
+
+	if (result != MN_REFUSED || !mn_read_error(answer, &error)) {
+		return exit;
+	}
+	if (is_conflict(&error)) {
+		say_next_nonce(cli, &error);
+	} else if (may_be_done(&error)) {
+		(void)fprintf(stderr, "macronode %s: %s\n", cli->command->name,
+			wish->operation.nonce == 0
+				? "nothing was asked for but the next nonce"
+				: "it may be done: the same with this nonce and key finds out");
+		return CLI_CANNOT;
 	}
 	return exit;
 }
@@ -190,13 +219,13 @@ static int send(
 	if (wish->operation.nonce == 0) {
 		result = ask_nonce(client, token, wish, &answer);
 		if (result != MN_REFUSED || wish->operation.nonce == 0) {
-			return fail(cli, client, result, &answer);
+			return fail(cli, client, result, wish, &answer);
 		}
 	}
 	say_chosen(cli, wish);
 	result = mn_wallet_op(client, token, &wish->operation, &answer, &replayed);
 	return result == MN_OK ? print_done(cli, &answer, replayed != 0)
-			       : fail(cli, client, result, &answer);
+			       : fail(cli, client, result, wish, &answer);
 }
 
 static int run(struct cli *cli, enum operation_kind kind)

@@ -206,12 +206,14 @@ struct mn_outcome {
  * operation with the same nonce and key, until it is answered for good or `deadline_ms` have
  * passed. Between two attempts it waits 50 ms, then twice as long each time up to 2 s, half of it
  * by chance, and never less than the node asks for. A key that is NULL is drawn, and a nonce of 0
- * is asked of the node, once; both are in *ret_outcome before the first attempt.
+ * is asked of the node, once; both are in *ret_outcome before the first attempt. A key without a
+ * nonce is refused: some day the node forgets the key, and would do the same under the next nonce.
  *
  *   MN_OK       it is done; the receipt is on disk at the node
  *   MN_REFUSED  it is not done, and no attempt of this call will still do it
- *   MN_UNKNOWN  time is up, and an attempt was never answered: it may be done. Call again with the
- *               nonce and the key of *ret_outcome, and with the same operation
+ *   MN_UNKNOWN  time is up, or the token or the node's policy does not allow it any more, and an
+ *               attempt was never answered: it may be done. Call again with the nonce and the key
+ *               of *ret_outcome, and with the same operation
  *   else        it is not done: no attempt reached a node, or it can not be sent
  *
  * A node whose limits.req_timeout is over 10 s can still do what an attempt asked for after a later

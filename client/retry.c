@@ -2,10 +2,11 @@
  * included, is what makes it safe: however many attempts arrive, the ledger does it once and
  * answers all of them by one receipt.
  *
- * Two things are easily got wrong. An attempt without an answer may still be on its way through
+ * Three things are easily got wrong. An attempt without an answer may still be on its way through
  * the node when the next one is refused, for want of money that comes in between: so a refusal
  * that could be another one later is final only when the node has forgotten the unanswered attempt.
- * And a caller who gives up must not be told "refused" as long as one attempt may have been done.
+ * A caller who gives up must not be told "refused" as long as one attempt may have been done. And
+ * neither must one whose token ended before his question was answered.
  */
 #include <poll.h>
 #include <stdbool.h>
@@ -103,6 +104,13 @@ static bool is_final(const struct mn_retry *retry, enum mn_result result,
 	       now_ms - retry->unknown_ms >= FORGOTTEN_AFTER_MS;
 }
 
+/* Such a refusal comes before anybody looks for what was done: the token ended meanwhile, or the
+ * policy is another one. About the attempts before it says nothing. */
+static bool is_about_the_asker(const struct mn_error *error)
+{
+	return is_code(error, "UNAUTHORIZED") || is_code(error, "FORBIDDEN");
+}
+
 /* At least half of it, so that a node that comes back is not met by everybody at once. */
 static int next_wait_ms(const struct mn_retry *retry)
 {
@@ -125,7 +133,7 @@ int mn_retry_wait(struct mn_retry *retry, enum mn_result result, const struct mn
 	retry->attempts++;
 	note(retry, result, error, now_ms);
 	if (is_final(retry, result, error, now_ms)) {
-		if (result == MN_REFUSED || result == MN_OK) {
+		if (result == MN_OK || (result == MN_REFUSED && !is_about_the_asker(error))) {
 			retry->is_unknown = 0; /* now it is known */
 		}
 		return -1;
@@ -183,6 +191,20 @@ static enum mn_result attempt(struct mn_client *client, const char *token,
 	return result;
 }
 
+/* Nothing was asked: whoever comes with his key again, and again without a nonce, would pay twice
+ * once the node has forgotten the key. */
+static enum mn_result refuse_key_alone(struct mn_outcome *outcome)
+{
+	outcome->error = (struct mn_error){
+		.code = "BAD_REQUEST",
+		.reason = "nonce_format",
+		.message = "an idempotency key of yours needs the nonce that belongs to it: only "
+			   "both together are done once",
+		.http = 400,
+	};
+	return MN_REFUSED;
+}
+
 /* The operation, again and again; a nonce that no lane has reached asks for the next one. */
 static enum mn_result repeat(struct mn_client *client, const char *token,
 	const struct mn_operation *operation, int64_t deadline_ms, struct mn_outcome *outcome)
@@ -214,6 +236,9 @@ enum mn_result mn_wallet_op_retry(struct mn_client *client, const char *token,
 	enum mn_result result;
 
 	*ret_outcome = (struct mn_outcome){ .attempts = 0 };
+	if (operation->nonce == 0 && operation->idempotency_key != NULL) {
+		return refuse_key_alone(ret_outcome);
+	}
 	choose_key(&chosen, ret_outcome);
 	if (chosen.nonce == 0) { /* nothing can be done by asking: there is no such nonce yet */
 		chosen.nonce = OPERATION_NONCE_MAX;

@@ -30,7 +30,10 @@ static enum detail judge_grant(struct ledger *ledger, const struct ledger_reques
 	}
 	verdict = caveat_set_check_request(
 		&grant->caveats, caveat_kinds(CAVEAT_WHERE_LEDGER), &facts);
-	return verdict.result == CAVEAT_HOLDS ? DETAIL_NONE : DETAIL_CAVEAT;
+	if (verdict.result == CAVEAT_HOLDS) {
+		return DETAIL_NONE;
+	}
+	return caveat_is_about_time(verdict.kind) ? DETAIL_GRANT_EXPIRED : DETAIL_CAVEAT;
 }
 
 uint32_t ledger_entries_max(const struct ledger *ledger, const struct ledger_request *request)

@@ -366,9 +366,9 @@ void events_forget(struct exchange *exchange);
 MUST_CHECK enum err events_take(struct exchange *exchange, const struct oap_events *msg);
 void events_step(struct client *client); /* asks for the next page when it is time */
 bool events_is_due(struct client *client, int64_t now_us);
-/* It is one whose answer has begun: a refusal ends it, or is waited over. */
-bool events_has_begun(const struct exchange *exchange);
-void events_refused(struct exchange *exchange, uint16_t status);
+/* True: the refusal is no answer, because the answer has begun, and ends or goes on later; or the
+ * client waits for the ledger to grow, and goes on waiting. */
+MUST_CHECK bool events_refused(struct exchange *exchange, uint16_t status);
 void events_grew(struct edge *edge, uint64_t size);
 
 /* --- objects.c --- */

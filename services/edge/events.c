@@ -76,11 +76,6 @@ void events_forget(struct exchange *exchange)
 	}
 }
 
-bool events_has_begun(const struct exchange *exchange)
-{
-	return exchange->events != NULL && exchange->events->has_begun;
-}
-
 /* --- what is sent --- */
 
 static size_t put(uint8_t *bytes, const void *from, size_t bytes_count)
@@ -230,16 +225,35 @@ enum err events_take(struct exchange *exchange, const struct oap_events *msg)
 	return events->is_stream ? take_stream(exchange, msg) : take_page(exchange, msg);
 }
 
+/* Whoever waits for the ledger to grow is woken up together with all others that do, and there is
+ * not room for all of them at once: that is nothing to tell him. */
+static bool waits_for_growth(const struct exchange *exchange, int64_t now_us)
+{
+	const struct events *events = exchange->events;
+
+	return events->has_next && now_us - events->since_us < HEARTBEAT_US &&
+	       !exchange->client->edge->is_draining;
+}
+
 /* What may go over is tried again; a token that is not good any more ends the stream, and the
  * client hears why when it comes again. */
-void events_refused(struct exchange *exchange, uint16_t status)
+bool events_refused(struct exchange *exchange, uint16_t status)
 {
+	struct events *events = exchange->events;
+	bool may_go_over = status == 429 || status == 503;
+	int64_t now_us = edge_now_us();
+
+	if (events == NULL ||
+		(!events->has_begun && !(may_go_over && waits_for_growth(exchange, now_us)))) {
+		return false;
+	}
 	dispatch_end(exchange);
-	if (status == 429 || status == 503) {
-		wait_until(exchange->events, edge_now_us() + RETRY_US);
+	if (may_go_over) {
+		wait_until(events, now_us + RETRY_US);
 	} else {
 		answer(exchange, 0, true);
 	}
+	return true;
 }
 
 /* --- the next page --- */

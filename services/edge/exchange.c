@@ -360,8 +360,7 @@ void exchange_refuse_as(
 	struct refusal told = *refusal;
 	enum reply_style style = style_of(exchange);
 
-	if (events_has_begun(exchange)) {
-		events_refused(exchange, told.status);
+	if (events_refused(exchange, told.status)) {
 		return;
 	}
 	if (pull_has_begun(exchange)) {

@@ -23,12 +23,23 @@ bool operations_are_sound(struct slice draft_bytes)
 	       ulid_unix_ms(&draft.entry.id) == draft.entry.ts_unix_ms;
 }
 
+/* The wallet's clock went back, that of batches did not. It need not hear the same time again. */
+static void tell_newer_time(struct sequencer *self)
+{
+	if (self->phase == PHASE_SERVING && ledger_batch_ts(self->ledger) > self->told_ts_unix_ms) {
+		operations_tell_serving(self);
+	}
+}
+
 void operations_send(struct sequencer *self, const struct reply_route *route,
 	const struct oap_op_verdict *verdict)
 {
 	struct peer *wallet = mesh_peer_of(
 		&self->worker->mesh, route->process, route->instance, route->generation);
 
+	if (verdict->detail == DETAIL_TS_SKEW) {
+		tell_newer_time(self);
+	}
 	if (oap_send_op_verdict(wallet, route->ticket, verdict) != ERR_OK) {
 		metrics_inc(METRIC_LATE_REPLIES, METRIC_PLAIN); /* a later wallet looks it up */
 		log_event(LOG_LATE_REPLY, &(struct log_fields){ .about = route->process,
@@ -94,6 +105,7 @@ void operations_tell_serving(struct sequencer *self)
 		uint64_t batch_ts_unix_ms = ledger_batch_ts(self->ledger);
 		struct oap_serving serving = { .latest_ts_unix_ms = batch_ts_unix_ms };
 
+		self->told_ts_unix_ms = batch_ts_unix_ms;
 		if (serving.latest_ts_unix_ms < self->txid_ts_unix_ms) {
 			serving.latest_ts_unix_ms = self->txid_ts_unix_ms;
 		}

@@ -191,6 +191,7 @@ struct sequencer {
 
 	uint64_t fence, size, low_water, batch_ts_unix_ms;
 	uint64_t txid_ts_unix_ms; /* of the highest txid, also in flight */
+	uint64_t told_ts_unix_ms; /* of batches: the wallet knows it */
 	uint64_t replayed;
 	struct hash root; /* of the newest commit */
 	struct commit recent[RECENT_COMMITS];

@@ -95,6 +95,26 @@ def test_a_hold_expires_by_the_clock_and_stays_expired_when_it_goes_back():
 		accepted(spend())
 
 
+def test_a_wallet_whose_clock_went_back_learns_the_time_of_the_ledger():
+	"""Nothing went through the wallet while the clock was ahead: its first operation is refused for its
+	time, and the next one has the ledger's."""
+	with moving_node() as (node, clock):
+		token = node.cli('cap', 'mint', '--action', nodes.ACTIONS, '--ttl', '240h').stdout.strip()
+		clock.move_to(2 * DAY_MS)
+		assert post(node, clock, token, 'Mint', 'alice', 100).status == 200
+		clock.move_to(0)
+
+		def burn(token):
+			return node.http('POST', '/v1/burn', b'{"from":"alice","asset":"ron","amount_minor":"1","nonce":1}',
+				{'Content-Type': 'application/json', 'Idempotency-Key': 'k'}, token=token)
+		first = burn(token)
+		assert first.status == 503 and first.json()['details']['reason'] == 'timeout', first
+		assert burn(token).status == 200
+		over = burn(node.mint())  # a day by the clock of the node is over by that of the ledger
+		assert over.status == 401 and over.json()['details']['reason'] == 'token_time', over
+		assert node.cli('verify', '--offline').returncode == 0
+
+
 def test_an_entry_from_another_day_is_refused_and_a_repeat_is_not():
 	with moving_node() as (node, clock):
 		token = node.mint()

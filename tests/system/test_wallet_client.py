@@ -6,6 +6,7 @@ import pathlib
 import random
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -199,6 +200,7 @@ def test_the_command_says_why_it_does_not_do_it():
 	usage = [(('issue',), '--to ACCOUNT'), (('issue', '--to', 'gina'), '--amount N'), (('transfer', *pay), '--to ACCOUNT'),
 		(('burn', *pay, '--nonce', '0'), 'from 1'), (('burn', *pay, '--nonce', '1x'), 'from 1'),
 		(('hold', *pay, '--expires', 'x'), 'from 1'), (('capture', *pay, '--to', 'bob'), 'needs TXID'),
+		(('burn', *pay, '--idempotency-key', 'mine'), '--nonce N beside --idempotency-key'),
 		(('release', TXID, *pay, '--to', 'bob'), "no option '--to'"), (('balance',), 'needs ACCOUNT'),
 		(('balance', 'a b'), 'no account'), (('tx',), 'needs TXID'), (('history', 'gina', '--limit', '0'), 'from 1 to 200'),
 		(('history', 'gina', '--before', '0'), 'from 1'), (('watch', '--count', '0'), 'from 1'), (('pay',), 'no command')]
@@ -209,7 +211,7 @@ def test_the_command_says_why_it_does_not_do_it():
 	refused = [(('issue', '--to', 'a b', '--amount', '1'), 'BAD_REQUEST: to: expected an account'),
 		(('issue', '--to', 'gina', '--amount', '01'), 'BAD_REQUEST: amount_minor: expected a string'),
 		(('transfer', *pay, '--to', 'gina'), 'BAD_REQUEST: from and to are one account'),
-		(('burn', *pay, '--idempotency-key', 'a b'), 'BAD_REQUEST: idempotency_key: expected'),
+		(('burn', *pay, '--nonce', '1', '--idempotency-key', 'a b'), 'BAD_REQUEST: idempotency_key: expected'),
 		(('burn', '--from', 'gina', '--amount', '11'), 'INSUFFICIENT_FUNDS: insufficient funds'),
 		(('burn', *pay, '--nonce', '7'), 'NONCE_CONFLICT: nonce conflict: one before it'),
 		(('hold', *pay, '--expires', '5'), 'BAD_REQUEST: expires_ts: expected'),
@@ -230,6 +232,21 @@ def test_the_command_says_why_it_does_not_do_it():
 	elsewhere = subprocess.run([str(BUILD / 'cli/macronode'), 'wallet', 'burn', *pay, '--uds', '/nonexistent/socket',
 		'--token-file', token_file()], text=True, capture_output=True, timeout=60)
 	assert elsewhere.returncode == 3 and 'no node is listening' in elsewhere.stderr, elsewhere
+
+
+def test_the_command_does_not_call_refused_what_may_be_done():
+	issue('hugo', 10, 1)
+	words = ('burn', '--from', 'hugo', '--amount', '4', '--nonce', '1', '--idempotency-key', 'slow')
+	node().signal_worker('sequencer', signal.SIGSTOP)
+	try:
+		told = wallet(*words, check=False)
+		asked = wallet('burn', '--from', 'hugo', '--amount', '4', check=False)
+	finally:
+		node().signal_worker('sequencer', signal.SIGCONT)
+	assert told.returncode == 3 and 'UPSTREAM_UNAVAILABLE' in told.stderr and 'may be done' in told.stderr, told
+	assert asked.returncode == 3 and 'nothing was asked for' in asked.stderr, asked
+	eventually(lambda: wallet(*words, check=False).returncode == 0, 'the same to be done')
+	assert available('hugo') == 6
 
 
 # --- kills ---------------------------------------------------------------------------------

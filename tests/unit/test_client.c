@@ -701,6 +701,23 @@ static void who_gives_up_is_told_how_to_ask_again(void **state)
 	teardown();
 }
 
+/* The node would forget it, and the next call pay under the next nonce. */
+static void a_key_without_its_nonce_is_not_sent(void **state)
+{
+	const struct mn_operation operation = {
+		.kind = MN_BURN, .from = "a", .asset = "ron", .idempotency_key = "mine"
+	};
+	struct mn_client *client = mn_open("/nonexistent/socket", 1000);
+	struct mn_outcome outcome;
+
+	(void)state;
+	assert_int_equal(mn_wallet_op_retry(client, "t", &operation, 200, &outcome), MN_REFUSED);
+	assert_int_equal(outcome.attempts, 0);
+	assert_string_equal(outcome.error.code, "BAD_REQUEST");
+	assert_non_null(strstr(outcome.error.message, "nonce"));
+	mn_close(client);
+}
+
 static void answer_control(uint64_t corr_id, enum err status, const char *text)
 {
 	uint8_t payload[256];
@@ -774,6 +791,7 @@ int main(void)
 		cmocka_unit_test(whoever_does_not_wait_is_told_of_a_node_that_went),
 		cmocka_unit_test(an_attempt_that_was_cut_off_is_repeated_with_its_nonce_and_key),
 		cmocka_unit_test(who_gives_up_is_told_how_to_ask_again),
+		cmocka_unit_test(a_key_without_its_nonce_is_not_sent),
 		cmocka_unit_test(credit_before_an_answer_is_passed_over),
 		cmocka_unit_test(a_reason_that_is_too_long_is_refused_here),
 	};

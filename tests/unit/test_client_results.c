@@ -280,6 +280,25 @@ static void a_nonce_that_another_took_ends_it_at_once(void **state)
 	assert_false(retry.is_unknown);
 }
 
+/* The first attempt was done, perhaps, and then the token ended: that is no answer about it. */
+static void a_token_that_ends_behind_an_unknown_attempt_leaves_it_unknown(void **state)
+{
+	static const struct {
+		const char *code;
+		int http;
+	} rows[] = { { "UNAUTHORIZED", 401 }, { "FORBIDDEN", 403 } };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct mn_retry retry = { .attempts = 0 };
+		struct mn_error error = refusal(rows[i].code, rows[i].http, 0, 0);
+
+		assert_true(mn_retry_wait(&retry, MN_CLOSED, NULL, 0, 60000) > 0);
+		assert_int_equal(mn_retry_wait(&retry, MN_REFUSED, &error, 20000, 60000), -1);
+		assert_true(retry.is_unknown);
+	}
+}
+
 static void an_operation_under_way_may_be_done(void **state)
 {
 	struct mn_retry retry = { .attempts = 0 };
@@ -311,6 +330,7 @@ int main(void)
 		cmocka_unit_test(the_deadline_ends_it_and_tells_how_much_is_known),
 		cmocka_unit_test(a_refusal_behind_an_unknown_attempt_waits_until_that_is_forgotten),
 		cmocka_unit_test(a_nonce_that_another_took_ends_it_at_once),
+		cmocka_unit_test(a_token_that_ends_behind_an_unknown_attempt_leaves_it_unknown),
 		cmocka_unit_test(an_operation_under_way_may_be_done),
 	};
 

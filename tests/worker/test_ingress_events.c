@@ -121,6 +121,34 @@ static void of_a_page_that_nothing_comes_for_the_end_is_told(void **state)
 	expect_body(&response, "{\"next\":9,\"size\":9}\n");
 }
 
+static void a_page_that_waits_is_not_refused_because_many_wake_up(void **state)
+{
+	struct response response;
+	struct oap_request request;
+	struct conn *conn;
+
+	(void)state;
+	start();
+	conn = connect_tcp();
+	say(conn, GET_PAGE);
+	refuse(take_request(ROUTE_EVENTS, &request), 429, REASON_BUSY, "busy");
+	(void)expect(conn, 429); /* it has not begun to wait */
+	say(conn, GET_PAGE);
+	send_events(take_request(ROUTE_EVENTS, &request), 9, 9, "");
+	grow(10);
+	harness_send_events(
+		archive, take_events(9), &(struct oap_events){ .fault = (uint8_t)READ_FAULT_BUSY });
+	expect_silence(conn);
+	send_events(take_events(9), 10, 10, lines_of(10, 10, 80));
+	response = expect(conn, 200);
+	assert_non_null(strstr(response.body, "{\"next\":10,\"size\":10}\n"));
+	say(conn, GET_PAGE);
+	send_events(take_request(ROUTE_EVENTS, &request), 10, 10, "");
+	grow(11);
+	refuse(take_events(10), 401, REASON_CAP_INVALID, "revoked");
+	(void)expect(conn, 401);
+}
+
 /* --- streams --- */
 
 static struct conn *open_stream(struct conn *conn, const char *last_event_id)
@@ -451,6 +479,7 @@ int main(void)
 		CASE(a_page_is_its_lines_and_where_to_go_on),
 		CASE(an_empty_page_waits_for_the_ledger_to_grow),
 		CASE(of_a_page_that_nothing_comes_for_the_end_is_told),
+		CASE(a_page_that_waits_is_not_refused_because_many_wake_up),
 		CASE(a_stream_goes_on_page_by_page_and_waits_at_the_end),
 		CASE(a_stream_resumes_behind_the_last_event),
 		CASE(an_empty_stream_begins_with_its_place),
