@@ -187,6 +187,17 @@ class Node:
 			raise AssertionError(f'{role} {pid} was gone already')
 		return pid
 
+	def wait_replaced(self, *killed):
+		"""Until each of these (role, pid) has a successor and the node is ready: readiness alone may
+		be that of before the node saw who is gone."""
+		for role, pid in killed:
+			eventually(lambda role=role, pid=pid: pid not in self.workers(role) and self.workers(role),
+				f'another {role}')
+		self.wait_ready()
+
+	def replace_worker(self, role):
+		self.wait_replaced((role, self.signal_worker(role)))
+
 	def wait_ready(self):
 		nodes.wait_ready(self.child, self.profile, self.seconds)
 

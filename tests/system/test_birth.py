@@ -58,12 +58,6 @@ def kinds(pid):
 	return found
 
 
-def replaced(node, role, old):
-	"""Waits for another worker in place of the one with pid `old`."""
-	eventually(lambda: set(node.workers(role)) - {old}, f'a new {role}')
-	node.wait_ready()
-
-
 def settled(node, role):
 	"""Waits until a worker has what its work takes: no client's connection is left over, too."""
 	wanted = collections.Counter({'null': 2, 'pipe': 2, 'anon_inode': 1,
@@ -87,7 +81,7 @@ def test_a_replacement_holds_no_more_than_the_one_before_it():
 			settled(node, role)
 		held = len(fd3.fds(node.child.pid))
 		for role in ROLES:
-			replaced(node, role, node.signal_worker(role))
+			node.replace_worker(role)
 		for role in ROLES:
 			settled(node, role)
 		eventually(lambda: len(fd3.fds(node.child.pid)) <= held, 'no leak in the supervisor')
@@ -197,7 +191,7 @@ def test_a_start_without_standard_descriptors_and_with_sigchld_ignored():
 		node.wait_ready()
 		for fd in range(3 if os.geteuid() == 0 else 0):
 			assert fd3.fds(node.child.pid)[fd] == '/dev/null', fd3.fds(node.child.pid)
-		replaced(node, 'prevalidator', node.signal_worker('prevalidator'))
+		node.replace_worker('prevalidator')
 		assert node.stop() == 0
 	finally:
 		node.stop()
@@ -353,7 +347,7 @@ def test_a_role_that_is_off_is_not_there():
 def test_the_rewarder_runs_when_it_is_enabled():
 	with Node({'rewarder': {'enabled': True}}) as node:
 		eventually(lambda: node.workers('rewarder'), 'a rewarder')
-		replaced(node, 'rewarder', node.signal_worker('rewarder'))
+		node.replace_worker('rewarder')
 		assert len(node.workers('rewarder')) == 1
 
 

@@ -198,23 +198,18 @@ def test_each_event_is_recorded_once_across_deaths():
 	with Node(OFTEN) as node:
 		first = node.mint()
 		second = node.mint()
-		node.signal_worker('committer')
-		node.wait_ready()
+		node.replace_worker('committer')
 		listed = [json.loads(line) for line in node.cli('cap', 'list', '--json').stdout.split('\n')
 			if line]
 		capabilities = [one['capability'] for one in listed if 'capability' in one]
 		assert len(capabilities) == 2
 		node.cli('cap', 'revoke', capabilities[1])
-		node.signal_worker('kms')
-		node.wait_ready()
+		node.replace_worker('kms')
 		node.cli('cap', 'rotate', '1')
-		node.signal_worker('kms')
-		node.signal_worker('committer')
-		node.wait_ready()
+		node.wait_replaced(*((role, node.signal_worker(role)) for role in ('kms', 'committer')))
 		node.cli('gov', 'freeze', '--account', 'alice', '--reason', 'test')
 		mint(node, node.mint() if capabilities[1] in second else first)
-		node.signal_worker('committer')
-		node.wait_ready()
+		node.replace_worker('committer')
 		minted = lambda: len(of_kind(node, 'minted')) >= 2 and of_kind(node, 'rotated')
 		eventually(minted, 'events of the keyring')
 		node.kill_all()

@@ -8,7 +8,7 @@ import tempfile
 import time
 
 import tap
-from harness import Node, eventually, nodes
+from harness import Node, nodes
 from test_clock import DAY_MS, Clock
 
 EXAMPLES = pathlib.Path(__file__).resolve().parents[2] / 'etc/examples'
@@ -91,14 +91,6 @@ def fund(wallet, account, amount, asset='ron'):
 		amount -= min(amount, 40)
 
 
-def kill(node, role):
-	before = node.workers(role).keys()
-	killed = node.signal_worker(role)
-	eventually(lambda: killed not in node.workers(role) and node.workers(role).keys() - before,
-		f'another {role}')
-	node.wait_ready()
-
-
 # --- the configuration -----------------------------------------------------------------------
 
 
@@ -126,7 +118,7 @@ def test_a_day_is_over_at_midnight_and_not_with_the_sequencer():
 		done(wallet.transfer('alice', 40, asset='usd'))  # each asset for itself
 		fund(wallet, 'bob', 40)  # and each account; issuing is not spending
 		done(wallet.transfer('bob', 40, to='alice'))
-		kill(node, 'sequencer')
+		node.replace_worker('sequencer')
 		over(wallet.transfer('alice', 11), 'daily_ceiling')
 		node.restart()
 		over(wallet.debit('hold', 'alice', 11), 'daily_ceiling')
@@ -194,7 +186,7 @@ def test_a_token_has_ceilings_of_its_own():
 		done(wallet.transfer('alice', 20, token=small))
 		done(wallet.debit('burn', 'alice', 20, token=small))
 		over(wallet.transfer('alice', 11, token=small), 'token_ceiling')
-		kill(node, 'sequencer')
+		node.replace_worker('sequencer')
 		over(wallet.issue('alice', 11, token=small), 'token_ceiling')  # a mint counts, for tokens
 		done(wallet.issue('alice', 10, token=small))
 		over(wallet.transfer('alice', 1, token=small), 'token_ceiling')
@@ -229,7 +221,7 @@ def test_the_policy_says_which_operations_there_are():
 		restart_under(node, allowed_ops=['transfer'])
 		for role in (None, 'prevalidator', 'sequencer'):
 			if role:
-				kill(node, role)  # the next one is told the same
+				node.replace_worker(role)  # the next one is told the same
 			refused(wallet.issue('alice', 1), 403, 'FORBIDDEN', 'policy')
 			refused(wallet.debit('burn', 'alice', 1), 403, 'FORBIDDEN', 'policy')
 			refused(wallet.debit('hold', 'alice', 1), 403, 'FORBIDDEN', 'policy')
@@ -265,7 +257,7 @@ def test_issuance_has_a_cap_and_an_end():
 		restart_under(node, assets={'ron': issuance(cap_minor='60', expiry=expiry)})
 		over(wallet.issue('alice', 21), 'issuance_cap')
 		done(wallet.issue('alice', 20))
-		kill(node, 'sequencer')
+		node.replace_worker('sequencer')
 		over(wallet.issue('alice', 1), 'issuance_cap')
 		done(wallet.debit('burn', 'alice', 10))
 		done(wallet.issue('alice', 5))
@@ -299,7 +291,7 @@ def test_an_account_has_a_quota_for_a_utc_day():
 		over(wallet.issue('alice', 1), 'quota')
 		assert exhaustions(node) == before + 3
 		done(wallet.transfer('bob', 40, to='carol'))
-		kill(node, 'sequencer')
+		node.replace_worker('sequencer')
 		over(wallet.transfer('alice', 1, asset='usd'), 'quota')
 		node.restart()
 		over(wallet.transfer('alice', 1, asset='usd'), 'quota')
