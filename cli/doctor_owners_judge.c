@@ -24,7 +24,8 @@ enum finding_result doctor_owners_judge(const struct doctor_owner *wanted,
 		*ret_why = "";
 		return FINDING_IS_OK;
 	}
-	*ret_why = (more & (S_IWGRP | S_IWOTH)) != 0 ? "can be changed by others"
-						     : "can be read by others";
+	*ret_why = (more & (S_IWGRP | S_IWOTH)) != 0   ? "can be changed by others"
+		   : (more & (S_IRGRP | S_IROTH)) != 0 ? "can be read by others"
+						       : "can be passed through by others";
 	return holds_secret || (more & S_IWOTH) != 0 ? FINDING_IS_BAD : FINDING_IS_WEAKER;
 }
