@@ -9,6 +9,7 @@
 #include <sys/vfs.h>
 
 #include "cli/doctor.h"
+#include "supervisor/filesystem.h"
 
 /* node.data_dir, and those below it that an operator may have mounted apart. */
 static const char *const places[] = { "", "/store", "/keys", "/objects", "/artifacts" };
@@ -30,23 +31,35 @@ static bool nearest(const char *path, char ret_path[DOCTOR_PATH_BYTES], struct s
 	return true;
 }
 
+static enum finding_result result_of(enum filesystem_verdict verdict)
+{
+	switch (verdict) {
+	case FILESYSTEM_GOOD:
+		return FINDING_IS_OK;
+	case FILESYSTEM_WEAKER:
+		return FINDING_IS_WEAKER;
+	case FILESYSTEM_REFUSED:
+		return FINDING_IS_BAD;
+	case FILESYSTEM_UNKNOWN:
+		break;
+	}
+	return FINDING_IS_UNKNOWN;
+}
+
 static void look_at_kind(struct doctor *doctor, const char *path, const struct statfs *found)
 {
-	struct doctor_disk_kind kind = doctor_disk_kind((uint64_t)found->f_type);
+	struct filesystem_kind kind = filesystem_kind((uint64_t)found->f_type);
+	char type[32];
 
 	if ((found->f_flags & ST_RDONLY) != 0) {
 		findings_add(doctor->findings, FINDING_FILESYSTEM, FINDING_IS_BAD,
 			"%s: is mounted read-only", path);
 		return;
 	}
-	if (kind.name[0] == '\0') {
-		findings_add(doctor->findings, FINDING_FILESYSTEM, FINDING_IS_UNKNOWN,
-			"%s: a file system (type %#" PRIx64 ") %s", path, (uint64_t)found->f_type,
-			kind.why);
-		return;
-	}
-	findings_add(doctor->findings, FINDING_FILESYSTEM, kind.result, "%s: %s%s%s", path,
-		kind.name, kind.why[0] != '\0' ? ", " : "", kind.why);
+	(void)snprintf(type, sizeof type, "type %#" PRIx64, (uint64_t)found->f_type);
+	findings_add(doctor->findings, FINDING_FILESYSTEM, result_of(kind.verdict), "%s: %s%s%s",
+		path, kind.name[0] != '\0' ? kind.name : type, kind.why[0] != '\0' ? ", " : "",
+		kind.why);
 }
 
 static void look_at_space(struct doctor *doctor, const char *path, const struct statfs *found)

@@ -1,21 +1,11 @@
 #ifndef CLI_DOCTOR_DISK_H
 #define CLI_DOCTOR_DISK_H
 
-/* What a kind of file system is good for, and what free space is enough. Pure. */
+/* What free space is enough. Pure. */
 
 #include <stdint.h>
 
 #include "cli/findings.h"
-
-/* What is known of a kind of file system; name "" if nothing is. */
-struct doctor_disk_kind {
-	const char *name;
-	enum finding_result result;
-	const char *why; /* "" if it is good */
-};
-
-/* magic: f_type of statfs. */
-struct doctor_disk_kind doctor_disk_kind(uint64_t magic);
 
 /* Free space against what is kept free: below it nothing is appended, below twice it no object is
  * put. Without inodes nothing can be made either; files_total 0: the file system has no such

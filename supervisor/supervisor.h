@@ -17,6 +17,7 @@
  *   status.c    the JSON of status
  *   listen.c    listening sockets
  *   dirs.c      data and run directories, the lock
+ *   filesystem.c which kinds of file system no ledger should lie on
  *   logs.c      pipes of workers into the one log
  */
 

@@ -251,6 +251,19 @@ def test_a_disk_for_the_objects_alone_is_looked_at_too():
 			'/objects: ').expect('space', 'ok', f'{node.profile.data}: ')
 
 
+def test_a_network_file_system_is_named_and_no_node_starts_on_it():
+	node = Node(environment={'LD_PRELOAD': str(BUILD / 'tests/system/nfs.so')})
+	try:
+		doctor(node).expect('filesystem', 'bad', 'nfs, a network file system', 'local file system')
+		assert not list(node.profile.data.iterdir())
+		node.start(wait=False)
+		assert node.child.wait(60) == 3
+		assert 'no ledger can lie on nfs' in node.log_text(), node.log_text()
+	finally:
+		node.stop()
+		node.remove()
+
+
 # --- who is there --------------------------------------------------------------------------
 
 

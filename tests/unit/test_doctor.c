@@ -1,50 +1,17 @@
-/* What doctor makes of numbers that a test cannot bring about everywhere: file systems, space,
- * owners and modes. */
+/* What doctor makes of numbers that a test cannot bring about everywhere: space, owners and modes.
+ */
 #include "cli/doctor_disk.h"
 #include "cli/doctor_owners.h"
 
-#include <linux/magic.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 #include <sys/stat.h>
 
 #include <cmocka.h>
 
 #define MIB UINT64_C(1048576)
-
-static void network_file_systems_are_bad_and_named(void **state)
-{
-	static const struct {
-		uint64_t magic;
-		const char *name;
-	} networks[] = { { NFS_SUPER_MAGIC, "nfs" }, { SMB_SUPER_MAGIC, "smb" },
-		{ 0xFF534D42u, "cifs" }, { 0xFE534D42u, "smb3" }, { V9FS_MAGIC, "9p" },
-		{ CEPH_SUPER_MAGIC, "ceph" }, { AFS_SUPER_MAGIC, "afs" } };
-
-	(void)state;
-	for (size_t i = 0; i < sizeof networks / sizeof networks[0]; i++) {
-		struct doctor_disk_kind kind = doctor_disk_kind(networks[i].magic);
-
-		assert_int_equal(kind.result, FINDING_IS_BAD);
-		assert_string_equal(kind.name, networks[i].name);
-		assert_true(strlen(kind.why) > 0);
-	}
-}
-
-static void disks_are_good_memory_is_weaker_and_the_rest_is_not_known(void **state)
-{
-	(void)state;
-	assert_int_equal(doctor_disk_kind(EXT4_SUPER_MAGIC).result, FINDING_IS_OK);
-	assert_int_equal(doctor_disk_kind(BTRFS_SUPER_MAGIC).result, FINDING_IS_OK);
-	assert_int_equal(doctor_disk_kind(0x58465342u).result, FINDING_IS_OK);
-	assert_int_equal(doctor_disk_kind(TMPFS_MAGIC).result, FINDING_IS_WEAKER);
-	assert_int_equal(doctor_disk_kind(MSDOS_SUPER_MAGIC).result, FINDING_IS_BAD);
-	assert_int_equal(doctor_disk_kind(0x12345678u).result, FINDING_IS_UNKNOWN);
-	assert_string_equal(doctor_disk_kind(0x12345678u).name, "");
-}
 
 static void space_is_judged_at_the_reserve_and_at_twice_it(void **state)
 {
@@ -110,8 +77,6 @@ static void another_user_or_type_is_bad(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(network_file_systems_are_bad_and_named),
-		cmocka_unit_test(disks_are_good_memory_is_weaker_and_the_rest_is_not_known),
 		cmocka_unit_test(space_is_judged_at_the_reserve_and_at_twice_it),
 		cmocka_unit_test(a_file_system_without_inodes_is_full),
 		cmocka_unit_test(modes_may_be_stricter_and_not_laxer),
