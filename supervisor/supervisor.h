@@ -74,7 +74,7 @@ struct child {
 	uint64_t restarts;
 	struct deaths deaths;
 	struct death death_last; /* also when others have died so often that the ring forgot it */
-	bool ended_with_partner;                  /* not a death of its own making */
+	bool ended_with_partner; /* not a death of its own making */
 	char last_words[VERB_TEXT_BYTES_MAX + 1]; /* FAILED, or why we killed it */
 	uint64_t ticket_in_hand;
 
