@@ -26,14 +26,20 @@
 /* A clock that is off by more than this from what was made with it makes entries of the future. */
 #define DOCTOR_CLOCK_SLACK_S 60
 
+enum doctor_presence {
+	DOCTOR_NODE_NONE,
+	DOCTOR_NODE_ANSWERS, /* then ports and sockets are its own */
+	DOCTOR_NODE_SILENT,  /* one listens, and says nothing */
+	DOCTOR_NODE_HIDDEN,  /* one may run, and does not speak with this user */
+};
+
 struct doctor {
 	const struct cli *cli;
 	const struct config *config;
 	struct findings *findings;
 	/* Whose node it is, or would be: then root sees it with the rights of his supervisor. */
 	uid_t owner;
-	bool node_runs;         /* on this data directory: then ports and sockets are its own */
-	bool node_hidden;       /* one may run, and does not speak with this user */
+	enum doctor_presence node;
 	pid_t supervisor_pid;   /* 0: not known */
 	struct json_in *status; /* owned; NULL: no node, or it does not tell us */
 };

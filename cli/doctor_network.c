@@ -31,8 +31,8 @@ static void look_at_port(
 		bind(fd, (struct sockaddr *)&bound, is_six ? sizeof *in6 : sizeof *in4) == -1 ||
 		listen(fd, 1) == -1) {
 		findings_add(doctor->findings, finding,
-			doctor->node_hidden ? FINDING_IS_UNKNOWN : FINDING_IS_BAD, "port %u: %s",
-			address->port, strerror(errno));
+			doctor->node == DOCTOR_NODE_HIDDEN ? FINDING_IS_UNKNOWN : FINDING_IS_BAD,
+			"port %u: %s", address->port, strerror(errno));
 	} else {
 		findings_add(
 			doctor->findings, finding, FINDING_IS_OK, "port %u is free", address->port);
@@ -44,7 +44,7 @@ static void look_at_port(
 
 void doctor_network_ports(struct doctor *doctor)
 {
-	if (!doctor->node_runs) {
+	if (doctor->node == DOCTOR_NODE_NONE || doctor->node == DOCTOR_NODE_HIDDEN) {
 		look_at_port(doctor, FINDING_API, &doctor->config->api_bind_addr);
 		look_at_port(doctor, FINDING_ADMIN, &doctor->config->admin_bind_addr);
 	}

@@ -20,6 +20,9 @@
 /* Of those, as many are named; `macronode status` has the others. */
 #define DEATHS_NAMED_MAX 3u
 
+/* The supervisor answers from its loop, at once. */
+#define ASK_TIMEOUT_MS 10000
+
 /* ---- is there one? ---- */
 
 /* Who listens there, with his rights: root then sees what that user would. */
@@ -34,26 +37,29 @@ static void see_supervisor(struct doctor *doctor, int fd)
 	}
 }
 
-/* False, and *ret_denied: somebody may be there, and does not speak with us. */
-static bool ask(struct doctor *doctor, bool *ret_denied)
+static enum doctor_presence ask(struct doctor *doctor)
 {
 	char path[DOCTOR_PATH_BYTES];
 	struct control_answer answer;
 	struct control control;
 	enum mn_result result = MN_NO_NODE;
 
-	if (control_init(&control, doctor->config->node_run_dir, NODE_TIMEOUT_MS)) {
+	if (control_init(&control, doctor->config->node_run_dir, ASK_TIMEOUT_MS)) {
 		result = control_status(&control, &answer);
 	}
 	if (result == MN_OK) {
 		see_supervisor(doctor, control.stream.fd);
 		doctor->status = json_in_parse(answer.text);
 	}
-	(void)snprintf(path, sizeof path, "%s/control", doctor->config->node_run_dir);
-	*ret_denied = result == MN_NO_NODE ? access(path, W_OK) == -1 && errno == EACCES
-					   : result != MN_OK;
 	control_finish(&control);
-	return result == MN_OK;
+	if (result == MN_NO_NODE) {
+		(void)snprintf(path, sizeof path, "%s/control", doctor->config->node_run_dir);
+		return access(path, W_OK) == -1 && errno == EACCES ? DOCTOR_NODE_HIDDEN
+								   : DOCTOR_NODE_NONE;
+	}
+	return result == MN_OK        ? DOCTOR_NODE_ANSWERS
+	       : result == MN_TIMEOUT ? DOCTOR_NODE_SILENT
+				      : DOCTOR_NODE_HIDDEN;
 }
 
 /* The pid that /proc/locks has for this file; 0: none, or one of another namespace. */
@@ -82,11 +88,11 @@ static long holder_of(int fd)
 	return found;
 }
 
-static void tell_holder(struct doctor *doctor, const char *path, int fd, bool denied)
+static void tell_holder(struct doctor *doctor, const char *path, int fd)
 {
 	long pid = holder_of(fd);
 
-	if (denied) {
+	if (doctor->node != DOCTOR_NODE_NONE) {
 		findings_add(doctor->findings, FINDING_LOCK, FINDING_IS_OK, "%s is held by a node",
 			path);
 	} else if (pid > 0) {
@@ -101,22 +107,21 @@ static void tell_holder(struct doctor *doctor, const char *path, int fd, bool de
 	}
 }
 
-static void look_at_lock(struct doctor *doctor, bool answered, bool denied)
+static void look_at_lock(struct doctor *doctor)
 {
 	char path[DOCTOR_PATH_BYTES];
 	int fd;
 
 	(void)snprintf(path, sizeof path, "%s/lock", doctor->config->node_data_dir);
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (answered) {
+	if (doctor->node == DOCTOR_NODE_ANSWERS) {
 		findings_add(doctor->findings, FINDING_LOCK, FINDING_IS_OK,
 			"a node runs on this data directory now; its ports are not looked at");
 	} else if (fd < 0 && errno != ENOENT && errno != ENOTDIR) {
 		findings_add(doctor->findings, FINDING_LOCK, doctor_denied(doctor), "%s: %s", path,
 			strerror(errno));
 	} else if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == -1) {
-		doctor->node_runs = denied;
-		tell_holder(doctor, path, fd, denied);
+		tell_holder(doctor, path, fd);
 	} else {
 		findings_add(
 			doctor->findings, FINDING_LOCK, FINDING_IS_OK, "nobody holds %s", path);
@@ -128,15 +133,10 @@ static void look_at_lock(struct doctor *doctor, bool answered, bool denied)
 
 void doctor_node_find(struct doctor *doctor)
 {
-	bool denied = false;
-	bool answered = ask(doctor, &denied);
-
-	doctor->node_runs = answered;
-	doctor->node_hidden = denied;
+	doctor->node = ask(doctor);
 	if (!doctor->config->amnesia_enabled) {
-		look_at_lock(doctor, answered, denied);
-	} else if (answered || denied) { /* its lock is in its memory */
-		doctor->node_runs = true;
+		look_at_lock(doctor);
+	} else if (doctor->node != DOCTOR_NODE_NONE) { /* its lock is in its memory */
 		findings_add(doctor->findings, FINDING_LOCK, FINDING_IS_OK,
 			"a node runs with this run directory now; its ports are not looked at");
 	}
@@ -218,27 +218,42 @@ static void look_at_log(struct doctor *doctor)
 		dropped, suppressed);
 }
 
-void doctor_node(struct doctor *doctor)
+static void look_at_status(struct doctor *doctor)
 {
+	const struct json_in *ledger = json_in_member(doctor->status, "ledger");
 	char age[32];
 
-	if (doctor->node_hidden) {
-		findings_add(doctor->findings, FINDING_NODE, FINDING_IS_UNKNOWN,
-			"whether one runs, and how it is, is not for this user to know "
-			"(%s/control)",
-			doctor->config->node_run_dir);
-		return;
-	}
-	if (!doctor->node_runs || doctor->status == NULL) {
-		findings_add(doctor->findings, FINDING_NODE, FINDING_IS_OK, "does not run");
-		return;
-	}
 	node_format_age(json_in_u64_of(doctor->status, "uptime_s"), age, sizeof age);
 	findings_add(doctor->findings, FINDING_NODE, FINDING_IS_OK,
 		"runs as uid %u, up %s, seq %" PRIu64, (unsigned)doctor->owner, age,
-		json_in_u64_of(json_in_member(doctor->status, "ledger"), "seq"));
+		json_in_u64_of(ledger, "seq"));
 	look_at_version(doctor);
 	look_at_readiness(doctor);
 	look_at_deaths(doctor);
 	look_at_log(doctor);
+}
+
+void doctor_node(struct doctor *doctor)
+{
+	const char *run_dir = doctor->config->node_run_dir;
+
+	switch (doctor->node) {
+	case DOCTOR_NODE_NONE:
+		findings_add(doctor->findings, FINDING_NODE, FINDING_IS_OK, "does not run");
+		break;
+	case DOCTOR_NODE_ANSWERS:
+		look_at_status(doctor);
+		break;
+	case DOCTOR_NODE_SILENT:
+		findings_add(doctor->findings, FINDING_NODE, FINDING_IS_BAD,
+			"one listens on %s/control, and says nothing for %d s", run_dir,
+			ASK_TIMEOUT_MS / 1000);
+		break;
+	case DOCTOR_NODE_HIDDEN:
+		findings_add(doctor->findings, FINDING_NODE, FINDING_IS_UNKNOWN,
+			"whether one runs, and how it is, is not for this user to know "
+			"(%s/control)",
+			run_dir);
+		break;
+	}
 }

@@ -149,7 +149,7 @@ void doctor_owners(struct doctor *doctor)
 	if (!doctor->config->amnesia_enabled) {
 		good += look_at_data(doctor);
 	}
-	if (doctor->node_runs) {
+	if (doctor->node == DOCTOR_NODE_ANSWERS) {
 		good += look_at_run(doctor);
 	}
 	if (good > 0) {

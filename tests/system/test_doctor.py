@@ -8,6 +8,7 @@ import os
 import pathlib
 import resource
 import shutil
+import signal
 import socket
 import sqlite3
 import struct
@@ -292,6 +293,17 @@ def test_an_operator_who_may_not_look_hears_no_verdict():
 		assert report.status == 3 and not report.of('node', 'ok'), report.checks
 		report.expect('node', 'unknown', 'ask as root').expect('keys', 'unknown')
 		assert not [check for check in report.checks if check['result'] == 'bad'], report.checks
+
+
+def test_a_supervisor_that_does_not_answer_is_named():
+	with Node() as node:
+		node.child.send_signal(signal.SIGSTOP)
+		try:
+			report = doctor(node)
+		finally:
+			node.child.send_signal(signal.SIGCONT)
+		report.expect('node', 'bad', 'says nothing').expect('lock', 'ok', 'held by a node')
+		assert not report.of('api'), report.of('api')
 
 
 def test_a_node_of_an_ordinary_user_is_weaker_for_him_and_for_root():
