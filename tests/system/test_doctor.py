@@ -491,5 +491,19 @@ def test_refusals_name_their_rule_in_the_log():
 				'no room for another connection')
 
 
+def test_an_entry_that_the_ledger_refuses_is_in_the_log_with_the_clients_id():
+	with Node() as node:
+		token = node.mint()
+		wish = entry('Transfer', 'alice', 1, counter_account='bob')
+		refused = node.ingest([wish, entry('Mint', 'carol', 1)], token)
+		assert refused.status == 207, refused
+		corr_id = refused.headers['x-corr-id']
+		line = eventually(lambda: next((line for line in node.log() if line['event'] == 'request_refused'
+			and line.get('corr_id') == corr_id), None), 'the refusal in the log')
+		assert line['text'] == 'insufficient' and line['reason'] and line['count'] == 1, line
+		assert line['status'] == 207 and line['route'] == '/ingest' and line['ticket'], line
+		assert 'alice' not in json.dumps(line), line
+
+
 if __name__ == '__main__':
 	tap.main(globals())
