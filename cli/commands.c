@@ -307,6 +307,7 @@ static const struct cli_option options_reward_verify[] = {
 	{ NULL, NULL, NULL },
 };
 
+#define options_doctor          options_check
 #define options_status          options_none
 #define options_config_print    options_none
 #define options_config_validate options_none

@@ -22,76 +22,77 @@ enum cli_exit {
 };
 
 /* name, words, its other words, how many at least and at most, what it does */
-#define CLI_COMMANDS(C)                                                                           \
-	C(run, "run", "", 0, 0, "run the node in the foreground")                                 \
-	C(check, "check", "", 0, 0, "check the configuration and this machine, start nothing")    \
-	C(status, "status", "", 0, 0, "show the processes, queues, height and root")              \
-	C(stop, "stop", "", 0, 0, "stop the node: finish what it accepted, then end")             \
-	C(verify, "verify", "", 0, 0, "read and compute the whole ledger again")                  \
-	C(snapshot_create, "snapshot create", "FILE", 1, 1, "write the whole ledger to a file")   \
-	C(snapshot_verify, "snapshot verify", "FILE", 1, 1, "compute all that is in it again")    \
-	C(snapshot_restore, "snapshot restore", "FILE", 1, 1, "make it a stopped node's store")   \
-	C(snapshot_list, "snapshot list", "DIR", 1, 1, "say what snapshots are in a directory")   \
-	C(audit_export, "audit export", "", 0, 0, "write entries and audit records as text")      \
-	C(audit_verify, "audit verify", "[FILE]", 0, 1, "check such a text; needs no node")       \
-	C(recover, "recover", "", 0, 0,                                                           \
-		"explain safe mode, and go on after it with what is on disk")                     \
-	C(config_print, "config print", "", 0, 0, "print the effective configuration")            \
-	C(config_validate, "config validate", "[FILE]", 0, 1,                                     \
-		"check a configuration file, start nothing")                                      \
-	C(policy_check, "policy check", "FILE", 1, 1,                                             \
-		"check a policy document of the wallet, start nothing")                           \
-	C(cap_mint, "cap mint", "", 0, 0, "make a token")                                         \
-	C(cap_attenuate, "cap attenuate", "", 0, 0, "narrow a token; needs no node")              \
-	C(cap_inspect, "cap inspect", "", 0, 0, "show what a token says; needs no node")          \
-	C(cap_test, "cap test", "", 0, 0,                                                         \
-		"would the caveats of a token allow this? needs no node")                         \
-	C(cap_revoke, "cap revoke", "[CAPABILITY]", 0, 1, "take a token back, or a root key")     \
-	C(cap_rotate, "cap rotate", "KEY", 1, 1, "let a new root key follow the active one, KEY") \
-	C(cap_list, "cap list", "", 0, 0, "list root keys and tokens, revoked ones too")          \
-	C(key_show, "key show", "", 0, 0,                                                         \
-		"show the key that signs checkpoints, as others need it")                         \
-	C(gov_freeze, "gov freeze", "", 0, 0, "stop what leaves accounts")                        \
-	C(gov_unfreeze, "gov unfreeze", "", 0, 0, "let it leave again")                           \
-	C(ledger_ingest, "ledger ingest", "", 0, 0, "send an IngestRequest")                      \
-	C(ledger_import, "ledger import", "FILE", 1, 1, "send the rows of a CSV file as entries") \
-	C(ledger_roots, "ledger roots", "", 0, 0, "list commits with their roots")                \
-	C(ledger_show, "ledger show", "SEQ", 1, 1, "show one entry, as it is stored")             \
-	C(ledger_balance, "ledger balance", "ACCOUNT", 1, 1,                                      \
-		"show what an account has, or had as of an entry")                                \
-	C(proof_check, "proof check", "FILE", 1, 1,                                               \
-		"check a .tlog-proof or a checkpoint with the public key; needs no node")         \
-	C(proof_entry, "proof entry", "SEQ", 1, 1, "prove that an entry is in the ledger")        \
-	C(proof_consistency, "proof consistency", "", 0, 0,                                       \
-		"has the ledger only grown since a checkpoint?")                                  \
-	C(wallet_issue, "wallet issue", "", 0, 0, "create money on an account")                   \
-	C(wallet_transfer, "wallet transfer", "", 0, 0, "move money from account to account")     \
-	C(wallet_burn, "wallet burn", "", 0, 0, "destroy money of an account")                    \
-	C(wallet_hold, "wallet hold", "", 0, 0, "set money of an account aside")                  \
-	C(wallet_capture, "wallet capture", "TXID", 1, 1, "pay out of a hold")                    \
-	C(wallet_release, "wallet release", "TXID", 1, 1, "give back what is held")               \
-	C(wallet_balance, "wallet balance", "ACCOUNT", 1, 1, "show what an account has")          \
-	C(wallet_tx, "wallet tx", "TXID", 1, 1, "show the receipt of an operation, or prove it")  \
-	C(wallet_history, "wallet history", "ACCOUNT", 1, 1,                                      \
-		"show what changed an account, newest first")                                     \
-	C(wallet_watch, "wallet watch", "", 0, 0, "show what happens, as it happens")             \
-	C(object_put, "object put", "FILE", 1, 1, "keep a file at the node, under its hash")      \
-	C(object_get, "object get", "ADDRESS", 1, 1, "get it back, and check that it is it")      \
-	C(reward_policy_keygen, "reward policy keygen", "FILE", 1, 1,                             \
-		"make a key that signs policies of rewards; needs no node")                       \
-	C(reward_policy_sign, "reward policy sign", "POLICY", 1, 1,                               \
-		"sign a policy of rewards; needs no node")                                        \
-	C(reward_policy_show, "reward policy show", "POLICY", 1, 1,                               \
-		"show such a policy, its hash and who signed it; needs no node")                  \
-	C(reward_seal, "reward seal", "", 0, 0,                                                   \
-		"make the sealed inputs of an epoch from a CSV file")                             \
-	C(reward_compute, "reward compute", "", 0, 0, "compute an epoch from sealed inputs here") \
-	C(reward_explain, "reward explain", "MANIFEST ACTOR", 2, 2,                               \
-		"show how an actor's payment comes about; needs no node")                         \
-	C(reward_verify, "reward verify", "MANIFEST", 1, 1,                                       \
-		"compute an epoch again by other code, and compare; needs no node")               \
-	C(version, "version", "", 0, 0, "print what this was built from")                         \
-	C(completion, "completion", "bash|zsh|fish", 1, 1, "print a completion script")           \
+#define CLI_COMMANDS(C)                                                                            \
+	C(run, "run", "", 0, 0, "run the node in the foreground")                                  \
+	C(check, "check", "", 0, 0, "check the configuration and this machine, start nothing")     \
+	C(doctor, "doctor", "", 0, 0, "that, and how the node and its files are, with what helps") \
+	C(status, "status", "", 0, 0, "show the processes, queues, height and root")               \
+	C(stop, "stop", "", 0, 0, "stop the node: finish what it accepted, then end")              \
+	C(verify, "verify", "", 0, 0, "read and compute the whole ledger again")                   \
+	C(snapshot_create, "snapshot create", "FILE", 1, 1, "write the whole ledger to a file")    \
+	C(snapshot_verify, "snapshot verify", "FILE", 1, 1, "compute all that is in it again")     \
+	C(snapshot_restore, "snapshot restore", "FILE", 1, 1, "make it a stopped node's store")    \
+	C(snapshot_list, "snapshot list", "DIR", 1, 1, "say what snapshots are in a directory")    \
+	C(audit_export, "audit export", "", 0, 0, "write entries and audit records as text")       \
+	C(audit_verify, "audit verify", "[FILE]", 0, 1, "check such a text; needs no node")        \
+	C(recover, "recover", "", 0, 0,                                                            \
+		"explain safe mode, and go on after it with what is on disk")                      \
+	C(config_print, "config print", "", 0, 0, "print the effective configuration")             \
+	C(config_validate, "config validate", "[FILE]", 0, 1,                                      \
+		"check a configuration file, start nothing")                                       \
+	C(policy_check, "policy check", "FILE", 1, 1,                                              \
+		"check a policy document of the wallet, start nothing")                            \
+	C(cap_mint, "cap mint", "", 0, 0, "make a token")                                          \
+	C(cap_attenuate, "cap attenuate", "", 0, 0, "narrow a token; needs no node")               \
+	C(cap_inspect, "cap inspect", "", 0, 0, "show what a token says; needs no node")           \
+	C(cap_test, "cap test", "", 0, 0,                                                          \
+		"would the caveats of a token allow this? needs no node")                          \
+	C(cap_revoke, "cap revoke", "[CAPABILITY]", 0, 1, "take a token back, or a root key")      \
+	C(cap_rotate, "cap rotate", "KEY", 1, 1, "let a new root key follow the active one, KEY")  \
+	C(cap_list, "cap list", "", 0, 0, "list root keys and tokens, revoked ones too")           \
+	C(key_show, "key show", "", 0, 0,                                                          \
+		"show the key that signs checkpoints, as others need it")                          \
+	C(gov_freeze, "gov freeze", "", 0, 0, "stop what leaves accounts")                         \
+	C(gov_unfreeze, "gov unfreeze", "", 0, 0, "let it leave again")                            \
+	C(ledger_ingest, "ledger ingest", "", 0, 0, "send an IngestRequest")                       \
+	C(ledger_import, "ledger import", "FILE", 1, 1, "send the rows of a CSV file as entries")  \
+	C(ledger_roots, "ledger roots", "", 0, 0, "list commits with their roots")                 \
+	C(ledger_show, "ledger show", "SEQ", 1, 1, "show one entry, as it is stored")              \
+	C(ledger_balance, "ledger balance", "ACCOUNT", 1, 1,                                       \
+		"show what an account has, or had as of an entry")                                 \
+	C(proof_check, "proof check", "FILE", 1, 1,                                                \
+		"check a .tlog-proof or a checkpoint with the public key; needs no node")          \
+	C(proof_entry, "proof entry", "SEQ", 1, 1, "prove that an entry is in the ledger")         \
+	C(proof_consistency, "proof consistency", "", 0, 0,                                        \
+		"has the ledger only grown since a checkpoint?")                                   \
+	C(wallet_issue, "wallet issue", "", 0, 0, "create money on an account")                    \
+	C(wallet_transfer, "wallet transfer", "", 0, 0, "move money from account to account")      \
+	C(wallet_burn, "wallet burn", "", 0, 0, "destroy money of an account")                     \
+	C(wallet_hold, "wallet hold", "", 0, 0, "set money of an account aside")                   \
+	C(wallet_capture, "wallet capture", "TXID", 1, 1, "pay out of a hold")                     \
+	C(wallet_release, "wallet release", "TXID", 1, 1, "give back what is held")                \
+	C(wallet_balance, "wallet balance", "ACCOUNT", 1, 1, "show what an account has")           \
+	C(wallet_tx, "wallet tx", "TXID", 1, 1, "show the receipt of an operation, or prove it")   \
+	C(wallet_history, "wallet history", "ACCOUNT", 1, 1,                                       \
+		"show what changed an account, newest first")                                      \
+	C(wallet_watch, "wallet watch", "", 0, 0, "show what happens, as it happens")              \
+	C(object_put, "object put", "FILE", 1, 1, "keep a file at the node, under its hash")       \
+	C(object_get, "object get", "ADDRESS", 1, 1, "get it back, and check that it is it")       \
+	C(reward_policy_keygen, "reward policy keygen", "FILE", 1, 1,                              \
+		"make a key that signs policies of rewards; needs no node")                        \
+	C(reward_policy_sign, "reward policy sign", "POLICY", 1, 1,                                \
+		"sign a policy of rewards; needs no node")                                         \
+	C(reward_policy_show, "reward policy show", "POLICY", 1, 1,                                \
+		"show such a policy, its hash and who signed it; needs no node")                   \
+	C(reward_seal, "reward seal", "", 0, 0,                                                    \
+		"make the sealed inputs of an epoch from a CSV file")                              \
+	C(reward_compute, "reward compute", "", 0, 0, "compute an epoch from sealed inputs here")  \
+	C(reward_explain, "reward explain", "MANIFEST ACTOR", 2, 2,                                \
+		"show how an actor's payment comes about; needs no node")                          \
+	C(reward_verify, "reward verify", "MANIFEST", 1, 1,                                        \
+		"compute an epoch again by other code, and compare; needs no node")                \
+	C(version, "version", "", 0, 0, "print what this was built from")                          \
+	C(completion, "completion", "bash|zsh|fish", 1, 1, "print a completion script")            \
 	C(help, "help", "[COMMAND]", 0, 3, "explain a command")
 
 struct cli_option {

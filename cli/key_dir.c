@@ -109,24 +109,37 @@ static bool read_signed(const char *path, struct key_dir *keys)
 	return true;
 }
 
-bool key_dir_read(
-	const struct cli *cli, const char *data_dir, const char *name, struct key_dir *ret_keys)
+enum err key_dir_look(
+	const char *data_dir, const char *name, struct key_dir *ret_keys, struct why *why)
 {
 	char path[DATA_DIR_PATH_BYTES];
-	const char *why = "";
+	const char *text = "";
 
 	*ret_keys = (struct key_dir){ .unknown = "" };
 	(void)snprintf(path, sizeof path, "%s/keys/keyring", data_dir);
-	if (!read_keyring(path, name, ret_keys, &why)) {
-		(void)cli_fail(cli, CLI_CANNOT, "%s: %s", path, why);
-		return false;
+	errno = 0;
+	if (!read_keyring(path, name, ret_keys, &text)) {
+		why_say(why, "%s: %s", path, text);
+		return errno == EACCES ? ERR_DENIED : ERR_CORRUPT;
 	}
 	if (!ret_keys->there) {
-		return true;
+		return ERR_OK;
 	}
 	(void)snprintf(path, sizeof path, "%s/keys/signed", data_dir);
 	if (!read_signed(path, ret_keys)) {
-		(void)cli_fail(cli, CLI_CANNOT, "%s: %s", path, strerror(errno));
+		why_say(why, "%s: %s", path, strerror(errno));
+		return errno == EACCES ? ERR_DENIED : ERR_IO;
+	}
+	return ERR_OK;
+}
+
+bool key_dir_read(
+	const struct cli *cli, const char *data_dir, const char *name, struct key_dir *ret_keys)
+{
+	struct why why = { "" };
+
+	if (key_dir_look(data_dir, name, ret_keys, &why) != ERR_OK) {
+		(void)cli_fail(cli, CLI_CANNOT, "%s", why.text);
 		return false;
 	}
 	return true;

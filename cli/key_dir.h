@@ -8,7 +8,9 @@
 #include <stdint.h>
 
 #include "cli/commands.h"
+#include "common/errors.h"
 #include "common/types.h"
+#include "store/why.h"
 
 struct key_dir {
 	bool there;       /* there is a keyring */
@@ -25,6 +27,11 @@ struct key_dir {
 /* False after a sentence: it cannot be read, or the keyring is damaged. */
 bool key_dir_read(
 	const struct cli *cli, const char *data_dir, const char *name, struct key_dir *ret_keys);
+
+/* The same; the sentence goes to `why`. ERR_DENIED: this user may not read it; ERR_CORRUPT: the
+ * keyring is damaged; ERR_IO. */
+enum err key_dir_look(
+	const char *data_dir, const char *name, struct key_dir *ret_keys, struct why *why);
 
 /* Without a word if they cannot be known: the key, whose it is, and what it signed last, unless
  * that is to be given up at the next start. */

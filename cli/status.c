@@ -3,6 +3,15 @@
 
 #include "cli/node.h"
 
+static void print_advice(const struct json_in *advices)
+{
+	for (size_t i = 0; i < json_in_count(advices); i++) {
+		const struct json_in *one = json_in_item(advices, i);
+
+		(void)printf("next      %s\n", json_in_text_of(one, "next"));
+	}
+}
+
 static void print_head(const struct json_in *root)
 {
 	const struct json_in *ledger = json_in_member(root, "ledger");
@@ -21,6 +30,7 @@ static void print_head(const struct json_in *root)
 		cli_print_text(stdout, (struct slice){ (const uint8_t *)reason, strlen(reason) });
 		(void)fputc('\n', stdout);
 	}
+	print_advice(json_in_member(root, "advice"));
 	if (json_in_true_of(root, "amnesia")) {
 		(void)fputs("amnesia   the ledger is in memory and ends with the node\n", stdout);
 	}
@@ -29,10 +39,6 @@ static void print_head(const struct json_in *root)
 		json_in_u64_of(ledger, "seq"),
 		json_in_true_of(ledger, "safe_mode") ? ", SAFE MODE: writes are refused" : "",
 		json_in_u64_of(ledger, "lag_ms"), json_in_text_of(ledger, "root"));
-	if (json_in_true_of(ledger, "safe_mode")) {
-		(void)fputs(
-			"          `macronode recover` explains it and what can be done\n", stdout);
-	}
 	(void)printf("queues    ingress %" PRIu64 ", prevalidation %" PRIu64 ", commit %" PRIu64
 		     "\n\n",
 		json_in_u64_of(queues, "ingress"), json_in_u64_of(queues, "preval"),
@@ -66,22 +72,44 @@ static void print_processes(const struct json_in *root)
 	}
 }
 
-static void print_deaths(const struct json_in *deaths)
+/* `who` has role and instance. */
+static void print_death(const struct json_in *who, const struct json_in *death)
 {
-	if (json_in_count(deaths) > 0) {
+	const char *cause = json_in_text_of(death, "cause");
+	char when[64];
+
+	node_format_time(json_in_u64_of(death, "ts_ms"), when, sizeof when);
+	(void)printf("  %s  %s %" PRIu64 " (pid %" PRIu64 ")  ", when, json_in_text_of(who, "role"),
+		json_in_u64_of(who, "instance"), json_in_u64_of(death, "pid"));
+	cli_print_text(stdout, (struct slice){ (const uint8_t *)cause, strlen(cause) });
+	(void)fputc('\n', stdout);
+}
+
+/* The newest of all, and then the last one of who is not among them: whoever dies all the time
+ * does not hide the death of another. */
+static void print_deaths(const struct json_in *root)
+{
+	const struct json_in *deaths = json_in_member(root, "deaths");
+	const struct json_in *processes = json_in_member(root, "processes");
+	size_t count = json_in_count(deaths);
+	uint64_t oldest_ms = UINT64_MAX;
+
+	if (count > 0) {
 		(void)fputs("\nLast deaths\n", stdout);
 	}
-	for (size_t i = 0; i < json_in_count(deaths); i++) {
+	for (size_t i = 0; i < count; i++) {
 		const struct json_in *one = json_in_item(deaths, i);
-		const char *cause = json_in_text_of(one, "cause");
-		char when[64];
 
-		node_format_time(json_in_u64_of(one, "ts_ms"), when, sizeof when);
-		(void)printf("  %s  %s %" PRIu64 " (pid %" PRIu64 ")  ", when,
-			json_in_text_of(one, "role"), json_in_u64_of(one, "instance"),
-			json_in_u64_of(one, "pid"));
-		cli_print_text(stdout, (struct slice){ (const uint8_t *)cause, strlen(cause) });
-		(void)fputc('\n', stdout);
+		oldest_ms = json_in_u64_of(one, "ts_ms");
+		print_death(one, one);
+	}
+	for (size_t i = 0; i < json_in_count(processes); i++) {
+		const struct json_in *one = json_in_item(processes, i);
+		const struct json_in *death = json_in_member(one, "last_death");
+
+		if (death != NULL && json_in_u64_of(death, "ts_ms") < oldest_ms) {
+			print_death(one, death);
+		}
 	}
 }
 
@@ -98,7 +126,7 @@ static int print_status(const struct cli *cli, struct slice text)
 	} else {
 		print_head(root);
 		print_processes(root);
-		print_deaths(json_in_member(root, "deaths"));
+		print_deaths(root);
 	}
 	json_in_free(root);
 	return healthy ? CLI_GOOD : CLI_DEGRADED;

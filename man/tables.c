@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cli/commands.h"
+#include "cli/findings.h"
 #include "common/api_reasons.h"
 #include "common/check.h"
 #include "common/config_print.h"
@@ -17,6 +18,7 @@
 #include "proto/links.h"
 #include "proto/verbs.h"
 #include "services/edge/oap_request.h"
+#include "supervisor/advice.h"
 
 /* The table of commands names their functions, of which none runs here. */
 #define AS_STUB(id, name, words, min, max, summary) \
@@ -284,6 +286,25 @@ static void print_common_options(void)
 	print_options(cli_common_options);
 }
 
+static void print_findings(void)
+{
+	printf(".Bl -tag -width Ds\n");
+	for (unsigned i = 0; i < FINDING_COUNT; i++) {
+		printf(".It Li %s\n%s.\nElse: %s.\n", finding_name((enum finding)i),
+			finding_what((enum finding)i), finding_mend((enum finding)i));
+	}
+	printf(".El\n");
+}
+
+static void print_advices(void)
+{
+	printf(".Bl -tag -width Ds\n");
+#define AS_ROW(NAME, begin, text) printf(".It Li %s\n%s.\n", begin, text);
+	ADVICES(AS_ROW)
+#undef AS_ROW
+	printf(".El\n");
+}
+
 int main(int argc, char *argv[])
 {
 	static const struct {
@@ -291,12 +312,14 @@ int main(int argc, char *argv[])
 		void (*print)(void);
 	} sections[] = {
 		{ "actions", print_actions },
+		{ "advices", print_advices },
 		{ "caveats", print_caveats },
 		{ "commands", print_commands },
 		{ "common_options", print_common_options },
 		{ "config_keys", print_config_keys },
 		{ "errors", print_errors },
 		{ "faults", print_faults },
+		{ "findings", print_findings },
 		{ "kinds", print_kinds },
 		{ "links", print_links },
 		{ "processes", print_processes },

@@ -322,7 +322,10 @@ static void greet(struct supervisor *self, int fd)
 	uid_t uid = 0;
 
 	if (!is_allowed(fd, &uid)) {
-		log_event(LOG_UDS_DENIED, &(struct log_fields){ .uid = uid, .path = "control" });
+		log_event(
+			LOG_UDS_DENIED, &(struct log_fields){ .uid = uid,
+						.path = "control",
+						.text = "it is for root and the node's own user" });
 		close(fd);
 		return;
 	}

@@ -17,10 +17,12 @@
 #include <string.h>
 #include <sys/fsuid.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "common/log.h"
 #include "store/lock.h"
+#include "supervisor/filesystem.h"
 
 struct wanted_dir {
 	const char *path;
@@ -28,6 +30,7 @@ struct wanted_dir {
 	uid_t uid;
 	gid_t gid;
 	bool may_be_link;
+	bool lasts; /* what is in it must outlive the node */
 };
 
 static bool refuse(const char *path, const char *what)
@@ -66,6 +69,28 @@ static bool own_dir(
 	return true;
 }
 
+/* Nobody would notice until two nodes write to it, or the machine that promised a sync goes. */
+static bool can_last(const struct wanted_dir *wanted, int fd)
+{
+	struct filesystem_kind kind;
+	struct statfs found;
+	char text[VERB_TEXT_BYTES_MAX];
+
+	if (!wanted->lasts) {
+		return true;
+	}
+	if (fstatfs(fd, &found) == -1) {
+		return refuse(wanted->path, "cannot look at the file system");
+	}
+	kind = filesystem_kind((uint64_t)found.f_type);
+	if (kind.verdict != FILESYSTEM_REFUSED) {
+		return true;
+	}
+	snprintf(text, sizeof text, "no ledger can lie on %s, %s", kind.name, kind.why);
+	errno = 0;
+	return refuse(wanted->path, text);
+}
+
 /* Made if it is not there. One that is there must already be owned as it should. An operator may
  * put a link in place of data and run; below them there are none. */
 static bool prepare_dir(const struct supervisor *self, const struct wanted_dir *wanted)
@@ -84,7 +109,7 @@ static bool prepare_dir(const struct supervisor *self, const struct wanted_dir *
 						    ? "expected a directory"
 						    : "cannot open the directory");
 	}
-	done = own_dir(self, wanted, fd, made);
+	done = can_last(wanted, fd) && own_dir(self, wanted, fd, made);
 	close(fd);
 	return done;
 }
@@ -94,7 +119,7 @@ static bool prepare_below(
 {
 	char path[CONFIG_TEXT_BYTES_MAX + 32];
 	struct wanted_dir wanted = { path, self->privileged ? mode : 0700, self->uids[owner], gid,
-		false };
+		false, true };
 
 	snprintf(path, sizeof path, "%s/%s", self->config.node_data_dir, name);
 	return prepare_dir(self, &wanted);
@@ -150,10 +175,10 @@ bool dirs_prepare(struct supervisor *self)
 {
 	mode_t data_mode = self->privileged ? 0711 : 0700;
 	struct wanted_dir data = { self->config.node_data_dir, data_mode, geteuid(), getegid(),
-		true };
+		true, true };
 	bool shared = self->config.uds_group[0] != '\0';
 	struct wanted_dir run = { self->config.node_run_dir, shared ? 0750 : 0700, geteuid(),
-		shared ? self->uds_gid : getegid(), true };
+		shared ? self->uds_gid : getegid(), true, false };
 
 	return prepare_dir(self, &data) && can_be_reached(self) && prepare_dir(self, &run) &&
 	       prepare_below(self, "store", 02750, PROCESS_COMMITTER, self->store_gid) &&

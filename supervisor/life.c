@@ -375,6 +375,7 @@ static void remember_death(struct child *child, const char *how)
 	};
 	snprintf(death->cause, sizeof death->cause, "%s%s%s", how,
 		child->last_words[0] != '\0' ? ": " : "", child->last_words);
+	child->death_last = *death;
 }
 
 /* What it said before it died is still in the socket. */

@@ -5,6 +5,7 @@
 
 #include "common/version.h"
 #include "core/json_out.h"
+#include "supervisor/advice.h"
 
 static const char *state_text(const struct child *child)
 {
@@ -54,6 +55,13 @@ static void key_bool(struct json_out *out, const char *key, bool value)
 	json_out_bool(out, value);
 }
 
+static void write_death(struct json_out *out, const struct death *death)
+{
+	key_u64(out, "ts_ms", (uint64_t)death->unix_ms);
+	key_u64(out, "pid", (uint64_t)death->pid);
+	key_text(out, "cause", death->cause);
+}
+
 static void write_child(struct json_out *out, const struct child *child)
 {
 	int64_t up_us = child->pid > 0 ? instant_since(child->started_at, clock_now()).us : 0;
@@ -69,6 +77,12 @@ static void write_child(struct json_out *out, const struct child *child)
 	if (child->text[0] != '\0') {
 		key_text(out, "note", child->text);
 	}
+	if (child->death_last.unix_ms != 0) {
+		json_out_key(out, "last_death");
+		json_out_object_begin(out);
+		write_death(out, &child->death_last);
+		json_out_object_end(out);
+	}
 	json_out_object_end(out);
 }
 
@@ -81,27 +95,30 @@ static void write_deaths(struct json_out *out, const struct supervisor *self)
 		const struct death *death =
 			&self->deaths[(self->death_total - 1 - i) % DEATHS_KEPT];
 		json_out_object_begin(out);
-		key_u64(out, "ts_ms", (uint64_t)death->unix_ms);
 		key_text(out, "role", process_name(death->who.process));
 		key_u64(out, "instance", death->who.instance);
-		key_u64(out, "pid", (uint64_t)death->pid);
-		key_text(out, "cause", death->cause);
+		write_death(out, death);
 		json_out_object_end(out);
 	}
 	json_out_array_end(out);
 }
 
 /* Numbers of pages are for people's eyes; nothing is decided by them. */
-static uint64_t sum_of(const struct supervisor *self, enum metric metric, size_t label)
+static uint64_t count_of(const struct metrics_page *page, enum metric metric, size_t label)
 {
 	const struct metrics_row *row = &metrics_rows[metric];
+	const _Atomic uint64_t *slots = (const _Atomic uint64_t *)&page->slots;
+
+	return atomic_load_explicit(
+		slots + row->slot + label * row->series_slots, memory_order_relaxed);
+}
+
+static uint64_t sum_of(const struct supervisor *self, enum metric metric, size_t label)
+{
 	uint64_t sum = 0;
 
 	for (size_t i = 0; i < self->child_count; i++) {
-		const _Atomic uint64_t *slots =
-			(const _Atomic uint64_t *)&self->children[i].page->slots;
-		sum += atomic_load_explicit(
-			slots + row->slot + label * row->series_slots, memory_order_relaxed);
+		sum += count_of(self->children[i].page, metric, label);
 	}
 	return sum;
 }
@@ -112,6 +129,44 @@ static void write_queues(struct json_out *out, const struct supervisor *self)
 	key_u64(out, "ingress", sum_of(self, METRIC_QUEUE_DEPTH, METRIC_QUEUE_INGRESS));
 	key_u64(out, "preval", sum_of(self, METRIC_QUEUE_DEPTH, METRIC_QUEUE_PREVAL));
 	key_u64(out, "commit", sum_of(self, METRIC_QUEUE_DEPTH, METRIC_QUEUE_COMMIT));
+	json_out_object_end(out);
+}
+
+/* Each kind of advice once: at a start most roles have the same. */
+static void write_advice(struct json_out *out, struct slice reasons)
+{
+	unsigned told = 0;
+	struct slice reason;
+	enum advice advice;
+
+	json_out_array_begin(out);
+	while (advice_next(&reasons, &reason, &advice)) {
+		if ((told >> advice & 1u) != 0) {
+			continue;
+		}
+		told |= 1u << advice;
+		json_out_object_begin(out);
+		json_out_key(out, "reason");
+		json_out_string(out, reason);
+		key_text(out, "next", advice_text(advice));
+		json_out_object_end(out);
+	}
+	json_out_array_end(out);
+}
+
+/* Of the log itself: what it does not say. */
+static void write_log(struct json_out *out, const struct supervisor *self)
+{
+	uint64_t suppressed = 0;
+
+	for (unsigned process = 0; process < PROCESS_COUNT; process++) {
+		suppressed += count_of(self->own_page, METRIC_LOG_SUPPRESSED, process);
+	}
+	json_out_object_begin(out);
+	key_u64(out, "dropped",
+		sum_of(self, METRIC_LOG_DROPPED, METRIC_PLAIN) +
+			count_of(self->own_page, METRIC_LOG_DROPPED, METRIC_PLAIN));
+	key_u64(out, "suppressed", suppressed);
 	json_out_object_end(out);
 }
 
@@ -156,6 +211,8 @@ size_t status_write(struct supervisor *self, char *buffer, size_t buffer_bytes)
 	key_bool(&out, "draining", self->readiness.draining);
 	json_out_key(&out, "reason");
 	json_out_string(&out, self->readiness.reason);
+	json_out_key(&out, "advice");
+	write_advice(&out, self->readiness.reason);
 	key_text(&out, "version", version_semver);
 	key_u64(&out, "uptime_s",
 		(uint64_t)(instant_since(self->started_at, clock_now()).us / 1000000));
@@ -167,6 +224,8 @@ size_t status_write(struct supervisor *self, char *buffer, size_t buffer_bytes)
 	write_recovery(&out, self);
 	json_out_key(&out, "queues");
 	write_queues(&out, self);
+	json_out_key(&out, "log");
+	write_log(&out, self);
 	json_out_key(&out, "processes");
 	json_out_array_begin(&out);
 	for (size_t i = 0; i < self->child_count; i++) {

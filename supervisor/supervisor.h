@@ -11,11 +11,13 @@
  *   restart.c   who is started again, when, and together with whom
  *   deaths.c    how often a worker died; back-off
  *   drain.c     the end, in order
+ *   advice.c    what to do next about a reason of readiness
  *   readiness.c what /readyz and status say, and who is told
  *   control.c   the control socket: status, stop, cap, gov
  *   status.c    the JSON of status
  *   listen.c    listening sockets
  *   dirs.c      data and run directories, the lock
+ *   filesystem.c which kinds of file system no ledger should lie on
  *   logs.c      pipes of workers into the one log
  */
 
@@ -48,6 +50,13 @@ enum child_state {
 
 struct supervisor;
 
+struct death {
+	int64_t unix_ms; /* 0: there was none */
+	struct process_id who;
+	pid_t pid;
+	char cause[VERB_TEXT_BYTES_MAX + 128];
+};
+
 struct child {
 	struct supervisor *supervisor;
 	uint8_t process;
@@ -64,7 +73,8 @@ struct child {
 	struct instant heard_at; /* last pong, progress or report */
 	uint64_t restarts;
 	struct deaths deaths;
-	bool ended_with_partner;                  /* not a death of its own making */
+	struct death death_last; /* also when others have died so often that the ring forgot it */
+	bool ended_with_partner; /* not a death of its own making */
 	char last_words[VERB_TEXT_BYTES_MAX + 1]; /* FAILED, or why we killed it */
 	uint64_t ticket_in_hand;
 
@@ -82,13 +92,6 @@ struct child {
 	struct log_source log;
 	ev_io exited, log_readable, stderr_readable;
 	ev_timer restart, ready_limit;
-};
-
-struct death {
-	int64_t unix_ms;
-	struct process_id who;
-	pid_t pid;
-	char cause[VERB_TEXT_BYTES_MAX + 128];
 };
 
 /* One client of the control socket, and the question that waits for a worker. */

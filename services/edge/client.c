@@ -315,7 +315,8 @@ static void refuse_late(struct client *client)
 	if (client->wire != WIRE_HTTP) {
 		metrics_inc(METRIC_REJECTED, metrics_label_reason(REASON_TIMEOUT));
 		log_event(LOG_REQUEST_REFUSED,
-			&(struct log_fields){ .text = "half a frame, then nothing" });
+			&(struct log_fields){ .reason = reason_name(REASON_TIMEOUT),
+				.text = "half a frame, then nothing" });
 		client->is_broken = true;
 		return;
 	}

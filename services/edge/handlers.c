@@ -1,6 +1,7 @@
 /* What others say: the supervisor about the node, prevalidators and owners about requests. A
  * reply counts only with its whole ticket, from the process that was asked, for a request that
  * can be answered so; what comes too late is dropped and counted. */
+#include "core/detail.h"
 #include "services/edge/edge.h"
 
 #include <string.h>
@@ -128,6 +129,25 @@ static void answer_body(struct exchange *exchange, uint16_t status, size_t bytes
 	exchange_answer(exchange, &answer);
 }
 
+/* The sequencer knows accounts and no client; here the line gets the client's id. What is busy, or
+ * ours to mend, is only counted, as everywhere. */
+static void note_verdict(const struct exchange *exchange, const struct oap_verdict *msg)
+{
+	unsigned detail = replies_verdict_detail(msg);
+
+	if (detail == DETAIL_NONE || msg->status == 429 || msg->status == 503) {
+		return;
+	}
+	log_event(LOG_REQUEST_REFUSED,
+		&(struct log_fields){ .ticket = exchange->ticket,
+			.corr_id = exchange->corr_id,
+			.route = routes_template((enum route)exchange->route),
+			.status = msg->status,
+			.count = msg->reasons.bytes_count / REPLIES_REASON_BYTES,
+			.reason = reason_name(detail_reason(detail)),
+			.text = detail_text(detail) });
+}
+
 static enum err on_verdict(void *self, const struct oap_from *from, const struct oap_verdict *msg)
 {
 	struct edge *edge = self;
@@ -141,6 +161,7 @@ static enum err on_verdict(void *self, const struct oap_from *from, const struct
 		return ERR_MALFORMED;
 	}
 	if (exchange != NULL) {
+		note_verdict(exchange, msg);
 		answer_body(exchange, msg->status, bytes_count);
 	}
 	return ERR_OK;

@@ -56,7 +56,8 @@ static bool know_local(const struct edge *edge, int fd, uint32_t *ret_uid)
 	}
 	if (!uid_is_allowed(edge, peer.uid)) {
 		metrics_inc(METRIC_UDS_DENIED, METRIC_PLAIN);
-		log_event(LOG_UDS_DENIED, &(struct log_fields){ .uid = peer.uid });
+		log_event(LOG_UDS_DENIED,
+			&(struct log_fields){ .uid = peer.uid, .key = "uds.allow_uids" });
 		return false;
 	}
 	*ret_uid = peer.uid;
@@ -76,8 +77,10 @@ static void turn_away(struct edge *edge, int fd)
 	close(fd);
 	if (!edge->was_full) {
 		edge->was_full = true;
-		log_event(
-			LOG_CONNECTIONS_FULL, &(struct log_fields){ .count = edge->client_count });
+		log_event(LOG_CONNECTIONS_FULL,
+			&(struct log_fields){ .count = edge->client_count,
+				.key = edge->plane == PLANE_ADMIN ? "admin.max_conns"
+								  : "api.max_conns" });
 	}
 }
 

@@ -194,8 +194,9 @@ static void take(struct client *client, const struct oap_request_head *head)
 static void skip(struct client *client, const struct oap_request_head *head)
 {
 	metrics_inc(METRIC_REJECTED, metrics_label_reason(REASON_UNKNOWN_KIND));
-	log_event(LOG_REQUEST_REFUSED,
-		&(struct log_fields){ .verb = head->verb, .text = "a frame with unknown flags" });
+	log_event(LOG_REQUEST_REFUSED, &(struct log_fields){ .verb = head->verb,
+					       .reason = reason_name(REASON_UNKNOWN_KIND),
+					       .text = "a frame with unknown flags" });
 	client->in_head += head->head_bytes;
 	intake_next(client, false);
 	if (head->body_bytes > 0) {

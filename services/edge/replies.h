@@ -81,6 +81,8 @@ MUST_CHECK enum err replies_balance(
 MUST_CHECK enum err replies_check_refused(const struct oap_refused *msg);
 MUST_CHECK enum err replies_verdict(
 	uint8_t *bytes, const struct oap_verdict *msg, size_t *ret_bytes_count);
+/* Of one that was found good: why its first entry was refused that was; DETAIL_NONE: none was. */
+unsigned replies_verdict_detail(const struct oap_verdict *msg);
 MUST_CHECK enum err replies_roots(
 	uint8_t *bytes, const struct oap_roots *msg, size_t *ret_bytes_count);
 /* For status 200. */

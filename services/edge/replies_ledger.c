@@ -91,6 +91,16 @@ enum err replies_verdict(uint8_t *bytes, const struct oap_verdict *msg, size_t *
 	return ERR_OK;
 }
 
+unsigned replies_verdict_detail(const struct oap_verdict *msg)
+{
+	struct byte_reader in = byte_reader_of(msg->reasons);
+
+	(void)byte_get_u32(&in);
+	unsigned detail = byte_get_u8(&in);
+
+	return in.failed ? DETAIL_NONE : detail;
+}
+
 /* --- RootsResponse --- */
 
 enum err replies_roots(uint8_t *bytes, const struct oap_roots *msg, size_t *ret_bytes_count)

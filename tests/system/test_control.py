@@ -65,13 +65,15 @@ def frame(verb, payload=b'', flags=wire.REQ, tenant_id=0, corr_id=1):
 def test_status_has_the_types_that_readers_rely_on():
 	with Node() as node:
 		got = status_of(node)
-		kinds = {'ready': bool, 'degraded': bool, 'draining': bool, 'reason': str, 'version': str,
+		kinds = {'ready': bool, 'degraded': bool, 'draining': bool, 'reason': str, 'advice': list,
+			'version': str,
 			'uptime_s': int, 'amnesia': bool, 'supervisor_pid': int, 'ledger': dict, 'recovery': dict,
-			'queues': dict,
+			'queues': dict, 'log': dict,
 			'processes': list, 'deaths': list}
 		assert {name: type(value) for name, value in got.items()} == kinds, got
 		assert {name: type(value) for name, value in got['ledger'].items()} == {'seq': int,
 			'root': str, 'lag_ms': int, 'safe_mode': bool, 'safe_mode_reason': str}
+		assert got['log'] == {'dropped': 0, 'suppressed': 0}
 		assert len(got['ledger']['root']) == 64
 		for one in got['processes']:
 			assert {name: type(value) for name, value in one.items() if name != 'note'} == {
@@ -80,6 +82,8 @@ def test_status_has_the_types_that_readers_rely_on():
 			assert one['pid'] in node.workers()
 		node.signal_worker('archive')
 		death = eventually(lambda: status_of(node)['deaths'], 'a death')[0]
+		archive = next(one for one in status_of(node)['processes'] if one['role'] == 'archive')
+		assert archive['last_death'] == {name: death[name] for name in ('ts_ms', 'pid', 'cause')}
 		assert {name: type(value) for name, value in death.items()} == {'ts_ms': int, 'role': str,
 			'instance': int, 'pid': int, 'cause': str}, death
 		assert abs(death['ts_ms'] - time.time() * 1000) < 60000
