@@ -3,7 +3,7 @@
 # What `scripts/dev test` runs, and what runs by name only.
 everyday_suites='lint unit worker sim system sandbox crash model'
 sanitized_suites='unit worker fuzz-replay'
-named_suites='chaos soak'
+named_suites='chaos soak package'
 fuzz_seconds=60
 
 logs=()     # testlog files of this run, for the sum
