@@ -127,6 +127,7 @@ dev_test() {
 		run_suites build-asan $sanitized_suites
 	fi
 	for suite in "${names[@]}"; do
+		[ "$suite" != package ] || need_packages deb
 		case " $everyday_suites $named_suites " in
 		*" $suite "*) run_suites build-test "$suite" ;;
 		*)
