@@ -32,7 +32,8 @@ def prepared(directory, depends):
 		return tar
 	root = directory / 'root'
 	shutil.rmtree(root, ignore_errors=True)
-	run('debootstrap', '--variant=minbase', SUITE, root, MIRROR)
+	# What it mounts is gone with it, also when it is interrupted.
+	run('unshare', '--mount', '--propagation=private', 'debootstrap', '--variant=minbase', SUITE, root, MIRROR)
 	shutil.copy('/etc/resolv.conf', root / 'etc/resolv.conf')
 	install = ('apt-get', '-q', '-y', 'install', '--no-install-recommends')
 	environment = {'DEBIAN_FRONTEND': 'noninteractive', 'PATH': '/usr/sbin:/usr/bin:/sbin:/bin'}
