@@ -40,6 +40,7 @@
 
 static const struct cli_option options_run[] = {
 	{ "--libexec", "DIR", "take the executables of the workers from DIR" },
+	{ "--ready-fd", "N", "write a line to descriptor N, and close it, when the node is ready" },
 	{ "--report-syscalls", NULL, "name a forbidden system call before ending (test builds)" },
 	{ NULL, NULL, NULL },
 };

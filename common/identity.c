@@ -69,12 +69,15 @@ static bool switch_user(const struct identity_plan *plan)
 	       setresuid(plan->uid, plan->uid, plan->uid) == 0;
 }
 
+/* Who has none asks for nothing: a service manager's filter may refuse the question itself. */
 static bool drop_capabilities(void)
 {
-	cap_t none = cap_init();
-	bool dropped = none != NULL && cap_set_proc(none) == 0;
+	cap_t none = cap_init(), now = cap_get_proc();
+	bool empty = none != NULL && now != NULL && cap_compare(now, none) == 0;
+	bool dropped = empty || (none != NULL && cap_set_proc(none) == 0);
 
 	(void)cap_free(none);
+	(void)cap_free(now);
 	return dropped && cap_reset_ambient() == 0;
 }
 

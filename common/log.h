@@ -51,6 +51,7 @@ enum log_level {
 	E(15, AMNESIA, amnesia, INFO, "everything is held in memory and ends with the node")     \
 	E(16, AMNESIA_COVERS, amnesia_covers, WARN,                                              \
 		"what lies in the data directory is covered, and stays as it is")                \
+	E(17, NOTIFY_FAILED, notify_failed, WARN, "the service manager cannot be told")          \
 	/* Walls. */                                                                             \
 	E(20, SANDBOX_WEAKER, sandbox_weaker, WARN, "a wall is missing on this system")          \
 	E(22, ACCUSED, accused, ERROR, "a peer sent what the verb table forbids")                \

@@ -40,7 +40,16 @@ static bool refuse(const char *path, const char *what)
 	return false;
 }
 
-/* By descriptor, so that what is looked at is what is changed. */
+static bool give(const struct supervisor *self, const struct wanted_dir *wanted, int fd)
+{
+	uid_t uid = self->privileged ? wanted->uid : (uid_t)-1;
+
+	return fchownat(fd, "", uid, wanted->gid, AT_EMPTY_PATH) == 0;
+}
+
+/* By descriptor, so that what is looked at is what is changed. It is not opened for reading, and
+ * what is right is left alone: under a service manager root has no capability to do either, and
+ * the directories were made by tmpfiles.d. */
 static bool own_dir(
 	const struct supervisor *self, const struct wanted_dir *wanted, int fd, bool made)
 {
@@ -57,13 +66,17 @@ static bool own_dir(
 		return refuse(wanted->path, "the directory is not writable");
 	}
 	if ((self->privileged || found.st_uid == wanted->uid) && found.st_gid != wanted->gid &&
-		fchown(fd, self->privileged ? wanted->uid : (uid_t)-1, wanted->gid) == -1) {
+		!give(self, wanted, fd)) {
 		return refuse(wanted->path, "cannot give the directory to its group");
 	}
-	if (self->privileged && made && fchown(fd, wanted->uid, wanted->gid) == -1) {
-		return refuse(wanted->path, "cannot give the directory to its worker");
+	if (self->privileged && made && !give(self, wanted, fd)) {
+		return refuse(wanted->path,
+			"cannot give the directory to its worker; under systemd this makes it: "
+			"systemd-tmpfiles --create macronode.conf");
 	}
-	if ((self->privileged || found.st_uid == wanted->uid) && fchmod(fd, wanted->mode) == -1) {
+	if ((self->privileged || found.st_uid == wanted->uid) &&
+		(found.st_mode & 07777) != wanted->mode &&
+		fchmodat(fd, ".", wanted->mode, 0) == -1) {
 		return refuse(wanted->path, "cannot set the mode of the directory");
 	}
 	return true;
@@ -103,7 +116,7 @@ static bool prepare_dir(const struct supervisor *self, const struct wanted_dir *
 		return refuse(wanted->path, "cannot make the directory");
 	}
 	fd = open(wanted->path,
-		O_RDONLY | O_DIRECTORY | O_CLOEXEC | (wanted->may_be_link ? 0 : O_NOFOLLOW));
+		O_PATH | O_DIRECTORY | O_CLOEXEC | (wanted->may_be_link ? 0 : O_NOFOLLOW));
 	if (fd < 0) {
 		return refuse(wanted->path, errno == ENOTDIR || errno == ELOOP
 						    ? "expected a directory"

@@ -147,6 +147,7 @@ void drain_begin(struct supervisor *self, const char *why)
 		(double)self->config.node_drain_timeout_ms / 1000.0, 0.0);
 	self->drain_limit.data = self;
 	ev_timer_start(self->loop, &self->drain_limit);
+	notify_stopping(self);
 	readiness_update(self);
 	tell_stage(self);
 	drain_step(self);

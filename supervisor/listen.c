@@ -45,6 +45,24 @@ static socklen_t sockaddr_of(
 	return sizeof *in4;
 }
 
+bool listen_is_at(int fd, const struct config_address *address)
+{
+	struct sockaddr_storage wanted, bound = { .ss_family = AF_UNSPEC };
+	socklen_t bytes = sizeof bound;
+	struct sockaddr_in *in4 = (struct sockaddr_in *)&bound;
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)&bound;
+
+	(void)sockaddr_of(address, &wanted);
+	if (getsockname(fd, (struct sockaddr *)&bound, &bytes) == -1 ||
+		bound.ss_family != wanted.ss_family) {
+		return false;
+	}
+	in_port_t port = address->family == 6 ? in6->sin6_port : in4->sin_port;
+	const void *ip = address->family == 6 ? (void *)&in6->sin6_addr : (void *)&in4->sin_addr;
+	return (address->port == 0 || port == htons(address->port)) &&
+	       memcmp(ip, address->ip, address->family == 6 ? 16 : 4) == 0;
+}
+
 static void name_of(int fd, char *buffer, size_t buffer_bytes)
 {
 	struct sockaddr_storage bound = { .ss_family = AF_UNSPEC };

@@ -193,6 +193,7 @@ void readiness_update(struct supervisor *self)
 	self->readiness = now;
 	self->readiness.reason.bytes = (const uint8_t *)self->readiness_reason;
 	write_metrics(self); /* also when only a role's own state moved */
+	notify_update(self);
 	if (!is_news) {
 		return;
 	}

@@ -79,6 +79,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *watcher, int events)
 	(void)loop;
 	(void)events;
 	life_tick(self);
+	notify_tick(self);
 	control_tick(self);
 	process_stat_publish(getpid(), (struct process_id){ PROCESS_SUPERVISOR, 0 });
 	for (size_t i = 0; i < self->child_count; i++) {
@@ -112,15 +113,19 @@ static void watch_all(struct supervisor *self)
 
 static bool open_listeners(struct supervisor *self)
 {
-	self->admin_fd = listen_tcp(&self->config.admin_bind_addr, "admin.bind_addr");
+	if (!inherit_listeners(self)) {
+		return false;
+	}
 	if (self->admin_fd < 0) {
+		self->admin_fd = listen_tcp(&self->config.admin_bind_addr, "admin.bind_addr");
+	}
+	if (self->admin_fd >= 0 && self->api_tcp_fd < 0) {
+		self->api_tcp_fd = listen_tcp(&self->config.api_bind_addr, "api.bind_addr");
+	}
+	if (self->admin_fd < 0 || self->api_tcp_fd < 0) {
 		return false;
 	}
-	self->api_tcp_fd = listen_tcp(&self->config.api_bind_addr, "api.bind_addr");
-	if (self->api_tcp_fd < 0) {
-		return false;
-	}
-	if (self->config.uds_path[0] == '\0') {
+	if (self->config.uds_path[0] == '\0' || self->api_uds_fd >= 0) {
 		return true;
 	}
 	self->api_uds_fd = listen_unix(
@@ -232,6 +237,7 @@ static bool start(struct supervisor *self)
 		return false;
 	}
 	log_event(LOG_STARTED, &(struct log_fields){ .text = version_semver });
+	notify_open(self, self->options.ready_fd);
 	if (metrics_create((struct process_id){ PROCESS_SUPERVISOR, 0 }, &self->own_page_fd,
 		    &self->own_page_reader_fd, &self->own_page) != ERR_OK) {
 		return false;
@@ -262,7 +268,7 @@ static void finish(struct supervisor *self)
 		mesh_flush(&self->mesh); /* "stopping", to whoever asked for it */
 	}
 	control_close(self);
-	if (self->api_uds_fd >= 0) {
+	if (self->api_uds_fd >= 0 && !self->uds_is_inherited) {
 		(void)unlink(self->config.uds_path);
 	}
 	close_fd(&self->admin_fd);
@@ -270,6 +276,7 @@ static void finish(struct supervisor *self)
 	close_fd(&self->api_uds_fd);
 	close_fd(&self->lock_fd);
 	close_fd(&self->clock_fd);
+	notify_close(self);
 	if (self->sink != NULL) {
 		logs_close(self);
 	}
@@ -291,7 +298,7 @@ int supervisor_run(const struct config *config, const struct supervisor_options 
 	self.options = *options;
 	self.privileged = geteuid() == 0;
 	self.admin_fd = self.api_tcp_fd = self.api_uds_fd = self.control_fd = self.lock_fd = -1;
-	self.clock_fd = -1;
+	self.clock_fd = self.notify.fd = self.notify.ready_fd = -1;
 	self.started_at = self.tick_at = clock_now();
 	if (start(&self)) {
 		life_start_due(&self);

@@ -16,6 +16,8 @@
  *   control.c   the control socket: status, stop, cap, gov
  *   status.c    the JSON of status
  *   listen.c    listening sockets
+ *   inherit.c   listening sockets that a service manager passed
+ *   notify.c    what a service manager is told
  *   dirs.c      data and run directories, the lock
  *   filesystem.c which kinds of file system no ledger should lie on
  *   logs.c      pipes of workers into the one log
@@ -34,6 +36,7 @@
 #include "supervisor/deaths.h"
 #include "supervisor/log_sink.h"
 #include "supervisor/log_source.h"
+#include "supervisor/notify.h"
 #include "supervisor/processes.h"
 
 /* The last deaths, for `status`. A page of them; older ones are in the log. */
@@ -106,6 +109,7 @@ struct supervisor_options {
 	const char *libexec_dir; /* where mn-<role> are */
 	bool report_syscalls;    /* -Dsandbox_report builds only */
 	bool log_colour;
+	int ready_fd; /* gets a line when the node is ready; -1: nobody waits. Becomes ours. */
 	const struct policy *policy; /* of policy.file, or of none */
 };
 
@@ -122,6 +126,7 @@ struct supervisor {
 	uint32_t generation_last;
 	int executables[PROCESS_COUNT];                            /* owned */
 	int lock_fd, admin_fd, api_tcp_fd, api_uds_fd, control_fd; /* owned; -1 */
+	bool uds_is_inherited;                                     /* its name is another's */
 	int clock_fd; /* owned; the clock of a test (-Dtest_hooks builds only), else -1 */
 	uid_t uids[PROCESS_COUNT];
 	gid_t gids[PROCESS_COUNT];
@@ -151,6 +156,7 @@ struct supervisor {
 	bool store_suspect;
 	char store_suspect_text[VERB_TEXT_BYTES_MAX + 1];
 
+	struct notify notify;
 	bool ready_told;
 	struct oap_readiness readiness;
 	char readiness_reason[VERB_TEXT_BYTES_MAX + 1];
@@ -221,6 +227,18 @@ size_t status_write(struct supervisor *self, char *buffer, size_t buffer_bytes);
 /* listen.c: -1 after a log line that says what was wrong. */
 int listen_tcp(const struct config_address *address, const char *what);
 int listen_unix(const char *path, unsigned mode, gid_t gid);
+/* Port 0 of the configuration is any port. */
+bool listen_is_at(int fd, const struct config_address *address);
+
+/* inherit.c: those that were passed to us; false after a log line that says what was wrong. */
+MUST_CHECK bool inherit_listeners(struct supervisor *self);
+
+/* notify.c: what a service manager is told */
+void notify_open(struct supervisor *self, int ready_fd);
+void notify_update(struct supervisor *self); /* after anything that may have changed readiness */
+void notify_tick(struct supervisor *self);
+void notify_stopping(struct supervisor *self);
+void notify_close(struct supervisor *self);
 
 /* dirs.c */
 MUST_CHECK bool dirs_prepare(struct supervisor *self);

@@ -3,7 +3,7 @@
 # What `scripts/dev test` runs, and what runs by name only.
 everyday_suites='lint unit worker sim system sandbox crash model'
 sanitized_suites='unit worker fuzz-replay'
-named_suites='chaos soak'
+named_suites='chaos soak package'
 fuzz_seconds=60
 
 logs=()     # testlog files of this run, for the sum
@@ -127,6 +127,7 @@ dev_test() {
 		run_suites build-asan $sanitized_suites
 	fi
 	for suite in "${names[@]}"; do
+		[ "$suite" != package ] || need_packages deb
 		case " $everyday_suites $named_suites " in
 		*" $suite "*) run_suites build-test "$suite" ;;
 		*)

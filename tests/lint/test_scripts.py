@@ -5,6 +5,7 @@ import contextlib
 import io
 import json
 import pathlib
+import re
 import sys
 import tempfile
 
@@ -239,6 +240,23 @@ def test_a_document_that_is_not_the_code_is_told_so():
 			(lambda d: d['components']['responses']['Later']['content']['application/json']
 				.pop('example'), 'has no example')):
 		assert fault in faults_when(change), (fault, faults_when(change))
+
+
+# --- what says a fact a second time, because another tool reads it there --------------------
+
+
+def test_the_packages_are_built_of_what_the_checkout_is_built_of():
+	rows = [line.split() for line in (ROOT / 'scripts/packages.txt').read_text().splitlines()]
+	wanted = {row[1] for row in rows if row[0] == 'build' and row[1].endswith('-dev')}
+	control = (ROOT / 'debian/control').read_text().split('\n\n')[0]
+	named = {line.split()[0].rstrip(',') for line in control.splitlines() if line.startswith(' ')}
+	assert wanted - {'libc6-dev'} == {one for one in named if one.endswith('-dev')}, wanted ^ named
+
+
+def test_the_packages_have_the_version_of_the_build():
+	version = re.search(r"^  version: '([^']+)'", (ROOT / 'meson.build').read_text(), re.MULTILINE)[1]
+	changelog = (ROOT / 'debian/changelog').read_text()
+	assert changelog.startswith(f'macronode ({version}-'), changelog[:60]
 
 
 if __name__ == '__main__':
