@@ -130,6 +130,9 @@ static void compute(struct supervisor *self, struct oap_readiness *ret, struct r
 	ret->archive_ready = serves(self, PROCESS_ARCHIVE, reasons);
 	ret->wallet_ready = serves(self, PROCESS_WALLET, reasons);
 	ret->prevalidator_ready = serves(self, PROCESS_PREVALIDATOR, reasons);
+	/* Without it the ledger serves, so a balancer has no reason to leave. */
+	ret->rewarder_used = self->config.rewarder_enabled;
+	ret->rewarder_ready = ret->rewarder_used && serves(self, PROCESS_REWARDER, reasons);
 	bool open = serves(self, PROCESS_INGRESS, reasons);
 	ret->safe_mode = in_safe_mode(self);
 	ret->lag_ms = lag_ms_of(self);
@@ -175,7 +178,8 @@ static bool is_same(const struct oap_readiness *a, const struct oap_readiness *b
 	       a->safe_mode == b->safe_mode && a->kms_ready == b->kms_ready &&
 	       a->sequencer_ready == b->sequencer_ready &&
 	       a->committer_ready == b->committer_ready && a->archive_ready == b->archive_ready &&
-	       a->wallet_ready == b->wallet_ready &&
+	       a->wallet_ready == b->wallet_ready && a->rewarder_used == b->rewarder_used &&
+	       a->rewarder_ready == b->rewarder_ready &&
 	       a->prevalidator_ready == b->prevalidator_ready && a->lag_ms == b->lag_ms &&
 	       a->reason.bytes_count == b->reason.bytes_count &&
 	       memcmp(a->reason.bytes, b->reason.bytes, a->reason.bytes_count) == 0;

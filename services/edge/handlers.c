@@ -437,12 +437,23 @@ static enum err on_probe_refused(
 	return ERR_OK;
 }
 
+/* No route asks the rewarder yet: whoever sends it is wrong about us. */
+static enum err on_run_reply(
+	void *self, const struct oap_from *from, const struct oap_run_reply *msg)
+{
+	(void)self;
+	(void)from;
+	(void)msg;
+	return ERR_CONFLICT;
+}
+
 const struct oap_handlers edge_handlers = {
 	.readiness = on_readiness,
 	.proceed = on_proceed,
 	.refused = on_refused,
 	.verdict = on_verdict,
 	.wallet_result = on_wallet_result,
+	.run_reply = on_run_reply,
 	.balance = on_balance,
 	.roots = on_roots,
 	.entry = on_entry,

@@ -92,6 +92,7 @@ static void put_missing(struct json_out *out, const struct oap_readiness *now)
 		{ "storage", now->committer_ready },
 		{ "archive", now->archive_ready },
 		{ "wallet", now->wallet_ready },
+		{ "rewarder", !now->rewarder_used || now->rewarder_ready },
 	};
 
 	json_out_key(out, "missing");
@@ -114,6 +115,9 @@ static void put_readiness(struct json_out *out, const struct readiness *readines
 	put_bool(out, "kms_ready", now->kms_ready);
 	put_bool(out, "policy_ready", now->prevalidator_ready);
 	put_bool(out, "wallet_ready", now->wallet_ready);
+	if (now->rewarder_used) {
+		put_bool(out, "rewarder_ready", now->rewarder_ready);
+	}
 	put_bool(out, "backpressure_ok", !has_reason(readiness, "committer_lag"));
 	put_u64(out, "committer_lag_ms", now->lag_ms);
 	put_text(out, "pq_mode", "off");

@@ -1,5 +1,7 @@
 #include "services/rewarder/rewarder.h"
 
+#include "common/reward_reasons.h"
+
 /* An answer to what was never asked: whoever sends it is wrong about us. */
 static enum err on_intent_result(
 	void *self, const struct oap_from *from, const struct oap_intent_result *msg)
@@ -30,7 +32,64 @@ static enum err on_artefact_key(
 	return ERR_OK;
 }
 
+/* Nothing can be computed yet. */
+static enum err refuse(struct rewarder *rewarder, const struct oap_from *from, uint8_t process,
+	uint8_t instance, uint32_t generation)
+{
+	const struct oap_run_reply reply = {
+		.status = 503,
+		.reason = REWARD_REASON_DEP_OUTAGE,
+		.retry_after_s = 5,
+	};
+
+	(void)!oap_send_run_reply(
+		mesh_peer_of(&rewarder->worker->mesh, process, instance, generation), from->corr_id,
+		&reply);
+	mesh_give_back(&rewarder->worker->mesh, from);
+	return ERR_OK;
+}
+
+static enum err on_run_compute(
+	void *self, const struct oap_from *from, const struct oap_run_compute *msg)
+{
+	return refuse(self, from, msg->edge_process, msg->edge_instance, msg->edge_generation);
+}
+
+static enum err on_run_show(void *self, const struct oap_from *from, const struct oap_run_show *msg)
+{
+	return refuse(self, from, msg->edge_process, msg->edge_instance, msg->edge_generation);
+}
+
+static enum err on_run_list(void *self, const struct oap_from *from, const struct oap_run_list *msg)
+{
+	return refuse(self, from, msg->edge_process, msg->edge_instance, msg->edge_generation);
+}
+
+static enum err on_quarantine_release(
+	void *self, const struct oap_from *from, const struct oap_quarantine_release *msg)
+{
+	return refuse(self, from, msg->edge_process, msg->edge_instance, msg->edge_generation);
+}
+
+static enum err on_policy_put(
+	void *self, const struct oap_from *from, const struct oap_policy_put *msg)
+{
+	return refuse(self, from, msg->edge_process, msg->edge_instance, msg->edge_generation);
+}
+
+static enum err on_policy_show(
+	void *self, const struct oap_from *from, const struct oap_policy_show *msg)
+{
+	return refuse(self, from, msg->edge_process, msg->edge_instance, msg->edge_generation);
+}
+
 const struct oap_handlers rewarder_handlers = {
+	.run_compute = on_run_compute,
+	.run_show = on_run_show,
+	.run_list = on_run_list,
+	.quarantine_release = on_quarantine_release,
+	.policy_put = on_policy_put,
+	.policy_show = on_policy_show,
 	.intent_result = on_intent_result,
 	.signed_attestation = on_signed_attestation,
 	.artefact_key = on_artefact_key,
