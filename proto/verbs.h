@@ -723,6 +723,89 @@ enum run_cache { RUN_CACHE_NO_STORE, RUN_CACHE_IMMUTABLE };
 	SIZED(details, VERB_TEXT_BYTES_MAX)  \
 	SIZED(body, VERB_REPLY_BYTES_MAX)
 
+/* --- the rewarder and archive --- */
+
+/* From offset to the end of its chunk. No grant: a cid is as good as the bytes, and what a run was
+ * asked for by is its own grant's business. */
+#define PAYLOAD_FETCH_OBJECT(FIXED, SIZED) \
+	FIXED(hash, id)                    \
+	FIXED(u64, offset)
+/* fault: common/object_faults.h */
+#define PAYLOAD_OBJECT_PIECE(FIXED, SIZED) \
+	FIXED(u8, fault)                   \
+	FIXED(u64, total)                  \
+	FIXED(u64, offset)                 \
+	SIZED(bytes, VERB_BODY_CHUNK_BYTES_MAX)
+
+/* --- the rewarder and its calculators --- */
+
+/* A new run, in place of any that the calculator holds; corr_id is its name in all that follows.
+ * Answered with WANTS, or with COMPUTED if it ends here. siphash_key: random. budget_cpu_ms: the
+ * calculator is ended when it has used so much. allocations_max: of more it is refused. */
+#define PAYLOAD_COMPUTE(FIXED, SIZED)                    \
+	FIXED(u64, now_unix_s)                           \
+	FIXED(u32, epoch_skew_s)                         \
+	FIXED(u64, cost_base_us)                         \
+	FIXED(u64, cost_actor_us)                        \
+	FIXED(u64, cost_event_us)                        \
+	FIXED(u64, cost_ms_max)                          \
+	FIXED(u64, memory_bytes_max)                     \
+	FIXED(u32, allocations_max)                      \
+	FIXED(u64, budget_cpu_ms)                        \
+	FIXED(id128, siphash_key)                        \
+	FIXED(hash, policy_hash)                         \
+	FIXED(hash, inputs_cid)                          \
+	SIZED(tenant, VERB_TENANT_BYTES_MAX)             \
+	SIZED(epoch, VERB_EPOCH_BYTES_MAX)               \
+	SIZED(policy_id, VERB_NAME_BYTES_MAX)            \
+	SIZED(salt, VERB_NAME_BYTES_MAX)                 \
+	SIZED(policy, VERB_REWARD_POLICY_BYTES_MAX)      \
+	SIZED(bundle, VERB_REWARD_INPUT_BYTES_MAX)
+#define PAYLOAD_COMPUTE_WANTS(FIXED, SIZED) \
+	FIXED(hash, ledger_cid)             \
+	FIXED(hash, accounting_cid)
+/* Whole; in front of the rows. */
+#define PAYLOAD_COMPUTE_LEDGER(FIXED, SIZED) SIZED(bytes, VERB_REWARD_INPUT_BYTES_MAX)
+/* Pieces of the accounting snapshot in order; behind the last one it is computed. */
+#define PAYLOAD_COMPUTE_ROWS(FIXED, SIZED) \
+	FIXED(u8, is_last)                 \
+	SIZED(bytes, VERB_BODY_CHUNK_BYTES_MAX)
+/* verdict, kind, refusal: of core/reward.h, as numbers. pool: as it is sealed, a decimal integer. Of OK and QUARANTINED the facts are whole,
+ * and manifest_bytes can be read; of OK allocations_bytes, too. */
+#define PAYLOAD_COMPUTED(FIXED, SIZED)           \
+	FIXED(u8, verdict)                       \
+	FIXED(u8, kind)                          \
+	FIXED(u8, refusal)                       \
+	FIXED(u64, cpu_us)                       \
+	FIXED(u64, cost_estimate_ms)             \
+	FIXED(hash, run_key)                     \
+	FIXED(hash, idempotency_key)             \
+	FIXED(hash, commitment)                  \
+	FIXED(hash, allocations_cid)             \
+	FIXED(u128, payout)                      \
+	FIXED(u128, residual)                    \
+	FIXED(u128, dust)                        \
+	FIXED(u128, capped_epoch)                \
+	FIXED(u128, capped_actor)                \
+	FIXED(u128, capped_category)             \
+	FIXED(u32, allocation_count)             \
+	FIXED(u64, manifest_bytes)               \
+	FIXED(u64, allocations_bytes)            \
+	SIZED(asset, ASSET_BYTES_MAX)            \
+	SIZED(pool, VERB_NAME_BYTES_MAX)         \
+	SIZED(detail, VERB_TEXT_BYTES_MAX)
+enum compute_part { COMPUTE_PART_MANIFEST, COMPUTE_PART_ALLOCATIONS, COMPUTE_PART_COUNT };
+#define PAYLOAD_COMPUTE_READ(FIXED, SIZED) \
+	FIXED(u8, part)                    \
+	FIXED(u64, offset)
+/* As much from offset on as fits. */
+#define PAYLOAD_COMPUTE_PIECE(FIXED, SIZED) \
+	FIXED(u8, part)                     \
+	FIXED(u64, offset)                  \
+	SIZED(bytes, VERB_BODY_CHUNK_BYTES_MAX)
+/* Nobody wants the run any more. */
+#define PAYLOAD_COMPUTE_DROP(FIXED, SIZED) FIXED(u8, why)
+
 /* Senders and receivers are sets, because admin is an edge like ingress. */
 #define BY(NAME)   (1u << PROCESS_##NAME)
 #define BY_EDGE    (BY(INGRESS) | BY(ADMIN))
@@ -841,6 +924,16 @@ enum run_cache { RUN_CACHE_NO_STORE, RUN_CACHE_IMMUTABLE };
 	VERB(0x0294, POLICY_PUT, policy_put, BY(PREVALIDATOR), BY(REWARDER), REQUEST)        \
 	VERB(0x0295, POLICY_SHOW, policy_show, BY(PREVALIDATOR), BY(REWARDER), REQUEST)      \
 	VERB(0x0296, RUN_REPLY, run_reply, BY(REWARDER), BY_EDGE, REPLY)                     \
+	VERB(0x0298, FETCH_OBJECT, fetch_object, BY(REWARDER), BY(ARCHIVE), REQUEST)       \
+	VERB(0x0299, OBJECT_PIECE, object_piece, BY(ARCHIVE), BY(REWARDER), REPLY)         \
+	VERB(0x02A0, COMPUTE, compute, BY(REWARDER), BY(COMPUTE), REQUEST)                 \
+	VERB(0x02A1, COMPUTE_WANTS, compute_wants, BY(COMPUTE), BY(REWARDER), REPLY)       \
+	VERB(0x02A2, COMPUTE_LEDGER, compute_ledger, BY(REWARDER), BY(COMPUTE), REQUEST)   \
+	VERB(0x02A3, COMPUTE_ROWS, compute_rows, BY(REWARDER), BY(COMPUTE), REQUEST)       \
+	VERB(0x02A4, COMPUTED, computed, BY(COMPUTE), BY(REWARDER), REPLY)                 \
+	VERB(0x02A5, COMPUTE_READ, compute_read, BY(REWARDER), BY(COMPUTE), REQUEST)       \
+	VERB(0x02A6, COMPUTE_PIECE, compute_piece, BY(COMPUTE), BY(REWARDER), REPLY)       \
+	VERB(0x02A7, COMPUTE_DROP, compute_drop, BY(REWARDER), BY(COMPUTE), EVENT)         \
 	VERB(0x0400, CTL_STATUS, ctl_status, BY(CLIENT), BY(SUPERVISOR), REQUEST)            \
 	VERB(0x0401, CTL_STOP, ctl_stop, BY(CLIENT), BY(SUPERVISOR), REQUEST)                \
 	VERB(0x0402, CTL_MINT, ctl_mint, BY(CLIENT), BY(SUPERVISOR), REQUEST)                \
@@ -867,7 +960,9 @@ enum run_cache { RUN_CACHE_NO_STORE, RUN_CACHE_IMMUTABLE };
  *   wallet -> archive      repeats, which are few; each needs its row read
  *   rewarder -> sequencer  one intent, a question or two, and sixteen pieces of its body
  *   rewarder -> kms        an attestation at a time
- *   prevalidator -> rewarder  512 of spec/rewarder.md section 8, of 1 KiB as a rule */
+ *   prevalidator -> rewarder  512 of spec/rewarder.md section 8, of 1 KiB as a rule
+ *   rewarder -> archive    pieces of the inputs, four ahead for each run that is computed
+ *   rewarder -> compute    the pieces of one run, sixteen ahead */
 #define OAP_WINDOWS(WINDOW)                            \
 	WINDOW(INGRESS, PREVALIDATOR, 512, 16777216)   \
 	WINDOW(ADMIN, PREVALIDATOR, 64, 2097152)       \
@@ -887,6 +982,8 @@ enum run_cache { RUN_CACHE_NO_STORE, RUN_CACHE_IMMUTABLE };
 	WINDOW(REWARDER, SEQUENCER, 20, 2097152)       \
 	WINDOW(REWARDER, KMS, 4, 4096)                 \
 	WINDOW(PREVALIDATOR, REWARDER, 512, 8388608)   \
+	WINDOW(REWARDER, ARCHIVE, 64, 4096)            \
+	WINDOW(REWARDER, COMPUTE, 20, 2097152)         \
 	WINDOW(CLIENT, SUPERVISOR, 4, 65536)           \
 	WINDOW(SUPERVISOR, KMS, 16, 262144)            \
 	WINDOW(SUPERVISOR, SEQUENCER, 16, 65536)       \

@@ -151,6 +151,7 @@ void kms_link_up(void *self, const struct oap_from *whom)
 	case PROCESS_INGRESS:
 	case PROCESS_KMS:
 	case PROCESS_WALLET:
+	case PROCESS_COMPUTE:
 	case PROCESS_COUNT:
 		break;
 	}

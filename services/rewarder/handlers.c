@@ -83,6 +83,38 @@ static enum err on_policy_show(
 	return refuse(self, from, msg->edge_process, msg->edge_instance, msg->edge_generation);
 }
 
+static enum err on_object_piece(void *self, const struct oap_from *from, const struct oap_object_piece *msg)
+{
+	(void)self;
+	(void)from;
+	(void)msg;
+	return ERR_CONFLICT;
+}
+
+static enum err on_compute_wants(void *self, const struct oap_from *from, const struct oap_compute_wants *msg)
+{
+	(void)self;
+	(void)from;
+	(void)msg;
+	return ERR_CONFLICT;
+}
+
+static enum err on_computed(void *self, const struct oap_from *from, const struct oap_computed *msg)
+{
+	(void)self;
+	(void)from;
+	(void)msg;
+	return ERR_CONFLICT;
+}
+
+static enum err on_compute_piece(void *self, const struct oap_from *from, const struct oap_compute_piece *msg)
+{
+	(void)self;
+	(void)from;
+	(void)msg;
+	return ERR_CONFLICT;
+}
+
 const struct oap_handlers rewarder_handlers = {
 	.run_compute = on_run_compute,
 	.run_show = on_run_show,
@@ -93,6 +125,10 @@ const struct oap_handlers rewarder_handlers = {
 	.intent_result = on_intent_result,
 	.signed_attestation = on_signed_attestation,
 	.artefact_key = on_artefact_key,
+	.object_piece = on_object_piece,
+	.compute_wants = on_compute_wants,
+	.computed = on_computed,
+	.compute_piece = on_compute_piece,
 };
 
 /* --- life --- */
