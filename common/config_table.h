@@ -13,7 +13,7 @@
  * canonical one | flags | sentence for the manual.
  *
  * - min and max: the value (NUMBER, DURATION in ms, SIZE in bytes, each of NUMBERS), bytes of
- *   text (TEXT, PATH), elements (TEXTS). A 0 as min of a text means that it may be empty.
+ *   text (TEXT, PATH), elements (TEXTS, SIGNERS). A 0 as min of a text means that it may be empty.
  *   A CHOICE has its words instead of them, in the order of its enum.
  * - The canonical environment name is derived: MACRO_<SECTION>_<KEY>.
  * - Reloads are not built yet: HUP is answered with config_needs_restart, and every key takes
@@ -208,7 +208,7 @@
 		INTENT_ENTRIES_MAX, \
 		CONFIG_FOR(SEQUENCER) | CONFIG_FOR(REWARDER), RESTART, "", "", \
 		"Accounts that one epoch may pay: they are all in one commit, or none is.") \
-	K(rewarder_trust_keys, TEXTS, "rewarder.trust_keys", "", 0, CONFIG_HOST_NAMES_MAX, \
+	K(rewarder_trust_keys, SIGNERS, "rewarder.trust_keys", "", 0, CONFIG_HOST_NAMES_MAX, \
 		CONFIG_FOR(REWARDER), RESTART, "", "", \
 		"Whose signature makes a policy of rewards one that is paid by: kid, a blank, and " \
 		"the Ed25519 public key in 64 hexadecimal digits.") \

@@ -115,7 +115,21 @@ enum log_level {
 	E(153, OBJECTS_WRITABLE, objects_writable, INFO, "objects can be written again")         \
 	E(154, OBJECTS_COUNTED, objects_counted, INFO, "the objects on disk were counted")       \
 	/* The rewarder. */                                                                      \
-	E(160, INTENT_SETTLED, intent_settled, INFO, "an epoch is paid")
+	E(160, INTENT_SETTLED, intent_settled, INFO, "an epoch is paid")                         \
+	E(161, RUN_ADMITTED, compute_start, INFO, "a run of rewards begins")                     \
+	E(162, RUN_COMPUTED, compute_done, INFO, "a run of rewards is computed")                 \
+	E(163, RUN_FAILED, compute_failed, WARN, "a run of rewards failed, or was refused")      \
+	E(164, RUN_QUARANTINED, invariant_fail, ERROR, "a run is quarantined, and never paid")   \
+	E(165, RUN_RELEASED, quarantine_released, WARN, "a quarantine was released")             \
+	E(166, RUN_SETTLED, ledger_emit, INFO, "the ledger has the payments of a run")           \
+	E(167, RUN_POSTPONED, run_postponed, WARN, "a run is not paid now")                      \
+	E(168, INTENT_REFUSED, intent_refused, ERROR, "the ledger refuses to pay a run")         \
+	E(169, BROWNOUT_ENTERED, brownout_enter, ERROR, "runs are computed, but not paid")       \
+	E(170, BROWNOUT_LEFT, brownout_exit, INFO, "runs are paid again")                        \
+	E(171, BROWNOUT_DRAINED, brownout_drained, INFO, "what was postponed was taken up again") \
+	E(172, ARTEFACTS_UNWRITABLE, artefacts_unwritable, ERROR, "artefacts cannot be written") \
+	E(173, ARTEFACT_DAMAGED, artefact_damaged, ERROR, "an artefact cannot be read")          \
+	E(174, POLICY_PUT, policy_put, INFO, "a policy of rewards is there")
 
 enum log_event {
 #define AS_ENUM(id, NAME, name, level, sentence) LOG_##NAME = (id),
@@ -170,7 +184,8 @@ enum log_event {
 	F(39, NUMBER, nonce)       \
 	F(40, TEXT, idem)          \
 	F(41, TEXT, txid)          \
-	F(42, PREFIX, object)
+	F(42, PREFIX, object)      \
+	F(43, PREFIX, run_key)
 
 #define LOG_TEXT_BYTES_MAX 256u
 

@@ -9,6 +9,7 @@
 #include "common/reasons.h"
 #include "common/routes.h"
 #include "core/operation.h"
+#include "core/reward.h"
 #include "proto/processes.h"
 
 /* Labels are closed sets: no client can make a series. A set is one dimension or the
@@ -38,6 +39,17 @@ enum metric_io { METRIC_IO_READ, METRIC_IO_WRITE, METRIC_IO_KMS };
 enum metric_op { METRIC_OP_SIGN, METRIC_OP_VERIFY };
 enum metric_pq_mode { METRIC_PQ_MODE_OFF, METRIC_PQ_MODE_HYBRID, METRIC_PQ_MODE_PQ_ONLY };
 
+enum metric_run { METRIC_RUN_OK, METRIC_RUN_QUARANTINED, METRIC_RUN_FAIL };
+enum metric_intent { METRIC_INTENT_ACCEPTED, METRIC_INTENT_DUP, METRIC_INTENT_ERROR };
+enum metric_retry { METRIC_RETRY_TIMEOUT, METRIC_RETRY_REFUSED };
+enum metric_emission {
+	METRIC_EMISSION_ACCEPTED,
+	METRIC_EMISSION_DUP,
+	METRIC_EMISSION_ERROR,
+	METRIC_EMISSION_QUARANTINE,
+};
+enum metric_degraded { METRIC_DEGRADED_LEDGER };
+
 #define METRIC_INSTANCES_MAX 17u
 
 /* Dimensions: NAME, number of values. Their texts are in metrics_labels.c. */
@@ -61,7 +73,13 @@ enum metric_pq_mode { METRIC_PQ_MODE_OFF, METRIC_PQ_MODE_HYBRID, METRIC_PQ_MODE_
 	D(OP, 2)                          \
 	D(PQ_MODE, 3)                     \
 	D(WALLET_OP, METRIC_OP_COUNT)     \
-	D(API_LABEL, API_LABEL_COUNT)
+	D(API_LABEL, API_LABEL_COUNT)     \
+	D(RUN_STATUS, 3)                  \
+	D(REWARD_KIND, REWARD_KIND_COUNT) \
+	D(INTENT_RESULT, 3)               \
+	D(INTENT_RETRY, 2)                \
+	D(EMISSION, 4)                    \
+	D(DEGRADED, 1)
 
 enum {
 #define AS_ONE(status) +1
@@ -101,7 +119,13 @@ enum {
 	L(SIGNATURE_OP, SIGNATURE, OP)    \
 	L(PQ_MODE, PQ_MODE, NONE)         \
 	L(WALLET_OP, WALLET_OP, NONE)     \
-	L(API_LABEL, API_LABEL, NONE)
+	L(API_LABEL, API_LABEL, NONE)     \
+	L(RUN_STATUS, RUN_STATUS, NONE)   \
+	L(REWARD_KIND, REWARD_KIND, NONE) \
+	L(INTENT_RESULT, INTENT_RESULT, NONE) \
+	L(INTENT_RETRY, INTENT_RETRY, NONE) \
+	L(EMISSION, EMISSION, NONE)       \
+	L(DEGRADED, DEGRADED, NONE)
 
 enum metric_labels {
 #define AS_ENUM(NAME, outer, inner) METRIC_LABELS_##NAME,

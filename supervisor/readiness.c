@@ -117,6 +117,17 @@ static void name_objects(struct supervisor *self, struct reasons *reasons)
 	}
 }
 
+/* So does the rewarder: runs are computed, and paid later. */
+static void name_rewarder(struct supervisor *self, struct reasons *reasons)
+{
+	const struct child *rewarder = supervisor_child(self, PROCESS_REWARDER, 0);
+
+	if (rewarder != NULL && rewarder->state == CHILD_UP &&
+		rewarder->phase == PHASE_SERVING && rewarder->text[0] != '\0') {
+		add_reason(reasons, "%s", rewarder->text);
+	}
+}
+
 static void compute(struct supervisor *self, struct oap_readiness *ret, struct reasons *reasons)
 {
 	memset(ret, 0, sizeof *ret);
@@ -142,6 +153,7 @@ static void compute(struct supervisor *self, struct oap_readiness *ret, struct r
 	}
 	name_crashing(self, reasons);
 	name_objects(self, reasons);
+	name_rewarder(self, reasons);
 	ret->ready = !ret->draining && open && ret->kms_ready && ret->committer_ready &&
 		     ret->sequencer_ready && ret->archive_ready && ret->wallet_ready &&
 		     ret->prevalidator_ready && !ret->safe_mode && !lagging;
