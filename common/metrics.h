@@ -182,6 +182,8 @@ enum {
 		"1 while the rewarder is degraded by that cause.")                                 \
 	GAUGE(WORK_QUEUE_DEPTH, work_queue_depth, NONE, ONE, SUM, ALWAYS, BY_REWARDER,             \
 		"Runs under way.")                                                                 \
+	COUNTER(REWARD_REJECTS, reward_rejects_total, REWARD_LABEL, ONE, SUM, ALWAYS, BY_INGRESS,  \
+		"Requests under /rewarder refused.")                                               \
 	/* The house. */                                                                           \
 	COUNTER(SERVICE_RESTARTS, service_restarts_total, ROLE, ONE, SUM, ALWAYS, BY_SUPERVISOR,   \
 		"Workers restarted.")                                                              \

@@ -79,6 +79,14 @@ static const char *const INTENT_RETRY_texts[] = { "reason=\"timeout\"", "reason=
 static const char *const EMISSION_texts[] = { "outcome=\"accepted\"", "outcome=\"dup\"",
 	"outcome=\"error\"", "outcome=\"quarantine\"" };
 static const char *const DEGRADED_texts[] = { "cause=\"ledger_degraded\"" };
+/* What is no rejection is never counted. */
+static const char *const REWARD_LABEL_texts[] = {
+#define AS_TEXT(NAME, name)     \
+	[REWARD_LABEL_##NAME] = \
+		REWARD_LABEL_##NAME == REWARD_LABEL_NONE ? NULL : "reason=\"" name "\"",
+	REWARD_LABELS(AS_TEXT)
+#undef AS_TEXT
+};
 
 #define AS_CHECK(NAME, count) \
 	_Static_assert(COUNT_OF(NAME##_texts) == (count), "a text for each value of " #NAME);

@@ -7,6 +7,7 @@
 #include "common/api_errors.h"
 #include "common/check.h"
 #include "common/reasons.h"
+#include "common/reward_reasons.h"
 #include "common/routes.h"
 #include "core/operation.h"
 #include "core/reward.h"
@@ -79,7 +80,8 @@ enum metric_degraded { METRIC_DEGRADED_LEDGER };
 	D(INTENT_RESULT, 3)               \
 	D(INTENT_RETRY, 2)                \
 	D(EMISSION, 4)                    \
-	D(DEGRADED, 1)
+	D(DEGRADED, 1)                    \
+	D(REWARD_LABEL, REWARD_LABEL_COUNT)
 
 enum {
 #define AS_ONE(status) +1
@@ -101,31 +103,32 @@ enum {
 };
 
 /* Label sets: NAME, outer dimension, inner dimension */
-#define METRIC_LABELS(L)                  \
-	L(NONE, NONE, NONE)               \
-	L(ROUTE, ROUTE, NONE)             \
-	L(ROUTE_STATUS, ROUTE, STATUS)    \
-	L(REASON, REASON, NONE)           \
-	L(QUEUE, QUEUE, NONE)             \
-	L(BUSY_QUEUE, BUSY_QUEUE, NONE)   \
-	L(PEER, PEER, NONE)               \
-	L(BOOL, BOOL, NONE)               \
-	L(OUTCOME, OUTCOME, NONE)         \
-	L(IO, IO, NONE)                   \
-	L(ROLE, ROLE, NONE)               \
-	L(PROCESS, ROLE, INSTANCE)        \
-	L(KEX_SIDE, KEX, SIDE)            \
-	L(KEX_FAILURE, KEX_FAILURE, NONE) \
-	L(SIGNATURE_OP, SIGNATURE, OP)    \
-	L(PQ_MODE, PQ_MODE, NONE)         \
-	L(WALLET_OP, WALLET_OP, NONE)     \
-	L(API_LABEL, API_LABEL, NONE)     \
-	L(RUN_STATUS, RUN_STATUS, NONE)   \
-	L(REWARD_KIND, REWARD_KIND, NONE) \
+#define METRIC_LABELS(L)                      \
+	L(NONE, NONE, NONE)                   \
+	L(ROUTE, ROUTE, NONE)                 \
+	L(ROUTE_STATUS, ROUTE, STATUS)        \
+	L(REASON, REASON, NONE)               \
+	L(QUEUE, QUEUE, NONE)                 \
+	L(BUSY_QUEUE, BUSY_QUEUE, NONE)       \
+	L(PEER, PEER, NONE)                   \
+	L(BOOL, BOOL, NONE)                   \
+	L(OUTCOME, OUTCOME, NONE)             \
+	L(IO, IO, NONE)                       \
+	L(ROLE, ROLE, NONE)                   \
+	L(PROCESS, ROLE, INSTANCE)            \
+	L(KEX_SIDE, KEX, SIDE)                \
+	L(KEX_FAILURE, KEX_FAILURE, NONE)     \
+	L(SIGNATURE_OP, SIGNATURE, OP)        \
+	L(PQ_MODE, PQ_MODE, NONE)             \
+	L(WALLET_OP, WALLET_OP, NONE)         \
+	L(API_LABEL, API_LABEL, NONE)         \
+	L(RUN_STATUS, RUN_STATUS, NONE)       \
+	L(REWARD_KIND, REWARD_KIND, NONE)     \
 	L(INTENT_RESULT, INTENT_RESULT, NONE) \
-	L(INTENT_RETRY, INTENT_RETRY, NONE) \
-	L(EMISSION, EMISSION, NONE)       \
-	L(DEGRADED, DEGRADED, NONE)
+	L(INTENT_RETRY, INTENT_RETRY, NONE)   \
+	L(EMISSION, EMISSION, NONE)           \
+	L(DEGRADED, DEGRADED, NONE)           \
+	L(REWARD_LABEL, REWARD_LABEL, NONE)
 
 enum metric_labels {
 #define AS_ENUM(NAME, outer, inner) METRIC_LABELS_##NAME,

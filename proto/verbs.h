@@ -225,10 +225,11 @@ enum recover_act { RECOVER_EXPLAIN, RECOVER_ACKNOWLEDGE };
  * routes without {name} the query string without its question mark. offset: of the answer, whose
  * beginning the edge has, of TLOG_TILE; of EVENTS the seq after which to go on; else 0. idem_key:
  * the field Idempotency-Key, of a longer one its beginning, which is too long, too. token: as text,
- * empty when there was none. is_gzip: the body is packed, over HTTP only. body_bytes: of the whole
+ * empty when there was none. is_gzip: the body is packed, over HTTP only. wait_ms: so long the
+ * client waits for an epoch that is being computed; 0: it did not say. body_bytes: of the whole
  * body; `body` is all of it, or empty when it is longer than fits: then it follows as BODY, after
- * PROCEED. Of OBJECT_PUT
- * `query` is the content type, and the body never follows: it goes to archive. */
+ * PROCEED. Of OBJECT_PUT `query` is the content type, and the body never follows: it goes to
+ * archive. */
 #define PAYLOAD_REQUEST(FIXED, SIZED)       \
 	FIXED(u64, deadline_mono_ms)        \
 	FIXED(u8, route)                    \
@@ -238,6 +239,7 @@ enum recover_act { RECOVER_EXPLAIN, RECOVER_ACKNOWLEDGE };
 	FIXED(u32, body_bytes)              \
 	FIXED(u64, offset)                  \
 	FIXED(u8, is_gzip)                  \
+	FIXED(u32, wait_ms)                 \
 	SIZED(query, VERB_QUERY_BYTES_MAX)  \
 	SIZED(idem_key, VERB_KEY_BYTES_MAX) \
 	SIZED(token, VERB_TOKEN_BYTES_MAX)  \
@@ -247,12 +249,14 @@ enum recover_act { RECOVER_EXPLAIN, RECOVER_ACKNOWLEDGE };
 	SIZED(bytes, VERB_BODY_CHUNK_BYTES_MAX)
 #define PAYLOAD_ABANDON(FIXED, SIZED) FIXED(u8, why)
 #define PAYLOAD_PROCEED(FIXED, SIZED) FIXED(u32, body_bytes)
-/* status: HTTP; reason: enum reason; api_reason: enum api_reason of a route under /v1, 0 when the
- * status says it all; detail: a short stable string, no secret */
+/* status: HTTP; reason: enum reason; api_reason: enum api_reason of a route under /v1,
+ * reward_reason: enum reward_reason of one under /rewarder, 0 when the status says it all;
+ * detail: a short stable string, no secret */
 #define PAYLOAD_REFUSED(FIXED, SIZED) \
 	FIXED(u16, status)            \
 	FIXED(u8, reason)             \
 	FIXED(u8, api_reason)         \
+	FIXED(u8, reward_reason)      \
 	FIXED(u16, entry_index)       \
 	SIZED(detail, VERB_TEXT_BYTES_MAX)
 

@@ -94,6 +94,7 @@ static enum err on_refused(void *self, const struct oap_from *from, const struct
 		.index = msg->entry_index,
 		.reason = (enum reason)msg->reason,
 		.api_reason = (enum api_reason)msg->api_reason,
+		.reward_reason = (enum reward_reason)msg->reward_reason,
 		.text = msg->detail,
 	};
 
@@ -437,14 +438,10 @@ static enum err on_probe_refused(
 	return ERR_OK;
 }
 
-/* No route asks the rewarder yet: whoever sends it is wrong about us. */
 static enum err on_run_reply(
 	void *self, const struct oap_from *from, const struct oap_run_reply *msg)
 {
-	(void)self;
-	(void)from;
-	(void)msg;
-	return ERR_CONFLICT;
+	return rewards_take(find(self, from), msg);
 }
 
 const struct oap_handlers edge_handlers = {

@@ -149,10 +149,7 @@ static inline struct slice sealed_grant(const char *caveats)
 {
 	static const struct hash key = { { 9 } };
 	static uint8_t sealed[GRANT_BYTES_MAX];
-	static const char tenant[] = CAVEAT_TENANT_DEFAULT;
-	struct grant grant = { .kms_generation = 1,
-		.key_id = 7,
-		.tenant = { (const uint8_t *)tenant, sizeof tenant - 1 } };
+	struct grant grant = { .kms_generation = 1, .key_id = 7 };
 	size_t sealed_bytes = 0;
 
 	for (size_t i = 0; i < ID_BYTES; i++) {
@@ -168,6 +165,7 @@ static inline struct slice sealed_grant(const char *caveats)
 		assert_int_equal(caveat_set_add(&grant.caveats, &caveat, 0, NULL), ERR_OK);
 		caveats += text.bytes_count + (caveats[text.bytes_count] == ';');
 	}
+	grant.tenant = caveat_set_tenant(&grant.caveats, grant.caveats.clause_count);
 	assert_int_equal(grant_seal(&grant, &key, sealed, sizeof sealed, &sealed_bytes), ERR_OK);
 	return (struct slice){ sealed, sealed_bytes };
 }
