@@ -93,9 +93,10 @@
 	R(STORAGE, "dep_outage", DEPENDENCY, NONE,                                                \
 		"the rewarder cannot write its directory; repeat the request later")              \
 	R(INTERNAL, "internal", INTERNAL, NONE,                                                   \
-		"the node failed; the same request may be sent again")                             \
-	R(POLICY_EXISTS, "policy", CONFLICT, NONE,                                                 \
-		"there is another policy of this id, and a policy is never changed; give it a new id")
+		"the node failed; the same request may be sent again")                            \
+	R(POLICY_EXISTS, "policy", CONFLICT, NONE,                                                \
+		"there is another policy of this id, and a policy is never changed; give it a "   \
+		"new id")
 
 enum reward_reason {
 	REWARD_REASON_NONE = 0,

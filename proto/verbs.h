@@ -654,10 +654,12 @@ enum intent_status { INTENT_ACCEPTED, INTENT_DUP, INTENT_NEED_BODY, INTENT_CONFL
 	FIXED(hash, public_key)                  \
 	SIZED(signature, VERB_SIGNATURE_BYTES)
 /* What artefacts are kept under, derived from the node's key and changing with it; key_id is in the
- * head of each artefact. Told at link up, to nobody else. */
+ * head of each artefact. Told at link up, to nobody else. life: of this kms; it is random, so that
+ * a grant that was kept can be told from one that this kms may have sealed. */
 #define PAYLOAD_ARTEFACT_KEY(FIXED, SIZED) \
 	FIXED(u32, key_id)                 \
-	FIXED(hash, key)
+	FIXED(hash, key)                   \
+	FIXED(id128, life)
 
 /* --- the rewarder: asked by the prevalidator, tells the edge --- */
 
@@ -746,24 +748,24 @@ enum run_cache { RUN_CACHE_NO_STORE, RUN_CACHE_IMMUTABLE };
 /* A new run, in place of any that the calculator holds; corr_id is its name in all that follows.
  * Answered with WANTS, or with COMPUTED if it ends here. siphash_key: random. budget_cpu_ms: the
  * calculator is ended when it has used so much. allocations_max: of more it is refused. */
-#define PAYLOAD_COMPUTE(FIXED, SIZED)                    \
-	FIXED(u64, now_unix_s)                           \
-	FIXED(u32, epoch_skew_s)                         \
-	FIXED(u64, cost_base_us)                         \
-	FIXED(u64, cost_actor_us)                        \
-	FIXED(u64, cost_event_us)                        \
-	FIXED(u64, cost_ms_max)                          \
-	FIXED(u64, memory_bytes_max)                     \
-	FIXED(u32, allocations_max)                      \
-	FIXED(u64, budget_cpu_ms)                        \
-	FIXED(id128, siphash_key)                        \
-	FIXED(hash, policy_hash)                         \
-	FIXED(hash, inputs_cid)                          \
-	SIZED(tenant, VERB_TENANT_BYTES_MAX)             \
-	SIZED(epoch, VERB_EPOCH_BYTES_MAX)               \
-	SIZED(policy_id, VERB_NAME_BYTES_MAX)            \
-	SIZED(salt, VERB_NAME_BYTES_MAX)                 \
-	SIZED(policy, VERB_REWARD_POLICY_BYTES_MAX)      \
+#define PAYLOAD_COMPUTE(FIXED, SIZED)               \
+	FIXED(u64, now_unix_s)                      \
+	FIXED(u32, epoch_skew_s)                    \
+	FIXED(u64, cost_base_us)                    \
+	FIXED(u64, cost_actor_us)                   \
+	FIXED(u64, cost_event_us)                   \
+	FIXED(u64, cost_ms_max)                     \
+	FIXED(u64, memory_bytes_max)                \
+	FIXED(u32, allocations_max)                 \
+	FIXED(u64, budget_cpu_ms)                   \
+	FIXED(id128, siphash_key)                   \
+	FIXED(hash, policy_hash)                    \
+	FIXED(hash, inputs_cid)                     \
+	SIZED(tenant, VERB_TENANT_BYTES_MAX)        \
+	SIZED(epoch, VERB_EPOCH_BYTES_MAX)          \
+	SIZED(policy_id, VERB_NAME_BYTES_MAX)       \
+	SIZED(salt, VERB_NAME_BYTES_MAX)            \
+	SIZED(policy, VERB_REWARD_POLICY_BYTES_MAX) \
 	SIZED(bundle, VERB_REWARD_INPUT_BYTES_MAX)
 #define PAYLOAD_COMPUTE_WANTS(FIXED, SIZED) \
 	FIXED(hash, ledger_cid)             \
@@ -774,29 +776,30 @@ enum run_cache { RUN_CACHE_NO_STORE, RUN_CACHE_IMMUTABLE };
 #define PAYLOAD_COMPUTE_ROWS(FIXED, SIZED) \
 	FIXED(u8, is_last)                 \
 	SIZED(bytes, VERB_BODY_CHUNK_BYTES_MAX)
-/* verdict, kind, refusal: of core/reward.h, as numbers. pool: as it is sealed, a decimal integer. Of OK and QUARANTINED the facts are whole,
- * and manifest_bytes can be read; of OK allocations_bytes, too. */
-#define PAYLOAD_COMPUTED(FIXED, SIZED)           \
-	FIXED(u8, verdict)                       \
-	FIXED(u8, kind)                          \
-	FIXED(u8, refusal)                       \
-	FIXED(u64, cpu_us)                       \
-	FIXED(u64, cost_estimate_ms)             \
-	FIXED(hash, run_key)                     \
-	FIXED(hash, idempotency_key)             \
-	FIXED(hash, commitment)                  \
-	FIXED(hash, allocations_cid)             \
-	FIXED(u128, payout)                      \
-	FIXED(u128, residual)                    \
-	FIXED(u128, dust)                        \
-	FIXED(u128, capped_epoch)                \
-	FIXED(u128, capped_actor)                \
-	FIXED(u128, capped_category)             \
-	FIXED(u32, allocation_count)             \
-	FIXED(u64, manifest_bytes)               \
-	FIXED(u64, allocations_bytes)            \
-	SIZED(asset, ASSET_BYTES_MAX)            \
-	SIZED(pool, VERB_NAME_BYTES_MAX)         \
+/* verdict, kind, refusal: of core/reward.h, as numbers. pool: as it is sealed, a decimal integer.
+ * Of OK and QUARANTINED the facts are whole, and manifest_bytes can be read; of OK
+ * allocations_bytes, too. */
+#define PAYLOAD_COMPUTED(FIXED, SIZED)   \
+	FIXED(u8, verdict)               \
+	FIXED(u8, kind)                  \
+	FIXED(u8, refusal)               \
+	FIXED(u64, cpu_us)               \
+	FIXED(u64, cost_estimate_ms)     \
+	FIXED(hash, run_key)             \
+	FIXED(hash, idempotency_key)     \
+	FIXED(hash, commitment)          \
+	FIXED(hash, allocations_cid)     \
+	FIXED(u128, payout)              \
+	FIXED(u128, residual)            \
+	FIXED(u128, dust)                \
+	FIXED(u128, capped_epoch)        \
+	FIXED(u128, capped_actor)        \
+	FIXED(u128, capped_category)     \
+	FIXED(u32, allocation_count)     \
+	FIXED(u64, manifest_bytes)       \
+	FIXED(u64, allocations_bytes)    \
+	SIZED(asset, ASSET_BYTES_MAX)    \
+	SIZED(pool, VERB_NAME_BYTES_MAX) \
 	SIZED(detail, VERB_TEXT_BYTES_MAX)
 enum compute_part { COMPUTE_PART_MANIFEST, COMPUTE_PART_ALLOCATIONS, COMPUTE_PART_COUNT };
 #define PAYLOAD_COMPUTE_READ(FIXED, SIZED) \
@@ -928,16 +931,16 @@ enum compute_part { COMPUTE_PART_MANIFEST, COMPUTE_PART_ALLOCATIONS, COMPUTE_PAR
 	VERB(0x0294, POLICY_PUT, policy_put, BY(PREVALIDATOR), BY(REWARDER), REQUEST)        \
 	VERB(0x0295, POLICY_SHOW, policy_show, BY(PREVALIDATOR), BY(REWARDER), REQUEST)      \
 	VERB(0x0296, RUN_REPLY, run_reply, BY(REWARDER), BY_EDGE, REPLY)                     \
-	VERB(0x0298, FETCH_OBJECT, fetch_object, BY(REWARDER), BY(ARCHIVE), REQUEST)       \
-	VERB(0x0299, OBJECT_PIECE, object_piece, BY(ARCHIVE), BY(REWARDER), REPLY)         \
-	VERB(0x02A0, COMPUTE, compute, BY(REWARDER), BY(COMPUTE), REQUEST)                 \
-	VERB(0x02A1, COMPUTE_WANTS, compute_wants, BY(COMPUTE), BY(REWARDER), REPLY)       \
-	VERB(0x02A2, COMPUTE_LEDGER, compute_ledger, BY(REWARDER), BY(COMPUTE), REQUEST)   \
-	VERB(0x02A3, COMPUTE_ROWS, compute_rows, BY(REWARDER), BY(COMPUTE), REQUEST)       \
-	VERB(0x02A4, COMPUTED, computed, BY(COMPUTE), BY(REWARDER), REPLY)                 \
-	VERB(0x02A5, COMPUTE_READ, compute_read, BY(REWARDER), BY(COMPUTE), REQUEST)       \
-	VERB(0x02A6, COMPUTE_PIECE, compute_piece, BY(COMPUTE), BY(REWARDER), REPLY)       \
-	VERB(0x02A7, COMPUTE_DROP, compute_drop, BY(REWARDER), BY(COMPUTE), EVENT)         \
+	VERB(0x0298, FETCH_OBJECT, fetch_object, BY(REWARDER), BY(ARCHIVE), REQUEST)         \
+	VERB(0x0299, OBJECT_PIECE, object_piece, BY(ARCHIVE), BY(REWARDER), REPLY)           \
+	VERB(0x02A0, COMPUTE, compute, BY(REWARDER), BY(COMPUTE), REQUEST)                   \
+	VERB(0x02A1, COMPUTE_WANTS, compute_wants, BY(COMPUTE), BY(REWARDER), REPLY)         \
+	VERB(0x02A2, COMPUTE_LEDGER, compute_ledger, BY(REWARDER), BY(COMPUTE), REQUEST)     \
+	VERB(0x02A3, COMPUTE_ROWS, compute_rows, BY(REWARDER), BY(COMPUTE), REQUEST)         \
+	VERB(0x02A4, COMPUTED, computed, BY(COMPUTE), BY(REWARDER), REPLY)                   \
+	VERB(0x02A5, COMPUTE_READ, compute_read, BY(REWARDER), BY(COMPUTE), REQUEST)         \
+	VERB(0x02A6, COMPUTE_PIECE, compute_piece, BY(COMPUTE), BY(REWARDER), REPLY)         \
+	VERB(0x02A7, COMPUTE_DROP, compute_drop, BY(REWARDER), BY(COMPUTE), EVENT)           \
 	VERB(0x0400, CTL_STATUS, ctl_status, BY(CLIENT), BY(SUPERVISOR), REQUEST)            \
 	VERB(0x0401, CTL_STOP, ctl_stop, BY(CLIENT), BY(SUPERVISOR), REQUEST)                \
 	VERB(0x0402, CTL_MINT, ctl_mint, BY(CLIENT), BY(SUPERVISOR), REQUEST)                \

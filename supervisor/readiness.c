@@ -122,8 +122,8 @@ static void name_rewarder(struct supervisor *self, struct reasons *reasons)
 {
 	const struct child *rewarder = supervisor_child(self, PROCESS_REWARDER, 0);
 
-	if (rewarder != NULL && rewarder->state == CHILD_UP &&
-		rewarder->phase == PHASE_SERVING && rewarder->text[0] != '\0') {
+	if (rewarder != NULL && rewarder->state == CHILD_UP && rewarder->phase == PHASE_SERVING &&
+		rewarder->text[0] != '\0') {
 		add_reason(reasons, "%s", rewarder->text);
 	}
 }

@@ -164,8 +164,8 @@ enum err objects_fetch(
 		piece.bytes = found.bytes;
 	}
 	mesh_give_back(&self->worker->mesh, from);
-	(void)!oap_send_object_piece(mesh_peer_of(&self->worker->mesh, from->process,
-					     from->instance, from->generation),
+	(void)!oap_send_object_piece(
+		mesh_peer_of(&self->worker->mesh, from->process, from->instance, from->generation),
 		from->corr_id, &piece);
 	return ERR_OK;
 }

@@ -37,8 +37,8 @@ static bool put_out(struct compute *self)
 	bool is_paid = facts->outcome.verdict == REWARD_OK;
 
 	if (is_paid && facts->alloc->allocation_count > self->allocations_max) {
-		(void)reward_refuse(&facts->outcome, REWARD_REFUSAL_COST_CAP,
-			"allocations: expected at most ");
+		(void)reward_refuse(
+			&facts->outcome, REWARD_REFUSAL_COST_CAP, "allocations: expected at most ");
 		reward_add_number(&facts->outcome, self->allocations_max);
 		reward_add_text(&facts->outcome, " actors that are paid, there are ");
 		reward_add_number(&facts->outcome, facts->alloc->allocation_count);
@@ -74,8 +74,8 @@ static void tell_result(struct compute *self)
 {
 	struct reward_facts *facts = &self->run.facts;
 	struct oap_computed computed = { .cost_estimate_ms = self->run.cost_estimate_ms };
-	bool is_sealed = facts->outcome.verdict == REWARD_OK ||
-			 facts->outcome.verdict == REWARD_QUARANTINED;
+	bool is_sealed =
+		facts->outcome.verdict == REWARD_OK || facts->outcome.verdict == REWARD_QUARANTINED;
 
 	if (is_sealed && put_out(self)) {
 		put_totals(facts, &computed);
@@ -119,8 +119,8 @@ static bool config_of(const struct oap_compute *msg, struct reward_run_config *r
 
 	memset(ret_config, 0, sizeof *ret_config);
 	memcpy(ret_config->key, msg->siphash_key.bytes, sizeof ret_config->key);
-	ret_config->cost = (struct reward_cost){ msg->cost_base_us, msg->cost_actor_us,
-		msg->cost_event_us };
+	ret_config->cost =
+		(struct reward_cost){ msg->cost_base_us, msg->cost_actor_us, msg->cost_event_us };
 	ret_config->cost_ms_max = msg->cost_ms_max;
 	ret_config->now_unix_s = (int64_t)msg->now_unix_s;
 	ret_config->epoch_skew_s = msg->epoch_skew_s;

@@ -177,7 +177,8 @@ void answers_refuse(struct rewarder *self, struct answer_route route, enum rewar
 	const char *text, const struct registry_row *row)
 {
 	const struct reward_error_row *error = reward_errors_row(reward_reasons_error(reason));
-	struct oap_run_reply reply = { .status = error->status, .reason = (uint8_t)reason,
+	struct oap_run_reply reply = { .status = error->status,
+		.reason = (uint8_t)reason,
 		.retry_after_s = error->retry_after_s };
 	uint8_t flat_bytes[TEXT_BYTES], details_bytes[VERB_TEXT_BYTES_MAX];
 	struct json_out flat, details;
@@ -411,8 +412,8 @@ static void show_manifest(struct rewarder *self, struct answer_route route,
 	if (err != ERR_OK) {
 		log_event(LOG_ARTEFACT_DAMAGED,
 			&(struct log_fields){ .run_key = &row->run_key, .fault = err });
-		answers_refuse(self, route, REWARD_REASON_STORAGE,
-			"the manifest cannot be read", NULL);
+		answers_refuse(
+			self, route, REWARD_REASON_STORAGE, "the manifest cannot be read", NULL);
 		return;
 	}
 	reward_text_print_cid(&row->commitment, etag);
@@ -462,9 +463,10 @@ void answers_list(
 			memcmp(tenant.bytes, msg->tenant.bytes, tenant.bytes_count) != 0) {
 			break;
 		}
-		if ((msg->only_held && !is_held) || (row->epoch.bytes_count == msg->after.bytes_count &&
-							    memcmp(row->epoch.bytes, msg->after.bytes,
-								    msg->after.bytes_count) == 0)) {
+		if ((msg->only_held && !is_held) ||
+			(row->epoch.bytes_count == msg->after.bytes_count &&
+				memcmp(row->epoch.bytes, msg->after.bytes,
+					msg->after.bytes_count) == 0)) {
 			continue;
 		}
 		is_more = out.bytes_count > sizeof self->page - 2 * TEXT_BYTES;
@@ -513,8 +515,8 @@ void answers_policy(struct rewarder *self, struct answer_route route,
 	char etag[REWARD_CID_BYTES + 1];
 	struct reward_text out;
 
-	if (!reward_policy_read((struct slice){ row->document, row->document_bytes }, policy,
-		    &outcome)) {
+	if (!reward_policy_read(
+		    (struct slice){ row->document, row->document_bytes }, policy, &outcome)) {
 		answers_refuse(self, route, REWARD_REASON_INTERNAL, NULL, NULL);
 		return;
 	}

@@ -82,8 +82,8 @@ static void judge_slow(struct rewarder *self, uint64_t now_mono_ms)
 	const struct config *config = &self->worker->config;
 	uint32_t p99 = 0;
 
-	if (!percentile(brownout, (uint64_t)config->brownout_sample_window_ms, 99, now_mono_ms,
-		    &p99) ||
+	if (!percentile(
+		    brownout, (uint64_t)config->brownout_sample_window_ms, 99, now_mono_ms, &p99) ||
 		p99 <= config->brownout_enter_p99_ms) {
 		brownout->slow_since_mono_ms = 0;
 	} else if (brownout->slow_since_mono_ms == 0) {
@@ -113,8 +113,7 @@ static void judge_fast(struct rewarder *self, uint64_t now_mono_ms)
 
 static uint64_t ping_period_ms(const struct rewarder *self)
 {
-	uint64_t period =
-		(uint64_t)self->worker->config.brownout_exit_window_ms / PINGS_IN_WINDOW;
+	uint64_t period = (uint64_t)self->worker->config.brownout_exit_window_ms / PINGS_IN_WINDOW;
 
 	period = period < PING_MS_MIN ? PING_MS_MIN : period;
 	return period > PING_MS_MAX ? PING_MS_MAX : period;
@@ -137,8 +136,7 @@ static size_t put_ping(uint8_t header[INTENT_HEADER_BYTES_MAX])
 	};
 
 	intent.pool_account.bytes = (const uint8_t *)account;
-	intent.pool_account.bytes_count =
-		intent_pool_account(intent.tenant, intent.asset, account);
+	intent.pool_account.bytes_count = intent_pool_account(intent.tenant, intent.asset, account);
 	intent_encode(&out, &intent);
 	return out.used;
 }
@@ -196,7 +194,8 @@ static struct registry_row *oldest_postponed(struct rewarder *self)
 		struct registry_row *row = self->registry.rows[i];
 
 		if (row->state == REGISTRY_POSTPONED && !row->is_retried &&
-			runs_of_row(self, row) == NULL && quarantine_holder(self, row) == NULL &&
+			settlement_has_grant(self, row) && runs_of_row(self, row) == NULL &&
+			quarantine_holder(self, row) == NULL &&
 			(oldest == NULL || row->admitted_unix_ms < oldest->admitted_unix_ms)) {
 			oldest = row;
 		}

@@ -42,8 +42,7 @@ static void report(struct rewarder *self)
 {
 	bool is_ready = rewarder_peer(self, PROCESS_SEQUENCER) != NULL &&
 			rewarder_peer(self, PROCESS_ARCHIVE) != NULL &&
-			rewarder_peer(self, PROCESS_COMPUTE) != NULL &&
-			self->artefacts.key_id != 0;
+			rewarder_peer(self, PROCESS_COMPUTE) != NULL && self->artefacts.key_id != 0;
 	const char *text = self->brownout.is_on ? "ledger_degraded" : "";
 
 	if (self->is_draining) {
@@ -62,8 +61,7 @@ static enum err on_run_compute(
 	return ERR_OK;
 }
 
-static enum err on_run_show(
-	void *self, const struct oap_from *from, const struct oap_run_show *msg)
+static enum err on_run_show(void *self, const struct oap_from *from, const struct oap_run_show *msg)
 {
 	if (msg->part >= RUN_PART_COUNT) {
 		return ERR_MALFORMED;
@@ -72,8 +70,7 @@ static enum err on_run_show(
 	return ERR_OK;
 }
 
-static enum err on_run_list(
-	void *self, const struct oap_from *from, const struct oap_run_list *msg)
+static enum err on_run_list(void *self, const struct oap_from *from, const struct oap_run_list *msg)
 {
 	answers_list(self, from, msg);
 	return ERR_OK;
@@ -100,8 +97,8 @@ static enum err on_policy_put(
 			reason == REWARD_REASON_POLICY_INVALID ? outcome.detail : NULL, NULL);
 		return ERR_OK;
 	}
-	log_event(LOG_POLICY_PUT, &(struct log_fields){ .root = &row->hash,
-					  .capability_ref = &msg->capability });
+	log_event(LOG_POLICY_PUT,
+		&(struct log_fields){ .root = &row->hash, .capability_ref = &msg->capability });
 	answers_policy(self, route, row, 200);
 	return ERR_OK;
 }
@@ -146,6 +143,7 @@ static enum err on_artefact_key(
 	}
 	self->artefacts.key_id = msg->key_id;
 	self->artefacts.key = msg->key;
+	self->life = msg->life;
 	report(self);
 	return ERR_OK;
 }
@@ -162,8 +160,7 @@ static enum err on_compute_wants(
 	return inputs_wanted(self, from, msg);
 }
 
-static enum err on_computed(
-	void *self, const struct oap_from *from, const struct oap_computed *msg)
+static enum err on_computed(void *self, const struct oap_from *from, const struct oap_computed *msg)
 {
 	return sealing_computed(self, from, msg);
 }
@@ -209,7 +206,8 @@ static void calculator_lost(struct rewarder *self, unsigned instance)
 
 	if (run != NULL) {
 		runs_fail(self, run, REWARD_REASON_INTERNAL,
-			"its calculator died: the inputs took more CPU time than they may, or broke "
+			"its calculator died: the inputs took more CPU time than they may, or "
+			"broke "
 			"it");
 	}
 }
@@ -275,8 +273,8 @@ void rewarder_open(void *owner, struct worker *worker)
 	self->worker = worker;
 	self->dir_fd = open(self->dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (self->dir_fd < 0) {
-		worker_fail(worker, "the directory of artefacts %s: %s", self->dir,
-			strerror(errno));
+		worker_fail(
+			worker, "the directory of artefacts %s: %s", self->dir, strerror(errno));
 	}
 	artefacts_open(&self->artefacts, worker, self->dir_fd);
 	registry_open(&self->registry, worker, self->dir_fd);

@@ -34,8 +34,8 @@ static bool ask(struct rewarder *self, struct run *run)
 {
 	const struct oap_fetch_object question = { .id = run->input, .offset = run->asked_upto };
 
-	if (oap_send_fetch_object(
-		    rewarder_peer(self, PROCESS_ARCHIVE), run->id, &question) != ERR_OK) {
+	if (oap_send_fetch_object(rewarder_peer(self, PROCESS_ARCHIVE), run->id, &question) !=
+		ERR_OK) {
 		return false;
 	}
 	run->asked_count++;
@@ -136,8 +136,7 @@ static void start_calculator(struct rewarder *self, struct run *run, struct slic
 	}
 }
 
-static void pass_rows(
-	struct rewarder *self, struct run *run, const struct oap_object_piece *msg)
+static void pass_rows(struct rewarder *self, struct run *run, const struct oap_object_piece *msg)
 {
 	struct oap_compute_rows rows = { .bytes = msg->bytes };
 
@@ -153,8 +152,7 @@ static void pass_rows(
 	}
 }
 
-static void pass_ledger(
-	struct rewarder *self, struct run *run, const struct oap_object_piece *msg)
+static void pass_ledger(struct rewarder *self, struct run *run, const struct oap_object_piece *msg)
 {
 	const struct oap_compute_ledger ledger = { .bytes = msg->bytes };
 

@@ -55,16 +55,15 @@ static bool is_signed_by(const struct policies_key *key,
 	return key->kid.bytes_count == signature->kid.bytes_count &&
 	       memcmp(key->kid.bytes, signature->kid.bytes, key->kid.bytes_count) == 0 &&
 	       ed25519_verify(key->public_key,
-		       (struct slice){ (const uint8_t *)text, REWARD_CID_BYTES },
-		       signature->bytes);
+		       (struct slice){ (const uint8_t *)text, REWARD_CID_BYTES }, signature->bytes);
 }
 
 static bool is_signed(const struct policies *policies, const struct reward_policy *policy)
 {
 	for (uint32_t i = 0; i < policy->signature_count; i++) {
 		for (size_t k = 0; k < policies->key_count; k++) {
-			if (is_signed_by(&policies->keys[k], &policy->signatures[i],
-				    &policy->hash)) {
+			if (is_signed_by(
+				    &policies->keys[k], &policy->signatures[i], &policy->hash)) {
 				return true;
 			}
 		}
@@ -162,8 +161,8 @@ static void load_file(struct policies *policies, int dir_fd, const char *name)
 	bytes = pread(fd, document, sizeof document, 0);
 	(void)close(fd);
 	if (bytes > 0 &&
-		reward_policy_read((struct slice){ document, (size_t)bytes }, &policies->scratch,
-			&outcome) &&
+		reward_policy_read(
+			(struct slice){ document, (size_t)bytes }, &policies->scratch, &outcome) &&
 		add(policies, (struct slice){ document, (size_t)bytes }) == NULL) {
 		worker_fail(policies->worker, "there is no memory for policies");
 	}

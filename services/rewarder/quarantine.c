@@ -34,8 +34,7 @@ const struct registry_row *quarantine_holder(
 	return NULL;
 }
 
-void quarantine_run(
-	struct rewarder *self, struct run *run, enum reward_kind kind, const char *text)
+void quarantine_run(struct rewarder *self, struct run *run, enum reward_kind kind, const char *text)
 {
 	struct registry_row *row = run->row;
 

@@ -60,6 +60,7 @@ static void put_row(struct byte_writer *out, const struct registry_row *row)
 	byte_put_u64(out, row->allocations_bytes);
 	byte_put_bytes(out, row->signature, sizeof row->signature);
 	byte_put_string8(out, (struct slice){ (const uint8_t *)row->text, strlen(row->text) });
+	byte_put_id128(out, &row->life);
 	byte_put_slice32(out, (struct slice){ row->grant, row->grant_bytes });
 	byte_put_slice32(out, (struct slice){ row->notes, row->notes_bytes });
 }
@@ -144,6 +145,7 @@ static bool get_row(struct slice bytes, struct registry_row *row)
 	row->allocations_cid = byte_get_hash(&in);
 	row->public_key = byte_get_hash(&in);
 	get_fixed(&in, row);
+	row->life = byte_get_id128(&in);
 	grant = byte_get_slice32(&in, VERB_GRANT_BYTES_MAX);
 	notes = byte_get_slice32(&in, VERB_NOTES_BYTES_MAX);
 	return byte_reader_done(&in) && row->state >= REGISTRY_ADMITTED &&
@@ -159,7 +161,8 @@ static int compare(struct slice a, struct slice b)
 	size_t least = a.bytes_count < b.bytes_count ? a.bytes_count : b.bytes_count;
 	int order = least == 0 ? 0 : memcmp(a.bytes, b.bytes, least);
 
-	return order != 0 ? order : (a.bytes_count > b.bytes_count) - (a.bytes_count < b.bytes_count);
+	return order != 0 ? order
+			  : (a.bytes_count > b.bytes_count) - (a.bytes_count < b.bytes_count);
 }
 
 uint32_t registry_place(const struct registry *registry, struct slice tenant, struct slice epoch)
@@ -357,8 +360,7 @@ static void write_anew(struct registry *registry)
 		}
 		registry->bytes += bytes;
 	}
-	if (fsync(fd) != 0 ||
-		renameat(registry->dir_fd, NAME_NEW, registry->dir_fd, NAME) != 0 ||
+	if (fsync(fd) != 0 || renameat(registry->dir_fd, NAME_NEW, registry->dir_fd, NAME) != 0 ||
 		fsync(registry->dir_fd) != 0) {
 		worker_fail(registry->worker, "the registry of runs cannot be written: %s",
 			strerror(errno));
@@ -510,9 +512,8 @@ void registry_sweep(struct registry *registry, uint64_t before_unix_ms)
 			registry->rows[kept++] = row;
 		}
 	}
-	if (kept != registry->count ||
-		(registry->bytes > HISTORY_BYTES_MIN &&
-			registry->bytes / 4 > registry->bytes_live)) {
+	if (kept != registry->count || (registry->bytes > HISTORY_BYTES_MIN &&
+					       registry->bytes / 4 > registry->bytes_live)) {
 		registry->count = kept;
 		write_anew(registry);
 	}

@@ -47,6 +47,7 @@ struct registry_row {
 	uint64_t manifest_bytes, allocations_bytes;
 	uint8_t signature[VERB_SIGNATURE_BYTES];
 	char text[REWARD_DETAIL_BYTES]; /* why it is quarantined */
+	struct id128 life;              /* of the kms that was there when the grant came */
 	uint8_t *grant;                 /* owned; of whoever asked last */
 	uint32_t grant_bytes;
 	uint8_t *notes; /* owned */
@@ -60,7 +61,7 @@ struct registry {
 	uint64_t bytes, bytes_live;
 	struct hash chain;
 	uint32_t count;
-	uint32_t held_count; /* quarantined and not released */
+	uint32_t held_count;        /* quarantined and not released */
 	struct registry_row **rows; /* owned; by tenant, then epoch */
 	uint8_t *scratch;           /* owned */
 };
@@ -80,7 +81,8 @@ struct registry_row *registry_add(
 	struct registry *registry, struct slice tenant, struct slice epoch);
 void registry_remove(struct registry *registry, struct registry_row *row); /* was never put */
 
-/* On disk when it returns. ERR_NO_SPACE: it is as it was there; a disk that fails ends the worker. */
+/* On disk when it returns. ERR_NO_SPACE: it is as it was there; a disk that fails ends the worker.
+ */
 MUST_CHECK enum err registry_put(struct registry *registry, struct registry_row *row);
 
 /* Copies; false: no memory. */

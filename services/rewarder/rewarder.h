@@ -133,7 +133,8 @@ struct rewarder {
 	struct emitter emitter;
 	struct brownout brownout;
 	uint64_t id_last;
-	bool is_resumed; /* what a rewarder before us left is under way again */
+	struct id128 life; /* of the kms that is there now */
+	bool is_resumed;   /* what a rewarder before us left is under way again */
 	bool is_draining;
 	uint64_t swept_mono_ms;
 	ev_timer tick;
@@ -159,8 +160,8 @@ MUST_CHECK bool rewarder_put(struct rewarder *self, struct run *run, enum regist
 
 /* --- runs.c --- */
 
-void runs_request(struct rewarder *self, const struct oap_from *from,
-	const struct oap_run_compute *msg);
+void runs_request(
+	struct rewarder *self, const struct oap_from *from, const struct oap_run_compute *msg);
 /* NULL: it is not under way. */
 struct run *runs_find(struct rewarder *self, uint64_t id);
 struct run *runs_of_row(struct rewarder *self, const struct registry_row *row);
@@ -207,6 +208,9 @@ MUST_CHECK enum err settlement_told(
 void settlement_turn(struct rewarder *self, uint64_t now_mono_ms);
 /* As settlement_turn, but nothing new is begun. */
 void settlement_finish(struct rewarder *self, uint64_t now_mono_ms);
+/* Its grant may be one that the kms which is there sealed. One of another boot of the node would
+ * look forged to the ledger. */
+bool settlement_has_grant(const struct rewarder *self, const struct registry_row *row);
 void settlement_ledger_lost(struct rewarder *self);
 void settlement_forget(struct rewarder *self, const struct run *run);
 
@@ -216,8 +220,8 @@ void settlement_forget(struct rewarder *self, const struct run *run);
 const struct registry_row *quarantine_holder(
 	const struct rewarder *self, const struct registry_row *row);
 /* It is sealed, or was: never paid from now on. The run is gone. */
-void quarantine_run(struct rewarder *self, struct run *run, enum reward_kind kind,
-	const char *text);
+void quarantine_run(
+	struct rewarder *self, struct run *run, enum reward_kind kind, const char *text);
 void quarantine_release(struct rewarder *self, const struct oap_from *from,
 	const struct oap_quarantine_release *msg);
 
@@ -241,9 +245,9 @@ struct answer_route {
 	uint8_t edge_process, edge_instance;
 	uint32_t edge_generation;
 };
-#define ANSWER_ROUTE(from, msg)                                                         \
-	(struct answer_route)                                                           \
-	{                                                                               \
+#define ANSWER_ROUTE(from, msg)                                                           \
+	(struct answer_route)                                                             \
+	{                                                                                 \
 		(from), (msg)->edge_process, (msg)->edge_instance, (msg)->edge_generation \
 	}
 
@@ -258,8 +262,10 @@ void answers_summary(
 	struct rewarder *self, struct answer_route route, const struct registry_row *row);
 void answers_pending(
 	struct rewarder *self, struct answer_route route, const struct registry_row *row);
-void answers_show(struct rewarder *self, const struct oap_from *from, const struct oap_run_show *msg);
-void answers_list(struct rewarder *self, const struct oap_from *from, const struct oap_run_list *msg);
+void answers_show(
+	struct rewarder *self, const struct oap_from *from, const struct oap_run_show *msg);
+void answers_list(
+	struct rewarder *self, const struct oap_from *from, const struct oap_run_list *msg);
 void answers_policy(struct rewarder *self, struct answer_route route,
 	const struct policies_row *row, uint16_t status);
 

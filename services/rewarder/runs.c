@@ -31,9 +31,9 @@ static struct run *find_dry(struct rewarder *self, const struct registry_row *wa
 {
 	struct run *run = self->runs;
 
-	while (run != NULL && (!run->is_dry || memcmp(&run->own.idempotency_key,
-						      &wanted->idempotency_key,
-						      sizeof run->own.idempotency_key) != 0)) {
+	while (run != NULL &&
+		(!run->is_dry || memcmp(&run->own.idempotency_key, &wanted->idempotency_key,
+					 sizeof run->own.idempotency_key) != 0)) {
 		run = run->next;
 	}
 	return run;
@@ -55,8 +55,8 @@ static struct run *create(struct rewarder *self, struct registry_row *row, enum 
 	run->calculator = -1;
 	run->writer.fd = -1;
 	run->began_mono_ms = rewarder_now_mono_ms();
-	run->deadline_mono_ms = run->began_mono_ms +
-				(uint64_t)self->worker->config.rewarder_epoch_duration_ms / 2;
+	run->deadline_mono_ms =
+		run->began_mono_ms + (uint64_t)self->worker->config.rewarder_epoch_duration_ms / 2;
 	while (*last != NULL) {
 		last = &(*last)->next;
 	}
@@ -99,7 +99,8 @@ struct run *runs_resume(struct rewarder *self, struct registry_row *row, enum ru
 
 /* --- who waits --- */
 
-static bool wait_for(struct run *run, const struct oap_from *from, const struct oap_run_compute *msg)
+static bool wait_for(
+	struct run *run, const struct oap_from *from, const struct oap_run_compute *msg)
 {
 	struct waiter *waiter = malloc(sizeof *waiter);
 
@@ -143,8 +144,7 @@ static void refuse_all(struct rewarder *self, struct run *run, enum reward_reaso
 }
 
 /* A request that does not fit leaves nothing behind; what the node failed in may run again. */
-void runs_fail(
-	struct rewarder *self, struct run *run, enum reward_reason reason, const char *text)
+void runs_fail(struct rewarder *self, struct run *run, enum reward_reason reason, const char *text)
 {
 	struct registry_row *row = run->row;
 	bool is_first = !run->is_dry && row->state == REGISTRY_ADMITTED;
@@ -296,11 +296,16 @@ static void start_new(struct rewarder *self, const struct oap_from *from,
 		return;
 	}
 	before = *row;
-	*row = (struct registry_row){ .state = REGISTRY_ADMITTED, .tenant = wanted->tenant,
-		.epoch = wanted->epoch, .grant = before.grant, .grant_bytes = before.grant_bytes,
-		.notes = before.notes, .notes_bytes = before.notes_bytes,
+	*row = (struct registry_row){ .state = REGISTRY_ADMITTED,
+		.tenant = wanted->tenant,
+		.epoch = wanted->epoch,
+		.grant = before.grant,
+		.grant_bytes = before.grant_bytes,
+		.notes = before.notes,
+		.notes_bytes = before.notes_bytes,
 		.admitted_unix_ms = (uint64_t)clock_unix_ms() };
 	take_names(row, wanted);
+	row->life = self->life;
 	run = registry_keep(&row->grant, &row->grant_bytes, msg->grant) &&
 			      registry_keep(&row->notes, &row->notes_bytes, msg->notes) &&
 			      registry_put(&self->registry, row) == ERR_OK
@@ -315,8 +320,8 @@ static void start_new(struct rewarder *self, const struct oap_from *from,
 		answers_refuse(self, route, REWARD_REASON_STORAGE, NULL, NULL);
 		return;
 	}
-	log_event(LOG_RUN_ADMITTED, &(struct log_fields){ .ticket = from->corr_id,
-					    .run_key = &row->run_key });
+	log_event(LOG_RUN_ADMITTED,
+		&(struct log_fields){ .ticket = from->corr_id, .run_key = &row->run_key });
 }
 
 /* The same triple again, which was computed. */
@@ -339,6 +344,7 @@ static void replay(struct rewarder *self, const struct oap_from *from,
 		answers_refuse(self, route, REWARD_REASON_BUSY, NULL, NULL);
 		return;
 	}
+	row->life = self->life;
 	run = create(self, row, RUN_SEALED);
 	if (run == NULL || !wait_for(run, from, msg)) {
 		answers_refuse(self, route, REWARD_REASON_BUSY, NULL, NULL);
@@ -363,8 +369,8 @@ static void meet_other(struct rewarder *self, const struct oap_from *from,
 {
 	struct answer_route route = ANSWER_ROUTE(from, msg);
 
-	if (row->state == REGISTRY_FAILED || (row->state == REGISTRY_QUARANTINED &&
-						     row->is_released)) {
+	if (row->state == REGISTRY_FAILED ||
+		(row->state == REGISTRY_QUARANTINED && row->is_released)) {
 		start_new(self, from, msg, wanted, row);
 	} else if (row->state == REGISTRY_QUARANTINED) {
 		answers_refuse(self, route, REWARD_REASON_LATCHED, NULL, row);

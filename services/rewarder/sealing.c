@@ -19,9 +19,9 @@ void sealing_release(struct rewarder *self, struct run *run)
 	if (run->calculator < 0) {
 		return;
 	}
-	(void)!oap_send_compute_drop(mesh_peer(&self->worker->mesh, PROCESS_COMPUTE,
-					     (unsigned)run->calculator),
-		run->id, &drop);
+	(void)!oap_send_compute_drop(
+		mesh_peer(&self->worker->mesh, PROCESS_COMPUTE, (unsigned)run->calculator), run->id,
+		&drop);
 	self->calculators[run->calculator] = NULL;
 	run->calculator = -1;
 }
@@ -42,15 +42,14 @@ static void read_next(struct rewarder *self, struct run *run)
 		.offset = run->read_upto,
 	};
 
-	if (oap_send_compute_read(mesh_peer(&self->worker->mesh, PROCESS_COMPUTE,
-					  (unsigned)run->calculator),
+	if (oap_send_compute_read(
+		    mesh_peer(&self->worker->mesh, PROCESS_COMPUTE, (unsigned)run->calculator),
 		    run->id, &question) != ERR_OK) {
 		runs_fail(self, run, REWARD_REASON_INTERNAL, "the calculator was lost");
 	}
 }
 
-static void read_part(
-	struct rewarder *self, struct run *run, enum run_step step, const char *name)
+static void read_part(struct rewarder *self, struct run *run, enum run_step step, const char *name)
 {
 	struct artefacts_run files = rewarder_files(run);
 	enum err err = artefacts_begin(&self->artefacts, &files, name, &run->writer);
@@ -220,8 +219,7 @@ static void take_result(struct registry_row *row, const struct oap_computed *msg
 }
 
 /* rewarder.on_cost_exceed: what is too dear to be paid is shown all the same. */
-static void make_dry_if_dear(
-	struct rewarder *self, struct run *run, const struct oap_computed *msg)
+static void make_dry_if_dear(struct rewarder *self, struct run *run, const struct oap_computed *msg)
 {
 	struct registry_row *row = run->row;
 
@@ -246,8 +244,7 @@ static void count_result(const struct oap_computed *msg)
 }
 
 /* False: it does not go on. */
-static bool judge_result(
-	struct rewarder *self, struct run *run, const struct oap_computed *msg)
+static bool judge_result(struct rewarder *self, struct run *run, const struct oap_computed *msg)
 {
 	char text[VERB_TEXT_BYTES_MAX];
 
@@ -261,8 +258,8 @@ static bool judge_result(
 		runs_fail(self, run, REWARD_REASON_MEMORY_CAP, NULL);
 		return false;
 	}
-	if (run->is_again && memcmp(&run->row->commitment, &msg->commitment,
-				     sizeof msg->commitment) != 0) {
+	if (run->is_again &&
+		memcmp(&run->row->commitment, &msg->commitment, sizeof msg->commitment) != 0) {
 		quarantine_run(self, run, REWARD_KIND_IDEMPOTENCY,
 			"computed again, the run has another commitment");
 		return false;
@@ -402,8 +399,8 @@ enum err sealing_signed(struct rewarder *self, const struct oap_from *from,
 	run->row->signed_at_unix_s = msg->signed_at_unix_s;
 	print_attestation(self, run->row, &bytes);
 	files = rewarder_files(run);
-	err = artefacts_write(&self->artefacts, &files, "attestation.json",
-		(struct slice){ self->page, bytes });
+	err = artefacts_write(
+		&self->artefacts, &files, "attestation.json", (struct slice){ self->page, bytes });
 	if (err != ERR_OK) {
 		fail_to_write(self, run, err);
 		return ERR_OK;

@@ -36,13 +36,12 @@ static void postpone(
 		return;
 	}
 	metrics_inc(METRIC_REWARDER_EMISSIONS, METRIC_EMISSION_QUARANTINE);
-	log_event(LOG_RUN_POSTPONED, &(struct log_fields){ .run_key = &row->run_key,
-					     .reason = detail_text(detail) });
+	log_event(LOG_RUN_POSTPONED,
+		&(struct log_fields){ .run_key = &row->run_key, .reason = detail_text(detail) });
 	runs_end(self, run);
 }
 
-static void settle(
-	struct rewarder *self, struct run *run, const struct oap_intent_result *msg)
+static void settle(struct rewarder *self, struct run *run, const struct oap_intent_result *msg)
 {
 	struct registry_row *row = run->row;
 	bool is_new = msg->status == INTENT_ACCEPTED;
@@ -51,7 +50,8 @@ static void settle(
 	settlement_forget(self, run);
 	metrics_observe(METRIC_LEDGER_EMIT_LATENCY, METRIC_PLAIN, took_ms * 1000);
 	metrics_inc(METRIC_LEDGER_INTENTS, is_new ? METRIC_INTENT_ACCEPTED : METRIC_INTENT_DUP);
-	metrics_inc(METRIC_REWARDER_EMISSIONS, is_new ? METRIC_EMISSION_ACCEPTED : METRIC_EMISSION_DUP);
+	metrics_inc(
+		METRIC_REWARDER_EMISSIONS, is_new ? METRIC_EMISSION_ACCEPTED : METRIC_EMISSION_DUP);
 	log_event(LOG_RUN_SETTLED, &(struct log_fields){ .run_key = &row->run_key,
 					   .outcome = is_new ? "accepted" : "dup",
 					   .seq = msg->seq_end,
@@ -103,8 +103,7 @@ void settlement_begin(struct rewarder *self, struct run *run)
 	}
 }
 
-static size_t put_header(
-	const struct registry_row *row, uint8_t header[INTENT_HEADER_BYTES_MAX])
+static size_t put_header(const struct registry_row *row, uint8_t header[INTENT_HEADER_BYTES_MAX])
 {
 	struct byte_writer out = byte_writer_of(header, INTENT_HEADER_BYTES_MAX);
 	char pool_account[ACCOUNT_BYTES_MAX];
@@ -149,6 +148,13 @@ static void try_again(struct rewarder *self, enum detail detail)
 	emitter->due_mono_ms = now + RETRY_MIN_MS + random_u64() % RETRY_SPREAD_MS;
 }
 
+bool settlement_has_grant(const struct rewarder *self, const struct registry_row *row)
+{
+	return row->grant_bytes > 0 && memcmp(&row->life, &self->life, sizeof row->life) == 0;
+}
+
+/* Without a grant it is a question, whose answer is that it is settled, or that a grant is needed.
+ */
 static void send_header(struct rewarder *self)
 {
 	struct emitter *emitter = &self->emitter;
@@ -159,9 +165,11 @@ static void send_header(struct rewarder *self)
 	struct oap_intent intent = {
 		.deadline_mono_ms = now + (uint64_t)config->rewarder_attempt_budget_ms,
 		.allocations_bytes = (uint32_t)row->allocations_bytes,
-		.grant = { row->grant, row->grant_bytes },
 	};
 
+	if (settlement_has_grant(self, row)) {
+		intent.grant = (struct slice){ row->grant, row->grant_bytes };
+	}
 	intent.header = (struct slice){ header, put_header(row, header) };
 	emitter->id = ++self->id_last;
 	if (oap_send_intent(rewarder_peer(self, PROCESS_SEQUENCER), emitter->id, &intent) !=
@@ -278,6 +286,10 @@ static void take_error(struct rewarder *self, enum detail detail)
 		try_again(self, detail);
 		return;
 	}
+	if (detail == DETAIL_GRANT && !settlement_has_grant(self, run->row)) {
+		postpone(self, run, RESULT_NONE, DETAIL_GRANT_STALE); /* whoever wants it asks */
+		return;
+	}
 	metrics_inc(METRIC_LEDGER_INTENTS, METRIC_INTENT_ERROR);
 	metrics_inc(METRIC_LEDGER_EGRESS_ERRORS, METRIC_PLAIN);
 	log_event(LOG_INTENT_REFUSED, &(struct log_fields){ .run_key = &run->row->run_key,
@@ -292,8 +304,8 @@ static void start_body(struct rewarder *self)
 	emitter->is_body = true;
 	emitter->body_upto = 0;
 	emitter->sent_mono_ms = rewarder_now_mono_ms();
-	emitter->due_mono_ms = emitter->sent_mono_ms +
-			       (uint64_t)self->worker->config.rewarder_attempt_budget_ms;
+	emitter->due_mono_ms =
+		emitter->sent_mono_ms + (uint64_t)self->worker->config.rewarder_attempt_budget_ms;
 	send_body(self);
 }
 

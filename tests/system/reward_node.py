@@ -96,7 +96,7 @@ class Payer:
 		self.directory = pathlib.Path(tempfile.mkdtemp(prefix='macronode-reward-'))
 		self.key = self.directory / 'gov-1.key'
 		vkey = json.loads(macronode('policy', 'keygen', '--kid', 'gov-1', self.key, '--json'))['vkey']
-		public = base64.b64decode(vkey.rsplit('+', 1)[1])[1:]
+		public = base64.b64decode(vkey.split('+', 2)[2])[1:]
 		overrides = {'rewarder': {'enabled': True, 'trust_keys': [f'gov-1 {public.hex()}'],
 			**settings.pop('rewarder', {})}, **settings}
 		self.node = Node(overrides).start()

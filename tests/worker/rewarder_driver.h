@@ -85,8 +85,7 @@ static inline bool serve_object(void)
 		}
 		piece = (struct oap_object_piece){ .total = kept[i].bytes_count,
 			.offset = question.offset,
-			.bytes = { kept[i].bytes + question.offset,
-				left < 65536 ? left : 65536 } };
+			.bytes = { kept[i].bytes + question.offset, left < 65536 ? left : 65536 } };
 	}
 	harness_send_object_piece(archive, id, &piece);
 	return piece.fault == OBJECT_FAULT_NONE;
@@ -157,8 +156,8 @@ static inline int set_up(void **state)
 	harness_init(&h, PROCESS_REWARDER);
 	harness_make_dir(&h, "artifacts");
 	h.config.rewarder_trust_keys.count = 1;
-	(void)snprintf(h.config.rewarder_trust_keys.texts[0], CONFIG_NAME_BYTES_MAX, "gov-1 %s",
-		digits);
+	(void)snprintf(
+		h.config.rewarder_trust_keys.texts[0], CONFIG_NAME_BYTES_MAX, "gov-1 %s", digits);
 	harness_init(&calculator, PROCESS_COMPUTE);
 	return 0;
 }
@@ -175,11 +174,14 @@ static inline int tear_down(void **state)
 	return 0;
 }
 
+static uint8_t kms_life; /* another one is another kms */
+
 static inline void link_kms(void)
 {
 	struct oap_artefact_key key = { .key_id = ARTEFACT_KEY_ID };
 
 	memset(&key.key, 0x33, sizeof key.key);
+	memset(&key.life, kms_life, sizeof key.life);
 	kms = harness_link_up(&h, PROCESS_KMS, 0);
 	harness_send_artefact_key(kms, 0, &key);
 }

@@ -118,8 +118,8 @@ static void whoever_does_not_wait_is_told_where_to_look(void **state)
 	sign(ATTESTATION_OK);
 	pay();
 	ask(3, EPOCH, &inputs);
-	answer_intent(expect_intent(&(struct intent){ 0 }, &(uint32_t){ 0 }), INTENT_DUP,
-		DETAIL_NONE);
+	answer_intent(
+		expect_intent(&(struct intent){ 0 }, &(uint32_t){ 0 }), INTENT_DUP, DETAIL_NONE);
 	reply = expect_reply(3);
 	expect_body(&reply, "\"dup\"");
 	harness_stop(&h);
@@ -238,8 +238,8 @@ static void a_broken_invariant_holds_the_tenant(void **state)
 	ask(5, "2025-10-02", &nexts);
 	reply = expect_reply(5);
 	expect_refusal(&reply, 409, REWARD_REASON_LATCHED);
-	assert_non_null(memmem(reply.details.bytes, reply.details.bytes_count, "release_required",
-		16));
+	assert_non_null(
+		memmem(reply.details.bytes, reply.details.bytes_count, "release_required", 16));
 	reply = release(6, "");
 	expect_refusal(&reply, 400, REWARD_REASON_SCHEMA);
 	reply = release(7, "the curve was raised by the board");
@@ -337,7 +337,7 @@ static void a_slow_ledger_is_a_brownout(void **state)
 		id = harness_expect_intent(sequencer, &intent); /* pings, and what came before */
 		harness_send_credit(sequencer, 0,
 			&(struct oap_credit){ 1, (uint32_t)(intent.header.bytes_count +
-							 intent.grant.bytes_count + 20) });
+							    intent.grant.bytes_count + 20) });
 		answer_intent(id, INTENT_ERROR, DETAIL_GRANT);
 	}
 	serve_inputs();
@@ -345,8 +345,8 @@ static void a_slow_ledger_is_a_brownout(void **state)
 	serve_inputs();
 	pay();
 	ask(4, EPOCH, &inputs);
-	answer_intent(expect_intent(&(struct intent){ 0 }, &(uint32_t){ 0 }), INTENT_DUP,
-		DETAIL_NONE);
+	answer_intent(
+		expect_intent(&(struct intent){ 0 }, &(uint32_t){ 0 }), INTENT_DUP, DETAIL_NONE);
 	reply = expect_reply(4);
 	expect_body(&reply, "\"dup\"");
 	harness_stop(&h);
@@ -423,6 +423,35 @@ static void it_dies_at_every_step(void **state)
 	}
 }
 
+/* Goal: a grant that was kept over a start of the whole node is never shown to the ledger, which
+ * would take it for forged: it is asked whether it knows, and whoever wants the epoch paid asks. */
+static void the_whole_node_dies(void **state)
+{
+	struct hash inputs = seal_epoch(&golden);
+	struct oap_run_reply reply;
+	struct oap_intent intent;
+	struct intent header;
+	uint32_t bytes;
+	uint64_t id;
+
+	(void)state;
+	start();
+	put_policy();
+	run_until_sealed(2, &inputs);
+	(void)expect_intent(&header, &bytes);
+	kms_life++;
+	restart_rewarder();
+	id = harness_expect_intent(sequencer, &intent);
+	assert_int_equal(intent.grant.bytes_count, 0);
+	answer_intent(id, INTENT_ERROR, DETAIL_GRANT);
+	harness_settle(&h);
+	ask(3, EPOCH, &inputs);
+	pay();
+	reply = expect_reply(3);
+	expect_body(&reply, "\"accepted\"");
+	harness_stop(&h);
+}
+
 /* Goal: the run fails, the node does not, and the same request may be sent again. */
 static void a_calculator_dies(void **state)
 {
@@ -469,6 +498,7 @@ int main(void)
 		CASE(what_the_ledger_refuses_is_postponed),
 		CASE(a_slow_ledger_is_a_brownout),
 		CASE(it_dies_at_every_step),
+		CASE(the_whole_node_dies),
 		CASE(a_calculator_dies),
 	};
 
