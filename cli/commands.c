@@ -294,7 +294,7 @@ static const struct cli_option options_reward_compute[] = {
 	{ "--policy", "ID", "and the policy, which the node has" },
 	{ "--policy-hash", "HASH", "and its hash" },
 	{ "--dry-run", NULL, "compute, and pay nothing" },
-	{ "--notes", "TEXT", "for the audit records" },
+	{ "--notes", "TEXT", "for whoever reads the run; kept with it" },
 	TOKEN_OPTION,
 	{ "--offline", "DIR", "the sealed inputs; no node is asked, and nothing is paid" },
 	{ "-o", "FILE", "with --offline: write the manifest to FILE (else standard output)" },
@@ -314,7 +314,7 @@ static const struct cli_option options_reward_runs[] = {
 	{ NULL, NULL, NULL },
 };
 static const struct cli_option options_reward_release[] = {
-	{ "--reason", "TEXT", "why; it stands in the audit records" },
+	{ "--reason", "TEXT", "why; it stands in the log" },
 	TOKEN_OPTION,
 	{ NULL, NULL, NULL },
 };

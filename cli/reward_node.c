@@ -269,48 +269,63 @@ static void print_run(const struct json_in *run)
 		state[0] != '\0' ? "  " : "", state);
 }
 
-static int end_runs(const struct cli *cli, struct session *session, enum mn_result result,
-	const struct mn_answer *answer)
+/* Prints a page, and moves `after` to where the next begins; false when it was the last. */
+static bool print_page(const struct json_in *root, char after[REWARD_EPOCH_BYTES_MAX + 1])
 {
-	struct slice text = { (const uint8_t *)answer->json, answer->json_bytes };
-	struct json_in *root;
-	int exit = CLI_CANNOT;
+	const struct json_in *runs = json_in_member(root, "runs");
+	const char *next = json_in_text_of(root, "next");
 
-	if (result != MN_OK || cli->json) {
-		return end(cli, session, result, answer);
+	for (size_t i = 0; i < json_in_count(runs); i++) {
+		print_run(json_in_item(runs, i));
 	}
-	root = node_parse(cli, text);
-	if (root != NULL) {
-		const struct json_in *runs = json_in_member(root, "runs");
+	return next[0] != '\0' && snprintf(after, REWARD_EPOCH_BYTES_MAX + 1, "%s", next) <=
+					  (int)REWARD_EPOCH_BYTES_MAX;
+}
 
-		for (size_t i = 0; i < json_in_count(runs); i++) {
-			print_run(json_in_item(runs, i));
+static enum mn_result ask_page(const struct session *session, const char *after, bool only_held,
+	struct mn_answer *ret_answer)
+{
+	char query[64];
+
+	(void)snprintf(query, sizeof query, "%s%s%s%s", after[0] != '\0' ? "after=" : "", after,
+		after[0] != '\0' && only_held ? "&" : "", only_held ? "held=true" : "");
+	return mn_reward_runs(session->client, session->token, query, ret_answer);
+}
+
+/* All pages for people; of JSON the one that was asked for, which says where the next begins. */
+static int list(const struct cli *cli, struct session *session, char *after)
+{
+	bool only_held = cli_has(cli, "--held"), more = true;
+	int exit = CLI_GOOD;
+
+	while (more && exit == CLI_GOOD) {
+		struct mn_answer answer;
+		enum mn_result result = ask_page(session, after, only_held, &answer);
+		struct json_in *root;
+
+		if (result != MN_OK || cli->json) {
+			return end(cli, session, result, &answer);
 		}
-		exit = CLI_GOOD;
+		root = node_parse(
+			cli, (struct slice){ (const uint8_t *)answer.json, answer.json_bytes });
+		more = root != NULL && print_page(root, after);
+		exit = root == NULL ? CLI_CANNOT : CLI_GOOD;
+		json_in_free(root);
 	}
-	json_in_free(root);
 	mn_close(session->client);
 	return exit;
 }
 
 int cli_reward_runs(struct cli *cli)
 {
-	const char *after = cli_option(cli, "--after");
-	char query[128];
+	const char *given = cli_option(cli, "--after");
+	char after[REWARD_EPOCH_BYTES_MAX + 1];
 	struct session session;
-	struct mn_answer answer;
-	int bytes = snprintf(query, sizeof query, "%s%s%s%s", after != NULL ? "after=" : "",
-		after != NULL ? after : "", after != NULL && cli_has(cli, "--held") ? "&" : "",
-		cli_has(cli, "--held") ? "held=true" : "");
 
-	if (bytes >= (int)sizeof query) {
-		return cli_fail(cli, CLI_USAGE, "--after: expected an epoch");
+	if (snprintf(after, sizeof after, "%s", given == NULL ? "" : given) >= (int)sizeof after) {
+		return cli_fail(cli, CLI_USAGE, "--after: expected an epoch, such as 2026-11-01");
 	}
-	if (!begin(cli, &session)) {
-		return CLI_CANNOT;
-	}
-	enum mn_result result = mn_reward_runs(session.client, session.token, query, &answer);
-	return end_runs(cli, &session, result, &answer);
+	return begin(cli, &session) ? list(cli, &session, after) : CLI_CANNOT;
 }
 
 /* --- release --- */
@@ -325,7 +340,7 @@ int cli_reward_release(struct cli *cli)
 	size_t bytes_count = 0;
 
 	if (reason == NULL || reason[0] == '\0') {
-		return cli_fail(cli, CLI_USAGE, "needs --reason TEXT, for the audit records");
+		return cli_fail(cli, CLI_USAGE, "needs --reason TEXT, for the log");
 	}
 	json_out_init(&out, bytes, sizeof bytes);
 	json_out_object_begin(&out);

@@ -11,7 +11,7 @@
 #define COMPUTE_NOTES_CHARS_MAX 1024u
 #define COMPUTE_NOTES_BYTES_MAX (4u * COMPUTE_NOTES_CHARS_MAX)
 
-/* What an operator says; it stands in the audit records. */
+/* What an operator says; it stands in the log. */
 #define COMPUTE_REASON_BYTES_MAX 512u
 
 #define COMPUTE_EPOCH_TEXT                                                           \
@@ -31,9 +31,9 @@
 		"notes: expected a string of at most 1024 characters")                  \
 	M(EPOCH_ID, "epoch_id", STRING, true, true, COMPUTE_EPOCH_TEXT)
 
-#define COMPUTE_RELEASE_MEMBERS(M)                                                    \
-	M(REASON, "reason", STRING, true, false,                                      \
-		"reason: expected a string of 1 to 512 bytes, for the audit records") \
+#define COMPUTE_RELEASE_MEMBERS(M)                                          \
+	M(REASON, "reason", STRING, true, false,                            \
+		"reason: expected a string of 1 to 512 bytes, for the log") \
 	M(RELEASE_EPOCH_ID, "epoch_id", STRING, true, true, COMPUTE_EPOCH_TEXT)
 
 struct compute {

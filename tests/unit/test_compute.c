@@ -223,8 +223,7 @@ static const char *read_release(const char *body, const struct slice *epoch_id)
 
 static void a_release_says_why(void **state)
 {
-	static const char expected[] =
-		"reason: expected a string of 1 to 512 bytes, for the audit records";
+	static const char expected[] = "reason: expected a string of 1 to 512 bytes, for the log";
 	struct slice epoch_id = slice_of("2025-10-01");
 	char body[1024];
 
