@@ -1,4 +1,8 @@
 /* The rewarder and a calculator, driven by hand through runs that go well, and runs that do not. */
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "tests/worker/rewarder_driver.h"
 
 /* Goal: the golden chain, from the request to the answer, and again. */
@@ -481,6 +485,74 @@ static void a_calculator_dies(void **state)
 	harness_stop(&h);
 }
 
+#ifdef MACRONODE_TEST_HOOKS
+
+/* Milliseconds that all clocks are ahead. */
+static void start_rewarder_later(int64_t ahead_ms)
+{
+	int fd = memfd_create("clock", MFD_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, &ahead_ms, sizeof ahead_ms, 0), sizeof ahead_ms);
+	harness_start_begin(&h);
+	harness_give_fd(&h, SETUP_FD_CLOCK, 0, fd);
+	harness_start_end(&h);
+	(void)close(fd);
+	join_rewarder();
+}
+
+static bool is_there(const char *path)
+{
+	char whole[256];
+	struct stat info;
+
+	harness_path(&h, path, whole, sizeof whole);
+	return stat(whole, &info) == 0;
+}
+
+/* Goal: a day later the manifest is gone, what was paid is still known; what is quarantined stays.
+ */
+static void what_is_old_is_swept(void **state)
+{
+	const struct epoch greedy = { "2025-10-02", GOLDEN_ROWS, "1000001", 3, 3 };
+	struct hash inputs = seal_epoch(&golden), bad = seal_epoch(&greedy);
+	struct oap_run_compute run;
+	struct oap_run_reply reply;
+	uint64_t due = now_mono_ms() + HARNESS_WAIT_MS;
+
+	(void)state;
+	start();
+	put_policy();
+	run = run_of("2025-10-03", &inputs);
+	run.dry_run = 1;
+	harness_send_run_compute(prevalidator, 2, &run); /* of another epoch than its inputs' */
+	assert_true(serve_object());
+	reply = expect_reply(2);
+	expect_refusal(&reply, 409, REWARD_REASON_INVARIANT);
+	run_until_sealed(3, &inputs);
+	pay();
+	(void)expect_reply(3);
+	ask(4, "2025-10-02", &bad);
+	serve_inputs();
+	sign(ATTESTATION_QUARANTINED);
+	(void)expect_reply(4);
+	assert_true(is_there("artifacts/runs/acme/" EPOCH "/" GOLDEN_RUN_KEY "/run.json"));
+	assert_true(is_there("artifacts/dry/acme/2025-10-03"));
+	harness_kill(&h);
+	start_rewarder_later(25 * 3600 * 1000);
+	while (is_there("artifacts/runs/acme/" EPOCH) ||
+		is_there("artifacts/dry/acme/2025-10-03")) {
+		assert_true(now_mono_ms() < due);
+	}
+	assert_true(is_there("artifacts/runs/acme/2025-10-02"));
+	ask(5, EPOCH, &inputs);
+	reply = expect_reply(5); /* its tenant is held, and so nothing is asked of the ledger */
+	expect_body(&reply, "\"result\":\"dup\"");
+	harness_stop(&h);
+}
+
+#endif
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -500,6 +572,9 @@ int main(void)
 		CASE(it_dies_at_every_step),
 		CASE(the_whole_node_dies),
 		CASE(a_calculator_dies),
+#ifdef MACRONODE_TEST_HOOKS
+		CASE(what_is_old_is_swept),
+#endif
 	};
 
 	return cmocka_run_group_tests_name("rewarder", tests, NULL, NULL);
