@@ -172,6 +172,11 @@
 		PREVALIDATORS_MAX, \
 		CONFIG_FOR(SUPERVISOR), RESTART, "", "", \
 		"Prevalidators; 0 is one, and two from four processors on.") \
+	K(rewarder_compute_workers, NUMBER, "concurrency.compute_workers", "0", 0, COMPUTE_MAX, \
+		CONFIG_FOR(SUPERVISOR) | CONFIG_FOR(REWARDER), RESTART, \
+		"SVC_REWARDER_COMPUTE_WORKERS", "--compute-workers", \
+		"Runs that are computed at once; 0 is one less than there are processors, at least " \
+		"one.") \
 	\
 	CHOICE(engine_mode, "engine.mode", "persistent", "persistent|amnesia", \
 		CONFIG_FOR(SUPERVISOR), RESTART, "RON_LEDGER_ENGINE", "--engine", \
@@ -269,11 +274,7 @@
 		"run|tenant|service", \
 		CONFIG_FOR(REWARDER), HOT, "SVC_REWARDER_INVARIANT_LATCH", "", \
 		"What is not paid any more, until it is released, when a run breaks an invariant.") \
-	K(rewarder_compute_workers, NUMBER, "concurrency.compute_workers", "0", 0, COMPUTE_MAX, \
-		CONFIG_FOR(SUPERVISOR) | CONFIG_FOR(REWARDER), RESTART, \
-		"SVC_REWARDER_COMPUTE_WORKERS", "--compute-workers", \
-		"Runs that are computed at once; 0 is one less than there are processors, at least " \
-		"one.") \
+	\
 	K(brownout_enter_p99_ms, NUMBER, "brownout.enter_p99_ms", "250", 1, 60000, \
 		CONFIG_FOR(REWARDER), HOT, "SVC_REWARDER_BROWNOUT_ENTER_P99_MS", "", \
 		"When the ledger's answers take longer than this (p99) for brownout.enter_for, " \
@@ -408,7 +409,6 @@
 #define CONFIG_NO_GOV   "the governance workflow is not built yet"
 #define CONFIG_NO_UP    "the node has no upstream services"
 #define CONFIG_NO_QUEUE "queues are credit windows, whose sizes are fixed"
-#define CONFIG_NO_PAY   "the rewarder is not built yet"
 
 #define CONFIG_DROPPED(D) \
 	D("bind_addr", "", "", "every key stands in a section: write it under [api] or [admin]") \
@@ -454,8 +454,6 @@
 	D("queues.*", "SVC_WALLET_QUEUE_WORK SVC_WALLET_QUEUE_EVENTS", "", CONFIG_NO_QUEUE) \
 	D("backpressure.*", "RON_LEDGER_Q_HIGH RON_LEDGER_Q_REJECT", "", "without credit a " \
 		"request is refused at once, there is no mark to set") \
-	D("concurrency.compute_workers", "SVC_REWARDER_COMPUTE_WORKERS", "--compute-workers", \
-		CONFIG_NO_PAY) \
 	D("concurrency.io_inflight", "SVC_REWARDER_IO_INFLIGHT", "--io-inflight", CONFIG_NO_UP) \
 	D("concurrency.workers", "SVC_WALLET_WORKERS", "", "there is one wallet; see " \
 		"concurrency.ingress_workers and concurrency.prevalidators") \
