@@ -256,7 +256,7 @@
 		CONFIG_FOR(REWARDER), HOT, "SVC_REWARDER_MAX_SNAPSHOT_BYTES", "", \
 		"Largest accounting snapshot.") \
 	K(rewarder_run_memory_max_bytes, SIZE, "rewarder.run_memory_max", "300MiB", \
-		16u * CONFIG_MIB, 1024u * CONFIG_MIB, \
+		CONFIG_MIB, 1024u * CONFIG_MIB, \
 		CONFIG_FOR(REWARDER), HOT, "", "", \
 		"Memory that one run may take; the largest one of 50000 actors and 500000 rows takes " \
 		"a third of it.") \
