@@ -175,8 +175,8 @@
 	K(rewarder_compute_workers, NUMBER, "concurrency.compute_workers", "0", 0, COMPUTE_MAX, \
 		CONFIG_FOR(SUPERVISOR) | CONFIG_FOR(REWARDER), RESTART, \
 		"SVC_REWARDER_COMPUTE_WORKERS", "--compute-workers", \
-		"Runs that are computed at once; 0 is one less than there are processors, at least " \
-		"one.") \
+		"Runs that are computed at once; 0 is one less than there are processors, at " \
+		"least one.") \
 	\
 	CHOICE(engine_mode, "engine.mode", "persistent", "persistent|amnesia", \
 		CONFIG_FOR(SUPERVISOR), RESTART, "RON_LEDGER_ENGINE", "--engine", \
@@ -218,27 +218,31 @@
 		"Show policies of rewards to whoever asks, without a token.") \
 	K(rewarder_trust_keys, SIGNERS, "rewarder.trust_keys", "", 0, CONFIG_HOST_NAMES_MAX, \
 		CONFIG_FOR(REWARDER), RESTART, "", "", \
-		"Whose signature makes a policy of rewards one that is paid by: kid, a blank, and " \
-		"the Ed25519 public key in 64 hexadecimal digits.") \
+		"Whose signature makes a policy of rewards one that is paid by: kid, a blank, " \
+		"and the Ed25519 public key in 64 hexadecimal digits.") \
 	K(rewarder_idempotency_salt, TEXT, "rewarder.idempotency_salt", "svc-rewarder|v1", 1, 128, \
 		CONFIG_FOR(REWARDER), RESTART, "SVC_REWARDER_IDEMPOTENCY_SALT", "", \
-		"Tells the idempotency keys of one service from those of another; it is no secret.") \
+		"Tells the idempotency keys of one service from those of another; it is no " \
+		"secret.") \
 	K(rewarder_epoch_duration_ms, DURATION, "rewarder.epoch_duration", "1h", \
 		CONFIG_MINUTE_MS, 8760ull * CONFIG_HOUR_MS, \
 		CONFIG_FOR(REWARDER), HOT, "SVC_REWARDER_EPOCH_DURATION", "--epoch-duration", \
-		"How often there is an epoch; a run that takes longer than half of it has failed.") \
+		"How often there is an epoch; a run that takes longer than half of it has " \
+		"failed.") \
 	K(rewarder_max_epoch_skew_ms, DURATION, "rewarder.max_epoch_skew", "2m", 0, \
 		24ull * CONFIG_HOUR_MS, \
 		CONFIG_FOR(REWARDER), HOT, "SVC_REWARDER_MAX_EPOCH_SKEW", "--max-epoch-skew", \
-		"How long before the end of its window an epoch may be computed; less than half of " \
-		"rewarder.epoch_duration.") \
+		"How long before the end of its window an epoch may be computed; less than half " \
+		"of rewarder.epoch_duration.") \
 	K(rewarder_retain_runs_ms, DURATION, "rewarder.retain_runs", "24h", CONFIG_HOUR_MS, \
 		90ull * 24 * CONFIG_HOUR_MS, \
 		CONFIG_FOR(REWARDER), HOT, "SVC_REWARDER_RETAIN_RUNS", "--retain-runs", \
-		"How long the manifest of a settled run is kept. What was paid stays in the ledger.") \
+		"How long the manifest of a settled run is kept. What was paid stays in the " \
+		"ledger.") \
 	K(rewarder_max_epoch_cost_ms, NUMBER, "rewarder.max_epoch_cost_ms", "5000", 1, 3600000, \
 		CONFIG_FOR(REWARDER), HOT, "SVC_REWARDER_MAX_EPOCH_COST_MS", "", \
-		"Estimate of a run's cost above which it is refused; twice that of CPU time ends it.") \
+		"Estimate of a run's cost above which it is refused; twice that of CPU time ends " \
+		"it.") \
 	CHOICE(rewarder_on_cost_exceed, "rewarder.on_cost_exceed", "reject", "reject|dry_run", \
 		CONFIG_FOR(REWARDER), HOT, "SVC_REWARDER_ON_COST_EXCEED", "", \
 		"What becomes of a run above it.") \
@@ -258,8 +262,8 @@
 	K(rewarder_run_memory_max_bytes, SIZE, "rewarder.run_memory_max", "300MiB", \
 		CONFIG_MIB, 1024u * CONFIG_MIB, \
 		CONFIG_FOR(REWARDER), HOT, "", "", \
-		"Memory that one run may take; the largest one of 50000 actors and 500000 rows takes " \
-		"a third of it.") \
+		"Memory that one run may take; the largest one of 50000 actors and 500000 rows " \
+		"takes a third of it.") \
 	K(rewarder_ledger_deadline_ms, NUMBER, "rewarder.ledger_deadline_ms", "1000", 10, 60000, \
 		CONFIG_FOR(REWARDER), HOT, "SVC_REWARDER_LEDGER_DEADLINE_MS", "", \
 		"How long the ledger may take to answer an intent's header.") \
@@ -273,7 +277,8 @@
 	CHOICE(rewarder_invariant_latch, "rewarder.invariant_latch", "tenant", \
 		"run|tenant|service", \
 		CONFIG_FOR(REWARDER), HOT, "SVC_REWARDER_INVARIANT_LATCH", "", \
-		"What is not paid any more, until it is released, when a run breaks an invariant.") \
+		"What is not paid any more, until it is released, when a run breaks an " \
+		"invariant.") \
 	\
 	K(brownout_enter_p99_ms, NUMBER, "brownout.enter_p99_ms", "250", 1, 60000, \
 		CONFIG_FOR(REWARDER), HOT, "SVC_REWARDER_BROWNOUT_ENTER_P99_MS", "", \
@@ -285,8 +290,8 @@
 		"See brownout.enter_p99_ms.") \
 	K(brownout_exit_p95_ms, NUMBER, "brownout.exit_p95_ms", "100", 1, 60000, \
 		CONFIG_FOR(REWARDER), HOT, "SVC_REWARDER_BROWNOUT_EXIT_P95_MS", "", \
-		"When they take less than this (p95) over brownout.exit_window, runs are paid again, " \
-		"the postponed ones first.") \
+		"When they take less than this (p95) over brownout.exit_window, runs are paid " \
+		"again, the postponed ones first.") \
 	K(brownout_exit_window_ms, DURATION, "brownout.exit_window", "10m", 100, 24ull * \
 		CONFIG_HOUR_MS, \
 		CONFIG_FOR(REWARDER), HOT, "SVC_REWARDER_BROWNOUT_EXIT_WINDOW", "", \
