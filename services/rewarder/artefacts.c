@@ -340,7 +340,7 @@ void artefacts_remove(struct artefacts *artefacts, const struct artefacts_run *r
 	for (size_t i = 0; i < COUNT_OF(names); i++) {
 		path_of(run, names[i], path);
 		(void)unlinkat(artefacts->dir_fd, path, 0);
-		(void)strcat(path, TEMP_SUFFIX);
+		(void)snprintf(path + strlen(path), sizeof path - strlen(path), "%s", TEMP_SUFFIX);
 		(void)unlinkat(artefacts->dir_fd, path, 0);
 	}
 	path_of(run, "", path);

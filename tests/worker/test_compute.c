@@ -60,8 +60,8 @@ static void send_ledger(void)
 
 static void send_rows(struct slice bytes, bool is_last)
 {
-	harness_send_compute_rows(rewarder, run_id,
-		&(struct oap_compute_rows){ .is_last = is_last, .bytes = bytes });
+	harness_send_compute_rows(
+		rewarder, run_id, &(struct oap_compute_rows){ .is_last = is_last, .bytes = bytes });
 }
 
 static struct oap_computed expect_computed(void)
