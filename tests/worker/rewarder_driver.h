@@ -40,7 +40,7 @@
 #define EPOCH             "2025-10-01"
 
 #define ARTEFACT_KEY_ID 4711u
-#define TEXT_MAX        8192u
+#define TEXT_MAX        (8u << 20)
 #define OBJECTS_KEPT    32u
 
 static struct harness h, calculator;
@@ -87,6 +87,7 @@ static inline bool serve_object(void)
 			.offset = question.offset,
 			.bytes = { kept[i].bytes + question.offset, left < 65536 ? left : 65536 } };
 	}
+	harness_send_credit(archive, 0, &(struct oap_credit){ 1, 40 });
 	harness_send_object_piece(archive, id, &piece);
 	return piece.fault == OBJECT_FAULT_NONE;
 }

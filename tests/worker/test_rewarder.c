@@ -82,6 +82,40 @@ static void the_same_request_joins(void **state)
 	harness_stop(&h);
 }
 
+/* Goal: a snapshot of many times the calculator's window comes through, whoever is faster. */
+static void a_large_snapshot_comes_through(void **state)
+{
+	static char rows[4u << 20];
+	struct epoch large = { EPOCH, rows, "1001", 0, 0 };
+	struct hash inputs;
+	struct oap_run_reply reply;
+	size_t used = 1;
+
+	(void)state;
+	rows[0] = '[';
+	for (; used + 128 < sizeof rows; large.events++) {
+		used += (size_t)snprintf(rows + used, sizeof rows - used,
+			"%s{\"actor\":\"actor%u\",\"category\":\"video\",\"counts\":{\"subs\":"
+			"\"1\","
+			"\"views\":\"1\"}}",
+			large.events == 0 ? "" : ",", large.events);
+	}
+	large.actors = large.events;
+	memcpy(rows + used, "]", 2);
+	inputs = seal_epoch(&large);
+	start();
+	put_policy();
+	ask(2, EPOCH, &inputs);
+	for (size_t i = 0; i < 2 + (kept[0].bytes_count + 65535) / 65536; i++) {
+		assert_true(serve_object());
+	}
+	sign(ATTESTATION_OK); /* too many for the pool: nobody gets a unit */
+	reply = expect_reply(2);
+	assert_int_equal(reply.status, 200);
+	expect_body(&reply, "\"ledger\":{\"emitted\":false,\"result\":\"none\"}");
+	harness_stop(&h);
+}
+
 static void another_triple_is_a_conflict(void **state)
 {
 	struct hash inputs = seal_epoch(&golden);
@@ -561,6 +595,7 @@ int main(void)
 		CASE(an_epoch_is_paid_once),
 		CASE(a_dry_run_pays_nothing),
 		CASE(the_same_request_joins),
+		CASE(a_large_snapshot_comes_through),
 		CASE(another_triple_is_a_conflict),
 		CASE(whoever_does_not_wait_is_told_where_to_look),
 		CASE(what_is_kept_is_shown),
