@@ -497,24 +497,55 @@ void registry_open(struct registry *registry, struct worker *worker, int dir_fd)
 
 /* --- age --- */
 
-void registry_sweep(struct registry *registry, uint64_t before_unix_ms)
+static bool is_of_the_past(const struct registry_row *row)
 {
-	uint32_t kept = 0;
+	return row->state == REGISTRY_SETTLED && row->is_swept;
+}
 
-	for (uint32_t i = 0; i < registry->count; i++) {
+static bool has_failed(const struct registry_row *row)
+{
+	return row->state == REGISTRY_FAILED;
+}
+
+/* How many went. */
+static uint32_t drop(struct registry *registry, bool (*may_go)(const struct registry_row *row),
+	uint64_t before_unix_ms)
+{
+	uint32_t kept = 0, before = registry->count;
+
+	for (uint32_t i = 0; i < before; i++) {
 		struct registry_row *row = registry->rows[i];
-		bool is_over = (row->state == REGISTRY_SETTLED && row->is_swept) ||
-			       row->state == REGISTRY_FAILED;
 
-		if (is_over && row->changed_unix_ms < before_unix_ms) {
+		if (may_go(row) && row->changed_unix_ms < before_unix_ms) {
 			free_row(row);
 		} else {
 			registry->rows[kept++] = row;
 		}
 	}
-	if (kept != registry->count || (registry->bytes > HISTORY_BYTES_MIN &&
-					       registry->bytes / 4 > registry->bytes_live)) {
-		registry->count = kept;
+	registry->count = kept;
+	return before - kept;
+}
+
+bool registry_make_room(struct registry *registry)
+{
+	uint32_t gone = drop(registry, has_failed, UINT64_MAX);
+
+	if (gone == 0) {
+		gone = drop(registry, is_of_the_past, UINT64_MAX);
+	}
+	if (gone > 0) {
+		write_anew(registry);
+	}
+	return gone > 0;
+}
+
+void registry_sweep(struct registry *registry, uint64_t before_unix_ms)
+{
+	uint32_t gone = drop(registry, has_failed, before_unix_ms) +
+			drop(registry, is_of_the_past, before_unix_ms);
+
+	if (gone > 0 || (registry->bytes > HISTORY_BYTES_MIN &&
+				registry->bytes / 4 > registry->bytes_live)) {
 		write_anew(registry);
 	}
 }

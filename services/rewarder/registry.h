@@ -88,6 +88,10 @@ MUST_CHECK enum err registry_put(struct registry *registry, struct registry_row 
 /* Copies; false: no memory. */
 MUST_CHECK bool registry_keep(uint8_t **bytes, uint32_t *bytes_count, struct slice given);
 
+/* What failed goes, else what was settled and swept: the ledger knows it. False: none did. No
+ * replay may be under way. */
+MUST_CHECK bool registry_make_room(struct registry *registry);
+
 /* Rows that may go, by their age, and history. */
 void registry_sweep(struct registry *registry, uint64_t before_unix_ms);
 

@@ -275,6 +275,21 @@ static void start_dry(struct rewarder *self, const struct oap_from *from,
 	take_names(&run->own, wanted);
 }
 
+/* NULL: there is no room, nor can it be made while a replay holds what would go. */
+static struct registry_row *add_row(struct rewarder *self, const struct oap_run_compute *msg)
+{
+	struct registry_row *row = registry_add(&self->registry, msg->tenant, msg->epoch);
+	const struct run *run = self->runs;
+
+	while (run != NULL && run->row->state != REGISTRY_SETTLED) {
+		run = run->next;
+	}
+	if (row == NULL && run == NULL && registry_make_room(&self->registry)) {
+		row = registry_add(&self->registry, msg->tenant, msg->epoch);
+	}
+	return row;
+}
+
 /* row: of a run that failed, or was released; NULL: there was none. */
 static void start_new(struct rewarder *self, const struct oap_from *from,
 	const struct oap_run_compute *msg, const struct registry_row *wanted,
@@ -288,7 +303,7 @@ static void start_new(struct rewarder *self, const struct oap_from *from,
 
 	reason = reason != REWARD_REASON_NONE ? reason : judge_room(self);
 	if (reason == REWARD_REASON_NONE && is_new) {
-		row = registry_add(&self->registry, msg->tenant, msg->epoch);
+		row = add_row(self, msg);
 		reason = row == NULL ? REWARD_REASON_BUSY : REWARD_REASON_NONE;
 	}
 	if (reason != REWARD_REASON_NONE) {

@@ -116,6 +116,75 @@ static void a_large_snapshot_comes_through(void **state)
 	harness_stop(&h);
 }
 
+/* Goal: memory has an end, and that is the client's to know: the next run is computed. */
+static void a_run_that_wants_too_much_is_refused(void **state)
+{
+	static char rows[1u << 20];
+	struct epoch large = { "2025-10-02", rows, "1001", 0, 0 };
+	struct hash inputs = seal_epoch(&golden), larges;
+	struct oap_run_reply reply;
+	size_t used = 1;
+
+	(void)state;
+	rows[0] = '[';
+	for (; used + 128 < sizeof rows; large.events++) {
+		used += (size_t)snprintf(rows + used, sizeof rows - used,
+			"%s{\"actor\":\"actor%u\",\"category\":\"video\",\"counts\":{\"subs\":"
+			"\"1\"}}",
+			large.events == 0 ? "" : ",", large.events);
+	}
+	large.actors = large.events;
+	memcpy(rows + used, "]", 2);
+	larges = seal_epoch(&large);
+	h.config.rewarder_run_memory_max_bytes = 3u << 20;
+	start();
+	put_policy();
+	ask(2, "2025-10-02", &larges);
+	do {
+		assert_true(serve_object());
+		harness_settle(&h);
+		harness_settle(&calculator);
+		harness_settle(&h);
+	} while (harness_is_silent(edge));
+	reply = expect_reply(2);
+	expect_refusal(&reply, 400, REWARD_REASON_MEMORY_CAP);
+	while (!harness_is_silent(archive)) {
+		(void)serve_object();
+	}
+	run_until_sealed(3, &inputs);
+	pay();
+	reply = expect_reply(3);
+	expect_body(&reply, "\"accepted\"");
+	harness_stop(&h);
+}
+
+/* Goal: what is too dear is computed if the operator says so, and not paid. */
+static void a_run_that_is_too_dear_is_shown(void **state)
+{
+	struct hash inputs = seal_epoch(&golden);
+	struct oap_run_reply reply;
+
+	(void)state;
+	h.config.rewarder_max_epoch_cost_ms = 1;
+	start();
+	put_policy();
+	ask(2, EPOCH, &inputs);
+	serve_inputs();
+	reply = expect_reply(2);
+	expect_refusal(&reply, 400, REWARD_REASON_COST_CAP);
+	harness_kill(&h);
+	h.config.rewarder_on_cost_exceed = CONFIG_COST_EXCEED_DRY_RUN;
+	start_rewarder();
+	ask(3, EPOCH, &inputs);
+	serve_inputs();
+	reply = expect_reply(3);
+	assert_int_equal(reply.status, 200);
+	expect_body(&reply, GOLDEN_COMMITMENT);
+	expect_body(&reply, "\"ledger\":{\"emitted\":false,\"result\":\"none\"}");
+	harness_expect_nothing(sequencer);
+	harness_stop(&h);
+}
+
 static void another_triple_is_a_conflict(void **state)
 {
 	struct hash inputs = seal_epoch(&golden);
@@ -596,6 +665,8 @@ int main(void)
 		CASE(a_dry_run_pays_nothing),
 		CASE(the_same_request_joins),
 		CASE(a_large_snapshot_comes_through),
+		CASE(a_run_that_wants_too_much_is_refused),
+		CASE(a_run_that_is_too_dear_is_shown),
 		CASE(another_triple_is_a_conflict),
 		CASE(whoever_does_not_wait_is_told_where_to_look),
 		CASE(what_is_kept_is_shown),
