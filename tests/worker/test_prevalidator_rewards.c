@@ -13,6 +13,7 @@ static struct harness_link *rewarder;
 
 static void start_with_rewarder(void)
 {
+	grants_name_tenant = true;
 	start_with_all();
 	rewarder = harness_link_up(&h, PROCESS_REWARDER, 0);
 	harness_settle(&h);
@@ -411,6 +412,7 @@ static void a_policy_may_be_everybodys(void **state)
 static void without_a_rewarder_it_is_told(void **state)
 {
 	(void)state;
+	grants_name_tenant = true;
 	start_with_all();
 	ask_compute(1, "token", "2025-10-01", "{" BODY "}");
 	grant("token", RUN);
