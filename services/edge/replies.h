@@ -61,8 +61,8 @@ struct refusal {
 	enum reward_reason reward_reason; /* of an epoch only; so: */
 	struct slice details;             /* members behind details.reason, as JSON */
 	struct slice members;             /* and beside "error" */
-	const char *code;  /* NULL: that of the status */
-	struct slice text; /* details or message */
+	const char *code;                 /* NULL: that of the status */
+	struct slice text;                /* details or message */
 	struct slice corr_id;
 };
 
