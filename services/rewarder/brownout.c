@@ -119,7 +119,7 @@ static uint64_t ping_period_ms(const struct rewarder *self)
 	return period > PING_MS_MAX ? PING_MS_MAX : period;
 }
 
-/* A question about an epoch that no tenant can have: the ledger says that it needs a grant. */
+/* A question about an epoch that nobody is paid for: the ledger says that it needs a grant. */
 static size_t put_ping(uint8_t header[INTENT_HEADER_BYTES_MAX])
 {
 	static const char tenant[] = "-", asset[] = "-", epoch[] = "1970-01-01", policy[] = "-";
