@@ -290,9 +290,41 @@ static const struct cli_option options_reward_seal[] = {
 	{ NULL, NULL, NULL },
 };
 static const struct cli_option options_reward_compute[] = {
+	{ "--epoch", "NAME", "without DIR: whose computation it is" },
+	{ "--inputs", "CID", "and the hash of its bundle, an object of the node" },
+	{ "--policy", "ID", "and the policy, which the node has" },
+	{ "--policy-hash", "HASH", "and its hash" },
+	{ "--dry-run", NULL, "compute, and pay nothing" },
+	{ "--notes", "TEXT", "for whoever reads the run; kept with it" },
+	TOKEN_OPTION,
 	{ "--offline", "DIR", "the sealed inputs; no node is asked, and nothing is paid" },
-	{ "-o", "FILE", "write the manifest to FILE (else standard output)" },
+	{ "-o", "FILE", "with --offline: write the manifest to FILE (else standard output)" },
 	SALT_OPTION,
+	{ NULL, NULL, NULL },
+};
+static const struct cli_option options_reward_show[] = {
+	{ "--manifest", NULL, "all that was computed, run.json, byte for byte" },
+	{ "-o", "FILE", "with --manifest: write it to FILE" },
+	TOKEN_OPTION,
+	{ NULL, NULL, NULL },
+};
+static const struct cli_option options_reward_runs[] = {
+	{ "--after", "EPOCH", "those behind this one" },
+	{ "--held", NULL, "only those that keep others from being paid" },
+	TOKEN_OPTION,
+	{ NULL, NULL, NULL },
+};
+static const struct cli_option options_reward_release[] = {
+	{ "--reason", "TEXT", "why; it stands in the log" },
+	TOKEN_OPTION,
+	{ NULL, NULL, NULL },
+};
+static const struct cli_option options_reward_policy_put[] = {
+	TOKEN_OPTION,
+	{ NULL, NULL, NULL },
+};
+static const struct cli_option options_reward_policy_get[] = {
+	TOKEN_OPTION,
 	{ NULL, NULL, NULL },
 };
 static const struct cli_option options_reward_explain[] = {

@@ -84,9 +84,17 @@ enum cli_exit {
 		"sign a policy of rewards; needs no node")                                         \
 	C(reward_policy_show, "reward policy show", "POLICY", 1, 1,                                \
 		"show such a policy, its hash and who signed it; needs no node")                   \
+	C(reward_policy_put, "reward policy put", "FILE", 1, 1,                                    \
+		"bring a signed policy to the node")                                               \
+	C(reward_policy_get, "reward policy get", "ID", 1, 1, "show a policy that the node has")   \
 	C(reward_seal, "reward seal", "", 0, 0,                                                    \
 		"make the sealed inputs of an epoch from a CSV file")                              \
-	C(reward_compute, "reward compute", "", 0, 0, "compute an epoch from sealed inputs here")  \
+	C(reward_compute, "reward compute", "[DIR]", 0, 1,                                         \
+		"have the node compute and pay an epoch, or compute it here")                      \
+	C(reward_show, "reward show", "EPOCH", 1, 1, "show what the node paid for an epoch")       \
+	C(reward_runs, "reward runs", "", 0, 0, "list the runs of a tenant")                       \
+	C(reward_release, "reward release", "EPOCH", 1, 1,                                         \
+		"let a quarantined epoch be computed anew")                                        \
 	C(reward_explain, "reward explain", "MANIFEST ACTOR", 2, 2,                                \
 		"show how an actor's payment comes about; needs no node")                          \
 	C(reward_verify, "reward verify", "MANIFEST", 1, 1,                                        \

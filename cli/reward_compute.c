@@ -3,6 +3,7 @@
 #include "cli/out_file.h"
 #include "cli/reward_buffer.h"
 #include "cli/reward_dir.h"
+#include "cli/reward_node.h"
 #include "core/amount.h"
 
 static const char *print(u128 amount, char ret_text[AMOUNT_TEXT_BYTES_MAX])
@@ -60,7 +61,10 @@ int cli_reward_compute(struct cli *cli)
 	int exit;
 
 	if (path == NULL) {
-		return cli_fail(cli, CLI_USAGE, "needs --offline DIR: the sealed inputs");
+		return reward_node_compute(cli);
+	}
+	if (cli->word_count > 0) {
+		return cli_fail(cli, CLI_USAGE, "DIR asks the node, --offline DIR does not");
 	}
 	exit = reward_dir_read(cli, path, &dir) ? reward_dir_run(cli, &dir, &run) : CLI_CANNOT;
 	if (exit == CLI_GOOD) {

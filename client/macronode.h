@@ -291,6 +291,29 @@ struct mn_object {
 enum mn_result mn_object_get(struct mn_client *client, const char *token, const char *address,
 	mn_sink *sink, void *context, struct mn_object *ret_object, struct mn_answer *ret_answer);
 
+/* Epochs of rewards, whose tenant is the token's. Bodies are those of the routes under /rewarder
+ * (docs/openapi), with one member more, "epoch_id". The same computation may be asked for as often
+ * as one likes: it is paid once. MN_OK also for what is not paid yet: see "status", and
+ * "quarantine". */
+enum mn_result mn_reward_compute(struct mn_client *client, const char *token, const char *json,
+	size_t json_bytes, struct mn_answer *ret_answer);
+/* What an epoch paid, as it was attested; and run.json, which names whom and why. */
+enum mn_result mn_reward_epoch(struct mn_client *client, const char *token, const char *epoch,
+	struct mn_answer *ret_answer);
+enum mn_result mn_reward_manifest(struct mn_client *client, const char *token, const char *epoch,
+	struct mn_answer *ret_answer);
+/* query: "", or after=EPOCH and held=true, joined by &. */
+enum mn_result mn_reward_runs(struct mn_client *client, const char *token, const char *query,
+	struct mn_answer *ret_answer);
+/* {"epoch_id":...,"reason":...}: a quarantined epoch may be computed anew. */
+enum mn_result mn_reward_release(struct mn_client *client, const char *token, const char *json,
+	size_t json_bytes, struct mn_answer *ret_answer);
+/* A signed policy, and the one of an id. token may be NULL where policies are public. */
+enum mn_result mn_reward_policy_put(struct mn_client *client, const char *token, const char *json,
+	size_t json_bytes, struct mn_answer *ret_answer);
+enum mn_result mn_reward_policy(struct mn_client *client, const char *token, const char *policy_id,
+	struct mn_answer *ret_answer);
+
 /* --- without waiting ---------------------------------------------------------------------- */
 
 /* A client for an event loop. Its questions are the functions above (not mn_wallet_op_retry,

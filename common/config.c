@@ -41,6 +41,10 @@ void config_resolve(struct config *config, unsigned processors)
 	if (config->concurrency_prevalidators == 0) {
 		config->concurrency_prevalidators = processors < 4 ? 1 : 2;
 	}
+	if (config->rewarder_compute_workers == 0) {
+		unsigned wanted = processors < 2 ? 1 : processors - 1;
+		config->rewarder_compute_workers = wanted > COMPUTE_MAX ? COMPUTE_MAX : wanted;
+	}
 }
 
 /* ---- the file ---- */

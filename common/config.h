@@ -46,6 +46,8 @@ enum {
 	CONFIG_LOG_LEVEL_INFO,
 	CONFIG_LOG_LEVEL_DEBUG
 };
+enum { CONFIG_COST_EXCEED_REJECT, CONFIG_COST_EXCEED_DRY_RUN };
+enum { CONFIG_LATCH_RUN, CONFIG_LATCH_TENANT, CONFIG_LATCH_SERVICE };
 enum { CONFIG_LOG_FORMAT_JSON, CONFIG_LOG_FORMAT_TEXT };
 
 #define CONFIG_MEMBER_NUMBER(member)   uint64_t member;
@@ -58,6 +60,7 @@ enum { CONFIG_LOG_FORMAT_JSON, CONFIG_LOG_FORMAT_TEXT };
 #define CONFIG_MEMBER_AMOUNT(member)   u128 member;
 #define CONFIG_MEMBER_NUMBERS(member)  struct config_numbers member;
 #define CONFIG_MEMBER_TEXTS(member)    struct config_texts member;
+#define CONFIG_MEMBER_SIGNERS(member)  struct config_texts member;
 
 /* One member for each row of the table. In a worker, those of keys that it is not told are
  * zero. */

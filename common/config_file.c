@@ -52,6 +52,7 @@ static enum toml_type type_wanted(const struct config_key *key)
 		return TOML_BOOLEAN;
 	case CONFIG_NUMBERS:
 	case CONFIG_TEXTS:
+	case CONFIG_SIGNERS:
 		return TOML_ARRAY;
 	case CONFIG_DURATION:
 	case CONFIG_SIZE:

@@ -15,7 +15,8 @@ enum config_type {
 	CONFIG_ADDRESS,
 	CONFIG_AMOUNT,
 	CONFIG_NUMBERS,
-	CONFIG_TEXTS,
+	CONFIG_TEXTS,   /* names of hosts */
+	CONFIG_SIGNERS, /* kid, a blank, an Ed25519 public key in hexadecimal */
 	CONFIG_CHOICE,
 };
 

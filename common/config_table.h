@@ -13,7 +13,7 @@
  * canonical one | flags | sentence for the manual.
  *
  * - min and max: the value (NUMBER, DURATION in ms, SIZE in bytes, each of NUMBERS), bytes of
- *   text (TEXT, PATH), elements (TEXTS). A 0 as min of a text means that it may be empty.
+ *   text (TEXT, PATH), elements (TEXTS, SIGNERS). A 0 as min of a text means that it may be empty.
  *   A CHOICE has its words instead of them, in the order of its enum.
  * - The canonical environment name is derived: MACRO_<SECTION>_<KEY>.
  * - Reloads are not built yet: HUP is answered with config_needs_restart, and every key takes
@@ -67,9 +67,9 @@
 		"made; empty chooses macronode.local/ and 16 random hexadecimal digits then.") \
 	K(node_data_dir, PATH, "node.data_dir", "/var/lib/macronode", 1, CONFIG_TEXT_BYTES_MAX, \
 		CONFIG_FOR(SUPERVISOR) | CONFIG_FOR(KMS) | CONFIG_FOR(COMMITTER) | \
-		CONFIG_FOR(ARCHIVE), RESTART, \
+		CONFIG_FOR(ARCHIVE) | CONFIG_FOR(REWARDER), RESTART, \
 		"RON_LEDGER_DATA_DIR", "--data-dir", \
-		"Directory of everything that lasts: store, keys, objects.") \
+		"Directory of everything that lasts: store, keys, objects, artifacts.") \
 	K(node_run_dir, PATH, "node.run_dir", "/run/macronode", 1, CONFIG_RUN_DIR_BYTES_MAX, \
 		CONFIG_FOR(SUPERVISOR), RESTART, "", "--run-dir", \
 		"Directory of what lasts as long as the node runs: the control socket.") \
@@ -172,6 +172,11 @@
 		PREVALIDATORS_MAX, \
 		CONFIG_FOR(SUPERVISOR), RESTART, "", "", \
 		"Prevalidators; 0 is one, and two from four processors on.") \
+	K(rewarder_compute_workers, NUMBER, "concurrency.compute_workers", "0", 0, COMPUTE_MAX, \
+		CONFIG_FOR(SUPERVISOR) | CONFIG_FOR(REWARDER), RESTART, \
+		"SVC_REWARDER_COMPUTE_WORKERS", "--compute-workers", \
+		"Runs that are computed at once; 0 is one less than there are processors, at " \
+		"least one.") \
 	\
 	CHOICE(engine_mode, "engine.mode", "persistent", "persistent|amnesia", \
 		CONFIG_FOR(SUPERVISOR), RESTART, "RON_LEDGER_ENGINE", "--engine", \
@@ -206,8 +211,95 @@
 		"Run the process that pays out reward epochs.") \
 	K(rewarder_intent_max_entries, NUMBER, "rewarder.intent_max_entries", "65536", 1, \
 		INTENT_ENTRIES_MAX, \
-		CONFIG_FOR(SEQUENCER), RESTART, "", "", \
+		CONFIG_FOR(SEQUENCER) | CONFIG_FOR(REWARDER), RESTART, "", "", \
 		"Accounts that one epoch may pay: they are all in one commit, or none is.") \
+	K(rewarder_policy_public_read, SWITCH, "rewarder.policy_public_read", "false", 0, 1, \
+		CONFIG_FOR(PREVALIDATOR), HOT, "SVC_REWARDER_POLICY_PUBLIC_READ", "", \
+		"Show policies of rewards to whoever asks, without a token.") \
+	K(rewarder_trust_keys, SIGNERS, "rewarder.trust_keys", "", 0, CONFIG_HOST_NAMES_MAX, \
+		CONFIG_FOR(REWARDER), RESTART, "", "", \
+		"Whose signature makes a policy of rewards one that is paid by: kid, a blank, " \
+		"and the Ed25519 public key in 64 hexadecimal digits.") \
+	K(rewarder_idempotency_salt, TEXT, "rewarder.idempotency_salt", "svc-rewarder|v1", 1, 128, \
+		CONFIG_FOR(REWARDER), RESTART, "SVC_REWARDER_IDEMPOTENCY_SALT", "", \
+		"Tells the idempotency keys of one service from those of another; it is no " \
+		"secret.") \
+	K(rewarder_epoch_duration_ms, DURATION, "rewarder.epoch_duration", "1h", \
+		CONFIG_MINUTE_MS, 8760ull * CONFIG_HOUR_MS, \
+		CONFIG_FOR(REWARDER), HOT, "SVC_REWARDER_EPOCH_DURATION", "--epoch-duration", \
+		"How often there is an epoch; a run that takes longer than half of it has " \
+		"failed.") \
+	K(rewarder_max_epoch_skew_ms, DURATION, "rewarder.max_epoch_skew", "2m", 0, \
+		24ull * CONFIG_HOUR_MS, \
+		CONFIG_FOR(REWARDER), HOT, "SVC_REWARDER_MAX_EPOCH_SKEW", "--max-epoch-skew", \
+		"How long before the end of its window an epoch may be computed; less than half " \
+		"of rewarder.epoch_duration.") \
+	K(rewarder_retain_runs_ms, DURATION, "rewarder.retain_runs", "24h", CONFIG_HOUR_MS, \
+		90ull * 24 * CONFIG_HOUR_MS, \
+		CONFIG_FOR(REWARDER), HOT, "SVC_REWARDER_RETAIN_RUNS", "--retain-runs", \
+		"How long the manifest of a settled run is kept. What was paid stays in the " \
+		"ledger.") \
+	K(rewarder_max_epoch_cost_ms, NUMBER, "rewarder.max_epoch_cost_ms", "5000", 1, 3600000, \
+		CONFIG_FOR(REWARDER), HOT, "SVC_REWARDER_MAX_EPOCH_COST_MS", "", \
+		"Estimate of a run's cost above which it is refused; twice that of CPU time ends " \
+		"it.") \
+	CHOICE(rewarder_on_cost_exceed, "rewarder.on_cost_exceed", "reject", "reject|dry_run", \
+		CONFIG_FOR(REWARDER), HOT, "SVC_REWARDER_ON_COST_EXCEED", "", \
+		"What becomes of a run above it.") \
+	K(rewarder_cost_base_us, NUMBER, "rewarder.cost_base_us", "5000", 1, 1000000000, \
+		CONFIG_FOR(REWARDER), HOT, "SVC_REWARDER_COST_BASE_US", "", \
+		"Of the estimate: what any run costs.") \
+	K(rewarder_cost_per_actor_us, NUMBER, "rewarder.cost_per_actor_us", "4", 1, 1000000, \
+		CONFIG_FOR(REWARDER), HOT, "SVC_REWARDER_COST_PER_ACTOR_US", "", \
+		"Of the estimate: what an actor adds.") \
+	K(rewarder_cost_per_event_us, NUMBER, "rewarder.cost_per_event_us", "1", 1, 1000000, \
+		CONFIG_FOR(REWARDER), HOT, "SVC_REWARDER_COST_PER_EVENT_US", "", \
+		"Of the estimate: what a row adds.") \
+	K(rewarder_max_snapshot_bytes, SIZE, "rewarder.max_snapshot_bytes", "64MiB", CONFIG_MIB, \
+		64u * CONFIG_MIB, \
+		CONFIG_FOR(REWARDER), HOT, "SVC_REWARDER_MAX_SNAPSHOT_BYTES", "", \
+		"Largest accounting snapshot.") \
+	K(rewarder_run_memory_max_bytes, SIZE, "rewarder.run_memory_max", "300MiB", \
+		CONFIG_MIB, 1024u * CONFIG_MIB, \
+		CONFIG_FOR(REWARDER), HOT, "", "", \
+		"Memory that one run may take; the largest one of 50000 actors and 500000 rows " \
+		"takes a third of it.") \
+	K(rewarder_ledger_deadline_ms, NUMBER, "rewarder.ledger_deadline_ms", "1000", 10, 60000, \
+		CONFIG_FOR(REWARDER), HOT, "SVC_REWARDER_LEDGER_DEADLINE_MS", "", \
+		"How long the ledger may take to answer an intent's header.") \
+	K(rewarder_ledger_max_retries, NUMBER, "rewarder.ledger_max_retries", "2", 0, 5, \
+		CONFIG_FOR(REWARDER), HOT, "SVC_REWARDER_LEDGER_MAX_RETRIES", "", \
+		"How often an intent is sent again that the ledger did not answer.") \
+	K(rewarder_attempt_budget_ms, DURATION, "rewarder.attempt_budget", "10s", 100, \
+		10u * CONFIG_MINUTE_MS, \
+		CONFIG_FOR(REWARDER), HOT, "SVC_REWARDER_ATTEMPT_BUDGET", "", \
+		"How long an intent with its body may take, and all its attempts together.") \
+	CHOICE(rewarder_invariant_latch, "rewarder.invariant_latch", "tenant", \
+		"run|tenant|service", \
+		CONFIG_FOR(REWARDER), HOT, "SVC_REWARDER_INVARIANT_LATCH", "", \
+		"What is not paid any more, until it is released, when a run breaks an " \
+		"invariant.") \
+	\
+	K(brownout_enter_p99_ms, NUMBER, "brownout.enter_p99_ms", "250", 1, 60000, \
+		CONFIG_FOR(REWARDER), HOT, "SVC_REWARDER_BROWNOUT_ENTER_P99_MS", "", \
+		"When the ledger's answers take longer than this (p99) for brownout.enter_for, " \
+		"nothing is paid until it is faster.") \
+	K(brownout_enter_for_ms, DURATION, "brownout.enter_for", "10m", 100, 24ull * \
+		CONFIG_HOUR_MS, \
+		CONFIG_FOR(REWARDER), HOT, "SVC_REWARDER_BROWNOUT_ENTER_FOR", "", \
+		"See brownout.enter_p99_ms.") \
+	K(brownout_exit_p95_ms, NUMBER, "brownout.exit_p95_ms", "100", 1, 60000, \
+		CONFIG_FOR(REWARDER), HOT, "SVC_REWARDER_BROWNOUT_EXIT_P95_MS", "", \
+		"When they take less than this (p95) over brownout.exit_window, runs are paid " \
+		"again, the postponed ones first.") \
+	K(brownout_exit_window_ms, DURATION, "brownout.exit_window", "10m", 100, 24ull * \
+		CONFIG_HOUR_MS, \
+		CONFIG_FOR(REWARDER), HOT, "SVC_REWARDER_BROWNOUT_EXIT_WINDOW", "", \
+		"See brownout.exit_p95_ms.") \
+	K(brownout_sample_window_ms, DURATION, "brownout.sample_window", "1m", 100, \
+		CONFIG_HOUR_MS, \
+		CONFIG_FOR(REWARDER), HOT, "SVC_REWARDER_BROWNOUT_SAMPLE_WINDOW", "", \
+		"Age of the answers that are looked at for it.") \
 	\
 	K(wallet_max_amount_per_op, AMOUNT, "wallet.max_amount_per_op", \
 		"100000000000000000000", 1, 0, \
@@ -322,7 +414,6 @@
 #define CONFIG_NO_GOV   "the governance workflow is not built yet"
 #define CONFIG_NO_UP    "the node has no upstream services"
 #define CONFIG_NO_QUEUE "queues are credit windows, whose sizes are fixed"
-#define CONFIG_NO_PAY   "the rewarder is not built yet"
 
 #define CONFIG_DROPPED(D) \
 	D("bind_addr", "", "", "every key stands in a section: write it under [api] or [admin]") \
@@ -368,8 +459,6 @@
 	D("queues.*", "SVC_WALLET_QUEUE_WORK SVC_WALLET_QUEUE_EVENTS", "", CONFIG_NO_QUEUE) \
 	D("backpressure.*", "RON_LEDGER_Q_HIGH RON_LEDGER_Q_REJECT", "", "without credit a " \
 		"request is refused at once, there is no mark to set") \
-	D("concurrency.compute_workers", "SVC_REWARDER_COMPUTE_WORKERS", "--compute-workers", \
-		CONFIG_NO_PAY) \
 	D("concurrency.io_inflight", "SVC_REWARDER_IO_INFLIGHT", "--io-inflight", CONFIG_NO_UP) \
 	D("concurrency.workers", "SVC_WALLET_WORKERS", "", "there is one wallet; see " \
 		"concurrency.ingress_workers and concurrency.prevalidators") \
@@ -389,13 +478,17 @@
 	D("wallet.nonce_window", "SVC_WALLET_NONCE_WINDOW", "", "nonces are strictly consecutive") \
 	D("wallet.shards", "SVC_WALLET_SHARDS", "", "one process owns all accounts") \
 	D("wallet.nonce_start", "SVC_WALLET_NONCE_START", "", "nonces begin with 1") \
-	D("rewarder.*", "SVC_REWARDER_EPOCH_DURATION SVC_REWARDER_POLICY_ID " \
-		"SVC_REWARDER_INPUTS_CACHE_TTL SVC_REWARDER_MAX_EPOCH_SKEW " \
-		"SVC_REWARDER_IDEMPOTENCY_SALT SVC_REWARDER_ARTIFACT_DIR " \
-		"SVC_REWARDER_RETAIN_RUNS", \
-		"--epoch-duration --policy-id --inputs-cache-ttl --max-epoch-skew " \
-		"--idempotency-salt --artifact-dir --retain-runs", CONFIG_NO_PAY) \
-	D("brownout.*", "", "", CONFIG_NO_PAY) \
+	D("rewarder.policy_id", "SVC_REWARDER_POLICY_ID", "--policy-id", "policies are put; " \
+		"whoever signs them stands in rewarder.trust_keys") \
+	D("rewarder.artifact_dir", "SVC_REWARDER_ARTIFACT_DIR", "--artifact-dir", "it is " \
+		"artifacts in node.data_dir") \
+	D("rewarder.inputs_cache_ttl", "SVC_REWARDER_INPUTS_CACHE_TTL", "--inputs-cache-ttl", \
+		"inputs are read from the node's own objects") \
+	D("rewarder.enable_zk_proofs", "SVC_REWARDER_ENABLE_ZK_PROOFS", "--enable-zk-proofs", \
+		"there are no zero-knowledge proofs") \
+	D("rewarder.max_emits_per_run", "SVC_REWARDER_MAX_LEDGER_EMITS_PER_RUN", "", "a run is " \
+		"paid once") \
+	D("rewarder.connect_timeout", "SVC_REWARDER_CONNECT_TIMEOUT", "", CONFIG_NO_UP) \
 	D("shard.*", "SVC_REWARDER_SHARD_STRATEGY SVC_REWARDER_SHARDS", "--shard-strategy " \
 		"--shards", "one process owns all accounts") \
 	D("kms.require_kid", "RON_LEDGER_REQUIRE_KID", "--require-kid", "every token names its " \

@@ -285,6 +285,16 @@ static bool is_host_name(const char *text)
 	       text[0] != '.' && text[0] != '-' && strstr(text, "..") == NULL;
 }
 
+static bool is_signer(const char *text)
+{
+	static const char letters[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-";
+	size_t kid = strspn(text, letters);
+
+	return kid > 0 && kid <= 128 && text[kid] == ' ' &&
+	       strspn(text + kid + 1, "0123456789abcdef") == 64 && text[kid + 65] == '\0';
+}
+
 static bool parse_texts(
 	const struct config_key *key, const char *text, struct config_texts *ret_texts)
 {
@@ -292,7 +302,9 @@ static bool parse_texts(
 	while (ret_texts->count < key->max &&
 		next_element(
 			&text, ret_texts->texts[ret_texts->count], CONFIG_NAME_BYTES_MAX + 1)) {
-		if (!is_host_name(ret_texts->texts[ret_texts->count])) {
+		const char *element = ret_texts->texts[ret_texts->count];
+
+		if (key->type == CONFIG_SIGNERS ? !is_signer(element) : !is_host_name(element)) {
 			return false;
 		}
 		ret_texts->count++;
@@ -343,6 +355,7 @@ static bool parse(const struct config_key *key, const char *text, union config_v
 	case CONFIG_NUMBERS:
 		return parse_numbers(key, text, &value->numbers);
 	case CONFIG_TEXTS:
+	case CONFIG_SIGNERS:
 		return parse_texts(key, text, &value->texts);
 	case CONFIG_CHOICE:
 		return parse_choice(key->words, text, &value->choice);
@@ -388,6 +401,7 @@ void config_value_print(const struct config_key *key, const union config_value *
 		break;
 	case CONFIG_NUMBERS:
 	case CONFIG_TEXTS:
+	case CONFIG_SIGNERS:
 		print_list(key, value, ret_text);
 		break;
 	case CONFIG_CHOICE:
@@ -458,6 +472,11 @@ void config_value_expect(const struct config_key *key, char *ret_text, size_t by
 	case CONFIG_TEXTS:
 		(void)snprintf(ret_text, bytes_max,
 			"a list of at most %" PRIu64 " host names in small letters", key->max);
+		break;
+	case CONFIG_SIGNERS:
+		(void)snprintf(ret_text, bytes_max,
+			"a list of at most %" PRIu64 " of a kid, a blank and 64 hexadecimal digits",
+			key->max);
 		break;
 	case CONFIG_CHOICE:
 		expect_choice(key->words, ret_text, bytes_max);

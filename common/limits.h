@@ -39,5 +39,6 @@
  * is to be admin's alone. */
 #define INGRESS_MAX       16u
 #define PREVALIDATORS_MAX 16u
+#define COMPUTE_MAX       16u
 
 #endif

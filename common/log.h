@@ -32,91 +32,105 @@ enum log_level {
 
 /* Ids are stable: append, never reuse; a gap is one that was never used.
  * id, NAME, name, level, sentence */
-#define LOG_EVENTS(E)                                                                            \
-	/* Birth and death. */                                                                   \
-	E(1, STARTED, started, INFO, "process started")                                          \
-	E(2, READY, ready, INFO, "ready for work")                                               \
-	E(3, STOPPING, stopping, INFO, "asked to stop, draining")                                \
-	E(4, STOPPED, stopped, INFO, "stopped in order")                                         \
-	E(5, START_FAILED, start_failed, ERROR, "could not start")                               \
-	E(6, WORKER_STARTED, worker_started, INFO, "worker started")                             \
-	E(7, WORKER_DIED, worker_died, ERROR, "worker died")                                     \
-	E(8, WORKER_RESTARTED, worker_restarted, WARN, "worker restarted")                       \
-	E(9, WORKER_HUNG, worker_hung, ERROR, "worker did not answer in time and was killed")    \
-	E(10, WORKER_STDERR, worker_stderr, WARN, "worker wrote to its standard error")          \
-	E(11, WORKER_MISMATCH, worker_mismatch, ERROR, "worker is of another build")             \
-	E(12, DEGRADED, degraded, ERROR, "a worker dies too often")                              \
-	E(13, RECOVERED, recovered, INFO, "no longer degraded")                                  \
-	E(14, DRAIN_CUT, drain_cut, WARN, "requests were cut off at the end of the drain")       \
-	E(15, AMNESIA, amnesia, INFO, "everything is held in memory and ends with the node")     \
-	E(16, AMNESIA_COVERS, amnesia_covers, WARN,                                              \
-		"what lies in the data directory is covered, and stays as it is")                \
-	E(17, NOTIFY_FAILED, notify_failed, WARN, "the service manager cannot be told")          \
-	/* Walls. */                                                                             \
-	E(20, SANDBOX_WEAKER, sandbox_weaker, WARN, "a wall is missing on this system")          \
-	E(22, ACCUSED, accused, ERROR, "a peer sent what the verb table forbids")                \
-	E(23, ACCUSATION_DROPPED, accusation_dropped, WARN, "an accusation came too late")       \
-	E(24, UDS_DENIED, uds_denied, WARN, "a local peer's uid is not allowed")                 \
-	E(25, AUTH_FAILED, auth_failed, WARN, "authentication failed")                           \
-	/* Links. */                                                                             \
-	E(30, LINK_UP, link_up, DEBUG, "link is up")                                             \
-	E(31, LINK_LOST, link_lost, WARN, "link is lost")                                        \
-	E(32, LATE_REPLY, late_reply, DEBUG, "a reply came too late and was dropped")            \
-	E(33, CREDIT_EXHAUSTED, credit_exhausted, DEBUG, "no credit left on a link")             \
-	/* Requests. */                                                                          \
-	E(41, REQUEST_ANSWERED, request_answered, INFO, "request answered")                      \
-	E(42, REQUEST_REFUSED, request_refused, WARN, "request refused")                         \
-	E(43, REQUEST_UNKNOWN, request_unknown, WARN, "the outcome of a request is unknown")     \
-	E(44, LISTENER_OPENED, listener_opened, INFO, "listening")                               \
-	E(46, LISTENER_FAILED, listener_failed, ERROR, "could not listen")                       \
-	E(47, CONNECTIONS_FULL, connections_full, WARN, "no room for another connection")        \
-	/* Configuration. */                                                                     \
-	E(63, CONFIG_NEEDS_RESTART, config_needs_restart, WARN, "a changed key needs a restart") \
-	/* Ledger and store. */                                                                  \
-	E(80, STORE_OPENED, store_opened, INFO, "store opened")                                  \
-	E(81, STORE_FAILED, store_failed, ERROR, "the store refused")                            \
-	E(82, REPLAY_STARTED, replay_started, INFO, "replay started")                            \
-	E(84, REPLAY_DONE, replay_done, INFO, "replay agrees with the store")                    \
-	E(85, REPLAY_MISMATCH, replay_mismatch, ERROR, "replay contradicts the store")           \
-	E(87, BATCH_FAILED, batch_failed, ERROR, "batch failed, its outcome is unknown")         \
-	E(88, SAFE_MODE_ENTERED, safe_mode_entered, ERROR, "safe mode: writes are refused")      \
-	E(89, SAFE_MODE_LEFT, safe_mode_left, INFO, "safe mode left")                            \
-	E(90, DISK_PRESSURE, disk_pressure, ERROR, "free space is below the reserve")            \
-	E(91, DISK_RELIEVED, disk_relieved, INFO, "free space is above the reserve again")       \
-	E(92, CAPACITY_LOW, capacity_low, WARN, "a table of the ledger fills up")                \
-	E(93, CAPACITY_REACHED, capacity_reached, ERROR, "a table of the ledger is full")        \
-	E(95, CHECKPOINT_SIGNED, checkpoint_signed, DEBUG, "checkpoint signed")                  \
-	E(96, CHECKPOINT_REFUSED, checkpoint_refused, ERROR, "a checkpoint was not signed")      \
-	E(97, CHECKPOINT_SKIPPED, checkpoint_skipped, WARN, "stopped without a last checkpoint") \
-	E(98, STORE_ACKNOWLEDGED, store_acknowledged, WARN, "going on with what is on disk")     \
-	/* Keys and capabilities. */                                                             \
-	E(110, KEYS_CREATED, keys_created, INFO, "keys created at genesis")                      \
-	E(111, KEYS_LOADED, keys_loaded, INFO, "keys loaded")                                    \
-	E(112, KEY_ROTATED, key_rotated, INFO, "key rotated")                                    \
-	E(113, CAPABILITY_MINTED, capability_minted, INFO, "capability minted")                  \
-	E(114, CAPABILITY_REVOKED, capability_revoked, INFO, "capability revoked")               \
-	E(115, KEYRING_CUT, keyring_cut, WARN, "an unfinished record was cut off the keyring")   \
-	E(116, ORIGIN_CHANGED, origin_changed, WARN, "the ledger has a new name and a new key")  \
-	E(117, KEYRING_BEHIND, keyring_behind, ERROR, "the keyring is older than the audit log") \
-	/* The log about itself. */                                                              \
-	E(130, LOG_SUPPRESSED, log_suppressed, WARN, "too many records a second, some left out") \
-	E(131, LOG_MALFORMED, log_malformed, ERROR, "a log record does not parse")               \
-	E(132, LOG_LINES_DROPPED, log_lines_dropped, WARN, "the log's reader was too slow")      \
-	E(133, LOG_REOPENED, log_reopened, INFO, "log file reopened")                            \
-	E(134, LOG_REOPEN_FAILED, log_reopen_failed, ERROR, "the old log file stays")            \
-	/* The wallet. */                                                                        \
-	E(140, OPERATION_ACCEPTED, operation_accepted, DEBUG, "an operation under /v1 is done")  \
-	E(141, OPERATION_REFUSED, operation_refused, WARN, "an operation under /v1 is refused")  \
-	E(142, OPERATION_UNKNOWN, operation_unknown, WARN,                                       \
-		"the outcome of an operation under /v1 is unknown")                              \
-	/* Objects. */                                                                           \
-	E(150, OBJECT_STORED, object_stored, DEBUG, "an object is on disk")                      \
-	E(151, OBJECT_DAMAGED, object_damaged, ERROR, "an object is not what its address says")  \
-	E(152, OBJECTS_UNWRITABLE, objects_unwritable, ERROR, "objects cannot be written")       \
-	E(153, OBJECTS_WRITABLE, objects_writable, INFO, "objects can be written again")         \
-	E(154, OBJECTS_COUNTED, objects_counted, INFO, "the objects on disk were counted")       \
-	/* The rewarder. */                                                                      \
-	E(160, INTENT_SETTLED, intent_settled, INFO, "an epoch is paid")
+#define LOG_EVENTS(E)                                                                             \
+	/* Birth and death. */                                                                    \
+	E(1, STARTED, started, INFO, "process started")                                           \
+	E(2, READY, ready, INFO, "ready for work")                                                \
+	E(3, STOPPING, stopping, INFO, "asked to stop, draining")                                 \
+	E(4, STOPPED, stopped, INFO, "stopped in order")                                          \
+	E(5, START_FAILED, start_failed, ERROR, "could not start")                                \
+	E(6, WORKER_STARTED, worker_started, INFO, "worker started")                              \
+	E(7, WORKER_DIED, worker_died, ERROR, "worker died")                                      \
+	E(8, WORKER_RESTARTED, worker_restarted, WARN, "worker restarted")                        \
+	E(9, WORKER_HUNG, worker_hung, ERROR, "worker did not answer in time and was killed")     \
+	E(10, WORKER_STDERR, worker_stderr, WARN, "worker wrote to its standard error")           \
+	E(11, WORKER_MISMATCH, worker_mismatch, ERROR, "worker is of another build")              \
+	E(12, DEGRADED, degraded, ERROR, "a worker dies too often")                               \
+	E(13, RECOVERED, recovered, INFO, "no longer degraded")                                   \
+	E(14, DRAIN_CUT, drain_cut, WARN, "requests were cut off at the end of the drain")        \
+	E(15, AMNESIA, amnesia, INFO, "everything is held in memory and ends with the node")      \
+	E(16, AMNESIA_COVERS, amnesia_covers, WARN,                                               \
+		"what lies in the data directory is covered, and stays as it is")                 \
+	E(17, NOTIFY_FAILED, notify_failed, WARN, "the service manager cannot be told")           \
+	/* Walls. */                                                                              \
+	E(20, SANDBOX_WEAKER, sandbox_weaker, WARN, "a wall is missing on this system")           \
+	E(22, ACCUSED, accused, ERROR, "a peer sent what the verb table forbids")                 \
+	E(23, ACCUSATION_DROPPED, accusation_dropped, WARN, "an accusation came too late")        \
+	E(24, UDS_DENIED, uds_denied, WARN, "a local peer's uid is not allowed")                  \
+	E(25, AUTH_FAILED, auth_failed, WARN, "authentication failed")                            \
+	/* Links. */                                                                              \
+	E(30, LINK_UP, link_up, DEBUG, "link is up")                                              \
+	E(31, LINK_LOST, link_lost, WARN, "link is lost")                                         \
+	E(32, LATE_REPLY, late_reply, DEBUG, "a reply came too late and was dropped")             \
+	E(33, CREDIT_EXHAUSTED, credit_exhausted, DEBUG, "no credit left on a link")              \
+	/* Requests. */                                                                           \
+	E(41, REQUEST_ANSWERED, request_answered, INFO, "request answered")                       \
+	E(42, REQUEST_REFUSED, request_refused, WARN, "request refused")                          \
+	E(43, REQUEST_UNKNOWN, request_unknown, WARN, "the outcome of a request is unknown")      \
+	E(44, LISTENER_OPENED, listener_opened, INFO, "listening")                                \
+	E(46, LISTENER_FAILED, listener_failed, ERROR, "could not listen")                        \
+	E(47, CONNECTIONS_FULL, connections_full, WARN, "no room for another connection")         \
+	/* Configuration. */                                                                      \
+	E(63, CONFIG_NEEDS_RESTART, config_needs_restart, WARN, "a changed key needs a restart")  \
+	/* Ledger and store. */                                                                   \
+	E(80, STORE_OPENED, store_opened, INFO, "store opened")                                   \
+	E(81, STORE_FAILED, store_failed, ERROR, "the store refused")                             \
+	E(82, REPLAY_STARTED, replay_started, INFO, "replay started")                             \
+	E(84, REPLAY_DONE, replay_done, INFO, "replay agrees with the store")                     \
+	E(85, REPLAY_MISMATCH, replay_mismatch, ERROR, "replay contradicts the store")            \
+	E(87, BATCH_FAILED, batch_failed, ERROR, "batch failed, its outcome is unknown")          \
+	E(88, SAFE_MODE_ENTERED, safe_mode_entered, ERROR, "safe mode: writes are refused")       \
+	E(89, SAFE_MODE_LEFT, safe_mode_left, INFO, "safe mode left")                             \
+	E(90, DISK_PRESSURE, disk_pressure, ERROR, "free space is below the reserve")             \
+	E(91, DISK_RELIEVED, disk_relieved, INFO, "free space is above the reserve again")        \
+	E(92, CAPACITY_LOW, capacity_low, WARN, "a table of the ledger fills up")                 \
+	E(93, CAPACITY_REACHED, capacity_reached, ERROR, "a table of the ledger is full")         \
+	E(95, CHECKPOINT_SIGNED, checkpoint_signed, DEBUG, "checkpoint signed")                   \
+	E(96, CHECKPOINT_REFUSED, checkpoint_refused, ERROR, "a checkpoint was not signed")       \
+	E(97, CHECKPOINT_SKIPPED, checkpoint_skipped, WARN, "stopped without a last checkpoint")  \
+	E(98, STORE_ACKNOWLEDGED, store_acknowledged, WARN, "going on with what is on disk")      \
+	/* Keys and capabilities. */                                                              \
+	E(110, KEYS_CREATED, keys_created, INFO, "keys created at genesis")                       \
+	E(111, KEYS_LOADED, keys_loaded, INFO, "keys loaded")                                     \
+	E(112, KEY_ROTATED, key_rotated, INFO, "key rotated")                                     \
+	E(113, CAPABILITY_MINTED, capability_minted, INFO, "capability minted")                   \
+	E(114, CAPABILITY_REVOKED, capability_revoked, INFO, "capability revoked")                \
+	E(115, KEYRING_CUT, keyring_cut, WARN, "an unfinished record was cut off the keyring")    \
+	E(116, ORIGIN_CHANGED, origin_changed, WARN, "the ledger has a new name and a new key")   \
+	E(117, KEYRING_BEHIND, keyring_behind, ERROR, "the keyring is older than the audit log")  \
+	/* The log about itself. */                                                               \
+	E(130, LOG_SUPPRESSED, log_suppressed, WARN, "too many records a second, some left out")  \
+	E(131, LOG_MALFORMED, log_malformed, ERROR, "a log record does not parse")                \
+	E(132, LOG_LINES_DROPPED, log_lines_dropped, WARN, "the log's reader was too slow")       \
+	E(133, LOG_REOPENED, log_reopened, INFO, "log file reopened")                             \
+	E(134, LOG_REOPEN_FAILED, log_reopen_failed, ERROR, "the old log file stays")             \
+	/* The wallet. */                                                                         \
+	E(140, OPERATION_ACCEPTED, operation_accepted, DEBUG, "an operation under /v1 is done")   \
+	E(141, OPERATION_REFUSED, operation_refused, WARN, "an operation under /v1 is refused")   \
+	E(142, OPERATION_UNKNOWN, operation_unknown, WARN,                                        \
+		"the outcome of an operation under /v1 is unknown")                               \
+	/* Objects. */                                                                            \
+	E(150, OBJECT_STORED, object_stored, DEBUG, "an object is on disk")                       \
+	E(151, OBJECT_DAMAGED, object_damaged, ERROR, "an object is not what its address says")   \
+	E(152, OBJECTS_UNWRITABLE, objects_unwritable, ERROR, "objects cannot be written")        \
+	E(153, OBJECTS_WRITABLE, objects_writable, INFO, "objects can be written again")          \
+	E(154, OBJECTS_COUNTED, objects_counted, INFO, "the objects on disk were counted")        \
+	/* The rewarder. */                                                                       \
+	E(160, INTENT_SETTLED, intent_settled, INFO, "an epoch is paid")                          \
+	E(161, RUN_ADMITTED, compute_start, INFO, "a run of rewards begins")                      \
+	E(162, RUN_COMPUTED, compute_done, INFO, "a run of rewards is computed")                  \
+	E(163, RUN_FAILED, compute_failed, WARN, "a run of rewards failed, or was refused")       \
+	E(164, RUN_QUARANTINED, invariant_fail, ERROR, "a run is quarantined, and never paid")    \
+	E(165, RUN_RELEASED, quarantine_released, WARN, "a quarantine was released")              \
+	E(166, RUN_SETTLED, ledger_emit, INFO, "the ledger has the payments of a run")            \
+	E(167, RUN_POSTPONED, run_postponed, WARN, "a run is not paid now")                       \
+	E(168, INTENT_REFUSED, intent_refused, ERROR, "the ledger refuses to pay a run")          \
+	E(169, BROWNOUT_ENTERED, brownout_enter, ERROR, "runs are computed, but not paid")        \
+	E(170, BROWNOUT_LEFT, brownout_exit, INFO, "runs are paid again")                         \
+	E(171, BROWNOUT_DRAINED, brownout_drained, INFO, "what was postponed was taken up again") \
+	E(172, ARTEFACTS_UNWRITABLE, artefacts_unwritable, ERROR, "artefacts cannot be written")  \
+	E(173, ARTEFACT_DAMAGED, artefact_damaged, ERROR, "an artefact cannot be read")           \
+	E(174, POLICY_PUT, policy_put, INFO, "a policy of rewards is there")
 
 enum log_event {
 #define AS_ENUM(id, NAME, name, level, sentence) LOG_##NAME = (id),
@@ -171,7 +185,8 @@ enum log_event {
 	F(39, NUMBER, nonce)       \
 	F(40, TEXT, idem)          \
 	F(41, TEXT, txid)          \
-	F(42, PREFIX, object)
+	F(42, PREFIX, object)      \
+	F(43, PREFIX, run_key)
 
 #define LOG_TEXT_BYTES_MAX 256u
 

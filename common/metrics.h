@@ -149,6 +149,41 @@ enum {
 		"Balances that the ledger was asked for, because none was known or too old.")      \
 	COUNTER(WALLET_STALE_READS, wallet_stale_reads_total, NONE, ONE, SUM, ALWAYS, BY_WALLET,   \
 		"Balances told as they were, because the ledger could not be asked.")              \
+	/* The rewarder. */                                                                        \
+	COUNTER(REWARD_RUNS, reward_runs_total, RUN_STATUS, ONE, SUM, ALWAYS, BY_REWARDER,         \
+		"Runs of rewards by how they ended.")                                              \
+	HISTOGRAM(REWARD_COMPUTE_LATENCY, reward_compute_latency_seconds, NONE, REQUEST, SUM,      \
+		ALWAYS, BY_REWARDER, "A run admitted to its result on disk.")                      \
+	HISTOGRAM(REWARD_PREPARE, reward_prepare_seconds, NONE, REQUEST, SUM, ALWAYS, BY_REWARDER, \
+		"A run admitted to its inputs read.")                                              \
+	COUNTER(REWARD_INVARIANT_FAIL, reward_invariant_fail_total, REWARD_KIND, ONE, SUM, ALWAYS, \
+		BY_REWARDER, "Runs quarantined because an invariant does not hold.")               \
+	COUNTER(QUARANTINE, quarantine_total, REWARD_KIND, ONE, SUM, ALWAYS, BY_REWARDER,          \
+		"Runs quarantined, malformed sealed inputs included.")                             \
+	HISTOGRAM(REWARD_COST_ESTIMATE, reward_cost_estimate_ms, NONE, COST, SUM, ALWAYS,          \
+		BY_REWARDER, "Estimated cost of runs, in milliseconds.")                           \
+	COUNTER(REWARD_DUST, reward_dust_residual_minor_units_total, NONE, ONE, SUM, ALWAYS,       \
+		BY_REWARDER, "What rounding left in pools, in minor units of whatever asset.")     \
+	COUNTER(REWARD_RUNS_IDEMPOTENT, reward_runs_idempotent_total, NONE, ONE, SUM, ALWAYS,      \
+		BY_REWARDER, "Requests for runs that were paid before.")                           \
+	COUNTER(REWARD_RUNS_CONFLICT, reward_runs_conflict_total, NONE, ONE, SUM, ALWAYS,          \
+		BY_REWARDER, "Requests for an epoch that was computed from something else.")       \
+	COUNTER(LEDGER_INTENTS, ledger_intents_total, INTENT_RESULT, ONE, SUM, ALWAYS,             \
+		BY_REWARDER, "Intents by what the ledger answered.")                               \
+	HISTOGRAM(LEDGER_EMIT_LATENCY, ledger_emit_latency_seconds, NONE, REQUEST, SUM, ALWAYS,    \
+		BY_REWARDER, "An intent begun to its payments durable.")                           \
+	COUNTER(LEDGER_RETRY, ledger_retry_total, INTENT_RETRY, ONE, SUM, ALWAYS, BY_REWARDER,     \
+		"Intents sent again.")                                                             \
+	COUNTER(LEDGER_EGRESS_ERRORS, ledger_egress_errors_total, NONE, ONE, SUM, ALWAYS,          \
+		BY_REWARDER, "Intents that the ledger refused, or did not answer.")                \
+	COUNTER(REWARDER_EMISSIONS, rewarder_emissions_total, EMISSION, ONE, SUM, ALWAYS,          \
+		BY_REWARDER, "Runs by what became of their payment.")                              \
+	GAUGE(READYZ_DEGRADED, readyz_degraded, DEGRADED, ONE, SUM, ALWAYS, BY_REWARDER,           \
+		"1 while the rewarder is degraded by that cause.")                                 \
+	GAUGE(WORK_QUEUE_DEPTH, work_queue_depth, NONE, ONE, SUM, ALWAYS, BY_REWARDER,             \
+		"Runs under way.")                                                                 \
+	COUNTER(REWARD_REJECTS, reward_rejects_total, REWARD_LABEL, ONE, SUM, ALWAYS, BY_INGRESS,  \
+		"Requests under /rewarder refused.")                                               \
 	/* The house. */                                                                           \
 	COUNTER(SERVICE_RESTARTS, service_restarts_total, ROLE, ONE, SUM, ALWAYS, BY_SUPERVISOR,   \
 		"Workers restarted.")                                                              \
@@ -199,7 +234,8 @@ enum {
 		5000000)                                                                        \
 	B(LATENCY, MICROS, 100, 500, 1000, 5000, 10000, 25000, 50000, 100000)                   \
 	B(COMMIT, MICROS, 5000, 10000, 20000, 40000, 80000, 150000, 300000, 600000)             \
-	B(BATCH, ONE, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+	B(BATCH, ONE, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)                              \
+	B(COST, ONE, 1, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10000)
 
 enum metric_bounds {
 #define AS_ENUM(NAME, unit, ...) METRIC_BOUNDS_##NAME,
@@ -207,7 +243,7 @@ enum metric_bounds {
 #undef AS_ENUM
 };
 
-#define METRIC_BOUNDS_MAX 11u
+#define METRIC_BOUNDS_MAX 12u
 
 _Static_assert(PROCESS_COUNT <= 16, "writers are 16 bits");
 

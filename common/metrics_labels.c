@@ -66,6 +66,28 @@ static const char *const API_LABEL_texts[] = {
 #undef AS_TEXT
 };
 
+static const char *const RUN_STATUS_texts[] = { "status=\"ok\"", "status=\"quarantined\"",
+	"status=\"fail\"" };
+static const char *const REWARD_KIND_texts[] = {
+#define AS_TEXT(NAME, name) REWARD_KIND_##NAME == REWARD_KIND_NONE ? NULL : "kind=\"" name "\"",
+	REWARD_KINDS(AS_TEXT)
+#undef AS_TEXT
+};
+static const char *const INTENT_RESULT_texts[] = { "result=\"accepted\"", "result=\"dup\"",
+	"result=\"error\"" };
+static const char *const INTENT_RETRY_texts[] = { "reason=\"timeout\"", "reason=\"refused\"" };
+static const char *const EMISSION_texts[] = { "outcome=\"accepted\"", "outcome=\"dup\"",
+	"outcome=\"error\"", "outcome=\"quarantine\"" };
+static const char *const DEGRADED_texts[] = { "cause=\"ledger_degraded\"" };
+/* What is no rejection is never counted. */
+static const char *const REWARD_LABEL_texts[] = {
+#define AS_TEXT(NAME, name)     \
+	[REWARD_LABEL_##NAME] = \
+		REWARD_LABEL_##NAME == REWARD_LABEL_NONE ? NULL : "reason=\"" name "\"",
+	REWARD_LABELS(AS_TEXT)
+#undef AS_TEXT
+};
+
 #define AS_CHECK(NAME, count) \
 	_Static_assert(COUNT_OF(NAME##_texts) == (count), "a text for each value of " #NAME);
 METRIC_DIMENSIONS(AS_CHECK)

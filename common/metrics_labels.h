@@ -7,8 +7,10 @@
 #include "common/api_errors.h"
 #include "common/check.h"
 #include "common/reasons.h"
+#include "common/reward_reasons.h"
 #include "common/routes.h"
 #include "core/operation.h"
+#include "core/reward.h"
 #include "proto/processes.h"
 
 /* Labels are closed sets: no client can make a series. A set is one dimension or the
@@ -38,6 +40,17 @@ enum metric_io { METRIC_IO_READ, METRIC_IO_WRITE, METRIC_IO_KMS };
 enum metric_op { METRIC_OP_SIGN, METRIC_OP_VERIFY };
 enum metric_pq_mode { METRIC_PQ_MODE_OFF, METRIC_PQ_MODE_HYBRID, METRIC_PQ_MODE_PQ_ONLY };
 
+enum metric_run { METRIC_RUN_OK, METRIC_RUN_QUARANTINED, METRIC_RUN_FAIL };
+enum metric_intent { METRIC_INTENT_ACCEPTED, METRIC_INTENT_DUP, METRIC_INTENT_ERROR };
+enum metric_retry { METRIC_RETRY_TIMEOUT, METRIC_RETRY_REFUSED };
+enum metric_emission {
+	METRIC_EMISSION_ACCEPTED,
+	METRIC_EMISSION_DUP,
+	METRIC_EMISSION_ERROR,
+	METRIC_EMISSION_QUARANTINE,
+};
+enum metric_degraded { METRIC_DEGRADED_LEDGER };
+
 #define METRIC_INSTANCES_MAX 17u
 
 /* Dimensions: NAME, number of values. Their texts are in metrics_labels.c. */
@@ -61,7 +74,14 @@ enum metric_pq_mode { METRIC_PQ_MODE_OFF, METRIC_PQ_MODE_HYBRID, METRIC_PQ_MODE_
 	D(OP, 2)                          \
 	D(PQ_MODE, 3)                     \
 	D(WALLET_OP, METRIC_OP_COUNT)     \
-	D(API_LABEL, API_LABEL_COUNT)
+	D(API_LABEL, API_LABEL_COUNT)     \
+	D(RUN_STATUS, 3)                  \
+	D(REWARD_KIND, REWARD_KIND_COUNT) \
+	D(INTENT_RESULT, 3)               \
+	D(INTENT_RETRY, 2)                \
+	D(EMISSION, 4)                    \
+	D(DEGRADED, 1)                    \
+	D(REWARD_LABEL, REWARD_LABEL_COUNT)
 
 enum {
 #define AS_ONE(status) +1
@@ -83,25 +103,32 @@ enum {
 };
 
 /* Label sets: NAME, outer dimension, inner dimension */
-#define METRIC_LABELS(L)                  \
-	L(NONE, NONE, NONE)               \
-	L(ROUTE, ROUTE, NONE)             \
-	L(ROUTE_STATUS, ROUTE, STATUS)    \
-	L(REASON, REASON, NONE)           \
-	L(QUEUE, QUEUE, NONE)             \
-	L(BUSY_QUEUE, BUSY_QUEUE, NONE)   \
-	L(PEER, PEER, NONE)               \
-	L(BOOL, BOOL, NONE)               \
-	L(OUTCOME, OUTCOME, NONE)         \
-	L(IO, IO, NONE)                   \
-	L(ROLE, ROLE, NONE)               \
-	L(PROCESS, ROLE, INSTANCE)        \
-	L(KEX_SIDE, KEX, SIDE)            \
-	L(KEX_FAILURE, KEX_FAILURE, NONE) \
-	L(SIGNATURE_OP, SIGNATURE, OP)    \
-	L(PQ_MODE, PQ_MODE, NONE)         \
-	L(WALLET_OP, WALLET_OP, NONE)     \
-	L(API_LABEL, API_LABEL, NONE)
+#define METRIC_LABELS(L)                      \
+	L(NONE, NONE, NONE)                   \
+	L(ROUTE, ROUTE, NONE)                 \
+	L(ROUTE_STATUS, ROUTE, STATUS)        \
+	L(REASON, REASON, NONE)               \
+	L(QUEUE, QUEUE, NONE)                 \
+	L(BUSY_QUEUE, BUSY_QUEUE, NONE)       \
+	L(PEER, PEER, NONE)                   \
+	L(BOOL, BOOL, NONE)                   \
+	L(OUTCOME, OUTCOME, NONE)             \
+	L(IO, IO, NONE)                       \
+	L(ROLE, ROLE, NONE)                   \
+	L(PROCESS, ROLE, INSTANCE)            \
+	L(KEX_SIDE, KEX, SIDE)                \
+	L(KEX_FAILURE, KEX_FAILURE, NONE)     \
+	L(SIGNATURE_OP, SIGNATURE, OP)        \
+	L(PQ_MODE, PQ_MODE, NONE)             \
+	L(WALLET_OP, WALLET_OP, NONE)         \
+	L(API_LABEL, API_LABEL, NONE)         \
+	L(RUN_STATUS, RUN_STATUS, NONE)       \
+	L(REWARD_KIND, REWARD_KIND, NONE)     \
+	L(INTENT_RESULT, INTENT_RESULT, NONE) \
+	L(INTENT_RETRY, INTENT_RETRY, NONE)   \
+	L(EMISSION, EMISSION, NONE)           \
+	L(DEGRADED, DEGRADED, NONE)           \
+	L(REWARD_LABEL, REWARD_LABEL, NONE)
 
 enum metric_labels {
 #define AS_ENUM(NAME, outer, inner) METRIC_LABELS_##NAME,

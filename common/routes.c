@@ -29,11 +29,19 @@ bool routes_is_write(unsigned route)
 	return strcmp(routes_method(route), "POST") == 0;
 }
 
+static bool begins(unsigned route, const char *prefix)
+{
+	return strncmp(routes_template(route), prefix, strlen(prefix)) == 0;
+}
+
 bool routes_is_v1(unsigned route)
 {
-	static const char prefix[] = "/v1/";
+	return begins(route, "/v1/");
+}
 
-	return strncmp(routes_template(route), prefix, sizeof prefix - 1) == 0;
+bool routes_is_reward(unsigned route)
+{
+	return begins(route, "/rewarder/");
 }
 
 unsigned routes_operation(unsigned route)

@@ -9,39 +9,49 @@
  *
  * plane: which listeners answer it; EVERY: both. PUBLIC_VERB: no HTTP at all, a verb of OAP/1 on
  * the local socket only. In a template {name} stands for a part of the path without a slash,
- * {name...} for all of the rest. What begins with /v1/ is refused as an ApiError.
+ * {name...} for all of the rest. What begins with /v1/ is refused as an ApiError, what
+ * begins with /rewarder/ as common/reward_reasons.h has it.
  * owner: who has it in hand at last (services/edge); EDGE: the edge itself.
  *
  * NAME, method, template, plane, owner */
-#define ROUTES(R)                                                         \
-	R(OTHER, "other", "other", NONE, EDGE)                            \
-	R(HEALTHZ, "GET", "/healthz", EVERY, EDGE)                        \
-	R(READYZ, "GET", "/readyz", EVERY, EDGE)                          \
-	R(VERSION, "GET", "/version", EVERY, EDGE)                        \
-	R(METRICS, "GET", "/metrics", ADMIN, EDGE)                        \
-	R(INGEST, "POST", "/ingest", API, SEQUENCER)                      \
-	R(ROOTS, "GET", "/roots", API, ARCHIVE)                           \
-	R(ENTRY, "GET", "/entries/{seq}", API, ARCHIVE)                   \
-	R(TLOG_CHECKPOINT, "GET", "/tlog/checkpoint", API, ARCHIVE)       \
-	R(TLOG_TILE, "GET", "/tlog/tile/{path...}", API, ARCHIVE)         \
-	R(PROOF_ENTRY, "GET", "/proofs/entries/{seq}", API, ARCHIVE)      \
-	R(PROOF_CONSISTENCY, "GET", "/proofs/consistency", API, ARCHIVE)  \
-	R(BALANCE, "GET", "/v1/balance", API, WALLET)                     \
-	R(ISSUE, "POST", "/v1/issue", API, WALLET)                        \
-	R(TRANSFER, "POST", "/v1/transfer", API, WALLET)                  \
-	R(BURN, "POST", "/v1/burn", API, WALLET)                          \
-	R(HOLD, "POST", "/v1/holds", API, WALLET)                         \
-	R(CAPTURE, "POST", "/v1/holds/{txid}/capture", API, WALLET)       \
-	R(RELEASE, "POST", "/v1/holds/{txid}/release", API, WALLET)       \
-	R(TX, "GET", "/v1/tx/{txid}", API, ARCHIVE)                       \
-	R(TX_PROOF, "GET", "/v1/tx/{txid}/proof", API, ARCHIVE)           \
-	R(HISTORY, "GET", "/v1/accounts/{account}/history", API, ARCHIVE) \
-	R(EVENTS, "GET", "/v1/events", API, ARCHIVE)                      \
-	R(OBJECT_PUT, "POST", "/put", API, ARCHIVE)                       \
-	R(OBJECT, "GET", "/o/{addr}", API, ARCHIVE)                       \
-	R(EXPORT, "OAP", "export", PUBLIC_VERB, ARCHIVE)                  \
-	R(SIGN_SNAPSHOT, "OAP", "sign_snapshot", PUBLIC_VERB, ARCHIVE)    \
-	R(VERIFY, "OAP", "verify", PUBLIC_VERB, ARCHIVE)                  \
+#define ROUTES(R)                                                                        \
+	R(OTHER, "other", "other", NONE, EDGE)                                           \
+	R(HEALTHZ, "GET", "/healthz", EVERY, EDGE)                                       \
+	R(READYZ, "GET", "/readyz", EVERY, EDGE)                                         \
+	R(VERSION, "GET", "/version", EVERY, EDGE)                                       \
+	R(METRICS, "GET", "/metrics", ADMIN, EDGE)                                       \
+	R(INGEST, "POST", "/ingest", API, SEQUENCER)                                     \
+	R(ROOTS, "GET", "/roots", API, ARCHIVE)                                          \
+	R(ENTRY, "GET", "/entries/{seq}", API, ARCHIVE)                                  \
+	R(TLOG_CHECKPOINT, "GET", "/tlog/checkpoint", API, ARCHIVE)                      \
+	R(TLOG_TILE, "GET", "/tlog/tile/{path...}", API, ARCHIVE)                        \
+	R(PROOF_ENTRY, "GET", "/proofs/entries/{seq}", API, ARCHIVE)                     \
+	R(PROOF_CONSISTENCY, "GET", "/proofs/consistency", API, ARCHIVE)                 \
+	R(BALANCE, "GET", "/v1/balance", API, WALLET)                                    \
+	R(ISSUE, "POST", "/v1/issue", API, WALLET)                                       \
+	R(TRANSFER, "POST", "/v1/transfer", API, WALLET)                                 \
+	R(BURN, "POST", "/v1/burn", API, WALLET)                                         \
+	R(HOLD, "POST", "/v1/holds", API, WALLET)                                        \
+	R(CAPTURE, "POST", "/v1/holds/{txid}/capture", API, WALLET)                      \
+	R(RELEASE, "POST", "/v1/holds/{txid}/release", API, WALLET)                      \
+	R(TX, "GET", "/v1/tx/{txid}", API, ARCHIVE)                                      \
+	R(TX_PROOF, "GET", "/v1/tx/{txid}/proof", API, ARCHIVE)                          \
+	R(HISTORY, "GET", "/v1/accounts/{account}/history", API, ARCHIVE)                \
+	R(EVENTS, "GET", "/v1/events", API, ARCHIVE)                                     \
+	R(OBJECT_PUT, "POST", "/put", API, ARCHIVE)                                      \
+	R(OBJECT, "GET", "/o/{addr}", API, ARCHIVE)                                      \
+	R(REWARD_COMPUTE, "POST", "/rewarder/epochs/{epoch_id}/compute", API, REWARDER)  \
+	R(REWARD_RELEASE, "POST", "/rewarder/epochs/{epoch_id}/release", API, REWARDER)  \
+	R(REWARD_EPOCH, "GET", "/rewarder/epochs/{epoch_id}", API, REWARDER)             \
+	R(REWARD_MANIFEST, "GET", "/rewarder/epochs/{epoch_id}/manifest", API, REWARDER) \
+	R(REWARD_RUNS, "GET", "/rewarder/runs", API, REWARDER)                           \
+	R(REWARD_POLICY_PUT, "POST", "/rewarder/policy", API, REWARDER)                  \
+	R(REWARD_POLICY, "GET", "/rewarder/policy/{policy_id}", API, REWARDER)           \
+	R(OPENAPI, "GET", "/openapi.json", API, EDGE)                                    \
+	R(COMPUTE_SCHEMA, "GET", "/schema/compute.json", API, EDGE)                      \
+	R(EXPORT, "OAP", "export", PUBLIC_VERB, ARCHIVE)                                 \
+	R(SIGN_SNAPSHOT, "OAP", "sign_snapshot", PUBLIC_VERB, ARCHIVE)                   \
+	R(VERIFY, "OAP", "verify", PUBLIC_VERB, ARCHIVE)                                 \
 	R(PROBE, "OAP", "health_ping", PUBLIC_VERB, SEQUENCER)
 
 enum route {
@@ -96,6 +106,7 @@ const char *routes_template(unsigned route);
 /* It has a body, and its answer may be that something was done. */
 bool routes_is_write(unsigned route);
 bool routes_is_v1(unsigned route);
+bool routes_is_reward(unsigned route);
 /* enum operation_kind of core/operation.h; 0 for a route that is none's. */
 unsigned routes_operation(unsigned route);
 

@@ -16,23 +16,24 @@
 
 /* The fields that mean something here, and what a second one of the name is. HTTP_OK: it may
  * be repeated. All others only have to be well formed. */
-#define FIELDS(F)                                              \
-	F(ACCEPT, "accept", HTTP_OK)                           \
-	F(AUTHORIZATION, "authorization", HTTP_FIELD_REPEATED) \
-	F(CONNECTION, "connection", HTTP_OK)                   \
-	F(ENCODING, "content-encoding", HTTP_FIELD_REPEATED)   \
-	F(LENGTH, "content-length", HTTP_LENGTH_REPEATED)      \
-	F(TYPE, "content-type", HTTP_FIELD_REPEATED)           \
-	F(EXPECT, "expect", HTTP_EXPECTATION)                  \
-	F(HOST, "host", HTTP_HOST_REPEATED)                    \
-	F(IDEMPOTENCY, "idempotency-key", HTTP_FIELD_REPEATED) \
-	F(NONE_MATCH, "if-none-match", HTTP_OK)                \
-	F(IF_RANGE, "if-range", HTTP_FIELD_REPEATED)           \
-	F(LAST_EVENT, "last-event-id", HTTP_FIELD_REPEATED)    \
-	F(ORIGIN, "origin", HTTP_OK)                           \
-	F(RANGE, "range", HTTP_FIELD_REPEATED)                 \
-	F(CODING, "transfer-encoding", HTTP_CODING_REPEATED)   \
-	F(CORR, "x-corr-id", HTTP_OK)                          \
+#define FIELDS(F)                                                 \
+	F(ACCEPT, "accept", HTTP_OK)                              \
+	F(AUTHORIZATION, "authorization", HTTP_FIELD_REPEATED)    \
+	F(CONNECTION, "connection", HTTP_OK)                      \
+	F(ENCODING, "content-encoding", HTTP_FIELD_REPEATED)      \
+	F(LENGTH, "content-length", HTTP_LENGTH_REPEATED)         \
+	F(TYPE, "content-type", HTTP_FIELD_REPEATED)              \
+	F(EXPECT, "expect", HTTP_EXPECTATION)                     \
+	F(HOST, "host", HTTP_HOST_REPEATED)                       \
+	F(IDEMPOTENCY, "idempotency-key", HTTP_FIELD_REPEATED)    \
+	F(NONE_MATCH, "if-none-match", HTTP_OK)                   \
+	F(IF_RANGE, "if-range", HTTP_FIELD_REPEATED)              \
+	F(LAST_EVENT, "last-event-id", HTTP_FIELD_REPEATED)       \
+	F(ORIGIN, "origin", HTTP_OK)                              \
+	F(RANGE, "range", HTTP_FIELD_REPEATED)                    \
+	F(CODING, "transfer-encoding", HTTP_CODING_REPEATED)      \
+	F(CORR, "x-corr-id", HTTP_OK)                             \
+	F(DEADLINE, "x-request-deadline-ms", HTTP_FIELD_REPEATED) \
 	F(REQUEST_ID, "x-request-id", HTTP_OK)
 
 enum field {
@@ -396,6 +397,7 @@ enum http_decision http_head_parse(
 	head.content_type = fields.values[FIELD_TYPE];
 	head.idempotency_key = fields.values[FIELD_IDEMPOTENCY];
 	head.last_event_id = fields.values[FIELD_LAST_EVENT];
+	head.deadline_ms = fields.values[FIELD_DEADLINE];
 	head.if_none_match = fields.values[FIELD_NONE_MATCH];
 	head.if_range = fields.values[FIELD_IF_RANGE];
 	head.range = fields.values[FIELD_RANGE];

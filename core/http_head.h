@@ -24,6 +24,7 @@ struct http_head {
 	struct slice content_type;
 	struct slice idempotency_key;
 	struct slice last_event_id;
+	struct slice deadline_ms; /* X-Request-Deadline-Ms */
 	struct slice if_none_match, if_range, range;
 	struct slice corr_id; /* X-Corr-ID or X-Request-Id, when it is a ULID or UUID */
 	enum http_content content;

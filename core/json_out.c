@@ -236,6 +236,15 @@ void json_out_null(struct json_out *out)
 	put_text(out, "null");
 }
 
+void json_out_members(struct json_out *out, struct slice members)
+{
+	assert(in_object(out) && !out->after_key);
+	if (members.bytes_count > 0) {
+		put_comma(out);
+		put_bytes(out, members.bytes, members.bytes_count);
+	}
+}
+
 enum err json_out_finish(const struct json_out *out, size_t *ret_bytes_count)
 {
 	assert(out->depth == 0 && out->started != 0);

@@ -46,6 +46,9 @@ void json_out_u128(struct json_out *out, u128 number); /* a string: 2^53 is too 
 void json_out_bool(struct json_out *out, bool value);
 void json_out_null(struct json_out *out);
 
+/* Members that are JSON already, without braces; none when empty. Into an object. */
+void json_out_members(struct json_out *out, struct slice members);
+
 /* ERR_TOO_LARGE when it did not fit. One whole value must have been written. */
 MUST_CHECK enum err json_out_finish(const struct json_out *out, size_t *ret_bytes_count);
 

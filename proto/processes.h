@@ -21,7 +21,8 @@
 	PROCESS(COMMITTER, committer, 5, 1)        \
 	PROCESS(ARCHIVE, archive, 3, 1)            \
 	PROCESS(WALLET, wallet, 3, 1)              \
-	PROCESS(REWARDER, rewarder, 3, 1)
+	PROCESS(REWARDER, rewarder, 3, 1)          \
+	PROCESS(COMPUTE, compute, 2, 16)
 
 enum process {
 #define AS_ENUM(NAME, name, rank, instances_max) PROCESS_##NAME,

@@ -56,6 +56,12 @@
 #define VERB_TYPE_BYTES_MAX        127u   /* OBJECT_TYPE_BYTES_MAX; asserted in services/archive */
 #define VERB_SIGNATURE_BYTES       64u    /* Ed25519 */
 #define VERB_NOTE_BYTES_MAX        512u   /* a checkpoint or an audit note, with its signature */
+#define VERB_TENANT_BYTES_MAX      110u   /* INTENT_TENANT_BYTES_MAX */
+#define VERB_EPOCH_BYTES_MAX       32u    /* INTENT_EPOCH_BYTES_MAX */
+#define VERB_NOTES_BYTES_MAX       4096u  /* 1024 characters */
+/* REWARD_POLICY_BYTES_MAX; of a bundle and a ledger snapshot REWARD_BUNDLE_BYTES_MAX. */
+#define VERB_REWARD_POLICY_BYTES_MAX 65536u
+#define VERB_REWARD_INPUT_BYTES_MAX  4096u
 
 /* FIXED(kind, field)            a value whose size the kind decides
  * SIZED(field, bytes_max)       a view with a u32 length before it, and its bound
@@ -135,6 +141,8 @@
 	FIXED(u8, committer_ready)      \
 	FIXED(u8, archive_ready)        \
 	FIXED(u8, wallet_ready)         \
+	FIXED(u8, rewarder_used)        \
+	FIXED(u8, rewarder_ready)       \
 	FIXED(u8, prevalidator_ready)   \
 	FIXED(u64, lag_ms)              \
 	SIZED(reason, VERB_TEXT_BYTES_MAX)
@@ -217,10 +225,11 @@ enum recover_act { RECOVER_EXPLAIN, RECOVER_ACKNOWLEDGE };
  * routes without {name} the query string without its question mark. offset: of the answer, whose
  * beginning the edge has, of TLOG_TILE; of EVENTS the seq after which to go on; else 0. idem_key:
  * the field Idempotency-Key, of a longer one its beginning, which is too long, too. token: as text,
- * empty when there was none. is_gzip: the body is packed, over HTTP only. body_bytes: of the whole
+ * empty when there was none. is_gzip: the body is packed, over HTTP only. wait_ms: so long the
+ * client waits for an epoch that is being computed; 0: it did not say. body_bytes: of the whole
  * body; `body` is all of it, or empty when it is longer than fits: then it follows as BODY, after
- * PROCEED. Of OBJECT_PUT
- * `query` is the content type, and the body never follows: it goes to archive. */
+ * PROCEED. Of OBJECT_PUT `query` is the content type, and the body never follows: it goes to
+ * archive. */
 #define PAYLOAD_REQUEST(FIXED, SIZED)       \
 	FIXED(u64, deadline_mono_ms)        \
 	FIXED(u8, route)                    \
@@ -230,6 +239,7 @@ enum recover_act { RECOVER_EXPLAIN, RECOVER_ACKNOWLEDGE };
 	FIXED(u32, body_bytes)              \
 	FIXED(u64, offset)                  \
 	FIXED(u8, is_gzip)                  \
+	FIXED(u32, wait_ms)                 \
 	SIZED(query, VERB_QUERY_BYTES_MAX)  \
 	SIZED(idem_key, VERB_KEY_BYTES_MAX) \
 	SIZED(token, VERB_TOKEN_BYTES_MAX)  \
@@ -239,12 +249,14 @@ enum recover_act { RECOVER_EXPLAIN, RECOVER_ACKNOWLEDGE };
 	SIZED(bytes, VERB_BODY_CHUNK_BYTES_MAX)
 #define PAYLOAD_ABANDON(FIXED, SIZED) FIXED(u8, why)
 #define PAYLOAD_PROCEED(FIXED, SIZED) FIXED(u32, body_bytes)
-/* status: HTTP; reason: enum reason; api_reason: enum api_reason of a route under /v1, 0 when the
- * status says it all; detail: a short stable string, no secret */
+/* status: HTTP; reason: enum reason; api_reason: enum api_reason of a route under /v1,
+ * reward_reason: enum reward_reason of one under /rewarder, 0 when the status says it all;
+ * detail: a short stable string, no secret */
 #define PAYLOAD_REFUSED(FIXED, SIZED) \
 	FIXED(u16, status)            \
 	FIXED(u8, reason)             \
 	FIXED(u8, api_reason)         \
+	FIXED(u8, reward_reason)      \
 	FIXED(u16, entry_index)       \
 	SIZED(detail, VERB_TEXT_BYTES_MAX)
 
@@ -642,10 +654,164 @@ enum intent_status { INTENT_ACCEPTED, INTENT_DUP, INTENT_NEED_BODY, INTENT_CONFL
 	FIXED(hash, public_key)                  \
 	SIZED(signature, VERB_SIGNATURE_BYTES)
 /* What artefacts are kept under, derived from the node's key and changing with it; key_id is in the
- * head of each artefact. Told at link up, to nobody else. */
+ * head of each artefact. Told at link up, to nobody else. life: of this kms; it is random, so that
+ * a grant that was kept can be told from one that this kms may have sealed. */
 #define PAYLOAD_ARTEFACT_KEY(FIXED, SIZED) \
 	FIXED(u32, key_id)                 \
-	FIXED(hash, key)
+	FIXED(hash, key)                   \
+	FIXED(id128, life)
+
+/* --- the rewarder: asked by the prevalidator, tells the edge --- */
+
+/* tenant: of the token's one tenant=. hashes: of the request, read. wait_until_mono_ms: from then
+ * on a run that is not done is answered as pending. notes: empty when there are none. grant: sealed
+ * by kms; goes along with the intent. */
+#define PAYLOAD_RUN_COMPUTE(FIXED, SIZED)     \
+	ROUTE_FIELDS(FIXED)                   \
+	FIXED(u64, wait_until_mono_ms)        \
+	FIXED(u8, dry_run)                    \
+	FIXED(hash, inputs_cid)               \
+	FIXED(hash, policy_hash)              \
+	SIZED(tenant, VERB_TENANT_BYTES_MAX)  \
+	SIZED(epoch, VERB_EPOCH_BYTES_MAX)    \
+	SIZED(policy_id, VERB_NAME_BYTES_MAX) \
+	SIZED(notes, VERB_NOTES_BYTES_MAX)    \
+	SIZED(grant, VERB_GRANT_BYTES_MAX)
+/* What is kept of an epoch's run: what everybody who may inspect gets to see, or run.json with all
+ * allocations, from `offset` on. */
+enum run_part { RUN_PART_SUMMARY, RUN_PART_MANIFEST, RUN_PART_COUNT };
+#define PAYLOAD_RUN_SHOW(FIXED, SIZED)       \
+	ROUTE_FIELDS(FIXED)                  \
+	FIXED(u8, part)                      \
+	FIXED(u64, offset)                   \
+	SIZED(tenant, VERB_TENANT_BYTES_MAX) \
+	SIZED(epoch, VERB_EPOCH_BYTES_MAX)
+/* The runs of a tenant by their epochs, those behind `after`; with only_held those alone that keep
+ * others from being paid. */
+#define PAYLOAD_RUN_LIST(FIXED, SIZED)       \
+	ROUTE_FIELDS(FIXED)                  \
+	FIXED(u8, only_held)                 \
+	SIZED(tenant, VERB_TENANT_BYTES_MAX) \
+	SIZED(after, VERB_EPOCH_BYTES_MAX)
+/* An operator takes the blame: the epoch may be computed anew, and its tenant paid again. */
+#define PAYLOAD_QUARANTINE_RELEASE(FIXED, SIZED) \
+	ROUTE_FIELDS(FIXED)                      \
+	FIXED(id128, capability)                 \
+	SIZED(tenant, VERB_TENANT_BYTES_MAX)     \
+	SIZED(epoch, VERB_EPOCH_BYTES_MAX)       \
+	SIZED(reason, VERB_TEXT_BYTES_MAX)
+/* document: the signed policy as JSON. Never in place of another of that id: a policy is what it
+ * was when an epoch was paid by it. */
+#define PAYLOAD_POLICY_PUT(FIXED, SIZED) \
+	ROUTE_FIELDS(FIXED)              \
+	FIXED(id128, capability)         \
+	SIZED(document, VERB_REWARD_POLICY_BYTES_MAX)
+#define PAYLOAD_POLICY_SHOW(FIXED, SIZED) \
+	ROUTE_FIELDS(FIXED)               \
+	SIZED(policy_id, VERB_NAME_BYTES_MAX)
+/* Of all of them. status: HTTP. reason: enum reward_reason, 0: `body` is what was asked for, of the
+ * `total` bytes of it those from `offset` on; as long as they are not all, the edge asks for the
+ * next when its client has taken these. With a reason the edge writes the envelope: `text` is a
+ * better sentence than that of the reason (empty: there is none), `details` are members behind
+ * details.reason and `body` members beside "error", both without braces and maybe empty.
+ * cache: enum run_cache. etag: without quotes, empty: none. location: of a run that is pending. */
+enum run_cache { RUN_CACHE_NO_STORE, RUN_CACHE_IMMUTABLE };
+#define PAYLOAD_RUN_REPLY(FIXED, SIZED)      \
+	FIXED(u16, status)                   \
+	FIXED(u8, reason)                    \
+	FIXED(u8, cache)                     \
+	FIXED(u8, retry_after_s)             \
+	FIXED(u64, total)                    \
+	FIXED(u64, offset)                   \
+	SIZED(etag, VERB_NAME_BYTES_MAX)     \
+	SIZED(location, VERB_NAME_BYTES_MAX) \
+	SIZED(text, VERB_TEXT_BYTES_MAX)     \
+	SIZED(details, VERB_TEXT_BYTES_MAX)  \
+	SIZED(body, VERB_REPLY_BYTES_MAX)
+
+/* --- the rewarder and archive --- */
+
+/* From offset to the end of its chunk. No grant: a cid is as good as the bytes, and what a run was
+ * asked for by is its own grant's business. */
+#define PAYLOAD_FETCH_OBJECT(FIXED, SIZED) \
+	FIXED(hash, id)                    \
+	FIXED(u64, offset)
+/* fault: common/object_faults.h */
+#define PAYLOAD_OBJECT_PIECE(FIXED, SIZED) \
+	FIXED(u8, fault)                   \
+	FIXED(u64, total)                  \
+	FIXED(u64, offset)                 \
+	SIZED(bytes, VERB_BODY_CHUNK_BYTES_MAX)
+
+/* --- the rewarder and its calculators --- */
+
+/* A new run, in place of any that the calculator holds; corr_id is its name in all that follows.
+ * Answered with WANTS, or with COMPUTED if it ends here. siphash_key: random. budget_cpu_ms: the
+ * calculator is ended when it has used so much. allocations_max: of more it is refused. */
+#define PAYLOAD_COMPUTE(FIXED, SIZED)               \
+	FIXED(u64, now_unix_s)                      \
+	FIXED(u32, epoch_skew_s)                    \
+	FIXED(u64, cost_base_us)                    \
+	FIXED(u64, cost_actor_us)                   \
+	FIXED(u64, cost_event_us)                   \
+	FIXED(u64, cost_ms_max)                     \
+	FIXED(u64, memory_bytes_max)                \
+	FIXED(u32, allocations_max)                 \
+	FIXED(u64, budget_cpu_ms)                   \
+	FIXED(id128, siphash_key)                   \
+	FIXED(hash, policy_hash)                    \
+	FIXED(hash, inputs_cid)                     \
+	SIZED(tenant, VERB_TENANT_BYTES_MAX)        \
+	SIZED(epoch, VERB_EPOCH_BYTES_MAX)          \
+	SIZED(policy_id, VERB_NAME_BYTES_MAX)       \
+	SIZED(salt, VERB_NAME_BYTES_MAX)            \
+	SIZED(policy, VERB_REWARD_POLICY_BYTES_MAX) \
+	SIZED(bundle, VERB_REWARD_INPUT_BYTES_MAX)
+#define PAYLOAD_COMPUTE_WANTS(FIXED, SIZED) \
+	FIXED(hash, ledger_cid)             \
+	FIXED(hash, accounting_cid)
+/* Whole; in front of the rows. */
+#define PAYLOAD_COMPUTE_LEDGER(FIXED, SIZED) SIZED(bytes, VERB_REWARD_INPUT_BYTES_MAX)
+/* Pieces of the accounting snapshot in order; behind the last one it is computed. */
+#define PAYLOAD_COMPUTE_ROWS(FIXED, SIZED) \
+	FIXED(u8, is_last)                 \
+	SIZED(bytes, VERB_BODY_CHUNK_BYTES_MAX)
+/* verdict, kind, refusal: of core/reward.h, as numbers. pool: as it is sealed, a decimal integer.
+ * Of OK and QUARANTINED the facts are whole, and manifest_bytes can be read; of OK
+ * allocations_bytes, too. */
+#define PAYLOAD_COMPUTED(FIXED, SIZED)   \
+	FIXED(u8, verdict)               \
+	FIXED(u8, kind)                  \
+	FIXED(u8, refusal)               \
+	FIXED(u64, cpu_us)               \
+	FIXED(u64, cost_estimate_ms)     \
+	FIXED(hash, run_key)             \
+	FIXED(hash, idempotency_key)     \
+	FIXED(hash, commitment)          \
+	FIXED(hash, allocations_cid)     \
+	FIXED(u128, payout)              \
+	FIXED(u128, residual)            \
+	FIXED(u128, dust)                \
+	FIXED(u128, capped_epoch)        \
+	FIXED(u128, capped_actor)        \
+	FIXED(u128, capped_category)     \
+	FIXED(u32, allocation_count)     \
+	FIXED(u64, manifest_bytes)       \
+	FIXED(u64, allocations_bytes)    \
+	SIZED(asset, ASSET_BYTES_MAX)    \
+	SIZED(pool, VERB_NAME_BYTES_MAX) \
+	SIZED(detail, VERB_TEXT_BYTES_MAX)
+enum compute_part { COMPUTE_PART_MANIFEST, COMPUTE_PART_ALLOCATIONS, COMPUTE_PART_COUNT };
+#define PAYLOAD_COMPUTE_READ(FIXED, SIZED) \
+	FIXED(u8, part)                    \
+	FIXED(u64, offset)
+/* As much from offset on as fits. */
+#define PAYLOAD_COMPUTE_PIECE(FIXED, SIZED) \
+	FIXED(u8, part)                     \
+	FIXED(u64, offset)                  \
+	SIZED(bytes, VERB_BODY_CHUNK_BYTES_MAX)
+/* Nobody wants the run any more. */
+#define PAYLOAD_COMPUTE_DROP(FIXED, SIZED) FIXED(u8, why)
 
 /* Senders and receivers are sets, because admin is an edge like ingress. */
 #define BY(NAME)   (1u << PROCESS_##NAME)
@@ -657,115 +823,133 @@ enum intent_status { INTENT_ACCEPTED, INTENT_DUP, INTENT_NEED_BODY, INTENT_CONFL
 /* id      NAME             name             sender            receiver          kind
  * An id is never reused (0x0233 was). 0x0100: fd 3. 0x0180: fd 3, one role. 0x0200: links.
  * 0x0400: the control socket. */
-#define OAP_VERBS(VERB)                                                                    \
-	VERB(0x0100, SETUP_CONFIG, setup_config, BY(SUPERVISOR), BY_WORKER, CONTROL)       \
-	VERB(0x0101, SETUP_FD, setup_fd, BY(SUPERVISOR), BY_WORKER, CONTROL)               \
-	VERB(0x0102, SETUP_END, setup_end, BY(SUPERVISOR), BY_WORKER, CONTROL)             \
-	VERB(0x0103, READY, ready, BY_WORKER, BY(SUPERVISOR), CONTROL)                     \
-	VERB(0x0104, PROGRESS, progress, BY_WORKER, BY(SUPERVISOR), CONTROL)               \
-	VERB(0x0105, PING, ping, BY(SUPERVISOR), BY_WORKER, CONTROL)                       \
-	VERB(0x0106, PONG, pong, BY_WORKER, BY(SUPERVISOR), CONTROL)                       \
-	VERB(0x0107, LINK, link, BY(SUPERVISOR), BY_WORKER, CONTROL)                       \
-	VERB(0x0108, ACCUSE, accuse, BY_WORKER, BY(SUPERVISOR), CONTROL)                   \
-	VERB(0x0109, DRAIN, drain, BY(SUPERVISOR), BY_WORKER, CONTROL)                     \
-	VERB(0x010A, DRAINED, drained, BY_WORKER, BY(SUPERVISOR), CONTROL)                 \
-	VERB(0x010B, REPORT, report, BY_WORKER, BY(SUPERVISOR), CONTROL)                   \
-	VERB(0x010C, FAILED, failed, BY_WORKER, BY(SUPERVISOR), CONTROL)                   \
-	VERB(0x010D, CREDIT, credit, BY_PROCESS, BY_PROCESS, CONTROL)                      \
-	VERB(0x010E, SETUP_POLICY, setup_policy, BY(SUPERVISOR), BY_WORKER, CONTROL)       \
-	VERB(0x0180, READINESS, readiness, BY(SUPERVISOR), BY_EDGE, EVENT)                 \
-	VERB(0x0181, CAP_MINT, cap_mint, BY(SUPERVISOR), BY(KMS), REQUEST)                 \
-	VERB(0x0182, CAP_REVOKE, cap_revoke, BY(SUPERVISOR), BY(KMS), REQUEST)             \
-	VERB(0x0183, CAP_LIST, cap_list, BY(SUPERVISOR), BY(KMS), REQUEST)                 \
-	VERB(0x0184, CAP_ANSWER, cap_answer, BY(KMS), BY(SUPERVISOR), REPLY)               \
-	VERB(0x0185, GOVERN, govern, BY(SUPERVISOR), BY(SEQUENCER), REQUEST)               \
-	VERB(0x0186, GOVERN_ANSWER, govern_answer, BY(SEQUENCER), BY(SUPERVISOR), REPLY)   \
-	VERB(0x0187, CAP_ROTATE, cap_rotate, BY(SUPERVISOR), BY(KMS), REQUEST)             \
-	VERB(0x0188, KEY_SHOW, key_show, BY(SUPERVISOR), BY(KMS), REQUEST)                 \
-	VERB(0x018A, RECOVER, recover, BY(SUPERVISOR), BY(COMMITTER), REQUEST)             \
-	VERB(0x018B, RECOVER_ANSWER, recover_answer, BY(COMMITTER), BY(SUPERVISOR), REPLY) \
-	VERB(0x0200, REQUEST, request, BY_EDGE, BY(PREVALIDATOR), REQUEST)                 \
-	VERB(0x0201, BODY, body, BY_EDGE, BY(PREVALIDATOR), EVENT)                         \
-	VERB(0x0202, ABANDON, abandon, BY_EDGE, BY(PREVALIDATOR), EVENT)                   \
-	VERB(0x0203, PROCEED, proceed, BY(PREVALIDATOR), BY_EDGE, REPLY)                   \
-	VERB(0x0204, REFUSED, refused, BY(PREVALIDATOR), BY_EDGE, REPLY)                   \
-	VERB(0x0210, VERIFY, verify, BY(PREVALIDATOR), BY(KMS), REQUEST)                   \
-	VERB(0x0211, GRANT, grant, BY(KMS), BY(PREVALIDATOR), REPLY)                       \
-	VERB(0x0212, FORGET_GRANTS, forget_grants, BY(KMS), BY(PREVALIDATOR), EVENT)       \
-	VERB(0x0213, GRANT_KEY, grant_key, BY(KMS), BY(SEQUENCER) | BY(ARCHIVE), EVENT)    \
-	VERB(0x0214, REVOKED, revoked, BY(KMS), BY(SEQUENCER), REQUEST)                    \
-	VERB(0x0215, REVOKED_DONE, revoked_done, BY(SEQUENCER), BY(KMS), REPLY)            \
-	VERB(0x0216, ORIGIN, origin, BY(KMS), BY(COMMITTER), EVENT)                        \
-	VERB(0x0217, SIGN_CHECKPOINT, sign_checkpoint, BY(COMMITTER), BY(KMS), REQUEST)    \
-	VERB(0x0218, SIGNED_CHECKPOINT, signed_checkpoint, BY(KMS), BY(COMMITTER), REPLY)  \
-	VERB(0x0219, KEY_EVENTS, key_events, BY(KMS), BY(COMMITTER), EVENT)                \
-	VERB(0x021A, READ_KEY_EVENTS, read_key_events, BY(COMMITTER), BY(KMS), REQUEST)    \
-	VERB(0x021B, KEY_EVENT_ROWS, key_event_rows, BY(KMS), BY(COMMITTER), REPLY)        \
-	VERB(0x021C, SIGNER, signer, BY(KMS), BY(ARCHIVE), EVENT)                          \
-	VERB(0x021E, SIGN_SNAPSHOT, sign_snapshot, BY(ARCHIVE), BY(KMS), REQUEST)          \
-	VERB(0x021F, SIGNED_SNAPSHOT, signed_snapshot, BY(KMS), BY(ARCHIVE), REPLY)        \
-	VERB(0x0220, SUBMIT, submit, BY(PREVALIDATOR), BY(SEQUENCER), REQUEST)             \
-	VERB(0x0221, VERDICT, verdict, BY(SEQUENCER), BY_EDGE, REPLY)                      \
-	VERB(0x0230, BATCH, batch, BY(SEQUENCER), BY(COMMITTER), REQUEST)                  \
-	VERB(0x0231, COMMITTED, committed, BY(COMMITTER), BY(SEQUENCER), REPLY)            \
-	VERB(0x0232, NOT_COMMITTED, not_committed, BY(COMMITTER), BY(SEQUENCER), REPLY)    \
-	VERB(0x0234, STATE_BEGIN, state_begin, BY(COMMITTER), BY(SEQUENCER), EVENT)        \
-	VERB(0x0235, STATE_PIECE, state_piece, BY(COMMITTER), BY(SEQUENCER), REQUEST)      \
-	VERB(0x0236, STATE_END, state_end, BY(COMMITTER), BY(SEQUENCER), EVENT)            \
-	VERB(0x0237, STATE_BAD, state_bad, BY(SEQUENCER), BY(COMMITTER), EVENT)            \
-	VERB(0x0238, BATCH_PIECE, batch_piece, BY(SEQUENCER), BY(COMMITTER), REQUEST)      \
-	VERB(0x0240, TREE, tree, BY(COMMITTER), BY(ARCHIVE), EVENT)                        \
-	VERB(0x0241, FETCH, fetch, BY(SEQUENCER), BY(ARCHIVE), REQUEST)                    \
-	VERB(0x0242, ROWS, rows, BY(ARCHIVE), BY(SEQUENCER), REPLY)                        \
-	VERB(0x0243, READ_ROOTS, read_roots, BY(PREVALIDATOR), BY(ARCHIVE), REQUEST)       \
-	VERB(0x0244, ROOTS, roots, BY(ARCHIVE), BY_EDGE, REPLY)                            \
-	VERB(0x0245, READ_ENTRY, read_entry, BY(PREVALIDATOR), BY(ARCHIVE), REQUEST)       \
-	VERB(0x0246, ENTRY, entry, BY(ARCHIVE), BY_EDGE, REPLY)                            \
-	VERB(0x0247, READ_VERIFY, read_verify, BY(PREVALIDATOR), BY(ARCHIVE), REQUEST)     \
-	VERB(0x0248, VERIFIED, verified, BY(ARCHIVE), BY_EDGE, REPLY)                      \
-	VERB(0x0249, READ_TLOG, read_tlog, BY(PREVALIDATOR), BY(ARCHIVE), REQUEST)         \
-	VERB(0x024A, BLOB, blob, BY(ARCHIVE), BY_EDGE, REPLY)                              \
-	VERB(0x024B, LOCATE, locate, BY(ARCHIVE), BY(SEQUENCER), REQUEST)                  \
-	VERB(0x024C, LOCATED, located, BY(SEQUENCER), BY(ARCHIVE), REPLY)                  \
-	VERB(0x0250, PROBE, probe, BY_EDGE, BY(PREVALIDATOR), REQUEST)                     \
-	VERB(0x0251, PROBE_ORDER, probe_order, BY(PREVALIDATOR), BY(SEQUENCER), REQUEST)   \
-	VERB(0x0252, PROBE_ECHO, probe_echo, BY(SEQUENCER), BY_EDGE, REPLY)                \
-	VERB(0x0253, PROBE_REFUSED, probe_refused, BY(PREVALIDATOR), BY_EDGE, REPLY)       \
-	VERB(0x0260, WALLET_OP, wallet_op, BY(PREVALIDATOR), BY(WALLET), REQUEST)          \
-	VERB(0x0261, OP_SUBMIT, op_submit, BY(WALLET), BY(SEQUENCER), REQUEST)             \
-	VERB(0x0262, OP_VERDICT, op_verdict, BY(SEQUENCER), BY(WALLET), REPLY)             \
-	VERB(0x0263, READ_RECEIPT, read_receipt, BY(WALLET), BY(ARCHIVE), REQUEST)         \
-	VERB(0x0264, RECEIPT, receipt, BY(ARCHIVE), BY(WALLET), REPLY)                     \
-	VERB(0x0265, WALLET_RESULT, wallet_result, BY(WALLET), BY_EDGE, REPLY)             \
-	VERB(0x0266, READ_BALANCE, read_balance, BY(PREVALIDATOR), BY(WALLET), REQUEST)    \
-	VERB(0x0267, ASK_BALANCE, ask_balance, BY_VIEWER, BY(SEQUENCER), REQUEST)          \
-	VERB(0x0268, TOLD_BALANCE, told_balance, BY(SEQUENCER), BY_VIEWER, REPLY)          \
-	VERB(0x0269, BALANCE, balance, BY(WALLET), BY_EDGE, REPLY)                         \
-	VERB(0x026C, EVENTS, events, BY(ARCHIVE), BY_EDGE, REPLY)                          \
-	VERB(0x026D, SERVING, serving, BY(SEQUENCER), BY(WALLET), EVENT)                   \
-	VERB(0x026E, GREW, grew, BY(ARCHIVE), BY_EDGE, EVENT)                              \
-	VERB(0x0270, PUT_OBJECT, put_object, BY(PREVALIDATOR), BY(ARCHIVE), REQUEST)       \
-	VERB(0x0271, PUT_WANT, put_want, BY(ARCHIVE), BY_EDGE, REPLY)                      \
-	VERB(0x0272, PUT_BYTES, put_bytes, BY_EDGE, BY(ARCHIVE), EVENT)                    \
-	VERB(0x0273, PUT_DROP, put_drop, BY_EDGE, BY(ARCHIVE), EVENT)                      \
-	VERB(0x0274, PUT_DONE, put_done, BY(ARCHIVE), BY_EDGE, REPLY)                      \
-	VERB(0x0275, READ_OBJECT, read_object, BY(PREVALIDATOR), BY(ARCHIVE), REQUEST)     \
-	VERB(0x0276, OBJECT, object, BY(ARCHIVE), BY_EDGE, REPLY)                          \
-	VERB(0x0280, INTENT, intent, BY(REWARDER), BY(SEQUENCER), REQUEST)                 \
-	VERB(0x0281, INTENT_BODY, intent_body, BY(REWARDER), BY(SEQUENCER), REQUEST)       \
-	VERB(0x0282, INTENT_RESULT, intent_result, BY(SEQUENCER), BY(REWARDER), REPLY)     \
-	VERB(0x0283, SIGN_ATTESTATION, sign_attestation, BY(REWARDER), BY(KMS), REQUEST)   \
-	VERB(0x0284, SIGNED_ATTESTATION, signed_attestation, BY(KMS), BY(REWARDER), REPLY) \
-	VERB(0x0285, ARTEFACT_KEY, artefact_key, BY(KMS), BY(REWARDER), EVENT)             \
-	VERB(0x0400, CTL_STATUS, ctl_status, BY(CLIENT), BY(SUPERVISOR), REQUEST)          \
-	VERB(0x0401, CTL_STOP, ctl_stop, BY(CLIENT), BY(SUPERVISOR), REQUEST)              \
-	VERB(0x0402, CTL_MINT, ctl_mint, BY(CLIENT), BY(SUPERVISOR), REQUEST)              \
-	VERB(0x0403, CTL_REVOKE, ctl_revoke, BY(CLIENT), BY(SUPERVISOR), REQUEST)          \
-	VERB(0x0404, CTL_LIST, ctl_list, BY(CLIENT), BY(SUPERVISOR), REQUEST)              \
-	VERB(0x0405, CTL_GOVERN, ctl_govern, BY(CLIENT), BY(SUPERVISOR), REQUEST)          \
-	VERB(0x0406, CTL_ANSWER, ctl_answer, BY(SUPERVISOR), BY(CLIENT), REPLY)            \
-	VERB(0x0407, CTL_ROTATE, ctl_rotate, BY(CLIENT), BY(SUPERVISOR), REQUEST)          \
-	VERB(0x0408, CTL_RECOVER, ctl_recover, BY(CLIENT), BY(SUPERVISOR), REQUEST)        \
+#define OAP_VERBS(VERB)                                                                      \
+	VERB(0x0100, SETUP_CONFIG, setup_config, BY(SUPERVISOR), BY_WORKER, CONTROL)         \
+	VERB(0x0101, SETUP_FD, setup_fd, BY(SUPERVISOR), BY_WORKER, CONTROL)                 \
+	VERB(0x0102, SETUP_END, setup_end, BY(SUPERVISOR), BY_WORKER, CONTROL)               \
+	VERB(0x0103, READY, ready, BY_WORKER, BY(SUPERVISOR), CONTROL)                       \
+	VERB(0x0104, PROGRESS, progress, BY_WORKER, BY(SUPERVISOR), CONTROL)                 \
+	VERB(0x0105, PING, ping, BY(SUPERVISOR), BY_WORKER, CONTROL)                         \
+	VERB(0x0106, PONG, pong, BY_WORKER, BY(SUPERVISOR), CONTROL)                         \
+	VERB(0x0107, LINK, link, BY(SUPERVISOR), BY_WORKER, CONTROL)                         \
+	VERB(0x0108, ACCUSE, accuse, BY_WORKER, BY(SUPERVISOR), CONTROL)                     \
+	VERB(0x0109, DRAIN, drain, BY(SUPERVISOR), BY_WORKER, CONTROL)                       \
+	VERB(0x010A, DRAINED, drained, BY_WORKER, BY(SUPERVISOR), CONTROL)                   \
+	VERB(0x010B, REPORT, report, BY_WORKER, BY(SUPERVISOR), CONTROL)                     \
+	VERB(0x010C, FAILED, failed, BY_WORKER, BY(SUPERVISOR), CONTROL)                     \
+	VERB(0x010D, CREDIT, credit, BY_PROCESS, BY_PROCESS, CONTROL)                        \
+	VERB(0x010E, SETUP_POLICY, setup_policy, BY(SUPERVISOR), BY_WORKER, CONTROL)         \
+	VERB(0x0180, READINESS, readiness, BY(SUPERVISOR), BY_EDGE, EVENT)                   \
+	VERB(0x0181, CAP_MINT, cap_mint, BY(SUPERVISOR), BY(KMS), REQUEST)                   \
+	VERB(0x0182, CAP_REVOKE, cap_revoke, BY(SUPERVISOR), BY(KMS), REQUEST)               \
+	VERB(0x0183, CAP_LIST, cap_list, BY(SUPERVISOR), BY(KMS), REQUEST)                   \
+	VERB(0x0184, CAP_ANSWER, cap_answer, BY(KMS), BY(SUPERVISOR), REPLY)                 \
+	VERB(0x0185, GOVERN, govern, BY(SUPERVISOR), BY(SEQUENCER), REQUEST)                 \
+	VERB(0x0186, GOVERN_ANSWER, govern_answer, BY(SEQUENCER), BY(SUPERVISOR), REPLY)     \
+	VERB(0x0187, CAP_ROTATE, cap_rotate, BY(SUPERVISOR), BY(KMS), REQUEST)               \
+	VERB(0x0188, KEY_SHOW, key_show, BY(SUPERVISOR), BY(KMS), REQUEST)                   \
+	VERB(0x018A, RECOVER, recover, BY(SUPERVISOR), BY(COMMITTER), REQUEST)               \
+	VERB(0x018B, RECOVER_ANSWER, recover_answer, BY(COMMITTER), BY(SUPERVISOR), REPLY)   \
+	VERB(0x0200, REQUEST, request, BY_EDGE, BY(PREVALIDATOR), REQUEST)                   \
+	VERB(0x0201, BODY, body, BY_EDGE, BY(PREVALIDATOR), EVENT)                           \
+	VERB(0x0202, ABANDON, abandon, BY_EDGE, BY(PREVALIDATOR), EVENT)                     \
+	VERB(0x0203, PROCEED, proceed, BY(PREVALIDATOR), BY_EDGE, REPLY)                     \
+	VERB(0x0204, REFUSED, refused, BY(PREVALIDATOR), BY_EDGE, REPLY)                     \
+	VERB(0x0210, VERIFY, verify, BY(PREVALIDATOR), BY(KMS), REQUEST)                     \
+	VERB(0x0211, GRANT, grant, BY(KMS), BY(PREVALIDATOR), REPLY)                         \
+	VERB(0x0212, FORGET_GRANTS, forget_grants, BY(KMS), BY(PREVALIDATOR), EVENT)         \
+	VERB(0x0213, GRANT_KEY, grant_key, BY(KMS), BY(SEQUENCER) | BY(ARCHIVE), EVENT)      \
+	VERB(0x0214, REVOKED, revoked, BY(KMS), BY(SEQUENCER), REQUEST)                      \
+	VERB(0x0215, REVOKED_DONE, revoked_done, BY(SEQUENCER), BY(KMS), REPLY)              \
+	VERB(0x0216, ORIGIN, origin, BY(KMS), BY(COMMITTER), EVENT)                          \
+	VERB(0x0217, SIGN_CHECKPOINT, sign_checkpoint, BY(COMMITTER), BY(KMS), REQUEST)      \
+	VERB(0x0218, SIGNED_CHECKPOINT, signed_checkpoint, BY(KMS), BY(COMMITTER), REPLY)    \
+	VERB(0x0219, KEY_EVENTS, key_events, BY(KMS), BY(COMMITTER), EVENT)                  \
+	VERB(0x021A, READ_KEY_EVENTS, read_key_events, BY(COMMITTER), BY(KMS), REQUEST)      \
+	VERB(0x021B, KEY_EVENT_ROWS, key_event_rows, BY(KMS), BY(COMMITTER), REPLY)          \
+	VERB(0x021C, SIGNER, signer, BY(KMS), BY(ARCHIVE), EVENT)                            \
+	VERB(0x021E, SIGN_SNAPSHOT, sign_snapshot, BY(ARCHIVE), BY(KMS), REQUEST)            \
+	VERB(0x021F, SIGNED_SNAPSHOT, signed_snapshot, BY(KMS), BY(ARCHIVE), REPLY)          \
+	VERB(0x0220, SUBMIT, submit, BY(PREVALIDATOR), BY(SEQUENCER), REQUEST)               \
+	VERB(0x0221, VERDICT, verdict, BY(SEQUENCER), BY_EDGE, REPLY)                        \
+	VERB(0x0230, BATCH, batch, BY(SEQUENCER), BY(COMMITTER), REQUEST)                    \
+	VERB(0x0231, COMMITTED, committed, BY(COMMITTER), BY(SEQUENCER), REPLY)              \
+	VERB(0x0232, NOT_COMMITTED, not_committed, BY(COMMITTER), BY(SEQUENCER), REPLY)      \
+	VERB(0x0234, STATE_BEGIN, state_begin, BY(COMMITTER), BY(SEQUENCER), EVENT)          \
+	VERB(0x0235, STATE_PIECE, state_piece, BY(COMMITTER), BY(SEQUENCER), REQUEST)        \
+	VERB(0x0236, STATE_END, state_end, BY(COMMITTER), BY(SEQUENCER), EVENT)              \
+	VERB(0x0237, STATE_BAD, state_bad, BY(SEQUENCER), BY(COMMITTER), EVENT)              \
+	VERB(0x0238, BATCH_PIECE, batch_piece, BY(SEQUENCER), BY(COMMITTER), REQUEST)        \
+	VERB(0x0240, TREE, tree, BY(COMMITTER), BY(ARCHIVE), EVENT)                          \
+	VERB(0x0241, FETCH, fetch, BY(SEQUENCER), BY(ARCHIVE), REQUEST)                      \
+	VERB(0x0242, ROWS, rows, BY(ARCHIVE), BY(SEQUENCER), REPLY)                          \
+	VERB(0x0243, READ_ROOTS, read_roots, BY(PREVALIDATOR), BY(ARCHIVE), REQUEST)         \
+	VERB(0x0244, ROOTS, roots, BY(ARCHIVE), BY_EDGE, REPLY)                              \
+	VERB(0x0245, READ_ENTRY, read_entry, BY(PREVALIDATOR), BY(ARCHIVE), REQUEST)         \
+	VERB(0x0246, ENTRY, entry, BY(ARCHIVE), BY_EDGE, REPLY)                              \
+	VERB(0x0247, READ_VERIFY, read_verify, BY(PREVALIDATOR), BY(ARCHIVE), REQUEST)       \
+	VERB(0x0248, VERIFIED, verified, BY(ARCHIVE), BY_EDGE, REPLY)                        \
+	VERB(0x0249, READ_TLOG, read_tlog, BY(PREVALIDATOR), BY(ARCHIVE), REQUEST)           \
+	VERB(0x024A, BLOB, blob, BY(ARCHIVE), BY_EDGE, REPLY)                                \
+	VERB(0x024B, LOCATE, locate, BY(ARCHIVE), BY(SEQUENCER), REQUEST)                    \
+	VERB(0x024C, LOCATED, located, BY(SEQUENCER), BY(ARCHIVE), REPLY)                    \
+	VERB(0x0250, PROBE, probe, BY_EDGE, BY(PREVALIDATOR), REQUEST)                       \
+	VERB(0x0251, PROBE_ORDER, probe_order, BY(PREVALIDATOR), BY(SEQUENCER), REQUEST)     \
+	VERB(0x0252, PROBE_ECHO, probe_echo, BY(SEQUENCER), BY_EDGE, REPLY)                  \
+	VERB(0x0253, PROBE_REFUSED, probe_refused, BY(PREVALIDATOR), BY_EDGE, REPLY)         \
+	VERB(0x0260, WALLET_OP, wallet_op, BY(PREVALIDATOR), BY(WALLET), REQUEST)            \
+	VERB(0x0261, OP_SUBMIT, op_submit, BY(WALLET), BY(SEQUENCER), REQUEST)               \
+	VERB(0x0262, OP_VERDICT, op_verdict, BY(SEQUENCER), BY(WALLET), REPLY)               \
+	VERB(0x0263, READ_RECEIPT, read_receipt, BY(WALLET), BY(ARCHIVE), REQUEST)           \
+	VERB(0x0264, RECEIPT, receipt, BY(ARCHIVE), BY(WALLET), REPLY)                       \
+	VERB(0x0265, WALLET_RESULT, wallet_result, BY(WALLET), BY_EDGE, REPLY)               \
+	VERB(0x0266, READ_BALANCE, read_balance, BY(PREVALIDATOR), BY(WALLET), REQUEST)      \
+	VERB(0x0267, ASK_BALANCE, ask_balance, BY_VIEWER, BY(SEQUENCER), REQUEST)            \
+	VERB(0x0268, TOLD_BALANCE, told_balance, BY(SEQUENCER), BY_VIEWER, REPLY)            \
+	VERB(0x0269, BALANCE, balance, BY(WALLET), BY_EDGE, REPLY)                           \
+	VERB(0x026C, EVENTS, events, BY(ARCHIVE), BY_EDGE, REPLY)                            \
+	VERB(0x026D, SERVING, serving, BY(SEQUENCER), BY(WALLET), EVENT)                     \
+	VERB(0x026E, GREW, grew, BY(ARCHIVE), BY_EDGE, EVENT)                                \
+	VERB(0x0270, PUT_OBJECT, put_object, BY(PREVALIDATOR), BY(ARCHIVE), REQUEST)         \
+	VERB(0x0271, PUT_WANT, put_want, BY(ARCHIVE), BY_EDGE, REPLY)                        \
+	VERB(0x0272, PUT_BYTES, put_bytes, BY_EDGE, BY(ARCHIVE), EVENT)                      \
+	VERB(0x0273, PUT_DROP, put_drop, BY_EDGE, BY(ARCHIVE), EVENT)                        \
+	VERB(0x0274, PUT_DONE, put_done, BY(ARCHIVE), BY_EDGE, REPLY)                        \
+	VERB(0x0275, READ_OBJECT, read_object, BY(PREVALIDATOR), BY(ARCHIVE), REQUEST)       \
+	VERB(0x0276, OBJECT, object, BY(ARCHIVE), BY_EDGE, REPLY)                            \
+	VERB(0x0280, INTENT, intent, BY(REWARDER), BY(SEQUENCER), REQUEST)                   \
+	VERB(0x0281, INTENT_BODY, intent_body, BY(REWARDER), BY(SEQUENCER), REQUEST)         \
+	VERB(0x0282, INTENT_RESULT, intent_result, BY(SEQUENCER), BY(REWARDER), REPLY)       \
+	VERB(0x0283, SIGN_ATTESTATION, sign_attestation, BY(REWARDER), BY(KMS), REQUEST)     \
+	VERB(0x0284, SIGNED_ATTESTATION, signed_attestation, BY(KMS), BY(REWARDER), REPLY)   \
+	VERB(0x0285, ARTEFACT_KEY, artefact_key, BY(KMS), BY(REWARDER), EVENT)               \
+	VERB(0x0290, RUN_COMPUTE, run_compute, BY(PREVALIDATOR), BY(REWARDER), REQUEST)      \
+	VERB(0x0291, RUN_SHOW, run_show, BY(PREVALIDATOR), BY(REWARDER), REQUEST)            \
+	VERB(0x0292, RUN_LIST, run_list, BY(PREVALIDATOR), BY(REWARDER), REQUEST)            \
+	VERB(0x0293, QUARANTINE_RELEASE, quarantine_release, BY(PREVALIDATOR), BY(REWARDER), \
+		REQUEST)                                                                     \
+	VERB(0x0294, POLICY_PUT, policy_put, BY(PREVALIDATOR), BY(REWARDER), REQUEST)        \
+	VERB(0x0295, POLICY_SHOW, policy_show, BY(PREVALIDATOR), BY(REWARDER), REQUEST)      \
+	VERB(0x0296, RUN_REPLY, run_reply, BY(REWARDER), BY_EDGE, REPLY)                     \
+	VERB(0x0298, FETCH_OBJECT, fetch_object, BY(REWARDER), BY(ARCHIVE), REQUEST)         \
+	VERB(0x0299, OBJECT_PIECE, object_piece, BY(ARCHIVE), BY(REWARDER), REPLY)           \
+	VERB(0x02A0, COMPUTE, compute, BY(REWARDER), BY(COMPUTE), REQUEST)                   \
+	VERB(0x02A1, COMPUTE_WANTS, compute_wants, BY(COMPUTE), BY(REWARDER), REPLY)         \
+	VERB(0x02A2, COMPUTE_LEDGER, compute_ledger, BY(REWARDER), BY(COMPUTE), REQUEST)     \
+	VERB(0x02A3, COMPUTE_ROWS, compute_rows, BY(REWARDER), BY(COMPUTE), REQUEST)         \
+	VERB(0x02A4, COMPUTED, computed, BY(COMPUTE), BY(REWARDER), REPLY)                   \
+	VERB(0x02A5, COMPUTE_READ, compute_read, BY(REWARDER), BY(COMPUTE), REQUEST)         \
+	VERB(0x02A6, COMPUTE_PIECE, compute_piece, BY(COMPUTE), BY(REWARDER), REPLY)         \
+	VERB(0x02A7, COMPUTE_DROP, compute_drop, BY(REWARDER), BY(COMPUTE), EVENT)           \
+	VERB(0x0400, CTL_STATUS, ctl_status, BY(CLIENT), BY(SUPERVISOR), REQUEST)            \
+	VERB(0x0401, CTL_STOP, ctl_stop, BY(CLIENT), BY(SUPERVISOR), REQUEST)                \
+	VERB(0x0402, CTL_MINT, ctl_mint, BY(CLIENT), BY(SUPERVISOR), REQUEST)                \
+	VERB(0x0403, CTL_REVOKE, ctl_revoke, BY(CLIENT), BY(SUPERVISOR), REQUEST)            \
+	VERB(0x0404, CTL_LIST, ctl_list, BY(CLIENT), BY(SUPERVISOR), REQUEST)                \
+	VERB(0x0405, CTL_GOVERN, ctl_govern, BY(CLIENT), BY(SUPERVISOR), REQUEST)            \
+	VERB(0x0406, CTL_ANSWER, ctl_answer, BY(SUPERVISOR), BY(CLIENT), REPLY)              \
+	VERB(0x0407, CTL_ROTATE, ctl_rotate, BY(CLIENT), BY(SUPERVISOR), REQUEST)            \
+	VERB(0x0408, CTL_RECOVER, ctl_recover, BY(CLIENT), BY(SUPERVISOR), REQUEST)          \
 	VERB(0x0409, CTL_KEY, ctl_key, BY(CLIENT), BY(SUPERVISOR), REQUEST)
 
 /* Credit of a link and direction: requests in the receiver's hands, and their payload bytes.
@@ -782,7 +966,10 @@ enum intent_status { INTENT_ACCEPTED, INTENT_DUP, INTENT_NEED_BODY, INTENT_CONFL
  *                          limit the rest is told busy
  *   wallet -> archive      repeats, which are few; each needs its row read
  *   rewarder -> sequencer  one intent, a question or two, and sixteen pieces of its body
- *   rewarder -> kms        an attestation at a time */
+ *   rewarder -> kms        an attestation at a time
+ *   prevalidator -> rewarder  512 of spec/rewarder.md section 8, of 1 KiB as a rule
+ *   rewarder -> archive    pieces of the inputs, four ahead for each run that is computed
+ *   rewarder -> compute    the pieces of one run, sixteen ahead */
 #define OAP_WINDOWS(WINDOW)                            \
 	WINDOW(INGRESS, PREVALIDATOR, 512, 16777216)   \
 	WINDOW(ADMIN, PREVALIDATOR, 64, 2097152)       \
@@ -801,6 +988,9 @@ enum intent_status { INTENT_ACCEPTED, INTENT_DUP, INTENT_NEED_BODY, INTENT_CONFL
 	WINDOW(WALLET, ARCHIVE, 512, 65536)            \
 	WINDOW(REWARDER, SEQUENCER, 20, 2097152)       \
 	WINDOW(REWARDER, KMS, 4, 4096)                 \
+	WINDOW(PREVALIDATOR, REWARDER, 512, 8388608)   \
+	WINDOW(REWARDER, ARCHIVE, 64, 4096)            \
+	WINDOW(REWARDER, COMPUTE, 64, 1048576)         \
 	WINDOW(CLIENT, SUPERVISOR, 4, 65536)           \
 	WINDOW(SUPERVISOR, KMS, 16, 262144)            \
 	WINDOW(SUPERVISOR, SEQUENCER, 16, 65536)       \

@@ -4,6 +4,7 @@
  *   <data>/store    2750  committer, group of the store: ledger.db, tail
  *   <data>/keys     0700  kms
  *   <data>/objects  0700  archive
+ *   <data>/artifacts  0700  rewarder, where it runs
  *   <run>           0700, or 0750 with uds.group: control, macronode.sock
  *
  * Unprivileged, all of it is 0700 and ours. */
@@ -196,7 +197,10 @@ bool dirs_prepare(struct supervisor *self)
 	return prepare_dir(self, &data) && can_be_reached(self) && prepare_dir(self, &run) &&
 	       prepare_below(self, "store", 02750, PROCESS_COMMITTER, self->store_gid) &&
 	       prepare_below(self, "keys", 0700, PROCESS_KMS, self->gids[PROCESS_KMS]) &&
-	       prepare_below(self, "objects", 0700, PROCESS_ARCHIVE, self->gids[PROCESS_ARCHIVE]);
+	       prepare_below(self, "objects", 0700, PROCESS_ARCHIVE, self->gids[PROCESS_ARCHIVE]) &&
+	       (!self->config.rewarder_enabled ||
+		       prepare_below(self, "artifacts", 0700, PROCESS_REWARDER,
+			       self->gids[PROCESS_REWARDER]));
 }
 
 bool dirs_lock(struct supervisor *self)

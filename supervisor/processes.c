@@ -54,8 +54,14 @@ static const struct process_plan plans[PROCESS_COUNT] = {
 	},
 	[PROCESS_REWARDER] = {
 		.user = "mn-reward", .memory_mib_max = 512, .open_files_max = FILES_MAX,
+		.may_write_files = true,
 		.after = ROLE(SEQUENCER) | ROLE(ARCHIVE) | ROLE(KMS), .drain_stage = 3,
 		.purpose = "pays out reward epochs from the configured pools; off unless enabled",
+	},
+	[PROCESS_COMPUTE] = {
+		.user = "mn-reward", .memory_mib_max = 1280, .open_files_max = FILES_MAX,
+		.drain_stage = 4,
+		.purpose = "parses sealed inputs and computes; holds nothing, may die of it",
 	},
 	[PROCESS_PREVALIDATOR] = {
 		.user = "mn-check", .memory_mib_max = 512, .open_files_max = FILES_MAX,

@@ -117,6 +117,17 @@ static void name_objects(struct supervisor *self, struct reasons *reasons)
 	}
 }
 
+/* So does the rewarder: runs are computed, and paid later. */
+static void name_rewarder(struct supervisor *self, struct reasons *reasons)
+{
+	const struct child *rewarder = supervisor_child(self, PROCESS_REWARDER, 0);
+
+	if (rewarder != NULL && rewarder->state == CHILD_UP && rewarder->phase == PHASE_SERVING &&
+		rewarder->text[0] != '\0') {
+		add_reason(reasons, "%s", rewarder->text);
+	}
+}
+
 static void compute(struct supervisor *self, struct oap_readiness *ret, struct reasons *reasons)
 {
 	memset(ret, 0, sizeof *ret);
@@ -130,6 +141,9 @@ static void compute(struct supervisor *self, struct oap_readiness *ret, struct r
 	ret->archive_ready = serves(self, PROCESS_ARCHIVE, reasons);
 	ret->wallet_ready = serves(self, PROCESS_WALLET, reasons);
 	ret->prevalidator_ready = serves(self, PROCESS_PREVALIDATOR, reasons);
+	/* Without it the ledger serves, so a balancer has no reason to leave. */
+	ret->rewarder_used = self->config.rewarder_enabled;
+	ret->rewarder_ready = ret->rewarder_used && serves(self, PROCESS_REWARDER, reasons);
 	bool open = serves(self, PROCESS_INGRESS, reasons);
 	ret->safe_mode = in_safe_mode(self);
 	ret->lag_ms = lag_ms_of(self);
@@ -139,6 +153,7 @@ static void compute(struct supervisor *self, struct oap_readiness *ret, struct r
 	}
 	name_crashing(self, reasons);
 	name_objects(self, reasons);
+	name_rewarder(self, reasons);
 	ret->ready = !ret->draining && open && ret->kms_ready && ret->committer_ready &&
 		     ret->sequencer_ready && ret->archive_ready && ret->wallet_ready &&
 		     ret->prevalidator_ready && !ret->safe_mode && !lagging;
@@ -175,7 +190,8 @@ static bool is_same(const struct oap_readiness *a, const struct oap_readiness *b
 	       a->safe_mode == b->safe_mode && a->kms_ready == b->kms_ready &&
 	       a->sequencer_ready == b->sequencer_ready &&
 	       a->committer_ready == b->committer_ready && a->archive_ready == b->archive_ready &&
-	       a->wallet_ready == b->wallet_ready &&
+	       a->wallet_ready == b->wallet_ready && a->rewarder_used == b->rewarder_used &&
+	       a->rewarder_ready == b->rewarder_ready &&
 	       a->prevalidator_ready == b->prevalidator_ready && a->lag_ms == b->lag_ms &&
 	       a->reason.bytes_count == b->reason.bytes_count &&
 	       memcmp(a->reason.bytes, b->reason.bytes, a->reason.bytes_count) == 0;

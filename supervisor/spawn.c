@@ -41,6 +41,10 @@ static unsigned wanted_instances(const struct supervisor *self, unsigned process
 		return (unsigned)self->config.concurrency_prevalidators;
 	case PROCESS_REWARDER:
 		return self->config.rewarder_enabled ? 1 : 0;
+	case PROCESS_COMPUTE:
+		return self->config.rewarder_enabled
+			       ? (unsigned)self->config.rewarder_compute_workers
+			       : 0;
 	default:
 		return process_plan(process) == NULL ? 0 : 1;
 	}

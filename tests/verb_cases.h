@@ -19,7 +19,7 @@ struct verb_field {
 	bool sized;
 };
 
-#define VERB_FIELDS_MAX 16u
+#define VERB_FIELDS_MAX 32u
 
 /* Room for a message of any verb. */
 union verb_message {

@@ -156,6 +156,7 @@ RULES = {
 	'oneOf': check_one_of,
 	'allOf': check_all_of,
 	'pattern': when(str, lambda value, wanted: re.search(wanted, value), 'what matches'),
+	'minLength': when(str, lambda value, wanted: len(value) >= wanted, 'a length of at least'),
 	'maxLength': when(str, lambda value, wanted: len(value) <= wanted, 'a length of at most'),
 	'minItems': when(list, lambda value, wanted: len(value) >= wanted, 'items, at least'),
 	'maxItems': when(list, lambda value, wanted: len(value) <= wanted, 'items, at most'),

@@ -392,6 +392,8 @@ void uploads_edge_lost(struct archive *self, const struct oap_from *whom);
 
 MUST_CHECK enum err objects_answer(
 	struct archive *self, const struct oap_from *from, const struct oap_read_object *msg);
+MUST_CHECK enum err objects_fetch(
+	struct archive *self, const struct oap_from *from, const struct oap_fetch_object *msg);
 /* It was written again: what is open of it may be what was damaged. */
 void objects_forget(struct archive *self, const struct hash *id);
 

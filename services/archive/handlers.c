@@ -424,6 +424,12 @@ static enum err on_read_object(
 	return objects_answer(self, from, msg);
 }
 
+static enum err on_fetch_object(
+	void *self, const struct oap_from *from, const struct oap_fetch_object *msg)
+{
+	return objects_fetch(self, from, msg);
+}
+
 const struct oap_handlers archive_handlers = {
 	.tree = on_tree,
 	.grant_key = on_grant_key,
@@ -441,6 +447,7 @@ const struct oap_handlers archive_handlers = {
 	.put_bytes = on_put_bytes,
 	.put_drop = on_put_drop,
 	.read_object = on_read_object,
+	.fetch_object = on_fetch_object,
 };
 
 /* --- birth --- */

@@ -147,3 +147,25 @@ enum err objects_answer(
 		from->corr_id, &reply);
 	return ERR_OK;
 }
+
+/* --- for the rewarder --- */
+
+enum err objects_fetch(
+	struct archive *self, const struct oap_from *from, const struct oap_fetch_object *msg)
+{
+	const struct oap_read_object question = { .id = msg->id, .offset = msg->offset };
+	struct oap_object found = { .offset = msg->offset };
+	struct oap_object_piece piece = { .offset = msg->offset };
+
+	piece.fault = self->shelf.dir_fd == -1 ? (uint8_t)OBJECT_FAULT_IO
+					       : (uint8_t)read_piece(self, &question, &found);
+	if (piece.fault == OBJECT_FAULT_NONE) {
+		piece.total = found.total;
+		piece.bytes = found.bytes;
+	}
+	mesh_give_back(&self->worker->mesh, from);
+	(void)!oap_send_object_piece(
+		mesh_peer_of(&self->worker->mesh, from->process, from->instance, from->generation),
+		from->corr_id, &piece);
+	return ERR_OK;
+}

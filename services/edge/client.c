@@ -322,7 +322,7 @@ static void refuse_late(struct client *client)
 	}
 	if (exchange == NULL) {
 		exchange = exchange_begin(client, ROUTE_OTHER, HTTP_METHOD_UNKNOWN);
-		exchange->is_v1 = http_request_is_v1(client);
+		http_request_classify(client, exchange);
 		intake_next(client, true);
 	} else {
 		dispatch_abandon(exchange);

@@ -139,6 +139,7 @@ enum err dispatch_request(struct exchange *exchange, const struct ask *ask)
 		.body_bytes = ask->body_bytes,
 		.offset = ask->offset,
 		.is_gzip = exchange->is_gzip,
+		.wait_ms = exchange->wait_ms,
 		.query = exchange_is_write(exchange)
 				 ? (struct slice){ exchange->variable, exchange->variable_bytes }
 				 : ask->query,
@@ -251,6 +252,11 @@ bool dispatch_gate(struct exchange *exchange)
 	struct edge *edge = exchange->client->edge;
 	enum api_reason why = why_not(edge, exchange_is_write(exchange));
 
+	if (exchange->is_reward && !edge->readiness.now.rewarder_used) {
+		exchange_refuse(exchange, 404, REASON_UNKNOWN_KIND,
+			"this node pays no epochs: rewarder.enabled is off");
+		return true;
+	}
 	if (why != API_REASON_NONE) {
 		exchange_refuse_api(exchange, 503, REASON_INTERNAL, why, api_reasons_name(why));
 		return true;

@@ -98,9 +98,11 @@ struct exchange {
 	uint8_t route;
 	uint8_t method; /* enum http_method */
 	bool is_oap, close, answered;
-	bool is_v1;   /* refused as an ApiError */
-	bool is_past; /* a balance of before: archive has it in hand */
-	bool is_gzip; /* its body */
+	bool is_v1;       /* refused as an ApiError */
+	bool is_reward;   /* refused as an epoch is */
+	bool is_past;     /* a balance of before: archive has it in hand */
+	bool is_gzip;     /* its body */
+	uint16_t wait_ms; /* X-Request-Deadline-Ms; 0: not said */
 	uint8_t corr_id_bytes;
 	uint8_t idem_key_bytes;
 	uint8_t idem_key[VERB_KEY_BYTES_MAX];
@@ -252,8 +254,8 @@ uint8_t *client_reserve(struct client *client, struct buffer *buffer, size_t byt
 
 /* --- http_request.c, oap_client.c: heads. True: something was done, look again. --- */
 bool http_request_step(struct client *client);
-/* Whether the request that is being read is one under /v1, as far as that is known. */
-bool http_request_is_v1(const struct client *client);
+/* How a request that is being read will be refused, as far as its path is known. */
+void http_request_classify(const struct client *client, struct exchange *exchange);
 bool oap_client_step(struct client *client);
 void oap_client_answer(struct client *client, struct buffer *to, const struct exchange *exchange,
 	uint16_t verb, struct slice body, bool is_last);
@@ -382,6 +384,13 @@ MUST_CHECK enum err objects_put_done(struct exchange *exchange, const struct oap
 MUST_CHECK enum err objects_put_want(struct exchange *exchange, const struct oap_put_want *msg);
 bool objects_send(const struct exchange *exchange, uint32_t offset, struct slice bytes);
 void objects_drop(const struct exchange *exchange);
+
+/* --- rewards.c --- */
+MUST_CHECK enum err rewards_take(struct exchange *exchange, const struct oap_run_reply *msg);
+
+/* --- documents.c: what is generated from docs/ --- */
+struct slice documents_openapi(void);
+struct slice documents_compute_schema(void);
 
 /* --- exposition.c: /metrics --- */
 void exposition_open(struct edge *edge);

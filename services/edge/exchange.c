@@ -19,8 +19,12 @@ bool exchange_is_write(const struct exchange *exchange)
 static uint32_t answer_bytes_of(enum route route)
 {
 	if (route == ROUTE_TLOG_TILE || route == ROUTE_EXPORT || route == ROUTE_HISTORY ||
-		route == ROUTE_EVENTS || route == ROUTE_OBJECT) { /* a piece of it */
+		route == ROUTE_EVENTS || route == ROUTE_OBJECT || route == ROUTE_REWARD_MANIFEST ||
+		route == ROUTE_REWARD_RUNS || route == ROUTE_REWARD_POLICY) { /* a piece of it */
 		return VERB_REPLY_BYTES_MAX + HEAD_BYTES_MAX;
+	}
+	if (route == ROUTE_OPENAPI) {
+		return (uint32_t)documents_openapi().bytes_count + HEAD_BYTES_MAX;
 	}
 	return route == ROUTE_ROOTS ? REPLIES_ROOTS_BYTES_MAX : EDGE_ANSWER_BYTES_USUAL;
 }
@@ -73,6 +77,7 @@ struct exchange *exchange_begin(struct client *client, enum route route, enum ht
 		.method = (uint8_t)method,
 		.is_oap = client->wire == WIRE_OAP,
 		.is_v1 = routes_is_v1(route),
+		.is_reward = routes_is_reward(route),
 		.close = client->edge->is_draining,
 		.reserved_bytes = answer_bytes_of(route),
 		.early = early,
@@ -339,6 +344,9 @@ static enum reply_style style_of(const struct exchange *exchange)
 	if (exchange->is_v1 && exchange->client->edge->plane == PLANE_API) {
 		return REPLY_API;
 	}
+	if (exchange->is_reward && exchange->client->edge->plane == PLANE_API) {
+		return REPLY_REWARD;
+	}
 	return exchange->client->edge->plane == PLANE_ADMIN ? REPLY_PROBLEM : REPLY_ERROR;
 }
 
@@ -350,6 +358,19 @@ static void count_api(const struct refusal *refusal, uint32_t *retry_after_s)
 	metrics_inc(METRIC_WALLET_REJECTS, row->label);
 	if (*retry_after_s == 0) {
 		*retry_after_s = row->retry_after_s;
+	}
+}
+
+static void count_reward(const struct refusal *refusal, uint32_t *retry_after_s)
+{
+	enum reward_label_id label = reward_reasons_label(refusal->reward_reason);
+
+	if (label != REWARD_LABEL_NONE) {
+		metrics_inc(METRIC_REWARD_REJECTS, label);
+	}
+	if (*retry_after_s == 0) {
+		*retry_after_s = reward_errors_row(reward_reasons_error(refusal->reward_reason))
+					 ->retry_after_s;
 	}
 }
 
@@ -378,6 +399,9 @@ void exchange_refuse_as(
 	if (style == REPLY_API) {
 		told.api_reason = replies_api_reason(&told);
 		count_api(&told, &answer.retry_after_s);
+	} else if (style == REPLY_REWARD) {
+		told.reward_reason = replies_reward_reason(&told);
+		count_reward(&told, &answer.retry_after_s);
 	}
 	if (exchange->is_oap && told.code == NULL && (told.status == 401 || told.status == 403)) {
 		told.code = "AuthFailed"; /* its name on this wire */

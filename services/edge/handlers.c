@@ -95,6 +95,7 @@ static enum err on_refused(void *self, const struct oap_from *from, const struct
 		.index = msg->entry_index,
 		.reason = (enum reason)msg->reason,
 		.api_reason = (enum api_reason)msg->api_reason,
+		.reward_reason = (enum reward_reason)msg->reward_reason,
 		.text = msg->detail,
 	};
 
@@ -458,12 +459,19 @@ static enum err on_probe_refused(
 	return ERR_OK;
 }
 
+static enum err on_run_reply(
+	void *self, const struct oap_from *from, const struct oap_run_reply *msg)
+{
+	return rewards_take(find(self, from), msg);
+}
+
 const struct oap_handlers edge_handlers = {
 	.readiness = on_readiness,
 	.proceed = on_proceed,
 	.refused = on_refused,
 	.verdict = on_verdict,
 	.wallet_result = on_wallet_result,
+	.run_reply = on_run_reply,
 	.balance = on_balance,
 	.roots = on_roots,
 	.entry = on_entry,

@@ -24,7 +24,7 @@ static bool refuse_bytes(struct client *client, enum http_decision decision)
 	struct exchange *exchange = exchange_begin(client, ROUTE_OTHER, HTTP_METHOD_UNKNOWN);
 
 	exchange->close = true;
-	exchange->is_v1 = http_request_is_v1(client);
+	http_request_classify(client, exchange);
 	intake_next(client, true);
 	refuse(exchange, http_answer(decision), 0);
 	return true;
@@ -58,22 +58,27 @@ static enum http_decision judge(const struct edge *edge, const struct http_head 
 	return found;
 }
 
-static bool begins_v1(struct slice path)
+static bool begins_with(struct slice path, const char *prefix)
 {
-	static const char prefix[] = "/v1/";
+	return path.bytes_count >= strlen(prefix) &&
+	       memcmp(path.bytes, prefix, strlen(prefix)) == 0;
+}
 
-	return path.bytes_count >= sizeof prefix - 1 &&
-	       memcmp(path.bytes, prefix, sizeof prefix - 1) == 0;
+static void classify(struct exchange *exchange, struct slice path)
+{
+	exchange->is_v1 = begins_with(path, "/v1/");
+	exchange->is_reward = begins_with(path, "/rewarder/");
 }
 
 /* What the scanner found of the target, which is known before its head is. */
-bool http_request_is_v1(const struct client *client)
+void http_request_classify(const struct client *client, struct exchange *exchange)
 {
 	const struct http_scan *scan = &client->scan;
 	const uint8_t *target = client->in + client->in_head + scan->method_bytes + 1;
 
-	return scan->state >= HTTP_SCAN_TARGET &&
-	       begins_v1((struct slice){ target, scan->target_bytes });
+	if (scan->state >= HTTP_SCAN_TARGET) {
+		classify(exchange, (struct slice){ target, scan->target_bytes });
+	}
 }
 
 /* Of a longer one as much as shows that it is too long. */
@@ -124,6 +129,16 @@ static void answer_json(struct exchange *exchange, uint16_t status, size_t bytes
 	exchange_answer(exchange, &answer);
 }
 
+/* What it is changes with the version alone. */
+static void answer_document(struct exchange *exchange, struct slice document)
+{
+	exchange_answer(exchange, &(struct answer){
+					  .status = 200,
+					  .cache = READ_CACHE_ASK,
+					  .body = document,
+				  });
+}
+
 /* What the edge knows itself. */
 static void answer_here(struct exchange *exchange, const struct http_head *head)
 {
@@ -143,6 +158,12 @@ static void answer_here(struct exchange *exchange, const struct http_head *head)
 		break;
 	case ROUTE_METRICS:
 		exposition_answer(exchange, head->accepts_openmetrics);
+		break;
+	case ROUTE_OPENAPI:
+		answer_document(exchange, documents_openapi());
+		break;
+	case ROUTE_COMPUTE_SCHEMA:
+		answer_document(exchange, documents_compute_schema());
 		break;
 	case ROUTE_OTHER:
 	case ROUTE_INGEST:
@@ -165,6 +186,13 @@ static void answer_here(struct exchange *exchange, const struct http_head *head)
 	case ROUTE_RELEASE:
 	case ROUTE_OBJECT_PUT:
 	case ROUTE_OBJECT:
+	case ROUTE_REWARD_COMPUTE:
+	case ROUTE_REWARD_RELEASE:
+	case ROUTE_REWARD_EPOCH:
+	case ROUTE_REWARD_MANIFEST:
+	case ROUTE_REWARD_RUNS:
+	case ROUTE_REWARD_POLICY_PUT:
+	case ROUTE_REWARD_POLICY:
 	case ROUTE_EXPORT:
 	case ROUTE_SIGN_SNAPSHOT:
 	case ROUTE_VERIFY:
@@ -242,6 +270,24 @@ static void ask_read(
 	}
 }
 
+/* R-O22: how long a client waits for an epoch that is being computed. */
+#define WAIT_MS_MAX 5000u
+
+static bool keep_wait(struct exchange *exchange, struct slice text)
+{
+	u128 wait_ms;
+
+	if (text.bytes == NULL || exchange->route != ROUTE_REWARD_COMPUTE) {
+		return true;
+	}
+	if (amount_parse((const char *)text.bytes, text.bytes_count, &wait_ms) != AMOUNT_OK ||
+		wait_ms == 0 || wait_ms > WAIT_MS_MAX) {
+		return false;
+	}
+	exchange->wait_ms = (uint16_t)wait_ms;
+	return true;
+}
+
 static void ask_write(struct exchange *exchange, const struct http_head *head, bool too_large)
 {
 	struct client *client = exchange->client;
@@ -256,6 +302,11 @@ static void ask_write(struct exchange *exchange, const struct http_head *head, b
 	if (head->query.bytes_count > 0) {
 		exchange_refuse_api(exchange, 400, REASON_UNKNOWN_KIND, API_REASON_UNKNOWN_FIELD,
 			"a write has no query");
+		return;
+	}
+	if (!keep_wait(exchange, head->deadline_ms)) {
+		exchange_refuse_api(exchange, 400, REASON_UNKNOWN_KIND, API_REASON_SCHEMA,
+			"X-Request-Deadline-Ms: expected milliseconds, digits from 1 to 5000");
 		return;
 	}
 	if (dispatch_gate(exchange)) {
@@ -291,7 +342,7 @@ static void begin(struct client *client, const struct http_head *head, enum http
 				 client->edge->limits.body_bytes_max) == HTTP_BODY_TOO_LARGE;
 
 	exchange->close |= head->close;
-	exchange->is_v1 = begins_v1(head->path);
+	classify(exchange, head->path);
 	exchange->is_gzip = head->gzip;
 	keep_corr_id(exchange, head);
 	keep_idem_key(exchange, head);

@@ -29,6 +29,14 @@
  *   0x0026  TX           token, then the txid, or the txid and "/proof"
  *   0x0027  HISTORY      token, then account?asset=...&before=N&limit=N
  *   0x0028  EVENTS       token, then the query of GET /v1/events: one page
+ *   0x0030  REWARD_COMPUTE  token, then the JSON body of POST /rewarder/epochs/{epoch_id}/compute,
+ *                        with one member more, "epoch_id"
+ *   0x0031  REWARD_EPOCH  token, then the epoch
+ *   0x0032  REWARD_MANIFEST  likewise
+ *   0x0033  REWARD_RUNS  token, then the query of GET /rewarder/runs
+ *   0x0034  REWARD_RELEASE  token, then {"epoch_id":...,"reason":...}
+ *   0x0035  REWARD_POLICY_PUT  token, then the signed policy
+ *   0x0036  REWARD_POLICY  token, then its id
  *
  * A token is a u16 length and that many bytes; of what HTTP tells everybody it may be empty. A
  * request is one frame with the flag REQ, and END if the client likes; its corr_id comes back, its
@@ -47,29 +55,36 @@
 #include "proto/frame.h"
 #include "proto/verbs.h"
 
-#define OAP_PUBLIC_VERBS(V)                           \
-	V(0x0001, HEALTH_PING, PROBE, false)          \
-	V(0x0007, OBJ_GET, OBJECT, true)              \
-	V(0x0009, OBJ_PUT, OBJECT_PUT, true)          \
-	V(0x0010, INGEST, INGEST, true)               \
-	V(0x0011, ROOTS, ROOTS, false)                \
-	V(0x0012, ENTRY, ENTRY, true)                 \
-	V(0x0013, VERIFY, VERIFY, true)               \
-	V(0x0014, CHECKPOINT, TLOG_CHECKPOINT, false) \
-	V(0x0015, TILE, TLOG_TILE, true)              \
-	V(0x0016, PROOF, PROOF_ENTRY, true)           \
-	V(0x0017, EXPORT, EXPORT, true)               \
-	V(0x0018, BALANCE, BALANCE, true)             \
-	V(0x0019, SIGN_SNAPSHOT, SIGN_SNAPSHOT, true) \
-	V(0x0020, ISSUE, ISSUE, true)                 \
-	V(0x0021, TRANSFER, TRANSFER, true)           \
-	V(0x0022, BURN, BURN, true)                   \
-	V(0x0023, HOLD, HOLD, true)                   \
-	V(0x0024, CAPTURE, CAPTURE, true)             \
-	V(0x0025, RELEASE, RELEASE, true)             \
-	V(0x0026, TX, TX, true)                       \
-	V(0x0027, HISTORY, HISTORY, true)             \
-	V(0x0028, EVENTS, EVENTS, true)
+#define OAP_PUBLIC_VERBS(V)                                   \
+	V(0x0001, HEALTH_PING, PROBE, false)                  \
+	V(0x0007, OBJ_GET, OBJECT, true)                      \
+	V(0x0009, OBJ_PUT, OBJECT_PUT, true)                  \
+	V(0x0010, INGEST, INGEST, true)                       \
+	V(0x0011, ROOTS, ROOTS, false)                        \
+	V(0x0012, ENTRY, ENTRY, true)                         \
+	V(0x0013, VERIFY, VERIFY, true)                       \
+	V(0x0014, CHECKPOINT, TLOG_CHECKPOINT, false)         \
+	V(0x0015, TILE, TLOG_TILE, true)                      \
+	V(0x0016, PROOF, PROOF_ENTRY, true)                   \
+	V(0x0017, EXPORT, EXPORT, true)                       \
+	V(0x0018, BALANCE, BALANCE, true)                     \
+	V(0x0019, SIGN_SNAPSHOT, SIGN_SNAPSHOT, true)         \
+	V(0x0020, ISSUE, ISSUE, true)                         \
+	V(0x0021, TRANSFER, TRANSFER, true)                   \
+	V(0x0022, BURN, BURN, true)                           \
+	V(0x0023, HOLD, HOLD, true)                           \
+	V(0x0024, CAPTURE, CAPTURE, true)                     \
+	V(0x0025, RELEASE, RELEASE, true)                     \
+	V(0x0026, TX, TX, true)                               \
+	V(0x0027, HISTORY, HISTORY, true)                     \
+	V(0x0028, EVENTS, EVENTS, true)                       \
+	V(0x0030, REWARD_COMPUTE, REWARD_COMPUTE, true)       \
+	V(0x0031, REWARD_EPOCH, REWARD_EPOCH, true)           \
+	V(0x0032, REWARD_MANIFEST, REWARD_MANIFEST, true)     \
+	V(0x0033, REWARD_RUNS, REWARD_RUNS, true)             \
+	V(0x0034, REWARD_RELEASE, REWARD_RELEASE, true)       \
+	V(0x0035, REWARD_POLICY_PUT, REWARD_POLICY_PUT, true) \
+	V(0x0036, REWARD_POLICY, REWARD_POLICY, true)
 
 #define OAP_PUBLIC_HEALTH_PONG 0x0002u
 #define OAP_PUBLIC_OBJ_DATA    0x0008u

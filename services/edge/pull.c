@@ -21,10 +21,11 @@ struct pull {
 	uint8_t bytes[]; /* token, query */
 };
 
-/* Entry bundles and objects; everything else fits one piece. */
+/* Entry bundles, objects and manifests; everything else fits one piece. */
 static bool may_be_long(const struct exchange *exchange)
 {
-	return (exchange->route == ROUTE_TLOG_TILE || exchange->route == ROUTE_OBJECT) &&
+	return (exchange->route == ROUTE_TLOG_TILE || exchange->route == ROUTE_OBJECT ||
+		       exchange->route == ROUTE_REWARD_MANIFEST) &&
 	       exchange->method != HTTP_METHOD_HEAD;
 }
 

@@ -92,6 +92,7 @@ static void put_missing(struct json_out *out, const struct oap_readiness *now)
 		{ "storage", now->committer_ready },
 		{ "archive", now->archive_ready },
 		{ "wallet", now->wallet_ready },
+		{ "rewarder", !now->rewarder_used || now->rewarder_ready },
 	};
 
 	json_out_key(out, "missing");
@@ -114,6 +115,9 @@ static void put_readiness(struct json_out *out, const struct readiness *readines
 	put_bool(out, "kms_ready", now->kms_ready);
 	put_bool(out, "policy_ready", now->prevalidator_ready);
 	put_bool(out, "wallet_ready", now->wallet_ready);
+	if (now->rewarder_used) {
+		put_bool(out, "rewarder_ready", now->rewarder_ready);
+	}
 	put_bool(out, "backpressure_ok", !has_reason(readiness, "committer_lag"));
 	put_u64(out, "committer_lag_ms", now->lag_ms);
 	put_text(out, "pq_mode", "off");
@@ -306,6 +310,56 @@ static void put_api_error(struct json_out *out, const struct refusal *refusal)
 	json_out_object_end(out);
 }
 
+enum reward_reason replies_reward_reason(const struct refusal *refusal)
+{
+	if (refusal->reward_reason != REWARD_REASON_NONE) {
+		return refusal->reward_reason;
+	}
+	switch (refusal->status) {
+	case 429:
+		return refusal->api_reason == API_REASON_RATE_LIMITED ||
+				       refusal->api_reason == API_REASON_AUTH_FAILURES
+			       ? REWARD_REASON_QUOTA
+			       : REWARD_REASON_BUSY;
+	case 503:
+		return refusal->api_reason == API_REASON_DRAINING ? REWARD_REASON_DRAINING
+								  : REWARD_REASON_DEP_OUTAGE;
+	case 400:
+		return refusal->api_reason == API_REASON_UNKNOWN_FIELD ? REWARD_REASON_UNKNOWN_FIELD
+		       : refusal->api_reason == API_REASON_SCHEMA      ? REWARD_REASON_SCHEMA
+								       : REWARD_REASON_HTTP;
+	default:
+		return reward_reasons_of_status(refusal->status);
+	}
+}
+
+static void put_reward_error(struct json_out *out, const struct refusal *refusal)
+{
+	static const char timeout[] = "\"cap_timeout\":true";
+	unsigned reason = refusal->reward_reason;
+
+	json_out_key(out, "error");
+	json_out_object_begin(out);
+	put_text(out, "code", reward_errors_row(reward_reasons_error(reason))->code);
+	if (is_sentence(refusal->text)) {
+		put_slice(out, "message", refusal->text);
+	} else {
+		put_text(out, "message", reward_reasons_text(reason));
+	}
+	put_slice(out, "corr_id", refusal->corr_id);
+	json_out_key(out, "details");
+	json_out_object_begin(out);
+	put_text(out, "reason", reward_reasons_name(reason));
+	json_out_members(out, refusal->details);
+	if (reason == REWARD_REASON_CAP_TIMEOUT) {
+		json_out_members(
+			out, (struct slice){ (const uint8_t *)timeout, sizeof timeout - 1 });
+	}
+	json_out_object_end(out);
+	json_out_object_end(out);
+	json_out_members(out, refusal->members);
+}
+
 size_t replies_refusal(uint8_t *bytes, enum reply_style style, const struct refusal *refusal)
 {
 	struct json_out out = begin_document(bytes);
@@ -323,6 +377,9 @@ size_t replies_refusal(uint8_t *bytes, enum reply_style style, const struct refu
 	case REPLY_API:
 		put_api_error(&out, refusal);
 		break;
+	case REPLY_REWARD:
+		put_reward_error(&out, refusal);
+		break;
 	}
 	return end_document(&out);
 }
@@ -336,7 +393,8 @@ const char *replies_content_type(enum reply_style style)
 enum err replies_check_refused(const struct oap_refused *msg)
 {
 	if (find_status(msg->status) == NULL || msg->reason == REASON_NONE ||
-		msg->reason >= REASON_COUNT || msg->api_reason >= API_REASON_COUNT) {
+		msg->reason >= REASON_COUNT || msg->api_reason >= API_REASON_COUNT ||
+		msg->reward_reason >= REWARD_REASON_COUNT) {
 		return ERR_MALFORMED;
 	}
 	return ERR_OK;
@@ -353,4 +411,41 @@ enum err replies_check_wallet_result(const struct oap_wallet_result *msg)
 		return ERR_MALFORMED;
 	}
 	return ERR_OK;
+}
+
+/* Fits between quotes, and into a line of a head. */
+static bool is_plain(struct slice text)
+{
+	for (size_t i = 0; i < text.bytes_count; i++) {
+		if (text.bytes[i] <= ' ' || text.bytes[i] > '~' || text.bytes[i] == '"') {
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool is_whole_or_part(const struct oap_run_reply *msg)
+{
+	return msg->total <= REPLIES_RUN_BYTES_MAX && msg->offset <= msg->total &&
+	       msg->body.bytes_count > 0 && msg->body.bytes_count <= msg->total - msg->offset;
+}
+
+/* JSON of the rewarder is written once, by it, and goes out as it is. */
+enum err replies_check_run(const struct oap_run_reply *msg)
+{
+	bool is_done = msg->reason == REWARD_REASON_NONE;
+
+	if (msg->reason >= REWARD_REASON_COUNT || msg->cache > RUN_CACHE_IMMUTABLE ||
+		!is_plain(msg->etag) || !is_plain(msg->location)) {
+		return ERR_MALFORMED;
+	}
+	if (is_done) {
+		return (msg->status == 200 || msg->status == 201 || msg->status == 202) &&
+				       is_whole_or_part(msg)
+			       ? ERR_OK
+			       : ERR_MALFORMED;
+	}
+	return msg->status == reward_errors_row(reward_reasons_error(msg->reason))->status
+		       ? ERR_OK
+		       : ERR_MALFORMED;
 }

@@ -11,6 +11,7 @@
 #include "common/api_reasons.h"
 #include "common/errors.h"
 #include "common/reasons.h"
+#include "common/reward_reasons.h"
 #include "common/slice.h"
 #include "proto/verbs.h"
 
@@ -20,6 +21,9 @@
 
 /* A row of ROOTS in JSON has at most 129 bytes; this is above what one answer can be. */
 #define REPLIES_ROOTS_BYTES_MAX (VERB_REPLY_BYTES_MAX / 48u * 132u + 256u)
+
+/* Of a manifest: INTENT_ENTRIES_MAX allocations, each with the longest explanation. */
+#define REPLIES_RUN_BYTES_MAX (256u * 1024u * 1024u)
 
 #define REPLIES_ROOT_ROW_BYTES 48u /* u64 last_seq, hash root, u64 ts */
 #define REPLIES_REASON_BYTES   5u  /* u32 index, u8 enum detail */
@@ -43,8 +47,9 @@ uint32_t replies_retry_after_s(const struct readiness *readiness);
 size_t replies_pong(uint8_t *bytes, const struct readiness *readiness, bool echoed);
 
 /* How a refusal is said: the IngestResponse of POST /ingest, the API's error object, a problem
- * document (RFC 9457) on the admin plane, or an ApiError under /v1 (spec/wallet.md section 1.4). */
-enum reply_style { REPLY_INGEST, REPLY_ERROR, REPLY_PROBLEM, REPLY_API };
+ * document (RFC 9457) on the admin plane, an ApiError under /v1 (spec/wallet.md section 1.4), or
+ * the error of an epoch (spec/rewarder.md section 4). */
+enum reply_style { REPLY_INGEST, REPLY_ERROR, REPLY_PROBLEM, REPLY_API, REPLY_REWARD };
 
 struct refusal {
 	uint16_t status; /* HTTP */
@@ -53,8 +58,11 @@ struct refusal {
 	enum api_reason api_reason; /* ApiError only */
 	bool has_lane_last;         /* likewise; a nonce conflict that may be told */
 	uint64_t lane_last;
-	const char *code;  /* NULL: that of the status */
-	struct slice text; /* details or message */
+	enum reward_reason reward_reason; /* of an epoch only; so: */
+	struct slice details;             /* members behind details.reason, as JSON */
+	struct slice members;             /* and beside "error" */
+	const char *code;                 /* NULL: that of the status */
+	struct slice text;                /* details or message */
 	struct slice corr_id;
 };
 
@@ -72,6 +80,7 @@ enum reason replies_reason(uint16_t status);
 
 /* That of status and reason, when nothing more is known. */
 enum api_reason replies_api_reason(const struct refusal *refusal);
+enum reward_reason replies_reward_reason(const struct refusal *refusal);
 
 /* Answers of siblings. */
 MUST_CHECK enum err replies_check_wallet_result(const struct oap_wallet_result *msg);
@@ -79,6 +88,7 @@ MUST_CHECK enum err replies_check_wallet_result(const struct oap_wallet_result *
 MUST_CHECK enum err replies_balance(
 	uint8_t *bytes, const struct oap_balance *msg, size_t *ret_bytes_count);
 MUST_CHECK enum err replies_check_refused(const struct oap_refused *msg);
+MUST_CHECK enum err replies_check_run(const struct oap_run_reply *msg);
 MUST_CHECK enum err replies_verdict(
 	uint8_t *bytes, const struct oap_verdict *msg, size_t *ret_bytes_count);
 /* Of one that was found good: why its first entry was refused that was; DETAIL_NONE: none was. */

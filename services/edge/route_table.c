@@ -12,6 +12,7 @@
 #define OWNER_SEQUENCER PROCESS_SEQUENCER
 #define OWNER_ARCHIVE   PROCESS_ARCHIVE
 #define OWNER_WALLET    PROCESS_WALLET
+#define OWNER_REWARDER  PROCESS_REWARDER
 
 static const struct row {
 	const char *method;

@@ -6,6 +6,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/random.h"
 
 static uint64_t now_unix_ms(void)
 {
@@ -47,6 +48,7 @@ void kms_open(void *self, struct worker *worker)
 	struct kms *kms = self;
 
 	kms->worker = worker;
+	random_fill(&kms->life, sizeof kms->life);
 	keys_open(&kms->keys, worker, kms->dir, worker->config.node_name);
 	signer_open(&kms->signer, &kms->keys, worker, kms->dir);
 	tokens_init(&kms->tokens, &kms->keys, worker);
@@ -106,6 +108,7 @@ static void tell_artefact_key(struct kms *kms, struct peer *peer)
 	struct oap_artefact_key artefacts;
 
 	signer_artefact_key(&kms->signer, &artefacts.key_id, &artefacts.key);
+	artefacts.life = kms->life;
 	(void)!oap_send_artefact_key(peer, 0, &artefacts);
 	sodium_memzero(&artefacts, sizeof artefacts);
 }
@@ -151,6 +154,7 @@ void kms_link_up(void *self, const struct oap_from *whom)
 	case PROCESS_INGRESS:
 	case PROCESS_KMS:
 	case PROCESS_WALLET:
+	case PROCESS_COMPUTE:
 	case PROCESS_COUNT:
 		break;
 	}

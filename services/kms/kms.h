@@ -30,6 +30,8 @@ struct kms {
 	struct kms_waiting waiting[KMS_WAITING_MAX];
 	size_t waiting_count;
 
+	struct id128 life; /* random; told to the rewarder, who keeps grants */
+
 	uint8_t list[VERB_REPLY_BYTES_MAX]; /* the page of CAP_LIST in the making */
 };
 

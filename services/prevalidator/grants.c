@@ -200,6 +200,26 @@ struct outcome {
 	const char *detail;
 };
 
+/* Under /rewarder, what is not as everywhere: a token that was good once or will be has a caveat
+ * that does not hold, one that never will be is none (spec/rewarder.md section 1.6); and a client
+ * learns that it was the token which could not be looked at in time (1.8). */
+static bool tell_reward(struct prevalidator *self, struct job *job, const struct outcome *outcome)
+{
+	if (outcome->reason == REASON_TIMEOUT) {
+		wall_refuse_reward(self, &job->ask, REWARD_REASON_CAP_TIMEOUT,
+			reward_reasons_text(REWARD_REASON_CAP_TIMEOUT));
+		return true;
+	}
+	if (outcome->status != 403) {
+		return false;
+	}
+	wall_refuse_reward(self, &job->ask,
+		outcome->api_reason == API_REASON_TOKEN_TIME ? REWARD_REASON_CAVEAT
+							     : REWARD_REASON_UNAUTH,
+		outcome->detail);
+	return true;
+}
+
 static bool tell(struct prevalidator *self, struct job *job, const void *context)
 {
 	const struct outcome *outcome = context;
@@ -212,6 +232,9 @@ static bool tell(struct prevalidator *self, struct job *job, const void *context
 	job->verify_id = 0;
 	if (outcome->cached != NULL) {
 		return wall_resume(self, job, outcome->cached);
+	}
+	if (routes_is_reward(job->ask.route) && tell_reward(self, job, outcome)) {
+		return true;
 	}
 	if (outcome->status == 403 && routes_is_v1(job->ask.route)) {
 		/* revoked, expired, of another node: no valid token (spec/wallet.md section 4) */

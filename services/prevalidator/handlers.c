@@ -26,6 +26,13 @@ static bool is_ours(unsigned route)
 	case ROUTE_RELEASE:
 	case ROUTE_OBJECT_PUT:
 	case ROUTE_OBJECT:
+	case ROUTE_REWARD_COMPUTE:
+	case ROUTE_REWARD_RELEASE:
+	case ROUTE_REWARD_EPOCH:
+	case ROUTE_REWARD_MANIFEST:
+	case ROUTE_REWARD_RUNS:
+	case ROUTE_REWARD_POLICY_PUT:
+	case ROUTE_REWARD_POLICY:
 	case ROUTE_EXPORT:
 	case ROUTE_SIGN_SNAPSHOT:
 	case ROUTE_VERIFY:
@@ -35,6 +42,8 @@ static bool is_ours(unsigned route)
 	case ROUTE_READYZ:
 	case ROUTE_VERSION:
 	case ROUTE_METRICS:
+	case ROUTE_OPENAPI:
+	case ROUTE_COMPUTE_SCHEMA:
 	case ROUTE_PROBE:
 	case ROUTE_COUNT:
 		break;
@@ -44,7 +53,8 @@ static bool is_ours(unsigned route)
 
 static bool may_have_offset(unsigned route)
 {
-	return route == ROUTE_TLOG_TILE || route == ROUTE_EVENTS || route == ROUTE_OBJECT;
+	return route == ROUTE_TLOG_TILE || route == ROUTE_EVENTS || route == ROUTE_OBJECT ||
+	       route == ROUTE_REWARD_MANIFEST;
 }
 
 /* The bytes of an object are none of ours. */
@@ -68,6 +78,7 @@ static enum err on_request(void *owner, const struct oap_from *from, const struc
 		.peer_uid = msg->peer_class == GRANT_PEER_UNIX ? msg->peer_uid : 0,
 		.body_bytes = msg->body_bytes,
 		.offset = msg->offset,
+		.wait_ms = msg->wait_ms,
 		.query = msg->query,
 		.idem_key = msg->idem_key,
 		.token = msg->token,

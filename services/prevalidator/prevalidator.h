@@ -20,6 +20,7 @@
  *   bodies.c    bodies in pieces
  *   ingest.c    IngestRequest, from events to drafts
  *   objects.c   objects: whose bytes go from the edge to archive
+ *   rewards.c   epochs that are paid, to the rewarder; compute.c: their bodies
  *   operations.c  operations under /v1, to the wallet; wish.c: their bodies
  *   inflate.c   packed bodies; alone knows zlib
  *   json.c      JSON, from bytes to events; alone knows yajl */
@@ -28,10 +29,12 @@
 
 #include "common/clock.h"
 #include "common/reasons.h"
+#include "common/reward_reasons.h"
 #include "common/routes.h"
 #include "common/worker.h"
 #include "core/grant.h"
 #include "core/siphash.h"
+#include "services/prevalidator/compute.h"
 #include "services/prevalidator/inflate.h"
 #include "services/prevalidator/ingest.h"
 #include "services/prevalidator/wish.h"
@@ -67,7 +70,8 @@ struct ask {
 	enum grant_peer peer_class;
 	uint32_t peer_uid;
 	uint32_t body_bytes;
-	uint64_t offset; /* of a long answer that the edge asks for in pieces */
+	uint64_t offset;  /* of a long answer that the edge asks for in pieces */
+	uint32_t wait_ms; /* 0: the client did not say */
 	struct slice query, idem_key, token;
 	struct slice body; /* empty as long as it is not all here */
 };
@@ -119,6 +123,7 @@ struct prevalidator {
 	struct grants grants;
 	struct ingest ingest; /* its JSON is wish's, too */
 	struct wish wish;
+	struct compute compute; /* likewise */
 	struct inflater inflater;
 };
 
@@ -174,6 +179,19 @@ struct slice reads_path(const struct ask *ask, char buffer[READS_PATH_BYTES_MAX]
 /* Of a route under /v1: the status is that of the reason's error. */
 void wall_refuse_api(struct prevalidator *self, const struct ask *ask, enum api_reason api_reason,
 	const char *detail);
+
+/* Of one under /rewarder. */
+void wall_refuse_reward(struct prevalidator *self, const struct ask *ask,
+	enum reward_reason reward_reason, const char *detail);
+
+/* --- rewards.c --- */
+
+/* A policy that everybody may see. */
+bool rewards_is_public(const struct prevalidator *self, const struct ask *ask);
+
+/* Forwards or refuses. cached: NULL for what is public. */
+void rewards_handle(
+	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached);
 
 /* --- wallet_reads.c --- */
 

@@ -42,6 +42,13 @@ bool reads_is_public(const struct ask *ask)
 	case ROUTE_RELEASE:
 	case ROUTE_OBJECT_PUT:
 	case ROUTE_OBJECT:
+	case ROUTE_REWARD_COMPUTE:
+	case ROUTE_REWARD_RELEASE:
+	case ROUTE_REWARD_EPOCH:
+	case ROUTE_REWARD_MANIFEST:
+	case ROUTE_REWARD_RUNS:
+	case ROUTE_REWARD_POLICY_PUT:
+	case ROUTE_REWARD_POLICY: /* public if it is configured: rewards_is_public */
 	case ROUTE_ENTRY:
 	case ROUTE_BALANCE:
 	case ROUTE_TX:
@@ -56,6 +63,8 @@ bool reads_is_public(const struct ask *ask)
 	case ROUTE_READYZ:
 	case ROUTE_VERSION:
 	case ROUTE_METRICS:
+	case ROUTE_OPENAPI:
+	case ROUTE_COMPUTE_SCHEMA:
 	case ROUTE_PROBE:
 	case ROUTE_COUNT:
 		break;
@@ -378,11 +387,20 @@ void reads_handle(
 	case ROUTE_RELEASE:
 	case ROUTE_OBJECT_PUT:
 	case ROUTE_OBJECT:
+	case ROUTE_REWARD_COMPUTE:
+	case ROUTE_REWARD_RELEASE:
+	case ROUTE_REWARD_EPOCH:
+	case ROUTE_REWARD_MANIFEST:
+	case ROUTE_REWARD_RUNS:
+	case ROUTE_REWARD_POLICY_PUT:
+	case ROUTE_REWARD_POLICY:
 	case ROUTE_OTHER:
 	case ROUTE_HEALTHZ:
 	case ROUTE_READYZ:
 	case ROUTE_VERSION:
 	case ROUTE_METRICS:
+	case ROUTE_OPENAPI:
+	case ROUTE_COMPUTE_SCHEMA:
 	case ROUTE_PROBE:
 	case ROUTE_COUNT:
 		break;

@@ -66,12 +66,13 @@ static void note(const struct ask *ask, uint16_t status, enum reason reason, con
 }
 
 static void refuse(struct prevalidator *self, const struct ask *ask, uint16_t status,
-	enum reason reason, enum api_reason api_reason, const char *detail)
+	enum reason reason, uint8_t api_reason, uint8_t reward_reason, const char *detail)
 {
 	struct oap_refused refused = {
 		.status = status,
 		.reason = (uint8_t)reason,
-		.api_reason = (uint8_t)api_reason,
+		.api_reason = api_reason,
+		.reward_reason = reward_reason,
 		.detail = { (const uint8_t *)detail, strnlen(detail, VERB_TEXT_BYTES_MAX) },
 	};
 
@@ -84,7 +85,7 @@ static void refuse(struct prevalidator *self, const struct ask *ask, uint16_t st
 void wall_refuse_with(struct prevalidator *self, const struct ask *ask, uint16_t status,
 	enum reason reason, const char *detail)
 {
-	refuse(self, ask, status, reason, API_REASON_NONE, detail);
+	refuse(self, ask, status, reason, API_REASON_NONE, REWARD_REASON_NONE, detail);
 }
 
 /* The class that rejected_total knows. */
@@ -110,7 +111,30 @@ void wall_refuse_api(struct prevalidator *self, const struct ask *ask, enum api_
 	const char *detail)
 {
 	refuse(self, ask, api_errors_row(api_reasons_error(api_reason))->status,
-		class_of(api_reason), api_reason, detail);
+		class_of(api_reason), (uint8_t)api_reason, REWARD_REASON_NONE, detail);
+}
+
+static enum reason class_of_reward(enum reward_reason reward_reason)
+{
+	switch (reward_errors_row(reward_reasons_error(reward_reason))->status) {
+	case 400:
+		return reward_reason == REWARD_REASON_DECOMPRESS_CAP ? REASON_DECOMPRESS
+								     : REASON_UNKNOWN_KIND;
+	case 401:
+	case 403:
+		return REASON_CAP_INVALID;
+	case 503:
+		return REASON_TIMEOUT;
+	default:
+		return REASON_POLICY_DENIED;
+	}
+}
+
+void wall_refuse_reward(struct prevalidator *self, const struct ask *ask,
+	enum reward_reason reward_reason, const char *detail)
+{
+	refuse(self, ask, reward_errors_row(reward_reasons_error(reward_reason))->status,
+		class_of_reward(reward_reason), API_REASON_NONE, (uint8_t)reward_reason, detail);
 }
 
 void wall_refuse(
@@ -196,6 +220,8 @@ static void handle_plain(
 		operations_handle(self, ask, cached);
 	} else if (ask->route == ROUTE_OBJECT_PUT || ask->route == ROUTE_OBJECT) {
 		objects_handle(self, ask, cached);
+	} else if (routes_is_reward(ask->route)) {
+		rewards_handle(self, ask, cached);
 	} else {
 		reads_handle(self, ask, cached);
 	}
@@ -210,6 +236,7 @@ static bool caveats_hold(
 {
 	char path[READS_PATH_BYTES_MAX];
 	const char *method = routes_method(ask->route);
+	uint32_t kinds = self->caveats_judged;
 	struct caveat_request facts = {
 		.now_unix_s = (uint64_t)clock_unix_ms() / 1000,
 		.body_bytes = ask->body_bytes,
@@ -224,11 +251,17 @@ static bool caveats_hold(
 		facts.method = (struct slice){ (const uint8_t *)method, strlen(method) };
 		facts.path = reads_path(ask, path);
 	}
-	verdict = caveat_set_check_request(&cached->grant.caveats, self->caveats_judged, &facts);
+	if (routes_is_reward(ask->route)) {
+		kinds &= ~(1u << CAVEAT_EPOCH); /* rewards.c, which knows it */
+	}
+	verdict = caveat_set_check_request(&cached->grant.caveats, kinds, &facts);
 	if (verdict.result == CAVEAT_HOLDS) {
 		return true;
 	}
-	if (routes_is_v1(ask->route)) {
+	if (routes_is_reward(ask->route)) {
+		wall_refuse_reward(
+			self, ask, REWARD_REASON_CAVEAT, caveat_set_verdict_text(verdict));
+	} else if (routes_is_v1(ask->route)) {
 		wall_refuse_api(self, ask,
 			caveat_is_about_time(verdict.kind) ? API_REASON_TOKEN_TIME
 							   : API_REASON_SCOPE,
@@ -254,6 +287,9 @@ static void refuse_packed(struct prevalidator *self, const struct ask *ask,
 	} else if (ask->route == ROUTE_INGEST) {
 		ingest(self, ask, cached,
 			is_ratio ? INGEST_DECOMPRESS_RATIO : INGEST_DECOMPRESS_ERROR);
+	} else if (routes_is_reward(ask->route)) {
+		wall_refuse_reward(
+			self, ask, REWARD_REASON_DECOMPRESS_CAP, api_reasons_text(api_reason));
 	} else {
 		wall_refuse_api(self, ask, api_reason, api_reasons_text(api_reason));
 	}
@@ -348,6 +384,10 @@ void wall_enter(struct prevalidator *self, const struct ask *ask)
 	}
 	if (reads_is_public(ask)) {
 		reads_handle(self, ask, NULL);
+		return;
+	}
+	if (rewards_is_public(self, ask)) {
+		rewards_handle(self, ask, NULL);
 		return;
 	}
 	fault = token_fault(ask, &reason);

@@ -1,63 +1,343 @@
+/* Who asks what, and the life of the process. */
 #include "services/rewarder/rewarder.h"
 
-/* An answer to what was never asked: whoever sends it is wrong about us. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#define TICK_S 0.02
+
+uint64_t rewarder_now_mono_ms(void)
+{
+	return (uint64_t)clock_now().monotonic_us / 1000;
+}
+
+struct peer *rewarder_peer(struct rewarder *self, unsigned process)
+{
+	return mesh_peer(&self->worker->mesh, process, 0);
+}
+
+struct artefacts_run rewarder_files(const struct run *run)
+{
+	return (struct artefacts_run){ run->is_dry, &run->row->tenant, &run->row->epoch,
+		&run->row->run_key };
+}
+
+bool rewarder_put(struct rewarder *self, struct run *run, enum registry_state state)
+{
+	uint8_t before = run->row->state;
+
+	run->row->state = (uint8_t)state;
+	if (run->is_dry || registry_put(&self->registry, run->row) == ERR_OK) {
+		return true;
+	}
+	run->row->state = before;
+	log_event(LOG_ARTEFACTS_UNWRITABLE, &(struct log_fields){ .fault = ERR_NO_SPACE });
+	runs_fail(self, run, REWARD_REASON_STORAGE, NULL);
+	return false;
+}
+
+static void report(struct rewarder *self)
+{
+	bool is_ready = rewarder_peer(self, PROCESS_SEQUENCER) != NULL &&
+			rewarder_peer(self, PROCESS_ARCHIVE) != NULL &&
+			rewarder_peer(self, PROCESS_COMPUTE) != NULL && self->artefacts.key_id != 0;
+	const char *text = self->brownout.is_on ? "ledger_degraded" : "";
+
+	if (self->is_draining) {
+		return;
+	}
+	worker_report(self->worker, is_ready ? PHASE_SERVING : PHASE_LOADING, 0, 0, NULL,
+		is_ready ? text : "waiting for archive, sequencer, kms and a calculator");
+}
+
+/* --- requests --- */
+
+static enum err on_run_compute(
+	void *self, const struct oap_from *from, const struct oap_run_compute *msg)
+{
+	runs_request(self, from, msg);
+	return ERR_OK;
+}
+
+static enum err on_run_show(void *self, const struct oap_from *from, const struct oap_run_show *msg)
+{
+	if (msg->part >= RUN_PART_COUNT) {
+		return ERR_MALFORMED;
+	}
+	answers_show(self, from, msg);
+	return ERR_OK;
+}
+
+static enum err on_run_list(void *self, const struct oap_from *from, const struct oap_run_list *msg)
+{
+	answers_list(self, from, msg);
+	return ERR_OK;
+}
+
+static enum err on_quarantine_release(
+	void *self, const struct oap_from *from, const struct oap_quarantine_release *msg)
+{
+	quarantine_release(self, from, msg);
+	return ERR_OK;
+}
+
+static enum err on_policy_put(
+	void *owner, const struct oap_from *from, const struct oap_policy_put *msg)
+{
+	struct rewarder *self = owner;
+	struct answer_route route = ANSWER_ROUTE(from, msg);
+	const struct policies_row *row = NULL;
+	struct reward_outcome outcome = { 0 };
+	enum reward_reason reason = policies_put(&self->policies, msg->document, &row, &outcome);
+
+	if (reason != REWARD_REASON_NONE) {
+		answers_refuse(self, route, reason,
+			reason == REWARD_REASON_POLICY_INVALID ? outcome.detail : NULL, NULL);
+		return ERR_OK;
+	}
+	log_event(LOG_POLICY_PUT,
+		&(struct log_fields){ .root = &row->hash, .capability_ref = &msg->capability });
+	answers_policy(self, route, row, 200);
+	return ERR_OK;
+}
+
+static enum err on_policy_show(
+	void *owner, const struct oap_from *from, const struct oap_policy_show *msg)
+{
+	struct rewarder *self = owner;
+	struct answer_route route = ANSWER_ROUTE(from, msg);
+	const struct policies_row *row = policies_find(&self->policies, msg->policy_id);
+
+	if (row == NULL) {
+		answers_refuse(self, route, REWARD_REASON_NOT_FOUND, NULL, NULL);
+	} else {
+		answers_policy(self, route, row, 200);
+	}
+	return ERR_OK;
+}
+
+/* --- answers of others --- */
+
 static enum err on_intent_result(
 	void *self, const struct oap_from *from, const struct oap_intent_result *msg)
 {
-	(void)self;
-	(void)from;
-	(void)msg;
-	return ERR_CONFLICT;
+	return brownout_pong(self, from->corr_id) ? ERR_OK : settlement_told(self, from, msg);
 }
 
 static enum err on_signed_attestation(
 	void *self, const struct oap_from *from, const struct oap_signed_attestation *msg)
 {
-	(void)self;
-	(void)from;
-	(void)msg;
-	return ERR_CONFLICT;
+	return sealing_signed(self, from, msg);
 }
 
 static enum err on_artefact_key(
-	void *self, const struct oap_from *from, const struct oap_artefact_key *msg)
+	void *owner, const struct oap_from *from, const struct oap_artefact_key *msg)
 {
-	struct rewarder *rewarder = self;
+	struct rewarder *self = owner;
 
 	(void)from;
-	rewarder->artefact_key_id = msg->key_id;
-	rewarder->artefact_key = msg->key;
+	if (msg->key_id == 0) {
+		return ERR_MALFORMED;
+	}
+	self->artefacts.key_id = msg->key_id;
+	self->artefacts.key = msg->key;
+	self->life = msg->life;
+	report(self);
 	return ERR_OK;
 }
 
+static enum err on_object_piece(
+	void *self, const struct oap_from *from, const struct oap_object_piece *msg)
+{
+	return inputs_take(self, from, msg);
+}
+
+static enum err on_compute_wants(
+	void *self, const struct oap_from *from, const struct oap_compute_wants *msg)
+{
+	return inputs_wanted(self, from, msg);
+}
+
+static enum err on_computed(void *self, const struct oap_from *from, const struct oap_computed *msg)
+{
+	return sealing_computed(self, from, msg);
+}
+
+static enum err on_compute_piece(
+	void *self, const struct oap_from *from, const struct oap_compute_piece *msg)
+{
+	return sealing_take(self, from, msg);
+}
+
 const struct oap_handlers rewarder_handlers = {
+	.run_compute = on_run_compute,
+	.run_show = on_run_show,
+	.run_list = on_run_list,
+	.quarantine_release = on_quarantine_release,
+	.policy_put = on_policy_put,
+	.policy_show = on_policy_show,
 	.intent_result = on_intent_result,
 	.signed_attestation = on_signed_attestation,
 	.artefact_key = on_artefact_key,
+	.object_piece = on_object_piece,
+	.compute_wants = on_compute_wants,
+	.computed = on_computed,
+	.compute_piece = on_compute_piece,
 };
 
-/* --- life --- */
+/* --- links --- */
 
-void rewarder_open(void *self, struct worker *worker)
+void rewarder_link_up(void *owner, const struct oap_from *whom)
 {
-	struct rewarder *rewarder = self;
+	struct rewarder *self = owner;
 
-	rewarder->worker = worker;
+	if (whom->process == PROCESS_COMPUTE && whom->instance < COMPUTE_MAX) {
+		self->calculators[whom->instance] = NULL;
+	}
+	report(self);
 }
 
-void rewarder_turn(void *self)
+/* What it died of, another one would die of, too. */
+static void calculator_lost(struct rewarder *self, unsigned instance)
 {
-	struct rewarder *rewarder = self;
+	struct run *run = self->calculators[instance];
 
-	if (rewarder->worker->phase == PHASE_STARTING) {
-		worker_report(rewarder->worker, PHASE_SERVING, 0, 0, NULL, "");
+	if (run != NULL) {
+		runs_fail(self, run, REWARD_REASON_INTERNAL,
+			"its calculator died: the inputs took more CPU time than they may, or "
+			"broke "
+			"it");
 	}
 }
 
-void rewarder_drain(void *self, uint64_t deadline_mono_ms)
+/* Archive is gone: those that read begin anew when it is back. */
+static void archive_lost(struct rewarder *self)
 {
-	struct rewarder *rewarder = self;
+	for (struct run *run = self->runs; run != NULL; run = run->next) {
+		if (run->step == RUN_BUNDLE || run->step == RUN_LEDGER || run->step == RUN_ROWS) {
+			sealing_release(self, run);
+			run->step = RUN_QUEUED;
+			run->asked_count = 0;
+		}
+	}
+}
 
-	(void)deadline_mono_ms;
-	worker_drained(rewarder->worker, 0); /* nothing is under way */
+void rewarder_link_lost(void *owner, const struct oap_from *whom)
+{
+	struct rewarder *self = owner;
+
+	if (whom->process == PROCESS_COMPUTE && whom->instance < COMPUTE_MAX) {
+		calculator_lost(self, whom->instance);
+	} else if (whom->process == PROCESS_ARCHIVE) {
+		archive_lost(self);
+	} else if (whom->process == PROCESS_SEQUENCER) {
+		settlement_ledger_lost(self);
+	} else if (whom->process == PROCESS_KMS) {
+		for (struct run *run = self->runs; run != NULL; run = run->next) {
+			run->asked_count = run->step == RUN_SIGNING ? 0 : run->asked_count;
+		}
+	}
+	report(self);
+}
+
+/* --- life --- */
+
+static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct rewarder *self = timer->data;
+	uint64_t now = rewarder_now_mono_ms();
+
+	(void)loop;
+	(void)events;
+	metrics_set(METRIC_WORK_QUEUE_DEPTH, METRIC_PLAIN, self->run_count);
+	brownout_tick(self, now);
+	sweeper_tick(self, now);
+}
+
+size_t rewarder_paths(
+	void *owner, const struct worker *worker, struct landlock_path ret_paths[WORKER_PATHS_MAX])
+{
+	struct rewarder *self = owner;
+
+	(void)snprintf(self->dir, sizeof self->dir, "%s/artifacts", worker->config.node_data_dir);
+	ret_paths[0] = (struct landlock_path){ self->dir, -1, LANDLOCK_RIGHTS_CREATE };
+	return 1;
+}
+
+void rewarder_open(void *owner, struct worker *worker)
+{
+	struct rewarder *self = owner;
+
+	self->worker = worker;
+	self->dir_fd = open(self->dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (self->dir_fd < 0) {
+		worker_fail(
+			worker, "the directory of artefacts %s: %s", self->dir, strerror(errno));
+	}
+	artefacts_open(&self->artefacts, worker, self->dir_fd);
+	registry_open(&self->registry, worker, self->dir_fd);
+	policies_open(&self->policies, worker, self->dir_fd);
+}
+
+void rewarder_ready(void *owner, struct worker *worker)
+{
+	struct rewarder *self = owner;
+
+	self->id_last = random_u64() >> 8; /* late answers to one before us meet nobody */
+	self->brownout.is_draining = true; /* what one before us postponed */
+	ev_timer_init(&self->tick, on_tick, TICK_S, TICK_S);
+	self->tick.data = self;
+	ev_timer_start(worker->loop, &self->tick);
+	report(self);
+}
+
+void rewarder_drain(void *owner, uint64_t deadline_mono_ms)
+{
+	struct rewarder *self = owner;
+
+	(void)deadline_mono_ms; /* the supervisor keeps it */
+	self->is_draining = true;
+}
+
+static void sign_those_that_wait(struct rewarder *self)
+{
+	for (struct run *run = self->runs; run != NULL; run = run->next) {
+		if (run->step == RUN_SIGNING && run->asked_count == 0 &&
+			rewarder_peer(self, PROCESS_KMS) != NULL) {
+			sealing_sign(self, run);
+		}
+	}
+}
+
+/* What is not done is in the registry, and goes on at the next start. */
+static void end_drained(struct rewarder *self)
+{
+	if (self->worker->phase != PHASE_DRAINED && self->emitter.run == NULL) {
+		while (self->runs != NULL) {
+			runs_leave(self, self->runs);
+		}
+		worker_drained(self->worker, 0);
+	}
+}
+
+void rewarder_turn(void *owner)
+{
+	struct rewarder *self = owner;
+	uint64_t now = rewarder_now_mono_ms();
+
+	if (self->is_draining) {
+		settlement_finish(self, now);
+		end_drained(self);
+		return;
+	}
+	if (!self->is_resumed && self->worker->phase == PHASE_SERVING) {
+		self->is_resumed = true;
+		runs_resume_all(self);
+	}
+	runs_tick(self, now);
+	inputs_turn(self);
+	sign_those_that_wait(self);
+	settlement_turn(self, now);
 }

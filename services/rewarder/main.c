@@ -10,7 +10,11 @@ int main(int argc, char *argv[])
 		.self = &rewarder,
 		.handlers = &rewarder_handlers,
 		.sandbox = &rewarder_sandbox,
+		.paths = rewarder_paths,
 		.open = rewarder_open,
+		.ready = rewarder_ready,
+		.link_up = rewarder_link_up,
+		.link_lost = rewarder_link_lost,
 		.turn = rewarder_turn,
 		.drain = rewarder_drain,
 	};

@@ -1,21 +1,272 @@
 #ifndef SERVICES_REWARDER_H
 #define SERVICES_REWARDER_H
 
-/* The rewarder: pays out epochs. So far it holds its links to sequencer and kms, and the key that
- * artefacts will be kept under; runs come with the routes that ask for them. */
+/* The rewarder: pays out epochs. A run goes
+ *
+ *   admitted -> computed -> sealed -> emitting -> settled | postponed
+ *                        -> quarantined                        (sealed too, never paid)
+ *            -> failed
+ *
+ * and every step is in the registry before what follows from it happens, so that a rewarder that
+ * died goes on where it was: what was admitted is computed again, what was sealed or emitting is
+ * asked about, header first (DESIGN-LEDGER.md section 9). The ledger alone makes that nothing is
+ * paid twice; the registry makes that nothing is forgotten.
+ *
+ *   handlers.c     who asks what; life
+ *   runs.c         admission, replay, conflict; the queue; who waits for an answer
+ *   inputs.c       the sealed inputs, from archive to a calculator
+ *   sealing.c      the result, from the calculator to artefacts; its attestation
+ *   settlement.c   the intent, to the ledger, until it is answered
+ *   quarantine.c   what is held, and its release
+ *   brownout.c     how fast the ledger answers, and what follows
+ *   sweeper.c      what is too old to be kept
+ *   answers.c      what clients are told
+ *   registry.c, artefacts.c, policies.c   what is on disk
+ *
+ * It holds no money and no signing key. */
 
+#include <ev.h>
+
+#include "common/clock.h"
+#include "common/log.h"
+#include "common/metrics.h"
+#include "common/random.h"
+#include "common/reward_reasons.h"
 #include "common/worker.h"
+#include "core/detail.h"
+#include "core/intent.h"
+#include "core/json_out.h"
+#include "services/rewarder/artefacts.h"
+#include "services/rewarder/policies.h"
+#include "services/rewarder/registry.h"
+
+/* Runs that wait for a calculator (spec/rewarder.md section 8: work). */
+#define RUNS_QUEUED_MAX 512u
+/* And those with the postponed ones (R-C17). */
+#define RUNS_UNFINISHED_MAX 4096u
+
+/* Who asked, and is answered once. Its request's credit is held until then. */
+struct waiter {
+	struct waiter *next;
+	struct oap_from from;
+	uint8_t edge_process, edge_instance;
+	uint32_t edge_generation;
+	uint64_t wait_until_mono_ms;
+};
+
+enum run_step {
+	RUN_QUEUED,      /* for a calculator */
+	RUN_BUNDLE,      /* is read from archive */
+	RUN_STARTED,     /* the calculator has policy and bundle */
+	RUN_LEDGER,      /* the ledger snapshot is read */
+	RUN_ROWS,        /* the accounting snapshot is on its way */
+	RUN_COMPUTING,   /* all of it is there */
+	RUN_MANIFEST,    /* is written */
+	RUN_ALLOCATIONS, /* are written */
+	RUN_SIGNING,     /* kms has it */
+	RUN_SEALED,      /* in the emitter's queue */
+	RUN_EMITTING,    /* the emitter has it */
+};
+
+/* One that is under way. */
+struct run {
+	struct run *next;
+	uint64_t id;              /* corr_id of all that is asked for it */
+	struct registry_row *row; /* of the registry, or &own of a dry run */
+	struct registry_row own;
+	enum run_step step;
+	bool is_dry;
+	bool is_again;  /* computed before: must come out the same */
+	bool is_replay; /* settled before: the ledger is asked whether it knows */
+	int calculator; /* -1: none */
+	uint64_t began_mono_ms, deadline_mono_ms, prepared_mono_ms;
+	struct waiter *waiters;
+	/* inputs */
+	struct hash input;
+	struct hash accounting;
+	uint64_t input_total, asked_upto, got_upto;
+	uint32_t asked_count;
+	/* result */
+	uint64_t read_upto;
+	struct artefacts_writer writer;
+};
+
+/* The one intent that is with the ledger. */
+struct emitter {
+	struct run *run;
+	bool is_body;          /* the body is on its way, or there */
+	unsigned attempt;      /* 1: the first */
+	uint64_t id;           /* of this attempt */
+	uint64_t sent_mono_ms; /* 0: it waits for due_mono_ms */
+	uint64_t due_mono_ms;  /* to be sent, or given up */
+	uint64_t began_mono_ms;
+	uint64_t body_upto;
+};
+
+/* How fast the ledger answered lately. */
+#define SAMPLES_MAX 1024u
+struct brownout {
+	bool is_on;
+	bool is_draining; /* postponed runs are paid one after the other */
+	size_t next, count;
+	struct sample {
+		uint64_t at_mono_ms;
+		uint32_t took_ms;
+	} samples[SAMPLES_MAX];
+	uint64_t slow_since_mono_ms; /* 0: it is not */
+	uint64_t entered_mono_ms;
+	uint64_t ping_id, ping_sent_mono_ms, ping_due_mono_ms; /* sent 0: none is under way */
+	uint64_t judged_mono_ms;
+	uint64_t drained_count;
+};
 
 struct rewarder {
 	struct worker *worker;
-	uint32_t artefact_key_id; /* 0: kms has not told one yet */
-	struct hash artefact_key;
+	char dir[CONFIG_TEXT_BYTES_MAX + 32];
+	int dir_fd;
+	struct artefacts artefacts;
+	struct registry registry;
+	struct policies policies;
+	struct run *runs; /* all that are under way, oldest first */
+	size_t run_count;
+	struct run *calculators[COMPUTE_MAX]; /* NULL: free, or not there */
+	struct emitter emitter;
+	struct brownout brownout;
+	uint64_t id_last;
+	struct id128 life; /* of the kms that is there now */
+	bool is_resumed;   /* what a rewarder before us left is under way again */
+	bool is_draining;
+	uint64_t swept_mono_ms;
+	ev_timer tick;
+	uint8_t page[ARTEFACTS_PIECE_BYTES]; /* one at a time */
 };
 
 extern const struct oap_handlers rewarder_handlers;
 extern const struct sandbox_policy rewarder_sandbox;
+size_t rewarder_paths(
+	void *self, const struct worker *worker, struct landlock_path ret_paths[WORKER_PATHS_MAX]);
 void rewarder_open(void *self, struct worker *worker);
+void rewarder_ready(void *self, struct worker *worker);
+void rewarder_link_up(void *self, const struct oap_from *whom);
+void rewarder_link_lost(void *self, const struct oap_from *whom);
 void rewarder_turn(void *self);
 void rewarder_drain(void *self, uint64_t deadline_mono_ms);
+
+uint64_t rewarder_now_mono_ms(void);
+struct peer *rewarder_peer(struct rewarder *self, unsigned process);
+struct artefacts_run rewarder_files(const struct run *run);
+/* The row is on disk, or the run has failed and is gone: false. */
+MUST_CHECK bool rewarder_put(struct rewarder *self, struct run *run, enum registry_state state);
+
+/* --- runs.c --- */
+
+void runs_request(
+	struct rewarder *self, const struct oap_from *from, const struct oap_run_compute *msg);
+/* NULL: it is not under way. */
+struct run *runs_find(struct rewarder *self, uint64_t id);
+struct run *runs_of_row(struct rewarder *self, const struct registry_row *row);
+/* Takes up again what is in the registry; RUN_QUEUED: from the beginning, RUN_SEALED: to be paid.
+ * NULL: no memory. */
+struct run *runs_resume(struct rewarder *self, struct registry_row *row, enum run_step step);
+/* All that wait are told what its row says now; it is gone. */
+void runs_end(struct rewarder *self, struct run *run);
+/* All that wait are refused; a run that was computed for the first time has failed. It is gone. */
+void runs_fail(struct rewarder *self, struct run *run, enum reward_reason reason, const char *text);
+/* The node ends: whoever waits is told so, and the run goes on at the next start. It is gone. */
+void runs_leave(struct rewarder *self, struct run *run);
+void runs_tick(struct rewarder *self, uint64_t now_mono_ms);
+void runs_resume_all(struct rewarder *self);
+
+/* --- inputs.c --- */
+
+void inputs_begin(struct rewarder *self, struct run *run);
+MUST_CHECK enum err inputs_take(
+	struct rewarder *self, const struct oap_from *from, const struct oap_object_piece *msg);
+MUST_CHECK enum err inputs_wanted(
+	struct rewarder *self, const struct oap_from *from, const struct oap_compute_wants *msg);
+
+void inputs_turn(struct rewarder *self);
+
+/* --- sealing.c --- */
+
+MUST_CHECK enum err sealing_computed(
+	struct rewarder *self, const struct oap_from *from, const struct oap_computed *msg);
+MUST_CHECK enum err sealing_take(
+	struct rewarder *self, const struct oap_from *from, const struct oap_compute_piece *msg);
+void sealing_sign(struct rewarder *self, struct run *run);
+MUST_CHECK enum err sealing_signed(struct rewarder *self, const struct oap_from *from,
+	const struct oap_signed_attestation *msg);
+/* The calculator is free again. */
+void sealing_release(struct rewarder *self, struct run *run);
+
+/* --- settlement.c --- */
+
+/* It is sealed: paid, postponed or done. */
+void settlement_begin(struct rewarder *self, struct run *run);
+MUST_CHECK enum err settlement_told(
+	struct rewarder *self, const struct oap_from *from, const struct oap_intent_result *msg);
+void settlement_turn(struct rewarder *self, uint64_t now_mono_ms);
+/* As settlement_turn, but nothing new is begun. */
+void settlement_finish(struct rewarder *self, uint64_t now_mono_ms);
+/* Its grant may be one that the kms which is there sealed. One of another boot of the node would
+ * look forged to the ledger. */
+bool settlement_has_grant(const struct rewarder *self, const struct registry_row *row);
+void settlement_ledger_lost(struct rewarder *self);
+void settlement_forget(struct rewarder *self, const struct run *run);
+
+/* --- quarantine.c --- */
+
+/* NULL: nothing keeps the tenant from being paid; else one of those that do. */
+const struct registry_row *quarantine_holder(
+	const struct rewarder *self, const struct registry_row *row);
+/* It is sealed, or was: never paid from now on. The run is gone. */
+void quarantine_run(
+	struct rewarder *self, struct run *run, enum reward_kind kind, const char *text);
+void quarantine_release(struct rewarder *self, const struct oap_from *from,
+	const struct oap_quarantine_release *msg);
+
+/* --- brownout.c --- */
+
+void brownout_sample(struct rewarder *self, uint64_t took_ms);
+void brownout_enter(struct rewarder *self, const char *why);
+void brownout_tick(struct rewarder *self, uint64_t now_mono_ms);
+/* False: it was no ping of ours. */
+bool brownout_pong(struct rewarder *self, uint64_t id);
+
+/* --- sweeper.c --- */
+
+void sweeper_tick(struct rewarder *self, uint64_t now_mono_ms);
+
+/* --- answers.c --- */
+
+/* Whom an answer goes to. */
+struct answer_route {
+	const struct oap_from *from;
+	uint8_t edge_process, edge_instance;
+	uint32_t edge_generation;
+};
+#define ANSWER_ROUTE(from, msg)                                                           \
+	(struct answer_route)                                                             \
+	{                                                                                 \
+		(from), (msg)->edge_process, (msg)->edge_instance, (msg)->edge_generation \
+	}
+
+void answers_send(struct rewarder *self, struct answer_route route, struct oap_run_reply *reply);
+/* text: NULL: that of the reason. row: whose names may be told, or NULL. */
+void answers_refuse(struct rewarder *self, struct answer_route route, enum reward_reason reason,
+	const char *text, const struct registry_row *row);
+/* What has become of a run; is_dry: of one that is not paid. */
+void answers_result(struct rewarder *self, struct answer_route route,
+	const struct registry_row *row, bool is_dry, bool is_replay);
+void answers_summary(
+	struct rewarder *self, struct answer_route route, const struct registry_row *row);
+void answers_pending(
+	struct rewarder *self, struct answer_route route, const struct registry_row *row);
+void answers_show(
+	struct rewarder *self, const struct oap_from *from, const struct oap_run_show *msg);
+void answers_list(
+	struct rewarder *self, const struct oap_from *from, const struct oap_run_list *msg);
+void answers_policy(struct rewarder *self, struct answer_route route,
+	const struct policies_row *row, uint16_t status);
 
 #endif

@@ -103,7 +103,7 @@ def test_completion_scripts_are_scripts():
 	for line in cli('completion', 'fish').stdout.splitlines()[1:]:
 		words = shlex.split(line.replace("\\'", "'\\''"))  # fish escapes a quote inside quotes
 		assert words[:4] == ['complete', '-c', 'macronode', '-n'] and words[-2] == '-d', line
-	assert "'reward policy') words=\" keygen sign show\"" in bash
+	assert "'reward policy') words=\" keygen sign show put get\"" in bash
 	expect(cli('completion', 'csh'), 2)
 
 
@@ -218,7 +218,7 @@ def checked(directory, *words, **settings):
 	if not libexec.exists():
 		libexec.mkdir()
 		for role in ('admin', 'ingress', 'prevalidator', 'kms', 'sequencer', 'committer', 'archive',
-			'wallet', 'rewarder'):
+			'wallet', 'rewarder', 'compute'):
 			(libexec / f'mn-{role}').symlink_to('/bin/true')
 	return cli('check', '--config', str(file), '--libexec', str(libexec), *words)
 

@@ -30,11 +30,12 @@ static bool set_in_file(const struct config_key *key, const char *text)
 	size_t used = (size_t)snprintf(file, sizeof file, "[%.*s]\n%s = ", (int)section, key->name,
 		key->name + section + 1);
 
-	if (key->type != CONFIG_NUMBERS && key->type != CONFIG_TEXTS) {
+	if (key->type != CONFIG_NUMBERS && key->type != CONFIG_TEXTS &&
+		key->type != CONFIG_SIGNERS) {
 		(void)snprintf(file + used, sizeof file - used, "%s%s%s\n", quote, text, quote);
 		return apply_file(file);
 	}
-	quote = key->type == CONFIG_TEXTS ? "\"" : "";
+	quote = key->type == CONFIG_NUMBERS ? "" : "\"";
 	used += (size_t)snprintf(file + used, sizeof file - used, "[%s", text[0] ? quote : "");
 	for (; *text != '\0'; text++) {
 		used += (size_t)(*text == ','
@@ -241,6 +242,8 @@ static void expect_switch_of_others(size_t id)
 	}
 }
 
+#define DIGITS64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
 static void expect_key_bounds(size_t id)
 {
 	switch (config_key_at(id)->type) {
@@ -291,6 +294,13 @@ static void expect_key_bounds(size_t id)
 		expect_from_everywhere(id, "a..b", false);
 		expect_from_everywhere(id, "a:80", false);
 		break;
+	case CONFIG_SIGNERS:
+		expect_list_bounds(id, "gov-1 " DIGITS64);
+		expect_from_everywhere(id, "gov-1", false);
+		expect_from_everywhere(id, "gov-1 " DIGITS64 "0", false);
+		expect_from_everywhere(id, " " DIGITS64, false);
+		expect_from_everywhere(id, "gov/1 " DIGITS64, false);
+		break;
 	case CONFIG_CHOICE:
 		expect_choices(id);
 		break;
@@ -315,7 +325,8 @@ static void every_key_refuses_every_other_type_in_the_file(void **state)
 		const struct config_key *key = config_key_at(id);
 		size_t section = strcspn(key->name, ".");
 		bool text = key->type != CONFIG_NUMBER && key->type != CONFIG_SWITCH &&
-			    key->type != CONFIG_NUMBERS && key->type != CONFIG_TEXTS;
+			    key->type != CONFIG_NUMBERS && key->type != CONFIG_TEXTS &&
+			    key->type != CONFIG_SIGNERS;
 
 		for (size_t i = 0; i < COUNT_OF(values) + 3; i++) {
 			const char *value = i < COUNT_OF(values) ? values[i]

@@ -154,7 +154,8 @@ static void every_other_verb_is_not_for_clients(void **state)
 	(void)state;
 	for (uint32_t verb = 0; verb <= UINT16_MAX; verb++) {
 		bool is_public = verb == 1 || verb == 7 || verb == 9 ||
-				 (verb >= 0x10 && verb <= 0x19) || (verb >= 0x20 && verb <= 0x28);
+				 (verb >= 0x10 && verb <= 0x19) || (verb >= 0x20 && verb <= 0x28) ||
+				 (verb >= 0x30 && verb <= 0x36);
 		enum oap_request_verdict verdict =
 			oap_request_decode(frame_of((uint16_t)verb, "\0\0", 2), &head);
 

@@ -115,6 +115,7 @@ static void the_key_of_artefacts_stays_over_a_restart(void **state)
 	link_rewarder();
 	assert_int_equal(artefacts.key_id, first.key_id);
 	assert_memory_equal(&artefacts.key, &first.key, HASH_BYTES);
+	assert_memory_not_equal(&artefacts.life, &first.life, ID_BYTES); /* its grants end */
 }
 
 /* Its bytes are no part of what is published, and no other node has it. */

@@ -1,0 +1,224 @@
+#include "services/rewarder/policies.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/hex.h"
+
+#define DIR_NAME   "policies"
+#define SUFFIX     ".json"
+#define PATH_BYTES (sizeof DIR_NAME + HEX_TEXT_BYTES(HASH_BYTES) + sizeof SUFFIX + 8u)
+
+/* --- who is trusted --- */
+
+static bool read_key(const char *text, struct policies_key *ret_key)
+{
+	const char *blank = strchr(text, ' ');
+	size_t kid_bytes = blank == NULL ? 0 : (size_t)(blank - text);
+	struct slice kid = { (const uint8_t *)text, kid_bytes };
+
+	if (kid_bytes == 0 || kid_bytes > sizeof ret_key->kid.bytes || !reward_is_name(kid)) {
+		return false;
+	}
+	ret_key->kid.bytes_count = (uint8_t)kid_bytes;
+	memcpy(ret_key->kid.bytes, text, kid_bytes);
+	return hex_decode(blank + 1, strlen(blank + 1), ret_key->public_key,
+		       sizeof ret_key->public_key) == ERR_OK;
+}
+
+static void read_keys(struct policies *policies)
+{
+	const struct config_texts *texts = &policies->worker->config.rewarder_trust_keys;
+
+	for (size_t i = 0; i < texts->count; i++) {
+		if (!read_key(texts->texts[i], &policies->keys[policies->key_count++])) {
+			worker_fail(policies->worker,
+				"rewarder.trust_keys: expected kid, a blank and 64 hexadecimal "
+				"digits of an Ed25519 public key in each, not in number %zu",
+				i + 1);
+		}
+	}
+}
+
+static bool is_signed_by(const struct policies_key *key,
+	const struct reward_policy_signature *signature, const struct hash *hash)
+{
+	char text[REWARD_CID_BYTES + 1];
+
+	reward_text_print_cid(hash, text);
+	return key->kid.bytes_count == signature->kid.bytes_count &&
+	       memcmp(key->kid.bytes, signature->kid.bytes, key->kid.bytes_count) == 0 &&
+	       ed25519_verify(key->public_key,
+		       (struct slice){ (const uint8_t *)text, REWARD_CID_BYTES }, signature->bytes);
+}
+
+static bool is_signed(const struct policies *policies, const struct reward_policy *policy)
+{
+	for (uint32_t i = 0; i < policy->signature_count; i++) {
+		for (size_t k = 0; k < policies->key_count; k++) {
+			if (is_signed_by(
+				    &policies->keys[k], &policy->signatures[i], &policy->hash)) {
+				return true;
+			}
+		}
+	}
+	return false;
+}
+
+/* --- what there is --- */
+
+const struct policies_row *policies_find(const struct policies *policies, struct slice id)
+{
+	for (size_t i = 0; i < policies->count; i++) {
+		struct slice have = reward_name_view(&policies->rows[i].id);
+
+		if (have.bytes_count == id.bytes_count &&
+			memcmp(have.bytes, id.bytes, id.bytes_count) == 0) {
+			return &policies->rows[i];
+		}
+	}
+	return NULL;
+}
+
+/* Of policies->scratch. NULL: no memory. */
+static struct policies_row *add(struct policies *policies, struct slice document)
+{
+	struct policies_row *row = &policies->rows[policies->count];
+
+	row->document = malloc(document.bytes_count);
+	if (row->document == NULL) {
+		return NULL;
+	}
+	memcpy(row->document, document.bytes, document.bytes_count);
+	row->document_bytes = document.bytes_count;
+	row->id = policies->scratch.id;
+	row->hash = policies->scratch.hash;
+	row->is_signed = is_signed(policies, &policies->scratch);
+	policies->count++;
+	return row;
+}
+
+/* --- files --- */
+
+static void path_of(const struct hash *hash, const char *suffix, char path[PATH_BYTES])
+{
+	char digits[HEX_TEXT_BYTES(HASH_BYTES) + 1];
+
+	hex_encode(hash->bytes, HASH_BYTES, digits);
+	(void)snprintf(path, PATH_BYTES, DIR_NAME "/%s%s", digits, suffix);
+}
+
+static bool write_file(struct policies *policies, const struct hash *hash, struct slice document)
+{
+	char path[PATH_BYTES], temp[PATH_BYTES];
+	bool good;
+	int fd, dir_fd;
+
+	path_of(hash, SUFFIX, path);
+	path_of(hash, ".new", temp);
+	fd = openat(policies->dir_fd, temp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
+		0600);
+	if (fd < 0) {
+		return false;
+	}
+	good = pwrite(fd, document.bytes, document.bytes_count, 0) ==
+		       (ssize_t)document.bytes_count &&
+	       fsync(fd) == 0;
+	(void)close(fd);
+	good = good && renameat(policies->dir_fd, temp, policies->dir_fd, path) == 0;
+	dir_fd = openat(policies->dir_fd, DIR_NAME, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	good = good && dir_fd >= 0 && fsync(dir_fd) == 0;
+	if (dir_fd >= 0) {
+		(void)close(dir_fd);
+	}
+	return good;
+}
+
+/* One that cannot be read is none: whoever needs it puts it again. */
+static void load_file(struct policies *policies, int dir_fd, const char *name)
+{
+	static uint8_t document[REWARD_POLICY_BYTES_MAX];
+	struct reward_outcome outcome = { 0 };
+	ssize_t bytes;
+	size_t name_bytes = strlen(name);
+	int fd;
+
+	if (name_bytes < sizeof SUFFIX ||
+		strcmp(name + name_bytes - (sizeof SUFFIX - 1), SUFFIX) != 0 ||
+		policies->count == POLICIES_MAX) {
+		return;
+	}
+	fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0) {
+		return;
+	}
+	bytes = pread(fd, document, sizeof document, 0);
+	(void)close(fd);
+	if (bytes > 0 &&
+		reward_policy_read(
+			(struct slice){ document, (size_t)bytes }, &policies->scratch, &outcome) &&
+		add(policies, (struct slice){ document, (size_t)bytes }) == NULL) {
+		worker_fail(policies->worker, "there is no memory for policies");
+	}
+}
+
+void policies_open(struct policies *policies, struct worker *worker, int dir_fd)
+{
+	const struct dirent *entry;
+	DIR *dir;
+	int fd;
+
+	policies->worker = worker;
+	policies->dir_fd = dir_fd;
+	policies->rows = calloc(POLICIES_MAX, sizeof *policies->rows);
+	if (policies->rows == NULL) {
+		worker_fail(worker, "there is no memory for policies");
+	}
+	read_keys(policies);
+	if (mkdirat(dir_fd, DIR_NAME, 0700) != 0 && errno != EEXIST) {
+		worker_fail(worker, "the directory of policies: %s", strerror(errno));
+	}
+	fd = openat(dir_fd, DIR_NAME, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	dir = fd < 0 ? NULL : fdopendir(fd);
+	if (dir == NULL) {
+		worker_fail(worker, "the directory of policies: %s", strerror(errno));
+	}
+	while ((entry = readdir(dir)) != NULL) {
+		load_file(policies, fd, entry->d_name);
+	}
+	(void)closedir(dir);
+}
+
+enum reward_reason policies_put(struct policies *policies, struct slice document,
+	const struct policies_row **ret_row, struct reward_outcome *outcome)
+{
+	const struct policies_row *row;
+
+	if (!reward_policy_read(document, &policies->scratch, outcome)) {
+		return REWARD_REASON_POLICY_INVALID;
+	}
+	row = policies_find(policies, reward_name_view(&policies->scratch.id));
+	if (row != NULL) {
+		*ret_row = row;
+		return memcmp(&row->hash, &policies->scratch.hash, sizeof row->hash) == 0
+			       ? REWARD_REASON_NONE
+			       : REWARD_REASON_POLICY_EXISTS;
+	}
+	if (!is_signed(policies, &policies->scratch)) {
+		return REWARD_REASON_POLICY_UNSIGNED;
+	}
+	if (policies->count == POLICIES_MAX) {
+		return REWARD_REASON_BUSY;
+	}
+	if (!write_file(policies, &policies->scratch.hash, document)) {
+		return REWARD_REASON_STORAGE;
+	}
+	*ret_row = add(policies, document);
+	return *ret_row == NULL ? REWARD_REASON_STORAGE : REWARD_REASON_NONE;
+}

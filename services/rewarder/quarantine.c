@@ -1,0 +1,91 @@
+/* What is never paid (spec/rewarder.md 9.14): a run whose sealed inputs break an invariant holds
+ * its tenant, until somebody releases it. */
+#include "services/rewarder/rewarder.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static bool holds(const struct registry_row *row)
+{
+	return row->state == REGISTRY_QUARANTINED && !row->is_released;
+}
+
+static bool is_of_tenant(const struct registry_row *row, const struct registry_row *other)
+{
+	return row->tenant.bytes_count == other->tenant.bytes_count &&
+	       memcmp(row->tenant.bytes, other->tenant.bytes, row->tenant.bytes_count) == 0;
+}
+
+const struct registry_row *quarantine_holder(
+	const struct rewarder *self, const struct registry_row *row)
+{
+	unsigned latch = self->worker->config.rewarder_invariant_latch;
+
+	if (self->registry.held_count == 0 || latch == CONFIG_LATCH_RUN) {
+		return NULL;
+	}
+	for (uint32_t i = 0; i < self->registry.count; i++) {
+		const struct registry_row *other = self->registry.rows[i];
+
+		if (holds(other) && (latch == CONFIG_LATCH_SERVICE || is_of_tenant(other, row))) {
+			return other;
+		}
+	}
+	return NULL;
+}
+
+void quarantine_run(struct rewarder *self, struct run *run, enum reward_kind kind, const char *text)
+{
+	struct registry_row *row = run->row;
+
+	row->kind = (uint8_t)kind;
+	if (row->text != text) {
+		(void)snprintf(row->text, sizeof row->text, "%s", text);
+	}
+	row->result = RESULT_NONE;
+	if (!rewarder_put(self, run, REGISTRY_QUARANTINED)) {
+		return;
+	}
+	metrics_inc(METRIC_REWARD_RUNS, METRIC_RUN_QUARANTINED);
+	metrics_inc(METRIC_QUARANTINE, kind);
+	if (kind != REWARD_KIND_SCHEMA) {
+		metrics_inc(METRIC_REWARD_INVARIANT_FAIL, kind);
+	}
+	log_event(LOG_RUN_QUARANTINED, &(struct log_fields){ .run_key = &row->run_key,
+					       .reason = reward_kind_name(kind),
+					       .text = row->text });
+	runs_end(self, run);
+}
+
+void quarantine_release(struct rewarder *self, const struct oap_from *from,
+	const struct oap_quarantine_release *msg)
+{
+	struct answer_route route = ANSWER_ROUTE(from, msg);
+	struct registry_row *row = registry_find(&self->registry, msg->tenant, msg->epoch);
+	char reason[VERB_TEXT_BYTES_MAX + 1];
+
+	if (row == NULL || row->state != REGISTRY_QUARANTINED) {
+		answers_refuse(self, route, REWARD_REASON_NOT_FOUND,
+			"no run of that epoch is quarantined", NULL);
+		return;
+	}
+	if (msg->reason.bytes_count == 0) {
+		answers_refuse(self, route, REWARD_REASON_SCHEMA,
+			"reason: expected why it is released", NULL);
+		return;
+	}
+	if (!row->is_released) {
+		row->is_released = true;
+		if (registry_put(&self->registry, row) != ERR_OK) {
+			row->is_released = false;
+			answers_refuse(self, route, REWARD_REASON_STORAGE, NULL, NULL);
+			return;
+		}
+		(void)snprintf(reason, sizeof reason, "%.*s", (int)msg->reason.bytes_count,
+			(const char *)msg->reason.bytes);
+		log_event(LOG_RUN_RELEASED, &(struct log_fields){ .run_key = &row->run_key,
+						    .capability_ref = &msg->capability,
+						    .text = reason });
+	}
+	answers_summary(self, route, row);
+}

@@ -1,0 +1,505 @@
+#include "services/rewarder/rewarder.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/reward_keys.h"
+
+/* --- the list --- */
+
+struct run *runs_find(struct rewarder *self, uint64_t id)
+{
+	struct run *run = self->runs;
+
+	while (run != NULL && run->id != id) {
+		run = run->next;
+	}
+	return run;
+}
+
+struct run *runs_of_row(struct rewarder *self, const struct registry_row *row)
+{
+	struct run *run = self->runs;
+
+	while (run != NULL && run->row != row) {
+		run = run->next;
+	}
+	return run;
+}
+
+static struct run *find_dry(struct rewarder *self, const struct registry_row *wanted)
+{
+	struct run *run = self->runs;
+
+	while (run != NULL &&
+		(!run->is_dry || memcmp(&run->own.idempotency_key, &wanted->idempotency_key,
+					 sizeof run->own.idempotency_key) != 0)) {
+		run = run->next;
+	}
+	return run;
+}
+
+/* row: NULL: a dry one of its own. */
+static struct run *create(struct rewarder *self, struct registry_row *row, enum run_step step)
+{
+	struct run *run = calloc(1, sizeof *run);
+	struct run **last = &self->runs;
+
+	if (run == NULL) {
+		return NULL;
+	}
+	run->id = ++self->id_last;
+	run->is_dry = row == NULL;
+	run->row = row == NULL ? &run->own : row;
+	run->step = step;
+	run->calculator = -1;
+	run->writer.fd = -1;
+	run->began_mono_ms = rewarder_now_mono_ms();
+	run->deadline_mono_ms =
+		run->began_mono_ms + (uint64_t)self->worker->config.rewarder_epoch_duration_ms / 2;
+	while (*last != NULL) {
+		last = &(*last)->next;
+	}
+	*last = run;
+	self->run_count++;
+	return run;
+}
+
+static void destroy(struct rewarder *self, struct run *run)
+{
+	struct run **link = &self->runs;
+
+	sealing_release(self, run);
+	settlement_forget(self, run);
+	artefacts_drop(&self->artefacts, &run->writer);
+	while (*link != run) {
+		link = &(*link)->next;
+	}
+	*link = run->next;
+	self->run_count--;
+	assert(run->waiters == NULL);
+	free(run->own.grant);
+	free(run->own.notes);
+	free(run);
+}
+
+struct run *runs_resume(struct rewarder *self, struct registry_row *row, enum run_step step)
+{
+	struct run *run = create(self, row, step);
+
+	if (run == NULL) {
+		return NULL;
+	}
+	run->is_again = step == RUN_QUEUED && row->state != REGISTRY_ADMITTED;
+	if (step == RUN_SEALED) {
+		settlement_begin(self, run);
+	}
+	return run;
+}
+
+/* --- who waits --- */
+
+static bool wait_for(
+	struct run *run, const struct oap_from *from, const struct oap_run_compute *msg)
+{
+	struct waiter *waiter = malloc(sizeof *waiter);
+
+	if (waiter == NULL) {
+		return false;
+	}
+	*waiter = (struct waiter){ run->waiters, *from, msg->edge_process, msg->edge_instance,
+		msg->edge_generation, msg->wait_until_mono_ms };
+	run->waiters = waiter;
+	return true;
+}
+
+static struct answer_route route_of(const struct waiter *waiter)
+{
+	return (struct answer_route){ &waiter->from, waiter->edge_process, waiter->edge_instance,
+		waiter->edge_generation };
+}
+
+void runs_end(struct rewarder *self, struct run *run)
+{
+	while (run->waiters != NULL) {
+		struct waiter *waiter = run->waiters;
+
+		run->waiters = waiter->next;
+		answers_result(self, route_of(waiter), run->row, run->is_dry, run->is_replay);
+		free(waiter);
+	}
+	destroy(self, run);
+}
+
+static void refuse_all(struct rewarder *self, struct run *run, enum reward_reason reason,
+	const char *text, const struct registry_row *row)
+{
+	while (run->waiters != NULL) {
+		struct waiter *waiter = run->waiters;
+
+		run->waiters = waiter->next;
+		answers_refuse(self, route_of(waiter), reason, text, row);
+		free(waiter);
+	}
+}
+
+/* A request that does not fit leaves nothing behind; what the node failed in may run again. */
+void runs_fail(struct rewarder *self, struct run *run, enum reward_reason reason, const char *text)
+{
+	struct registry_row *row = run->row;
+	bool is_first = !run->is_dry && row->state == REGISTRY_ADMITTED;
+
+	log_event(LOG_RUN_FAILED,
+		&(struct log_fields){ .run_key = &row->run_key,
+			.reason = reward_reasons_name(reason),
+			.text = text == NULL ? reward_reasons_text(reason) : text });
+	metrics_inc(METRIC_REWARD_RUNS, METRIC_RUN_FAIL);
+	if (is_first) {
+		row->state = REGISTRY_FAILED;
+		if (registry_put(&self->registry, row) != ERR_OK) {
+			row->state = REGISTRY_ADMITTED; /* a restart computes it once more */
+		}
+	}
+	refuse_all(self, run, reason, text, row);
+	destroy(self, run);
+}
+
+void runs_leave(struct rewarder *self, struct run *run)
+{
+	refuse_all(self, run, REWARD_REASON_DRAINING, NULL, NULL);
+	destroy(self, run);
+}
+
+/* --- admission --- */
+
+static void set_name(struct reward_name *name, struct slice text)
+{
+	name->bytes_count = (uint8_t)text.bytes_count;
+	memcpy(name->bytes, text.bytes, text.bytes_count);
+}
+
+static bool is_of_a_run(const struct oap_run_compute *msg)
+{
+	return reward_is_tenant(msg->tenant) && reward_is_epoch(msg->epoch) &&
+	       reward_is_name(msg->policy_id) && msg->dry_run <= 1;
+}
+
+/* The names of what is asked for; *wanted is of zeros. */
+static void name_request(
+	struct rewarder *self, const struct oap_run_compute *msg, struct registry_row *wanted)
+{
+	const char *salt = self->worker->config.rewarder_idempotency_salt;
+	struct reward_request request = { .policy_hash = msg->policy_hash,
+		.inputs_cid = msg->inputs_cid };
+
+	set_name(&wanted->tenant, msg->tenant);
+	set_name(&wanted->epoch, msg->epoch);
+	set_name(&wanted->policy_id, msg->policy_id);
+	wanted->policy_hash = msg->policy_hash;
+	wanted->inputs_cid = msg->inputs_cid;
+	request.tenant = wanted->tenant;
+	request.epoch_id = wanted->epoch;
+	request.policy_id = wanted->policy_id;
+	set_name(&request.salt, (struct slice){ (const uint8_t *)salt, strlen(salt) });
+	reward_keys_of_request(&request, &wanted->run_key, &wanted->idempotency_key);
+}
+
+/* NONE: a run by this policy may be computed. */
+static enum reward_reason judge_policy(
+	const struct rewarder *self, const struct oap_run_compute *msg)
+{
+	const struct policies_row *policy = policies_find(&self->policies, msg->policy_id);
+
+	if (policy == NULL) {
+		return REWARD_REASON_POLICY_UNKNOWN;
+	}
+	if (memcmp(&policy->hash, &msg->policy_hash, sizeof policy->hash) != 0) {
+		return REWARD_REASON_STALE;
+	}
+	return policy->is_signed ? REWARD_REASON_NONE : REWARD_REASON_POLICY_UNSIGNED;
+}
+
+static size_t count_queued(const struct rewarder *self)
+{
+	size_t count = 0;
+
+	for (const struct run *run = self->runs; run != NULL; run = run->next) {
+		count += run->step == RUN_QUEUED;
+	}
+	return count;
+}
+
+static enum reward_reason judge_room(struct rewarder *self)
+{
+	if (mesh_peer(&self->worker->mesh, PROCESS_ARCHIVE, 0) == NULL ||
+		self->artefacts.key_id == 0) {
+		return REWARD_REASON_DEP_OUTAGE;
+	}
+	return self->run_count >= RUNS_UNFINISHED_MAX || count_queued(self) >= RUNS_QUEUED_MAX
+		       ? REWARD_REASON_BUSY
+		       : REWARD_REASON_NONE;
+}
+
+static void take_names(struct registry_row *row, const struct registry_row *wanted)
+{
+	row->policy_id = wanted->policy_id;
+	row->policy_hash = wanted->policy_hash;
+	row->inputs_cid = wanted->inputs_cid;
+	row->run_key = wanted->run_key;
+	row->idempotency_key = wanted->idempotency_key;
+}
+
+static void start_dry(struct rewarder *self, const struct oap_from *from,
+	const struct oap_run_compute *msg, const struct registry_row *wanted)
+{
+	struct answer_route route = ANSWER_ROUTE(from, msg);
+	struct run *run = find_dry(self, wanted);
+
+	if (run == NULL) {
+		enum reward_reason reason = judge_policy(self, msg);
+
+		reason = reason != REWARD_REASON_NONE ? reason : judge_room(self);
+		if (reason != REWARD_REASON_NONE) {
+			answers_refuse(self, route, reason, NULL, NULL);
+			return;
+		}
+		run = create(self, NULL, RUN_QUEUED);
+	}
+	if (run == NULL || !wait_for(run, from, msg)) {
+		answers_refuse(self, route, REWARD_REASON_BUSY, NULL, NULL);
+		return;
+	}
+	run->own.state = REGISTRY_ADMITTED;
+	run->own.tenant = wanted->tenant;
+	run->own.epoch = wanted->epoch;
+	take_names(&run->own, wanted);
+}
+
+/* NULL: there is no room, nor can it be made while a replay holds what would go. */
+static struct registry_row *add_row(struct rewarder *self, const struct oap_run_compute *msg)
+{
+	struct registry_row *row = registry_add(&self->registry, msg->tenant, msg->epoch);
+	const struct run *run = self->runs;
+
+	while (run != NULL && run->row->state != REGISTRY_SETTLED) {
+		run = run->next;
+	}
+	if (row == NULL && run == NULL && registry_make_room(&self->registry)) {
+		row = registry_add(&self->registry, msg->tenant, msg->epoch);
+	}
+	return row;
+}
+
+/* row: of a run that failed, or was released; NULL: there was none. */
+static void start_new(struct rewarder *self, const struct oap_from *from,
+	const struct oap_run_compute *msg, const struct registry_row *wanted,
+	struct registry_row *row)
+{
+	struct answer_route route = ANSWER_ROUTE(from, msg);
+	enum reward_reason reason = judge_policy(self, msg);
+	bool is_new = row == NULL;
+	struct registry_row before;
+	struct run *run;
+
+	reason = reason != REWARD_REASON_NONE ? reason : judge_room(self);
+	if (reason == REWARD_REASON_NONE && is_new) {
+		row = add_row(self, msg);
+		reason = row == NULL ? REWARD_REASON_BUSY : REWARD_REASON_NONE;
+	}
+	if (reason != REWARD_REASON_NONE) {
+		answers_refuse(self, route, reason, NULL, NULL);
+		return;
+	}
+	before = *row;
+	*row = (struct registry_row){ .state = REGISTRY_ADMITTED,
+		.tenant = wanted->tenant,
+		.epoch = wanted->epoch,
+		.grant = before.grant,
+		.grant_bytes = before.grant_bytes,
+		.notes = before.notes,
+		.notes_bytes = before.notes_bytes,
+		.admitted_unix_ms = (uint64_t)clock_unix_ms() };
+	take_names(row, wanted);
+	row->life = self->life;
+	run = registry_keep(&row->grant, &row->grant_bytes, msg->grant) &&
+			      registry_keep(&row->notes, &row->notes_bytes, msg->notes) &&
+			      registry_put(&self->registry, row) == ERR_OK
+		      ? create(self, row, RUN_QUEUED)
+		      : NULL;
+	if (run == NULL && is_new) {
+		registry_remove(&self->registry, row);
+	} else if (run == NULL) {
+		row->state = REGISTRY_FAILED;
+	}
+	if (run == NULL || !wait_for(run, from, msg)) {
+		answers_refuse(self, route, REWARD_REASON_STORAGE, NULL, NULL);
+		return;
+	}
+	log_event(LOG_RUN_ADMITTED,
+		&(struct log_fields){ .ticket = from->corr_id, .run_key = &row->run_key });
+}
+
+/* The same triple again, which was computed. */
+static void replay(struct rewarder *self, const struct oap_from *from,
+	const struct oap_run_compute *msg, struct registry_row *row)
+{
+	struct answer_route route = ANSWER_ROUTE(from, msg);
+	bool is_settled = row->state == REGISTRY_SETTLED;
+	struct run *run;
+
+	if (is_settled) {
+		metrics_inc(METRIC_REWARD_RUNS_IDEMPOTENT, METRIC_PLAIN);
+	}
+	if (msg->dry_run || self->brownout.is_on || row->state == REGISTRY_QUARANTINED ||
+		(is_settled && row->count == 0) || quarantine_holder(self, row) != NULL) {
+		answers_result(self, route, row, msg->dry_run, is_settled);
+		return;
+	}
+	if (!registry_keep(&row->grant, &row->grant_bytes, msg->grant)) {
+		answers_refuse(self, route, REWARD_REASON_BUSY, NULL, NULL);
+		return;
+	}
+	row->life = self->life;
+	run = create(self, row, RUN_SEALED);
+	if (run == NULL || !wait_for(run, from, msg)) {
+		answers_refuse(self, route, REWARD_REASON_BUSY, NULL, NULL);
+		return;
+	}
+	run->is_replay = is_settled;
+	settlement_begin(self, run);
+}
+
+static void join(struct rewarder *self, struct run *run, const struct oap_from *from,
+	const struct oap_run_compute *msg)
+{
+	if (!wait_for(run, from, msg)) {
+		answers_refuse(self, ANSWER_ROUTE(from, msg), REWARD_REASON_BUSY, NULL, NULL);
+	}
+}
+
+/* There is a row of this epoch, of another triple. */
+static void meet_other(struct rewarder *self, const struct oap_from *from,
+	const struct oap_run_compute *msg, const struct registry_row *wanted,
+	struct registry_row *row)
+{
+	struct answer_route route = ANSWER_ROUTE(from, msg);
+
+	if (row->state == REGISTRY_FAILED ||
+		(row->state == REGISTRY_QUARANTINED && row->is_released)) {
+		start_new(self, from, msg, wanted, row);
+	} else if (row->state == REGISTRY_QUARANTINED) {
+		answers_refuse(self, route, REWARD_REASON_LATCHED, NULL, row);
+	} else {
+		metrics_inc(METRIC_REWARD_RUNS_CONFLICT, METRIC_PLAIN);
+		answers_refuse(self, route, REWARD_REASON_COMMITMENT, NULL, row);
+	}
+}
+
+static void meet_row(struct rewarder *self, const struct oap_from *from,
+	const struct oap_run_compute *msg, const struct registry_row *wanted,
+	struct registry_row *row)
+{
+	bool is_same = memcmp(&row->run_key, &wanted->run_key, sizeof row->run_key) == 0;
+	struct run *run = runs_of_row(self, row);
+
+	if (msg->dry_run && (!is_same || row->state == REGISTRY_FAILED)) {
+		start_dry(self, from, msg, wanted);
+	} else if (!is_same) {
+		meet_other(self, from, msg, wanted, row);
+	} else if (run != NULL) {
+		join(self, run, from, msg);
+	} else if (row->state == REGISTRY_FAILED || row->state == REGISTRY_ADMITTED) {
+		start_new(self, from, msg, wanted, row);
+	} else {
+		replay(self, from, msg, row);
+	}
+}
+
+void runs_request(
+	struct rewarder *self, const struct oap_from *from, const struct oap_run_compute *msg)
+{
+	struct answer_route route = ANSWER_ROUTE(from, msg);
+	struct registry_row wanted = { 0 };
+	struct registry_row *row;
+	const struct registry_row *holder;
+
+	if (!is_of_a_run(msg)) {
+		answers_refuse(self, route, REWARD_REASON_SCHEMA, NULL, NULL);
+		return;
+	}
+	if (self->is_draining) {
+		answers_refuse(self, route, REWARD_REASON_DRAINING, NULL, NULL);
+		return;
+	}
+	name_request(self, msg, &wanted);
+	row = registry_find(&self->registry, msg->tenant, msg->epoch);
+	if (row != NULL) {
+		meet_row(self, from, msg, &wanted, row);
+		return;
+	}
+	holder = msg->dry_run ? NULL : quarantine_holder(self, &wanted);
+	if (holder != NULL) {
+		answers_refuse(self, route, REWARD_REASON_LATCHED, NULL, holder);
+	} else if (msg->dry_run) {
+		start_dry(self, from, msg, &wanted);
+	} else {
+		start_new(self, from, msg, &wanted, NULL);
+	}
+}
+
+/* --- time --- */
+
+static void tell_late(struct rewarder *self, struct run *run, uint64_t now_mono_ms)
+{
+	struct waiter **link = &run->waiters;
+
+	while (*link != NULL) {
+		struct waiter *waiter = *link;
+
+		if (waiter->wait_until_mono_ms > now_mono_ms) {
+			link = &waiter->next;
+			continue;
+		}
+		*link = waiter->next;
+		answers_pending(self, route_of(waiter), run->row);
+		free(waiter);
+	}
+}
+
+static bool has_computed(const struct run *run)
+{
+	return run->step >= RUN_SIGNING;
+}
+
+void runs_tick(struct rewarder *self, uint64_t now_mono_ms)
+{
+	struct run *next;
+
+	for (struct run *run = self->runs; run != NULL; run = next) {
+		next = run->next;
+		tell_late(self, run, now_mono_ms);
+		if (!has_computed(run) && run->deadline_mono_ms <= now_mono_ms) {
+			runs_fail(self, run, REWARD_REASON_INTERNAL,
+				"the run took longer than half of rewarder.epoch_duration");
+		} else if (run->step == RUN_QUEUED) {
+			inputs_begin(self, run);
+		}
+	}
+}
+
+/* What a rewarder before us left, oldest first as far as one can tell. */
+void runs_resume_all(struct rewarder *self)
+{
+	for (uint32_t i = 0; i < self->registry.count; i++) {
+		struct registry_row *row = self->registry.rows[i];
+
+		if (runs_of_row(self, row) != NULL) {
+			continue;
+		}
+		if (row->state == REGISTRY_ADMITTED) {
+			(void)runs_resume(self, row, RUN_QUEUED);
+		} else if (row->state == REGISTRY_SEALED || row->state == REGISTRY_EMITTING) {
+			(void)runs_resume(self, row, RUN_SEALED);
+		}
+	}
+}

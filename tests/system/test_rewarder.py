@@ -1,0 +1,174 @@
+#!/usr/bin/env python3
+"""Epochs paid by a real node: once, whatever dies on the way, and however large they are."""
+import concurrent.futures
+import json
+import pathlib
+import random
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import tap  # noqa: E402
+import wire  # noqa: E402
+from harness import eventually  # noqa: E402
+from reward_node import OverHttp, Payer  # noqa: E402
+
+# What a run touches; kms and edges hold no state of it.
+ROLES = ('rewarder', 'compute', 'archive', 'sequencer', 'committer', 'kms', 'prevalidator')
+
+
+def compute(one, epoch, request, dry_run=False):
+	body = {**request, 'dry_run': True} if dry_run else request
+	return OverHttp(one.node, 'api').ask('compute', one.runner(), epoch, body)
+
+
+def settled(one, epoch, request):
+	"""Asks until it is paid, as a client does that obeys."""
+	def paid():
+		try:
+			answer = compute(one, epoch, request)
+		except (OSError, wire.Closed):
+			return None
+		result = json.loads(answer.body)
+		if answer.status == 200 and result['ledger']['emitted']:
+			return result
+		assert answer.status in (200, 202, 429, 500, 503), answer
+		return None
+	return eventually(paid, f'{epoch} is paid')
+
+
+def balance(one, account):
+	response = one.node.http('GET', f'/v1/balance?account={account}&asset=ron', token=one.all)
+	assert response.status == 200, response
+	return int(response.json()['amount_minor'])
+
+
+def rows(actors, seed, categories=('music', 'news')):
+	chance = random.Random(seed)
+	return [f'actor{number:06},{chance.choice(categories)},{chance.randint(1, 900)},'
+		f'{chance.randint(0, 90)},{chance.randint(0, 9)}' for number in range(actors)]
+
+
+def paid_by(one, epoch):
+	answer = OverHttp(one.node, 'api').ask('manifest', one.inspector(), epoch)
+	assert answer.status == 200, answer
+	return {entry['actor']: int(entry['amount_minor']) for entry in json.loads(answer.body)['allocations']}
+
+
+# --- once ---------------------------------------------------------------------------------------
+
+
+def test_what_the_manifest_says_is_what_the_ledger_paid():
+	with Payer() as one:
+		policy = one.policy()
+		one.put(policy)
+		one.fill(12000)
+		request = one.seal(policy, '2026-10-01')
+		result = settled(one, '2026-10-01', request)
+		assert result['ledger']['result'] == 'accepted', result
+		amounts = paid_by(one, '2026-10-01')
+		assert sum(amounts.values()) == int(result['totals']['payout_minor_units'])
+		for actor, amount in amounts.items():
+			assert balance(one, actor) == amount, actor
+		assert balance(one, 'sys:reward_pool:acme:ron') == 12000 - sum(amounts.values())
+		assert settled(one, '2026-10-01', request)['ledger']['result'] == 'dup'
+		assert one.node.metric('ledger_intents_total', result='accepted') == 1
+		assert one.node.metric('ledger_intents_total', result='dup') == 1
+		assert one.node.metric('reward_runs_total', status='ok') == 1
+
+
+def test_nothing_of_a_run_lies_in_the_clear():
+	with Payer() as one:
+		policy = one.policy()
+		one.put(policy)
+		one.fill(12000)
+		settled(one, '2026-10-01', one.seal(policy, '2026-10-01'))
+		actor = next(iter(paid_by(one, '2026-10-01')))
+		files = [path for path in (one.node.profile.data / 'artifacts').rglob('*') if path.is_file()]
+		names = {path.name for path in files}
+		assert {'run.json', 'commitment.txt', 'attestation.json', 'allocations'} <= names, names
+		for path in files:
+			assert actor.encode() not in path.read_bytes(), path
+			assert path.stat().st_mode & 0o077 == 0, path
+
+
+# --- whatever dies ------------------------------------------------------------------------------
+
+
+def test_a_pool_that_is_short_is_filled_and_the_epoch_paid():
+	with Payer() as one:
+		policy = one.policy()
+		one.put(policy)
+		request = one.seal(policy, '2026-10-01')
+		answer = compute(one, '2026-10-01', request)
+		result = json.loads(answer.body)
+		assert (answer.status, result['quarantine'], result['ledger']['result']) == (202, True, 'error'), result
+		one.fill(12000)
+		assert settled(one, '2026-10-01', request)['ledger']['result'] == 'accepted'
+
+
+# What the log says when a run has come so far.
+STEPS = ('compute_start', 'compute_done', 'ledger_emit')
+
+
+def count(one, event):
+	return sum(f'"event":"{event}"' in line for line in one.node.log_text().splitlines())
+
+
+def compute_until(one, epoch, request, step, kill):
+	"""Asks for it, and kills when it has come to the step."""
+	with concurrent.futures.ThreadPoolExecutor(1) as pool:
+		def ask():
+			try:
+				compute(one, epoch, request)
+			except (OSError, wire.Closed):
+				pass
+		before = count(one, step)
+		asked = pool.submit(ask)
+		eventually(lambda: count(one, step) > before, f'{epoch} comes to {step}')
+		kill()
+		asked.result()
+
+
+def test_whoever_dies_an_epoch_is_paid_once():
+	with Payer(brownout={'exit_window': '500ms'}) as one:
+		policy = one.policy()
+		one.put(policy)
+		some = rows(4000, 1)
+		days = (f'2026-10-{day:02}' for day in range(1, 31))
+		expected = {}
+		for role in ROLES:
+			for step in STEPS:
+				epoch = next(days)
+				one.fill(12000)
+				request = one.seal(policy, epoch, rows=some)
+				killed = []
+				compute_until(one, epoch, request, step,
+					lambda role=role, killed=killed: killed.append(one.node.signal_worker(role)))
+				one.node.wait_replaced((role, killed[0]))
+				settled(one, epoch, request)
+				for actor, amount in paid_by(one, epoch).items():
+					expected[actor] = expected.get(actor, 0) + amount
+		for actor in random.Random(2).sample(sorted(expected), 50):
+			assert balance(one, actor) == expected[actor], actor
+		runs = len(STEPS) * len(ROLES)
+		assert balance(one, 'sys:reward_pool:acme:ron') == 12000 * runs - sum(expected.values())
+
+
+def test_an_epoch_survives_the_whole_node():
+	with Payer() as one:
+		policy = one.policy()
+		one.put(policy)
+		some = rows(4000, 3)
+		days = ('2026-10-01', '2026-10-02', '2026-10-03')
+		for epoch, step in zip(days, STEPS):
+			one.fill(12000)
+			request = one.seal(policy, epoch, rows=some)
+			compute_until(one, epoch, request, step, one.node.kill_all)
+			one.node.start()
+			settled(one, epoch, request)
+		paid = sum(sum(paid_by(one, epoch).values()) for epoch in days)
+		assert balance(one, 'sys:reward_pool:acme:ron') == 36000 - paid
+
+
+if __name__ == '__main__':
+	tap.main(globals())
