@@ -91,6 +91,24 @@ def test_nothing_of_a_run_lies_in_the_clear():
 			assert path.stat().st_mode & 0o077 == 0, path
 
 
+def test_an_epoch_of_many_actors_is_paid():
+	"""A snapshot that archive reads faster than a calculator can parse it."""
+	with Payer(rewarder={'attempt_budget': '60s'}) as one:
+		policy = one.policy(body={'asset': 'ron', 'caps': {'actor_cap': '1000000000u',
+			'epoch_cap': '1000000000u'}, 'emission_curve': {'base_per_epoch': '1000000000u',
+			'kind': 'halving', 'period_epochs': 48}, 'rounding': 'floor', 'weights': {'views': 1}})
+		one.put(policy)
+		one.fill(10**9)
+		request = one.seal(policy, '2026-10-01', pool=10**9, rows=[
+			f'{"a" * 90}{number:06},news,{number % 900 + 1},1,1' for number in range(50000)])
+		answer = compute(one, '2026-10-01', request, dry_run=True)
+		assert json.loads(answer.body).get('status') == 'ok', answer
+		settled(one, '2026-10-01', request)
+		amounts = paid_by(one, '2026-10-01')
+		assert len(amounts) == 50000
+		assert balance(one, 'sys:reward_pool:acme:ron') == 10**9 - sum(amounts.values())
+
+
 # --- whatever dies ------------------------------------------------------------------------------
 
 
