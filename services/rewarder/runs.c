@@ -83,6 +83,14 @@ static void destroy(struct rewarder *self, struct run *run)
 	free(run);
 }
 
+/* What the ledger would be sent of it cannot be read, or is not what was sealed: a bad disk, or a
+ * key of artefacts that has changed. It is in nobody's hands, and can be made again. */
+static bool is_damaged(const struct registry_row *row)
+{
+	return row->state == REGISTRY_POSTPONED &&
+	       (row->detail == DETAIL_ALLOCATIONS || row->detail == DETAIL_ALLOCATIONS_CID);
+}
+
 struct run *runs_resume(struct rewarder *self, struct registry_row *row, enum run_step step)
 {
 	struct run *run = create(self, row, step);
@@ -91,6 +99,7 @@ struct run *runs_resume(struct rewarder *self, struct registry_row *row, enum ru
 		return NULL;
 	}
 	run->is_again = step == RUN_QUEUED && row->state != REGISTRY_ADMITTED;
+	run->is_mended = run->is_again && is_damaged(row);
 	if (step == RUN_SEALED) {
 		settlement_begin(self, run);
 	}
@@ -360,13 +369,15 @@ static void replay(struct rewarder *self, const struct oap_from *from,
 		return;
 	}
 	row->life = self->life;
-	run = create(self, row, RUN_SEALED);
+	run = is_damaged(row) ? runs_resume(self, row, RUN_QUEUED) : create(self, row, RUN_SEALED);
 	if (run == NULL || !wait_for(run, from, msg)) {
 		answers_refuse(self, route, REWARD_REASON_BUSY, NULL, NULL);
 		return;
 	}
 	run->is_replay = is_settled;
-	settlement_begin(self, run);
+	if (run->step == RUN_SEALED) {
+		settlement_begin(self, run);
+	}
 }
 
 static void join(struct rewarder *self, struct run *run, const struct oap_from *from,

@@ -124,6 +124,25 @@ def test_a_pool_that_is_short_is_filled_and_the_epoch_paid():
 		assert settled(one, '2026-10-01', request)['ledger']['result'] == 'accepted'
 
 
+def test_a_run_whose_artefacts_are_damaged_is_made_again_and_paid():
+	with Payer() as one:
+		policy = one.policy()
+		one.put(policy)
+		request = one.seal(policy, '2026-10-01')
+		assert compute(one, '2026-10-01', request).status == 202
+		before = json.loads(OverHttp(one.node, 'api').ask('epoch', one.inspector(), '2026-10-01').body)
+		(path,) = (one.node.profile.data / 'artifacts').rglob('allocations')
+		path.write_bytes(path.read_bytes()[:-1] + b'\0')
+		one.fill(12000)
+		answer = compute(one, '2026-10-01', request)
+		assert (answer.status, json.loads(answer.body)['ledger']['result']) == (202, 'error'), answer
+		assert settled(one, '2026-10-01', request)['ledger']['result'] == 'accepted'
+		paid = sum(paid_by(one, '2026-10-01').values())
+		assert balance(one, 'sys:reward_pool:acme:ron') == 12000 - paid
+		after = json.loads(OverHttp(one.node, 'api').ask('epoch', one.inspector(), '2026-10-01').body)
+		assert after['attestation'] == before['attestation'], (before, after)
+
+
 # What the log says when a run has come so far.
 STEPS = ('compute_start', 'compute_done', 'ledger_emit')
 
