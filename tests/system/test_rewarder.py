@@ -10,7 +10,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import tap  # noqa: E402
 import wire  # noqa: E402
 from harness import eventually  # noqa: E402
-from reward_node import OverHttp, Payer  # noqa: E402
+from reward_node import OverHttp, Payer, trusted  # noqa: E402
 
 # What a run touches; kms and edges hold no state of it.
 ROLES = ('rewarder', 'compute', 'archive', 'sequencer', 'committer', 'kms', 'prevalidator')
@@ -141,6 +141,25 @@ def test_a_run_whose_artefacts_are_damaged_is_made_again_and_paid():
 		assert balance(one, 'sys:reward_pool:acme:ron') == 12000 - paid
 		after = json.loads(OverHttp(one.node, 'api').ask('epoch', one.inspector(), '2026-10-01').body)
 		assert after['attestation'] == before['attestation'], (before, after)
+
+
+def test_a_policy_is_signed_anew_when_the_trusted_key_changes():
+	with Payer() as one:
+		policy = one.policy()
+		one.put(policy)
+		one.fill(12000)
+		request = one.seal(policy, '2026-10-01')
+		key = one.directory / 'gov-2.key'
+		one.node.stop()
+		one.node.profile.write_config({'rewarder': {'enabled': True,
+			'trust_keys': [trusted(key, 'gov-2')]}})
+		one.node.start()
+		assert compute(one, '2026-10-01', request).status == 400
+		assert json.loads(one.put(policy).body)['signed'] is False
+		assert json.loads(one.put(one.policy(key)).body)['signed'] is True
+		settled(one, '2026-10-01', request)
+		one.node.restart()
+		assert json.loads(one.put(policy).body)['signed'] is True
 
 
 # What the log says when a run has come so far.
