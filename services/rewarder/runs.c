@@ -305,11 +305,16 @@ static void start_new(struct rewarder *self, const struct oap_from *from,
 	struct registry_row *row)
 {
 	struct answer_route route = ANSWER_ROUTE(from, msg);
+	const struct registry_row *holder = quarantine_holder(self, wanted);
 	enum reward_reason reason = judge_policy(self, msg);
 	bool is_new = row == NULL;
 	struct registry_row before;
 	struct run *run;
 
+	if (holder != NULL) {
+		answers_refuse(self, route, REWARD_REASON_LATCHED, NULL, holder);
+		return;
+	}
 	reason = reason != REWARD_REASON_NONE ? reason : judge_room(self);
 	if (reason == REWARD_REASON_NONE && is_new) {
 		row = add_row(self, msg);
@@ -432,7 +437,6 @@ void runs_request(
 	struct answer_route route = ANSWER_ROUTE(from, msg);
 	struct registry_row wanted = { 0 };
 	struct registry_row *row;
-	const struct registry_row *holder;
 
 	if (!is_of_a_run(msg)) {
 		answers_refuse(self, route, REWARD_REASON_SCHEMA, NULL, NULL);
@@ -448,10 +452,7 @@ void runs_request(
 		meet_row(self, from, msg, &wanted, row);
 		return;
 	}
-	holder = msg->dry_run ? NULL : quarantine_holder(self, &wanted);
-	if (holder != NULL) {
-		answers_refuse(self, route, REWARD_REASON_LATCHED, NULL, holder);
-	} else if (msg->dry_run) {
+	if (msg->dry_run) {
 		start_dry(self, from, msg, &wanted);
 	} else {
 		start_new(self, from, msg, &wanted, NULL);
