@@ -274,6 +274,12 @@ bool peer_has_credit(const struct peer *peer, size_t payload_bytes)
 	return peer != NULL && peer->credit.requests > 0 && payload_bytes <= peer->credit.bytes;
 }
 
+bool peer_has_credit_for(const struct peer *peer, unsigned requests, size_t payload_bytes)
+{
+	return peer != NULL && peer->credit.requests >= requests &&
+	       peer->credit.bytes / payload_bytes >= requests;
+}
+
 bool peer_idle(const struct peer *peer)
 {
 	return peer_queue_is_empty(&peer->out) && peer->credit.requests == peer->window.requests;

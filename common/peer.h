@@ -100,6 +100,8 @@ bool peer_read(struct peer *peer);
 
 /* Credit left towards the peer for a request with that payload; none towards NULL. */
 bool peer_has_credit(const struct peer *peer, size_t payload_bytes);
+/* For so many of that payload each, which are sent later, whatever is given back meanwhile. */
+bool peer_has_credit_for(const struct peer *peer, unsigned requests, size_t payload_bytes);
 bool peer_idle(const struct peer *peer); /* nothing queued, nothing asked */
 
 /* Finished with a request: its sender may send another. Does nothing when the sender is gone. */

@@ -8,21 +8,21 @@
 
 #include "common/object_faults.h"
 
-#define PIECES_AHEAD 4u
-/* Those that are asked for fit the calculator's window when they come. */
-#define CREDIT_AHEAD (PIECES_AHEAD * (VERB_BODY_CHUNK_BYTES_MAX + 64u))
+#define PIECES_AHEAD   4u
+#define ROWS_BYTES_MAX (VERB_BODY_CHUNK_BYTES_MAX + 64u)
 
 static struct peer *calculator_of(struct rewarder *self, const struct run *run)
 {
 	return mesh_peer(&self->worker->mesh, PROCESS_COMPUTE, (unsigned)run->calculator);
 }
 
-/* -1: all are at work. */
+/* -1: all are at work, some perhaps still on pieces of a run that has ended. */
 static int find_calculator(struct rewarder *self)
 {
 	for (unsigned i = 0; i < COMPUTE_MAX; i++) {
-		if (self->calculators[i] == NULL &&
-			mesh_peer(&self->worker->mesh, PROCESS_COMPUTE, i) != NULL) {
+		const struct peer *calculator = mesh_peer(&self->worker->mesh, PROCESS_COMPUTE, i);
+
+		if (self->calculators[i] == NULL && calculator != NULL && peer_idle(calculator)) {
 			return (int)i;
 		}
 	}
@@ -55,7 +55,9 @@ static void ask_first(
 	(void)ask(self, run);
 }
 
-/* Called in each turn for each that reads: goes on where there was no credit. */
+/* Called in each turn for each that reads: goes on where there was no credit. What is asked for has
+ * the calculator's credit when it comes, for there is nowhere to keep it: archive reads faster than
+ * a calculator parses. */
 static void ask_ahead(struct rewarder *self, struct run *run)
 {
 	unsigned ahead_max = run->step == RUN_ROWS ? PIECES_AHEAD : 1;
@@ -67,7 +69,9 @@ static void ask_ahead(struct rewarder *self, struct run *run)
 		return;
 	}
 	while (run->asked_count < ahead_max && run->asked_upto < run->input_total &&
-		peer_has_credit(calculator_of(self, run), CREDIT_AHEAD) && ask(self, run)) {
+		peer_has_credit_for(
+			calculator_of(self, run), run->asked_count + 1, ROWS_BYTES_MAX) &&
+		ask(self, run)) {
 	}
 }
 

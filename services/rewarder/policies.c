@@ -195,6 +195,32 @@ void policies_open(struct policies *policies, struct worker *worker, int dir_fd)
 	(void)closedir(dir);
 }
 
+/* Signatures are in no hash: the same policy may come again, signed by a key that is trusted now
+ * where those of before are not any more. */
+static enum reward_reason put_again(
+	struct policies *policies, struct policies_row *row, struct slice document)
+{
+	uint8_t *copy;
+
+	if (memcmp(&row->hash, &policies->scratch.hash, sizeof row->hash) != 0) {
+		return REWARD_REASON_POLICY_EXISTS;
+	}
+	if (row->is_signed || !is_signed(policies, &policies->scratch)) {
+		return REWARD_REASON_NONE;
+	}
+	copy = malloc(document.bytes_count);
+	if (copy == NULL || !write_file(policies, &row->hash, document)) {
+		free(copy);
+		return REWARD_REASON_STORAGE;
+	}
+	memcpy(copy, document.bytes, document.bytes_count);
+	free(row->document);
+	row->document = copy;
+	row->document_bytes = document.bytes_count;
+	row->is_signed = true;
+	return REWARD_REASON_NONE;
+}
+
 enum reward_reason policies_put(struct policies *policies, struct slice document,
 	const struct policies_row **ret_row, struct reward_outcome *outcome)
 {
@@ -206,9 +232,7 @@ enum reward_reason policies_put(struct policies *policies, struct slice document
 	row = policies_find(policies, reward_name_view(&policies->scratch.id));
 	if (row != NULL) {
 		*ret_row = row;
-		return memcmp(&row->hash, &policies->scratch.hash, sizeof row->hash) == 0
-			       ? REWARD_REASON_NONE
-			       : REWARD_REASON_POLICY_EXISTS;
+		return put_again(policies, &policies->rows[row - policies->rows], document);
 	}
 	if (!is_signed(policies, &policies->scratch)) {
 		return REWARD_REASON_POLICY_UNSIGNED;

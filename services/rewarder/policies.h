@@ -2,7 +2,7 @@
 #define SERVICES_REWARDER_POLICIES_H
 
 /* The policies that somebody put, each in a file policies/<hash>.json as it was sent. One is never
- * changed, and none goes: a manifest names it for ever. */
+ * changed but in its signatures, and none goes: a manifest names it for ever. */
 
 #include "common/ed25519.h"
 #include "common/reward_reasons.h"

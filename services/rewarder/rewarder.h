@@ -77,6 +77,7 @@ struct run {
 	enum run_step step;
 	bool is_dry;
 	bool is_again;  /* computed before: must come out the same */
+	bool is_mended; /* again, and its artefacts are written anew */
 	bool is_replay; /* settled before: the ledger is asked whether it knows */
 	int calculator; /* -1: none */
 	uint64_t began_mono_ms, deadline_mono_ms, prepared_mono_ms;

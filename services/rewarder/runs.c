@@ -83,6 +83,14 @@ static void destroy(struct rewarder *self, struct run *run)
 	free(run);
 }
 
+/* What the ledger would be sent of it cannot be read, or is not what was sealed: a bad disk, or a
+ * key of artefacts that has changed. It is in nobody's hands, and can be made again. */
+static bool is_damaged(const struct registry_row *row)
+{
+	return row->state == REGISTRY_POSTPONED &&
+	       (row->detail == DETAIL_ALLOCATIONS || row->detail == DETAIL_ALLOCATIONS_CID);
+}
+
 struct run *runs_resume(struct rewarder *self, struct registry_row *row, enum run_step step)
 {
 	struct run *run = create(self, row, step);
@@ -91,6 +99,7 @@ struct run *runs_resume(struct rewarder *self, struct registry_row *row, enum ru
 		return NULL;
 	}
 	run->is_again = step == RUN_QUEUED && row->state != REGISTRY_ADMITTED;
+	run->is_mended = run->is_again && is_damaged(row);
 	if (step == RUN_SEALED) {
 		settlement_begin(self, run);
 	}
@@ -296,11 +305,16 @@ static void start_new(struct rewarder *self, const struct oap_from *from,
 	struct registry_row *row)
 {
 	struct answer_route route = ANSWER_ROUTE(from, msg);
+	const struct registry_row *holder = quarantine_holder(self, wanted);
 	enum reward_reason reason = judge_policy(self, msg);
 	bool is_new = row == NULL;
 	struct registry_row before;
 	struct run *run;
 
+	if (holder != NULL) {
+		answers_refuse(self, route, REWARD_REASON_LATCHED, NULL, holder);
+		return;
+	}
 	reason = reason != REWARD_REASON_NONE ? reason : judge_room(self);
 	if (reason == REWARD_REASON_NONE && is_new) {
 		row = add_row(self, msg);
@@ -360,13 +374,15 @@ static void replay(struct rewarder *self, const struct oap_from *from,
 		return;
 	}
 	row->life = self->life;
-	run = create(self, row, RUN_SEALED);
+	run = is_damaged(row) ? runs_resume(self, row, RUN_QUEUED) : create(self, row, RUN_SEALED);
 	if (run == NULL || !wait_for(run, from, msg)) {
 		answers_refuse(self, route, REWARD_REASON_BUSY, NULL, NULL);
 		return;
 	}
 	run->is_replay = is_settled;
-	settlement_begin(self, run);
+	if (run->step == RUN_SEALED) {
+		settlement_begin(self, run);
+	}
 }
 
 static void join(struct rewarder *self, struct run *run, const struct oap_from *from,
@@ -421,7 +437,6 @@ void runs_request(
 	struct answer_route route = ANSWER_ROUTE(from, msg);
 	struct registry_row wanted = { 0 };
 	struct registry_row *row;
-	const struct registry_row *holder;
 
 	if (!is_of_a_run(msg)) {
 		answers_refuse(self, route, REWARD_REASON_SCHEMA, NULL, NULL);
@@ -437,10 +452,7 @@ void runs_request(
 		meet_row(self, from, msg, &wanted, row);
 		return;
 	}
-	holder = msg->dry_run ? NULL : quarantine_holder(self, &wanted);
-	if (holder != NULL) {
-		answers_refuse(self, route, REWARD_REASON_LATCHED, NULL, holder);
-	} else if (msg->dry_run) {
+	if (msg->dry_run) {
 		start_dry(self, from, msg, &wanted);
 	} else {
 		start_new(self, from, msg, &wanted, NULL);

@@ -104,6 +104,10 @@ static void end_parts(struct rewarder *self, struct run *run)
 		runs_end(self, run);
 		return;
 	}
+	if (run->is_mended) { /* what kms said of it stays as it is */
+		settlement_begin(self, run);
+		return;
+	}
 	run->step = RUN_SIGNING;
 	sealing_sign(self, run);
 }
@@ -294,7 +298,7 @@ enum err sealing_computed(
 		return ERR_OK;
 	}
 	count_result(msg);
-	if (run->is_again) { /* as it was: its artefacts are there */
+	if (run->is_again && !run->is_mended) { /* as it was: its artefacts are there */
 		sealing_release(self, run);
 		settlement_begin(self, run);
 		return ERR_OK;

@@ -78,7 +78,8 @@ static void fail_emit(struct rewarder *self, struct run *run, enum detail detail
 	metrics_inc(METRIC_LEDGER_INTENTS, METRIC_INTENT_ERROR);
 	metrics_inc(METRIC_LEDGER_EGRESS_ERRORS, METRIC_PLAIN);
 	postpone(self, run, RESULT_ERROR, detail);
-	if (!is_replay) {
+	if (!is_replay &&
+		detail != DETAIL_INTENT_BUSY) { /* that one was answered, and soon is over */
 		brownout_enter(self, "an intent was not answered");
 	}
 }

@@ -86,6 +86,29 @@ void intents_fail(struct answer *answer, enum detail detail)
 
 /* --- a header --- */
 
+static bool is_whole(const struct intent_job *job)
+{
+	return job->filled == job->allocations_bytes;
+}
+
+/* The one whose body is still coming is in no list. */
+static struct request *assembled(const struct sequencer *self)
+{
+	return self->intent != NULL && !is_whole(self->intent->intent) ? self->intent : NULL;
+}
+
+/* Whoever asks for a run again has given up the body that it began to send for it. */
+static void drop_earlier(struct sequencer *self, const struct request *request)
+{
+	struct request *earlier = assembled(self);
+
+	if (earlier != NULL && request->grant_good &&
+		memcmp(&earlier->intent->header.idempotency_key,
+			&request->intent->header.idempotency_key, HASH_BYTES) == 0) {
+		answers_refuse(self, earlier, DETAIL_INTENT_BUSY);
+	}
+}
+
 /* What it brings borrows from the request's own bytes, for as long as the body takes. */
 static enum err accept(struct sequencer *self, const struct oap_from *from,
 	const struct oap_intent *msg, struct request **ret_request)
@@ -174,6 +197,7 @@ enum err intents_take(
 		return ERR_OK;
 	}
 	if (detail == DETAIL_NONE) {
+		drop_earlier(self, request);
 		detail = judge_header(self, request, msg->allocations_bytes);
 	}
 	if (detail != DETAIL_NONE) {
@@ -185,11 +209,6 @@ enum err intents_take(
 }
 
 /* --- a body --- */
-
-static bool is_whole(const struct intent_job *job)
-{
-	return job->filled == job->allocations_bytes;
-}
 
 /* To the queue, or refused at once. */
 static void enqueue(struct sequencer *self, struct request *request)
@@ -238,12 +257,6 @@ enum err intents_take_body(
 		enqueue(self, request);
 	}
 	return ERR_OK;
-}
-
-/* The one whose body is still coming is in no list. */
-static struct request *assembled(const struct sequencer *self)
-{
-	return self->intent != NULL && !is_whole(self->intent->intent) ? self->intent : NULL;
 }
 
 void intents_drop_late(struct sequencer *self)

@@ -39,6 +39,12 @@ def macronode(*words):
 	return done.stdout
 
 
+def trusted(key, kid):
+	"""Makes the key; what rewarder.trust_keys says of it."""
+	vkey = json.loads(macronode('policy', 'keygen', '--kid', kid, key, '--json'))['vkey']
+	return f'{kid} {base64.b64decode(vkey.split("+", 2)[2])[1:].hex()}'
+
+
 class OverHttp:
 	is_http = True
 
@@ -95,9 +101,7 @@ class Payer:
 	def __init__(self, **settings):
 		self.directory = pathlib.Path(tempfile.mkdtemp(prefix='macronode-reward-'))
 		self.key = self.directory / 'gov-1.key'
-		vkey = json.loads(macronode('policy', 'keygen', '--kid', 'gov-1', self.key, '--json'))['vkey']
-		public = base64.b64decode(vkey.split('+', 2)[2])[1:]
-		overrides = {'rewarder': {'enabled': True, 'trust_keys': [f'gov-1 {public.hex()}'],
+		overrides = {'rewarder': {'enabled': True, 'trust_keys': [trusted(self.key, 'gov-1')],
 			**settings.pop('rewarder', {})}, **settings}
 		self.node = Node(overrides).start()
 		self.all = self.node.mint()

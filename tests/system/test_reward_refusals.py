@@ -314,11 +314,14 @@ def test_sealed_inputs_of_another_tenant_are_quarantined():
 	one = payer()
 	_, request = settled()
 	token = one.runner('globex')
+	nothing = {**request, 'inputs_cid': f'b3:{HEX}'}
+	refused('inputs_not_found', 'compute', token, '2026-10-03', nothing)
 	for _ in range(2):
 		told = refused('invariant', 'compute', token, DAY, request)
 		assert (told['status'], told['reason']) == ('quarantined', 'schema'), told
 	latched = refused('invariant', 'compute', token, '2026-10-02', request)
 	assert latched['error']['details'].get('hint') == 'release_required', latched
+	refused('invariant', 'compute', token, '2026-10-03', nothing)  # one that failed before, too
 	(run,) = json.loads(ways(one.node)[0].ask('runs', one.inspector('globex'), query='held=true').body)['runs']
 	assert run['epoch_id'] == DAY, run
 

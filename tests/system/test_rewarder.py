@@ -10,7 +10,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import tap  # noqa: E402
 import wire  # noqa: E402
 from harness import eventually  # noqa: E402
-from reward_node import OverHttp, Payer  # noqa: E402
+from reward_node import OverHttp, Payer, trusted  # noqa: E402
 
 # What a run touches; kms and edges hold no state of it.
 ROLES = ('rewarder', 'compute', 'archive', 'sequencer', 'committer', 'kms', 'prevalidator')
@@ -91,6 +91,24 @@ def test_nothing_of_a_run_lies_in_the_clear():
 			assert path.stat().st_mode & 0o077 == 0, path
 
 
+def test_an_epoch_of_many_actors_is_paid():
+	"""A snapshot that archive reads faster than a calculator can parse it."""
+	with Payer(rewarder={'attempt_budget': '60s'}) as one:
+		policy = one.policy(body={'asset': 'ron', 'caps': {'actor_cap': '1000000000u',
+			'epoch_cap': '1000000000u'}, 'emission_curve': {'base_per_epoch': '1000000000u',
+			'kind': 'halving', 'period_epochs': 48}, 'rounding': 'floor', 'weights': {'views': 1}})
+		one.put(policy)
+		one.fill(10**9)
+		request = one.seal(policy, '2026-10-01', pool=10**9, rows=[
+			f'{"a" * 90}{number:06},news,{number % 900 + 1},1,1' for number in range(50000)])
+		answer = compute(one, '2026-10-01', request, dry_run=True)
+		assert json.loads(answer.body).get('status') == 'ok', answer
+		settled(one, '2026-10-01', request)
+		amounts = paid_by(one, '2026-10-01')
+		assert len(amounts) == 50000
+		assert balance(one, 'sys:reward_pool:acme:ron') == 10**9 - sum(amounts.values())
+
+
 # --- whatever dies ------------------------------------------------------------------------------
 
 
@@ -104,6 +122,44 @@ def test_a_pool_that_is_short_is_filled_and_the_epoch_paid():
 		assert (answer.status, result['quarantine'], result['ledger']['result']) == (202, True, 'error'), result
 		one.fill(12000)
 		assert settled(one, '2026-10-01', request)['ledger']['result'] == 'accepted'
+
+
+def test_a_run_whose_artefacts_are_damaged_is_made_again_and_paid():
+	with Payer() as one:
+		policy = one.policy()
+		one.put(policy)
+		request = one.seal(policy, '2026-10-01')
+		assert compute(one, '2026-10-01', request).status == 202
+		before = json.loads(OverHttp(one.node, 'api').ask('epoch', one.inspector(), '2026-10-01').body)
+		(path,) = (one.node.profile.data / 'artifacts').rglob('allocations')
+		path.write_bytes(path.read_bytes()[:-1] + b'\0')
+		one.fill(12000)
+		answer = compute(one, '2026-10-01', request)
+		assert (answer.status, json.loads(answer.body)['ledger']['result']) == (202, 'error'), answer
+		assert settled(one, '2026-10-01', request)['ledger']['result'] == 'accepted'
+		paid = sum(paid_by(one, '2026-10-01').values())
+		assert balance(one, 'sys:reward_pool:acme:ron') == 12000 - paid
+		after = json.loads(OverHttp(one.node, 'api').ask('epoch', one.inspector(), '2026-10-01').body)
+		assert after['attestation'] == before['attestation'], (before, after)
+
+
+def test_a_policy_is_signed_anew_when_the_trusted_key_changes():
+	with Payer() as one:
+		policy = one.policy()
+		one.put(policy)
+		one.fill(12000)
+		request = one.seal(policy, '2026-10-01')
+		key = one.directory / 'gov-2.key'
+		one.node.stop()
+		one.node.profile.write_config({'rewarder': {'enabled': True,
+			'trust_keys': [trusted(key, 'gov-2')]}})
+		one.node.start()
+		assert compute(one, '2026-10-01', request).status == 400
+		assert json.loads(one.put(policy).body)['signed'] is False
+		assert json.loads(one.put(one.policy(key)).body)['signed'] is True
+		settled(one, '2026-10-01', request)
+		one.node.restart()
+		assert json.loads(one.put(policy).body)['signed'] is True
 
 
 # What the log says when a run has come so far.

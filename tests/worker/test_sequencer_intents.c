@@ -390,6 +390,22 @@ static void another_intent_is_told_to_wait(void **state)
 	(void)expect_result(9, INTENT_NEED_BODY);
 }
 
+static void a_run_that_comes_again_takes_the_place_of_its_body(void **state)
+{
+	(void)state;
+	start_with(3, 100);
+	ask(7);
+	(void)expect_result(7, INTENT_NEED_BODY);
+	ask(8);
+	expect_error(7, DETAIL_INTENT_BUSY);
+	(void)expect_result(8, INTENT_NEED_BODY);
+	send_piece(7, 0, PIECE_BYTES); /* on its way: of nobody now */
+	send_body(8, PIECE_BYTES);
+	expect_work(&first);
+	commit(&first);
+	(void)expect_result(8, INTENT_ACCEPTED);
+}
+
 static void ordinary_requests_go_on_while_a_body_comes(void **state)
 {
 	(void)state;
@@ -575,6 +591,7 @@ int main(void)
 		INTENT_CASE(bytes_that_are_no_header_accuse_the_rewarder),
 		INTENT_CASE(a_body_out_of_order_accuses_the_rewarder),
 		INTENT_CASE(another_intent_is_told_to_wait),
+		INTENT_CASE(a_run_that_comes_again_takes_the_place_of_its_body),
 		INTENT_CASE(ordinary_requests_go_on_while_a_body_comes),
 		INTENT_CASE(requests_around_it_are_in_batches_of_their_own),
 		INTENT_CASE(a_lost_rewarder_leaves_nothing_behind),
