@@ -371,8 +371,8 @@ static void print_advices(void)
 	printf(".El\n");
 }
 
-/* Sets of labels with more values than these are known by their names. */
-#define LABEL_VALUES_TOLD 8u
+/* A label with more values than these is known by its name. */
+#define LABEL_VALUES_TOLD 16u
 
 /* `route="/x",method="GET"` as `route`, `method`. */
 static void print_label_names(const char *pairs)
@@ -381,8 +381,36 @@ static void print_label_names(const char *pairs)
 		size_t bytes = strcspn(pairs, "=");
 		const char *end = strchr(pairs + bytes + 2, '"');
 
-		printf(" `%.*s`", (int)bytes, pairs);
+		printf("; `%.*s`", (int)bytes, pairs);
 		pairs = end + (end[1] == ',' ? 2 : 1);
+	}
+}
+
+/* The first value of a dimension may be one that is never shown. */
+static const char *outer_of(const struct metrics_row *row)
+{
+	const char *outer = NULL;
+
+	for (size_t label = 0; outer == NULL && label < row->label_count; label++) {
+		outer = metrics_label_outer_text(row->labels, label);
+	}
+	return outer;
+}
+
+/* The values of the one label that these have: `q`: ingress, preval, commit. */
+static void print_label_values(const struct metrics_row *row)
+{
+	const char *between = ": ";
+
+	print_label_names(outer_of(row));
+	for (size_t label = 0; label < row->label_count; label++) {
+		const char *pair = metrics_label_outer_text(row->labels, label);
+		const char *value = pair != NULL ? strchr(pair, '"') : NULL;
+
+		if (value != NULL) {
+			printf("%s%.*s", between, (int)strcspn(value + 1, "\""), value + 1);
+			between = ", ";
+		}
 	}
 }
 
@@ -391,20 +419,13 @@ static void print_labels(const struct metrics_row *row)
 	const char *inner = metrics_label_inner_text(row->labels, 0);
 
 	if (row->spread == METRIC_SPREAD_SERVICE) {
-		printf(" `service`");
+		printf("; `service`");
 	}
-	for (size_t label = 0; label < row->label_count; label++) {
-		const char *outer = metrics_label_outer_text(row->labels, label);
-
-		if (outer == NULL) {
-			continue; /* never shown */
-		}
-		if (inner[0] != '\0' || row->label_count > LABEL_VALUES_TOLD) {
-			print_label_names(outer);
-			break;
-		}
-		printf(outer[0] != '\0' ? " `%s`" : "%s", outer);
+	if (inner[0] == '\0' && row->label_count <= LABEL_VALUES_TOLD) {
+		print_label_values(row);
+		return;
 	}
+	print_label_names(outer_of(row));
 	print_label_names(inner);
 }
 
