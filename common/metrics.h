@@ -148,6 +148,9 @@ enum {
 	GAUGE(LEDGER_COUNTERS, ledger_counters, NONE, ONE, SUM, ALWAYS, BY_SEQUENCER,              \
 		"Day limits of tokens that counted today; 4194304 is the end.",                    \
 		"it nears that end: fewer tokens with daily=.")                                    \
+	GAUGE(GOVERNANCE_FREEZES, governance_freezes, FREEZE, ONE, SUM, ALWAYS, BY_SEQUENCER,      \
+		"Freezes in force.",                                                               \
+		"global or asset is not 0 and nobody knows why, or for hours.")                    \
 	COUNTER(WAL_FSYNC_FAIL, wal_fsync_fail_total, NONE, ONE, SUM, ALWAYS, BY_COMMITTER,        \
 		"Syncs of the store that failed.",                                                 \
 		"it rises, at once: the disk lost a write; replace it, then macronode "            \
