@@ -239,7 +239,7 @@ enum {
 		"Intents sent again.", "it keeps rising: the ledger is not ready, or refuses.")    \
 	COUNTER(LEDGER_EGRESS_ERRORS, ledger_egress_errors_total, NONE, ONE, SUM, ALWAYS,          \
 		BY_REWARDER, "Intents that the ledger refused, or did not answer.",                \
-		"more than 5 a minute.")                                                           \
+		"more than 1 a minute: there is one intent at a time.")                            \
 	COUNTER(REWARDER_EMISSIONS, rewarder_emissions_total, EMISSION, ONE, SUM, ALWAYS,          \
 		BY_REWARDER, "Runs by what became of their payment.", "")                          \
 	GAUGE(READYZ_DEGRADED, readyz_degraded, DEGRADED, ONE, SUM, ALWAYS, BY_REWARDER,           \

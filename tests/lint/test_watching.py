@@ -157,7 +157,7 @@ CASES = {
 	'MacronodeDown': ([('up{job="macronode"}', flat(1))], [('up{job="macronode"}', flat(0))]),
 	'MacronodeNotReady': ([('ready_state{state="true"}', flat(1)), ('ready_state{state="false"}', flat(0))],
 		[('ready_state{state="true"}', flat(0)), ('ready_state{state="false"}', flat(1))]),
-	'MacronodeDegraded': ([('readyz_state{service="kms"}', flat(2))], [('readyz_state{service="kms"}', flat(1))]),
+	'MacronodeDegraded': ([('readyz_state{service="kms"}', flat(2))], [('readyz_state{service="kms"}', flat(1)), ('readyz_state{service="rewarder"}', flat(0))]),
 	'MacronodeRestarts': ([('service_restarts_total{service="ingress"}', '0x30 1x30')],
 		[('service_restarts_total{service="ingress"}', up(1)), ('service_restarts_total{service="kms"}', up(1))]),
 	'MacronodeAccusation': ([('accusations_total{service="ingress"}', flat(0))],
@@ -216,6 +216,16 @@ CASES = {
 		[('rejected_total{reason="unknown_kind"}', up(1))]),
 	'MacronodeQuotas': ([('quota_exhaustions_total', up(99))], [('quota_exhaustions_total', up(101))]),
 	'MacronodeNonceConflicts': ([('wallet_nonce_conflicts_total', up(9))], [('wallet_nonce_conflicts_total', up(11))]),
+	'MacronodeRewardInvariant': ([('reward_invariant_fail_total{kind="overflow"}', flat(1))],
+		[('reward_invariant_fail_total{kind="overflow"}', '0x38 1x30')]),
+	'MacronodeRewardQuarantine': ([('quarantine_total{kind="overflow"}', flat(1))],
+		[('quarantine_total{kind="overflow"}', '0x38 1x30')]),
+	'MacronodeRewardNotPaid': ([('ledger_egress_errors_total', flat(9))], [('ledger_egress_errors_total', up(2))]),
+	'MacronodeRewardDegraded': ([('readyz_degraded{cause="ledger_degraded"}', '0x30 1x30')],
+		[('readyz_degraded{cause="ledger_degraded"}', flat(1))]),
+	'MacronodeRewardSlow': (within('reward_compute_latency_seconds_bucket', (0.5, 96), ('+Inf', 100)),
+		within('reward_compute_latency_seconds_bucket', (0.5, 90), (1, 100), ('+Inf', 100))),
+	'MacronodeRewardConflict': ([('reward_runs_conflict_total', flat(1))], [('reward_runs_conflict_total', '0x35 1x30')]),
 	'MacronodeStaleReads': ([('wallet_stale_reads_total', flat(9))], [('wallet_stale_reads_total', up(1))]),
 }
 ALSO = {  # what is the matter enough for both
@@ -231,7 +241,7 @@ def on_node(sample):
 
 
 def judged(samples, minutes, firing):
-	ask = {'expr': 'count by (alertname) (ALERTS{alertstate="firing"})', 'eval_time': f'{minutes}m',
+	ask = {'expr': 'group by (alertname) (ALERTS{alertstate="firing"})', 'eval_time': f'{minutes}m',
 		'exp_samples': [{'labels': f'{{alertname="{name}"}}', 'value': 1} for name in sorted(firing)]}
 	return {'interval': '1m', 'input_series': [on_node(one) for one in samples], 'promql_expr_test': [ask]}
 
