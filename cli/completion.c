@@ -1,57 +1,44 @@
-/* Completion scripts, made from the table of commands. Each is self-contained: the shell never
- * runs macronode to complete a word. */
+/* The scripts of bash and zsh, which share their case statements, and the command. */
+#include "cli/completion.h"
+
 #include <string.h>
 
-#include "cli/commands.h"
+#include "common/check.h"
 
-/* Three words of a name. */
-#define FISH_CONDITION_BYTES 192u
+/* As the scripts call them. WORDS and LIST are told apart by `list`. */
+static const char *const kind_names[] = {
+	[COMPLETION_NOTHING] = "none",
+	[COMPLETION_FILE] = "file",
+	[COMPLETION_DIR] = "dir",
+	[COMPLETION_WORDS] = "words",
+	[COMPLETION_LIST] = "words list=1",
+	[COMPLETION_COMMANDS] = "words",
+};
 
-/* Bytes of the first words of a name; 0: it has not so many. */
-static size_t words_bytes(const char *name, size_t word_count)
-{
-	size_t bytes = strcspn(name, " ");
+_Static_assert(COUNT_OF(kind_names) == COMPLETION_KINDS, "a name for each kind");
 
-	for (size_t i = 1; i < word_count; i++) {
-		if (name[bytes] == '\0') {
-			return 0;
-		}
-		bytes += 1 + strcspn(name + bytes + 1, " ");
-	}
-	return bytes;
-}
-
-/* No command above it begins with the same words. */
-static bool is_first_of_group(size_t id, size_t bytes)
-{
-	const char *name = cli_commands[id].name;
-
-	for (size_t i = 0; i < id; i++) {
-		const char *above = cli_commands[i].name;
-
-		if (strncmp(above, name, bytes) == 0 &&
-			(above[bytes] == ' ' || above[bytes] == '\0')) {
-			return false;
-		}
-	}
-	return true;
-}
-
-/* The next word of all commands that begin with the first `bytes` of `group`; 0: the first. */
-static void print_words(const char *group, size_t bytes)
+/* `'COMMAND OPTION') kind=... choices="..." ;;` for each option whose value is known. */
+static void print_values(void)
 {
 	for (size_t i = 0; i < CLI_COMMAND_COUNT; i++) {
-		const char *name = cli_commands[i].name;
-		size_t next = bytes == 0 ? 0 : bytes + 1;
+		const struct cli_option *one = cli_commands[i].options;
 
-		if (bytes == 0 || (strncmp(name, group, bytes) == 0 && name[bytes] == ' ')) {
-			size_t word_bytes = strcspn(name + next, " ");
+		for (; one->name != NULL; one++) {
+			struct completion value = { COMPLETION_NOTHING, "" };
 
-			if (is_first_of_group(i, next + word_bytes)) {
-				(void)printf(" %.*s", (int)word_bytes, name + next);
+			if (one->value != NULL) {
+				value = completion_of_value(one);
+			}
+			if (value.kind != COMPLETION_NOTHING) {
+				(void)printf("\t'%s %s') kind=%s choices=\"%s\" ;;\n",
+					cli_commands[i].name, one->name, kind_names[value.kind],
+					value.words);
 			}
 		}
 	}
+	(void)fputs("\t*' --config') kind=file ;;\n"
+		    "\t*' -'*) kind=none ;;\n",
+		stdout);
 }
 
 static void print_option_names(const struct cli_command *command)
@@ -64,49 +51,108 @@ static void print_option_names(const struct cli_command *command)
 	}
 }
 
-/* Lines `name) words="...";;` for the case statements that bash and zsh share. */
-static void print_cases(void)
+static void print_groups(size_t id)
 {
-	(void)fputs("\t\t'') words=\"", stdout);
-	print_words("", 0);
+	const char *name = cli_commands[id].name;
+	size_t bytes;
+
+	for (size_t words = 1;
+		(bytes = completion_word_bytes(name, words)) != 0 && name[bytes] == ' '; words++) {
+		if (completion_is_first(id, bytes)) {
+			(void)printf("\t'%.*s ') choices=\"", (int)bytes, name);
+			completion_print_next(name, bytes);
+			(void)fputs("\" ;;\n", stdout);
+		}
+	}
+}
+
+/* The next word of a group; options and words of a command. Behind them stands no option. */
+static void print_places(void)
+{
+	(void)fputs("\t' ') choices=\"", stdout);
+	completion_print_next("", 0);
 	(void)fputs("\" ;;\n", stdout);
 	for (size_t i = 0; i < CLI_COMMAND_COUNT; i++) {
-		const char *name = cli_commands[i].name;
-		size_t bytes;
+		const struct cli_command *command = &cli_commands[i];
+		struct completion words = completion_of_words(command);
 
-		for (size_t words = 1;
-			(bytes = words_bytes(name, words)) != 0 && name[bytes] == ' '; words++) {
-			if (is_first_of_group(i, bytes)) {
-				(void)printf("\t\t'%.*s') words=\"", (int)bytes, name);
-				print_words(name, bytes);
-				(void)fputs("\" ;;\n", stdout);
-			}
+		print_groups(i);
+		(void)printf("\t'%s ')", command->name);
+		if (words.kind == COMPLETION_FILE || words.kind == COMPLETION_DIR) {
+			(void)printf(" kind=%s", kind_names[words.kind]);
 		}
-		(void)printf("\t\t'%s') words=\"", name);
-		print_option_names(&cli_commands[i]);
-		(void)fputs(i == CLI_completion ? " bash zsh fish\" ;;\n" : "\" ;;\n", stdout);
+		(void)printf(" choices=\"%s", words.words);
+		if (words.kind == COMPLETION_COMMANDS) {
+			completion_print_next("", 0);
+		}
+		print_option_names(command);
+		(void)fputs("\" ;;\n", stdout);
 	}
+}
+
+/* Sets kind, list and choices from command and previous, an option that waits for its value. */
+static void print_decision(void)
+{
+	(void)fputs("\tcase \"$command $previous\" in\n", stdout);
+	print_values();
+	print_places();
+	(void)fputs("\tesac\n", stdout);
+}
+
+/* Adds $word to command, until that is whole. */
+static void print_word(void)
+{
+	(void)fputs("\t\t*) [[ -n $whole ]] || command=\"${command:+$command }$word\" ;;\n"
+		    "\t\tesac\n"
+		    "\t\tcase \"$command\" in\n"
+		    "\t\t",
+		stdout);
+	for (size_t i = 0; i < CLI_COMMAND_COUNT; i++) {
+		(void)printf("%s'%s'", i > 0 ? "|" : "", cli_commands[i].name);
+	}
+	(void)fputs(") whole=1 ;;\n"
+		    "\t\tesac\n"
+		    "\tdone\n",
+		stdout);
 }
 
 static int print_bash(void)
 {
 	(void)fputs("# bash completion of macronode\n"
 		    "_macronode() {\n"
-		    "\tlocal i command='' words='' current=\"${COMP_WORDS[COMP_CWORD]}\"\n"
+		    "\tlocal i word previous='' command='' whole='' kind=words list='' choices=''\n"
+		    "\tlocal prefix='' current=\"${COMP_WORDS[COMP_CWORD]}\"\n"
 		    "\tfor ((i = 1; i < COMP_CWORD; i++)); do\n"
-		    "\t\tcase \"${COMP_WORDS[i]}\" in\n"
-		    "\t\t--config) ((i++)) ;;\n"
-		    "\t\t-*) ;;\n"
-		    "\t\t*) command=\"${command:+$command }${COMP_WORDS[i]}\" ;;\n"
-		    "\t\tesac\n"
-		    "\tdone\n"
-		    "\tcase \"$command\" in\n",
+		    "\t\tword=\"${COMP_WORDS[i]}\"\n"
+		    "\t\tcase \"$command $word\" in\n"
+		    "\t\t",
 		stdout);
-	print_cases();
-	(void)fputs("\tesac\n"
-		    "\tmapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"$current\")\n"
+	completion_print_switches("*'", "|");
+	/* bash makes three words of --name=value */
+	(void)fputs(") ;;\n"
+		    "\t\t*' -'*)\n"
+		    "\t\t\tprevious=\"$word\"\n"
+		    "\t\t\t[[ \"${COMP_WORDS[i + 1]}\" != '=' ]] || ((i++))\n"
+		    "\t\t\t((++i >= COMP_CWORD)) || previous=''\n"
+		    "\t\t\t;;\n",
+		stdout);
+	print_word();
+	(void)fputs("\t[[ $current != '=' ]] || current=''\n", stdout);
+	print_decision();
+	(void)fputs("\t[[ -z $list || $current != *,* ]] || prefix=\"${current%,*},\"\n"
+		    "\t[[ -z $choices || $current != -* ]] || kind=words\n"
+		    "\tcase \"$kind\" in\n"
+		    "\tnone) COMPREPLY=() ;;\n"
+		    "\tfile | dir)\n"
+		    "\t\tcompopt -o filenames 2>/dev/null\n"
+		    "\t\tmapfile -t COMPREPLY < <(compgen -A \"${kind/dir/directory}\" -- "
+		    "\"$current\")\n"
+		    "\t\t;;\n"
+		    "\t*) mapfile -t COMPREPLY < <(compgen -P \"$prefix\" -W \"$choices\" -- "
+		    "\"${current#\"$prefix\"}\") ;;\n"
+		    "\tesac\n"
 		    "}\n"
-		    "complete -o bashdefault -o default -F _macronode macronode\n",
+		    "complete -F _macronode macronode\n",
 		stdout);
 	return CLI_GOOD;
 }
@@ -115,102 +161,42 @@ static int print_zsh(void)
 {
 	(void)fputs("#compdef macronode\n"
 		    "_macronode() {\n"
-		    "\tlocal i command='' words_of=''\n"
+		    "\tlocal i word previous='' command='' whole='' kind=words list='' choices=''\n"
 		    "\tfor ((i = 2; i < CURRENT; i++)); do\n"
-		    "\t\tcase \"${words[i]}\" in\n"
-		    "\t\t--config) ((i++)) ;;\n"
-		    "\t\t-*) ;;\n"
-		    "\t\t*) command=\"${command:+$command }${words[i]}\" ;;\n"
-		    "\t\tesac\n"
-		    "\tdone\n"
-		    "\t() {\n"
-		    "\t\tlocal words=''\n"
-		    "\t\tcase \"$command\" in\n",
+		    "\t\tword=\"${words[i]}\"\n"
+		    "\t\tcase \"$command $word\" in\n"
+		    "\t\t*' --'*=*|",
 		stdout);
-	print_cases();
-	(void)fputs("\t\tesac\n"
-		    "\t\twords_of=\"$words\"\n"
-		    "\t}\n"
-		    "\tcompadd -- ${=words_of}\n"
-		    "\t_files\n"
+	completion_print_switches("*'", "|");
+	(void)fputs(") ;;\n"
+		    "\t\t*' -'*)\n"
+		    "\t\t\tprevious=\"$word\"\n"
+		    "\t\t\t((++i >= CURRENT)) || previous=''\n"
+		    "\t\t\t;;\n",
+		stdout);
+	print_word();
+	(void)fputs("\tif [[ $PREFIX == --*=* ]]; then\n"
+		    "\t\tprevious=\"${PREFIX%%=*}\"\n"
+		    "\t\tcompset -P '*='\n"
+		    "\tfi\n",
+		stdout);
+	print_decision();
+	/* In a directory of fpath the file is the body of the function, at its first call. */
+	(void)fputs("\t[[ -z $list ]] || compset -P '*,'\n"
+		    "\t[[ -z $choices || $PREFIX != -* ]] || kind=words\n"
+		    "\tcase \"$kind\" in\n"
+		    "\tnone) ;;\n"
+		    "\tfile) _files ;;\n"
+		    "\tdir) _files -/ ;;\n"
+		    "\t*) compadd -- ${=choices} ;;\n"
+		    "\tesac\n"
 		    "}\n"
-		    "compdef _macronode macronode\n",
+		    "if [[ $funcstack[1] == _macronode ]]; then\n"
+		    "\t_macronode\n"
+		    "else\n"
+		    "\tcompdef _macronode macronode\n"
+		    "fi\n",
 		stdout);
-	return CLI_GOOD;
-}
-
-/* As fish quotes it: in quotes, where only these and a backslash need one before them. */
-static void print_fish_text(const char *text)
-{
-	(void)fputc('\'', stdout);
-	for (; *text != '\0'; text++) {
-		(void)printf(*text == '\'' || *text == '\\' ? "\\%c" : "%c", *text);
-	}
-	(void)fputc('\'', stdout);
-}
-
-static void print_fish_line(const char *condition, const char *flag, const char *word,
-	const char *text, bool takes_value)
-{
-	(void)printf("complete -c macronode -n '%s' %s %s%s -d ", condition, flag, word,
-		takes_value ? " -r" : "");
-	print_fish_text(text);
-	(void)fputc('\n', stdout);
-}
-
-static void print_fish_options(const char *condition, const struct cli_option *options)
-{
-	for (; options->name != NULL; options++) {
-		bool is_long = options->name[1] == '-';
-
-		print_fish_line(condition, is_long ? "-l" : "-s", options->name + (is_long ? 2 : 1),
-			options->text, options->value != NULL);
-	}
-}
-
-/* "__fish_seen_subcommand_from reward; and __fish_seen_subcommand_from policy" for the first bytes
- * of a name; no bytes: no command yet. */
-static void print_condition(const char *name, size_t bytes, char ret_text[FISH_CONDITION_BYTES])
-{
-	const char *and = "";
-	size_t used = 0;
-
-	(void)snprintf(ret_text, FISH_CONDITION_BYTES, "__fish_use_subcommand");
-	for (size_t at = 0; at < bytes; at++) {
-		size_t word_bytes = strcspn(name + at, " ");
-
-		used += (size_t)snprintf(ret_text + used, FISH_CONDITION_BYTES - used,
-			"%s__fish_seen_subcommand_from %.*s", and, (int)word_bytes, name + at);
-		at += word_bytes;
-		and = "; and ";
-	}
-}
-
-static int print_fish(void)
-{
-	(void)fputs("# fish completion of macronode\n", stdout);
-	print_fish_options("true", cli_common_options);
-	for (size_t i = 0; i < CLI_COMMAND_COUNT; i++) {
-		const struct cli_command *command = &cli_commands[i];
-		char condition[FISH_CONDITION_BYTES], word[CLI_NAME_BYTES];
-		size_t bytes, start = 0;
-
-		for (size_t words = 1; (bytes = words_bytes(command->name, words)) != 0; words++) {
-			if (is_first_of_group(i, bytes)) {
-				print_condition(
-					command->name, start == 0 ? 0 : start - 1, condition);
-				(void)snprintf(word, sizeof word, "%.*s", (int)(bytes - start),
-					command->name + start);
-				print_fish_line(condition, "-f -a", word,
-					command->name[bytes] == ' ' ? "" : command->summary, false);
-			}
-			start = bytes + 1;
-		}
-		print_condition(command->name, strlen(command->name), condition);
-		print_fish_options(condition, command->options);
-	}
-	print_fish_line("__fish_seen_subcommand_from completion", "-f -a", "'bash zsh fish'",
-		"shell", false);
 	return CLI_GOOD;
 }
 
@@ -225,7 +211,8 @@ int cli_completion(struct cli *cli)
 		return print_zsh();
 	}
 	if (strcmp(shell, "fish") == 0) {
-		return print_fish();
+		completion_print_fish();
+		return CLI_GOOD;
 	}
 	return cli_fail(cli, CLI_USAGE, "expected bash, zsh or fish, not '%s'", shell);
 }

@@ -18,33 +18,35 @@ static const uint64_t bounds_rows[][METRIC_BOUNDS_MAX] = {
 #define SLOT_OF(name) (offsetof(struct metrics_slots, name) / sizeof(uint64_t))
 
 const struct metrics_row metrics_rows[METRIC_COUNT] = {
-#define AS_VALUE(NAME, series, label_set, unit_, spread_, shown_, writers_, sentence, kind_) \
-	[METRIC_##NAME] = { .slot = SLOT_OF(series),                                         \
-		.label_count = METRIC_LABELS_##label_set##_COUNT,                            \
-		.series_slots = 1,                                                           \
-		.kind = kind_,                                                               \
-		.labels = METRIC_LABELS_##label_set,                                         \
-		.unit = METRIC_UNIT_##unit_,                                                 \
-		.spread = METRIC_SPREAD_##spread_,                                           \
-		.shown = METRIC_SHOWN_##shown_,                                              \
-		.writers = writers_,                                                         \
-		.name = #series,                                                             \
-		.text = sentence },
+#define AS_VALUE(NAME, series, label_set, unit_, spread_, shown_, writers_, sentence, act_, kind_) \
+	[METRIC_##NAME] = { .slot = SLOT_OF(series),                                               \
+		.label_count = METRIC_LABELS_##label_set##_COUNT,                                  \
+		.series_slots = 1,                                                                 \
+		.kind = kind_,                                                                     \
+		.labels = METRIC_LABELS_##label_set,                                               \
+		.unit = METRIC_UNIT_##unit_,                                                       \
+		.spread = METRIC_SPREAD_##spread_,                                                 \
+		.shown = METRIC_SHOWN_##shown_,                                                    \
+		.writers = writers_,                                                               \
+		.name = #series,                                                                   \
+		.text = sentence,                                                                  \
+		.act_when = act_ },
 #define AS_COUNTER(...) AS_VALUE(__VA_ARGS__, METRIC_KIND_COUNTER)
 #define AS_GAUGE(...)   AS_VALUE(__VA_ARGS__, METRIC_KIND_GAUGE)
-#define AS_HISTOGRAM(NAME, series, label_set, bounds_, spread_, shown_, writers_, sentence) \
-	[METRIC_##NAME] = { .slot = SLOT_OF(series),                                        \
-		.label_count = METRIC_LABELS_##label_set##_COUNT,                           \
-		.series_slots = METRIC_SLOTS_##bounds_,                                     \
-		.bounds = METRIC_BOUNDS_##bounds_,                                          \
-		.kind = METRIC_KIND_HISTOGRAM,                                              \
-		.labels = METRIC_LABELS_##label_set,                                        \
-		.unit = METRIC_UNIT_OF_##bounds_,                                           \
-		.spread = METRIC_SPREAD_##spread_,                                          \
-		.shown = METRIC_SHOWN_##shown_,                                             \
-		.writers = writers_,                                                        \
-		.name = #series,                                                            \
-		.text = sentence },
+#define AS_HISTOGRAM(NAME, series, label_set, bounds_, spread_, shown_, writers_, sentence, act_) \
+	[METRIC_##NAME] = { .slot = SLOT_OF(series),                                              \
+		.label_count = METRIC_LABELS_##label_set##_COUNT,                                 \
+		.series_slots = METRIC_SLOTS_##bounds_,                                           \
+		.bounds = METRIC_BOUNDS_##bounds_,                                                \
+		.kind = METRIC_KIND_HISTOGRAM,                                                    \
+		.labels = METRIC_LABELS_##label_set,                                              \
+		.unit = METRIC_UNIT_OF_##bounds_,                                                 \
+		.spread = METRIC_SPREAD_##spread_,                                                \
+		.shown = METRIC_SHOWN_##shown_,                                                   \
+		.writers = writers_,                                                              \
+		.name = #series,                                                                  \
+		.text = sentence,                                                                 \
+		.act_when = act_ },
 	METRICS(AS_COUNTER, AS_GAUGE, AS_HISTOGRAM)
 #undef AS_HISTOGRAM
 #undef AS_GAUGE

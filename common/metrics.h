@@ -32,199 +32,277 @@ enum {
  * instances. ALWAYS shows every label value from the start; WHEN_SET only what was written
  * (for gauges that includes a written 0).
  *
- * NAME, name, labels, unit, spread, shown, writers (BY_<PROCESS>), sentence
- * HISTOGRAM has its bounds (METRIC_BOUNDS) in place of the unit. */
+ * NAME, name, labels, unit, spread, shown, writers (BY_<PROCESS>), sentence, when to act
+ * HISTOGRAM has its bounds (METRIC_BOUNDS) in place of the unit. When to act is told to the
+ * operator in docs/metrics.md; "" says that the metric is there to be looked at. */
 #define METRICS(COUNTER, GAUGE, HISTOGRAM)                                                         \
 	/* Edges. */                                                                               \
 	COUNTER(HTTP_REQUESTS, http_requests_total, ROUTE_STATUS, ONE, SERVICE, WHEN_SET,          \
-		BY_INGRESS | BY_ADMIN, "HTTP requests answered.")                                  \
+		BY_INGRESS | BY_ADMIN, "HTTP requests answered.",                                  \
+		"more than 0.1 % of status 500 and above, or more than 1 % of 429 and "            \
+		"503, at a normal load.")                                                          \
 	HISTOGRAM(HTTP_REQUEST_DURATION, http_request_duration_seconds, ROUTE, HTTP, SERVICE,      \
 		WHEN_SET, BY_INGRESS | BY_ADMIN,                                                   \
-		"First byte of a request to last byte of its answer.")                             \
+		"First byte of a request to last byte of its answer.",                             \
+		"the 99th percentile stays above 0.25 s; see where in the latencies "              \
+		"below.")                                                                          \
 	HISTOGRAM(REQUEST_LATENCY, request_latency_seconds, ROUTE, REQUEST, SERVICE, WHEN_SET,     \
-		BY_INGRESS | BY_ADMIN, "Head of a request read to its answer ready.")              \
+		BY_INGRESS | BY_ADMIN, "Head of a request read to its answer ready.",              \
+		"the 95th percentile of writes stays above 0.15 s.")                               \
 	GAUGE(INFLIGHT_REQUESTS, inflight_requests, ROUTE, ONE, SUM, WHEN_SET,                     \
-		BY_INGRESS | BY_ADMIN, "Requests that have no answer yet.")                        \
+		BY_INGRESS | BY_ADMIN, "Requests that have no answer yet.", "")                    \
 	GAUGE(CONNECTIONS, connections, NONE, ONE, SERVICE, ALWAYS, BY_INGRESS | BY_ADMIN,         \
-		"Client connections.")                                                             \
+		"Client connections.",                                                             \
+		"it grows at the same load: clients do not close what they opened.")               \
 	COUNTER(BYTES_IN, bytes_in_total, NONE, ONE, SUM, ALWAYS, BY_INGRESS | BY_ADMIN,           \
-		"Bytes read from clients.")                                                        \
+		"Bytes read from clients.", "")                                                    \
 	COUNTER(BYTES_OUT, bytes_out_total, NONE, ONE, SUM, ALWAYS, BY_INGRESS | BY_ADMIN,         \
-		"Bytes written to clients.")                                                       \
+		"Bytes written to clients.", "")                                                   \
 	COUNTER(UDS_DENIED, uds_denied_total, NONE, ONE, SUM, ALWAYS, BY_INGRESS,                  \
-		"Local connections refused for the peer's uid.")                                   \
+		"Local connections refused for the peer's uid.",                                   \
+		"it rises: a local user whom uds.allow_uids does not name tries.")                 \
 	COUNTER(LATE_REPLIES, late_replies_dropped_total, NONE, ONE, SUM, ALWAYS,                  \
 		BY_INGRESS | BY_ADMIN | BY_PREVALIDATOR | BY_SEQUENCER | BY_COMMITTER |            \
 			BY_ARCHIVE | BY_KMS | BY_WALLET,                                           \
-		"Replies dropped because their request was gone.")                                 \
+		"Replies dropped because their request was gone.",                                 \
+		"it keeps rising: answers come after their deadline, so the node is "              \
+		"overloaded.")                                                                     \
 	/* The wall. */                                                                            \
 	COUNTER(REJECTED, rejected_total, REASON, ONE, SUM, ALWAYS,                                \
 		BY_INGRESS | BY_ADMIN | BY_PREVALIDATOR | BY_SEQUENCER | BY_WALLET,                \
-		"Requests and entries refused.")                                                   \
+		"Requests and entries refused.",                                                   \
+		"a reason rises that is not the clients' daily business, such as "                 \
+		"cap_invalid or internal.")                                                        \
 	COUNTER(AUTH_FAILURES, auth_failures_total, PEER, ONE, SUM, ALWAYS,                        \
 		BY_INGRESS | BY_PREVALIDATOR | BY_KMS | BY_ADMIN,                                  \
-		"Capabilities and client certificates that failed.")                               \
+		"Capabilities and client certificates that failed.",                               \
+		"more than 10 a minute: an expired token in use, or somebody trying.")             \
 	COUNTER(QUOTA_EXHAUSTIONS, quota_exhaustions_total, NONE, ONE, SUM, ALWAYS,                \
 		BY_INGRESS | BY_ADMIN | BY_PREVALIDATOR | BY_SEQUENCER,                            \
-		"Requests and operations over a quota or rate.")                                   \
+		"Requests and operations over a quota or rate.",                                   \
+		"more than 100 a minute: a client out of hand, or a quota too small.")             \
 	HISTOGRAM(PREVALIDATOR_DURATION, prevalidator_duration_seconds, NONE, LATENCY, SUM,        \
-		ALWAYS, BY_PREVALIDATOR, "Time a prevalidator spent on a request.")                \
+		ALWAYS, BY_PREVALIDATOR, "Time a prevalidator spent on a request.",                \
+		"the 99th percentile stays above 10 ms: add concurrency.prevalidators.")           \
 	COUNTER(GRANT_CACHE_HITS, grant_cache_hits_total, NONE, ONE, SUM, ALWAYS, BY_PREVALIDATOR, \
-		"Tokens whose grant was still in the cache.")                                      \
+		"Tokens whose grant was still in the cache.", "")                                  \
 	COUNTER(GRANT_CACHE_MISSES, grant_cache_misses_total, NONE, ONE, SUM, ALWAYS,              \
-		BY_PREVALIDATOR, "Tokens that kms had to verify.")                                 \
+		BY_PREVALIDATOR, "Tokens that kms had to verify.",                                 \
+		"nearly every request is one: clients use a new token each time.")                 \
 	/* Flow. */                                                                                \
 	GAUGE(QUEUE_DEPTH, queue_depth, QUEUE, ONE, SUM, ALWAYS,                                   \
 		BY_INGRESS | BY_ADMIN | BY_PREVALIDATOR | BY_SEQUENCER | BY_COMMITTER,             \
-		"Requests waiting in a queue.")                                                    \
+		"Requests waiting in a queue.", "it stays above 0.8 of queue_capacity.")           \
 	GAUGE(QUEUE_CAPACITY, queue_capacity, QUEUE, ONE, SUM, ALWAYS, BY_SUPERVISOR,              \
-		"Requests that fit a queue.")                                                      \
+		"Requests that fit a queue.", "")                                                  \
 	GAUGE(LEDGER_BACKLOG, ledger_backlog_gauge, NONE, ONE, SUM, ALWAYS, BY_SEQUENCER,          \
-		"Entries accepted and not yet durable.")                                           \
+		"Entries accepted and not yet durable.",                                           \
+		"it stays ten times above its usual value: the disk does not keep up.")            \
 	COUNTER(BUSY_REJECTIONS, busy_rejections_total, BUSY_QUEUE, ONE, SUM, ALWAYS,              \
 		BY_INGRESS | BY_ADMIN | BY_SEQUENCER | BY_PREVALIDATOR,                            \
-		"Requests refused because a queue was full.")                                      \
+		"Requests refused because a queue was full.",                                      \
+		"more than 50 a second: clients are told to come back, and must slow "             \
+		"down.")                                                                           \
 	COUNTER(IO_TIMEOUTS, io_timeouts_total, IO, ONE, SUM, ALWAYS,                              \
-		BY_INGRESS | BY_ADMIN | BY_PREVALIDATOR, "Waits for clients or kms given up.")     \
+		BY_INGRESS | BY_ADMIN | BY_PREVALIDATOR, "Waits for clients or kms given up.",     \
+		"op=kms rises: kms hangs. read and write are slow clients.")                       \
 	/* Ledger. */                                                                              \
 	COUNTER(LEDGER_COMMITS, ledger_commits_total, NONE, ONE, SUM, ALWAYS, BY_COMMITTER,        \
-		"Batches durable in the store.")                                                   \
+		"Batches durable in the store.",                                                   \
+		"it stands still while ledger_backlog_gauge is not 0.")                            \
 	COUNTER(LEDGER_ENTRIES, ledger_entries_total, NONE, ONE, SUM, ALWAYS, BY_COMMITTER,        \
-		"Entries durable in the store.")                                                   \
+		"Entries durable in the store.", "")                                               \
 	HISTOGRAM(LEDGER_COMMIT_LATENCY, ledger_commit_latency_seconds, NONE, COMMIT, SUM, ALWAYS, \
-		BY_SEQUENCER, "Batch sent to the committer to its entries durable.")               \
+		BY_SEQUENCER, "Batch sent to the committer to its entries durable.",               \
+		"the 95th percentile is above 80 ms, or the 99th above 150 ms, for 5 "             \
+		"minutes.")                                                                        \
 	HISTOGRAM(COMMITTER_BATCH_LATENCY, committer_batch_latency_seconds, NONE, COMMIT, SUM,     \
-		ALWAYS, BY_COMMITTER, "Batch received to batch durable.")                          \
+		ALWAYS, BY_COMMITTER, "Batch received to batch durable.",                          \
+		"as ledger_commit_latency_seconds; then it is the disk, not the load.")            \
 	HISTOGRAM(SEQUENCER_BATCH_SIZE, sequencer_batch_size, NONE, BATCH, SUM, ALWAYS,            \
-		BY_SEQUENCER, "Entries in a batch.")                                               \
+		BY_SEQUENCER, "Entries in a batch.", "")                                           \
 	COUNTER(LEDGER_ROOTS_PUBLISHED, ledger_roots_published_total, NONE, ONE, SUM, ALWAYS,      \
-		BY_ARCHIVE, "Roots made visible.")                                                 \
+		BY_ARCHIVE, "Roots made visible.",                                                 \
+		"it falls behind ledger_commits_total: archive does not keep up.")                 \
 	COUNTER(LEDGER_SEQ_GAP_DETECTED, ledger_seq_gap_detected_total, NONE, ONE, SUM, ALWAYS,    \
-		BY_COMMITTER, "Gaps found in seq; must stay 0.")                                   \
+		BY_COMMITTER, "Gaps found in seq; must stay 0.",                                   \
+		"it is not 0, at once: stop, and run macronode verify.")                           \
 	GAUGE(LEDGER_SAFE_MODE, ledger_safe_mode, NONE, ONE, SUM, ALWAYS,                          \
-		BY_SUPERVISOR | BY_SEQUENCER, "1 while writes are refused.")                       \
+		BY_SUPERVISOR | BY_SEQUENCER, "1 while writes are refused.",                       \
+		"it is 1, at once: macronode recover says why and what helps.")                    \
 	GAUGE(LEDGER_TREE_SIZE, ledger_tree_size, NONE, ONE, SUM, ALWAYS, BY_COMMITTER,            \
-		"Entries in the tree.")                                                            \
+		"Entries in the tree.", "it ever falls.")                                          \
 	COUNTER(LEDGER_CHECKPOINTS_SIGNED, ledger_checkpoints_signed_total, NONE, ONE, SUM,        \
-		ALWAYS, BY_COMMITTER, "Checkpoints signed by kms and kept.")                       \
+		ALWAYS, BY_COMMITTER, "Checkpoints signed by kms and kept.",                       \
+		"it stands still while ledger_tree_size grows.")                                   \
 	GAUGE(LEDGER_CHECKPOINT_SIZE, ledger_checkpoint_size, NONE, ONE, SUM, ALWAYS,              \
-		BY_COMMITTER, "Entries under the last signed checkpoint.")                         \
+		BY_COMMITTER, "Entries under the last signed checkpoint.",                         \
+		"it stays far below ledger_tree_size: new entries cannot be proved.")              \
 	GAUGE(LEDGER_DEDUPE_ENTRIES, ledger_dedupe_entries, NONE, ONE, SUM, ALWAYS, BY_SEQUENCER,  \
-		"Entries in memory for exactly once; ledger.dedupe_ram_entries is the end.")       \
+		"Entries in memory for exactly once; ledger.dedupe_ram_entries is the end.",       \
+		"it reaches 80 % of that end, at which writes are refused; raise it, "             \
+		"memory permitting.")                                                              \
 	GAUGE(LEDGER_CLAIMS, ledger_claims, NONE, ONE, SUM, ALWAYS, BY_SEQUENCER,                  \
-		"Open holds and reversed entries in memory; 4194304 is the end.")                  \
+		"Open holds and reversed entries in memory; 4194304 is the end.",                  \
+		"it nears that end: writes are refused there.")                                    \
 	GAUGE(LEDGER_COUNTERS, ledger_counters, NONE, ONE, SUM, ALWAYS, BY_SEQUENCER,              \
-		"Day limits of tokens that counted today; 4194304 is the end.")                    \
+		"Day limits of tokens that counted today; 4194304 is the end.",                    \
+		"it nears that end: fewer tokens with daily=.")                                    \
+	GAUGE(GOVERNANCE_FREEZES, governance_freezes, FREEZE, ONE, SUM, ALWAYS, BY_SEQUENCER,      \
+		"Freezes in force.",                                                               \
+		"global or asset is not 0 and nobody knows why, or for hours.")                    \
 	COUNTER(WAL_FSYNC_FAIL, wal_fsync_fail_total, NONE, ONE, SUM, ALWAYS, BY_COMMITTER,        \
-		"Syncs of the store that failed.")                                                 \
+		"Syncs of the store that failed.",                                                 \
+		"it rises, at once: the disk lost a write; replace it, then macronode "            \
+		"recover.")                                                                        \
 	GAUGE(DISK_PRESSURE, disk_pressure, NONE, ONE, SUM, ALWAYS, BY_COMMITTER,                  \
-		"1 while free space is below the reserve.")                                        \
+		"1 while free space is below the reserve.",                                        \
+		"it is 1, at once: make room; writes go on by themselves then.")                   \
 	/* Objects. */                                                                             \
-	GAUGE(OBJECTS, objects, NONE, ONE, SUM, ALWAYS, BY_ARCHIVE, "Objects on disk.")            \
+	GAUGE(OBJECTS, objects, NONE, ONE, SUM, ALWAYS, BY_ARCHIVE, "Objects on disk.", "")        \
 	GAUGE(OBJECT_BYTES, object_bytes, NONE, ONE, SUM, ALWAYS, BY_ARCHIVE,                      \
 		"Disk that objects take and that uploads have reserved; objects.quota_bytes is "   \
-		"the end.")                                                                        \
+		"the end.",                                                                        \
+		"it nears that end: puts are refused there.")                                      \
 	GAUGE(OBJECTS_UNWRITABLE, objects_unwritable, NONE, ONE, SUM, ALWAYS, BY_ARCHIVE,          \
-		"1 while objects cannot be written.")                                              \
+		"1 while objects cannot be written.",                                              \
+		"it is 1: see the log of archive; room, owner or mode of the directory.")          \
 	COUNTER(OBJECT_PUTS, object_puts_total, NONE, ONE, SUM, ALWAYS, BY_ARCHIVE,                \
-		"Objects put and durable, those that were there before included.")                 \
+		"Objects put and durable, those that were there before included.", "")             \
 	COUNTER(CHUNKS_WRITTEN, chunks_written_total, NONE, ONE, SUM, ALWAYS, BY_ARCHIVE,          \
-		"Chunks of objects written, of 64 KiB or the last of one.")                        \
+		"Chunks of objects written, of 64 KiB or the last of one.", "")                    \
 	COUNTER(INTEGRITY_FAIL, integrity_fail_total, NONE, ONE, SUM, ALWAYS, BY_ARCHIVE,          \
-		"Reads of objects whose bytes on disk were not what their address says.")          \
+		"Reads of objects whose bytes on disk were not what their address says.",          \
+		"it rises, at once: a disk or somebody changed an object; put it again.")          \
 	/* The wallet. */                                                                          \
 	COUNTER(WALLET_REQUESTS, wallet_requests_total, WALLET_OP, ONE, SUM, ALWAYS, BY_INGRESS,   \
-		"Operations, and reads of balances and receipts, under /v1 answered.")             \
+		"Operations, and reads of balances and receipts, under /v1 answered.", "")         \
 	COUNTER(WALLET_REJECTS, wallet_rejects_total, API_LABEL, ONE, SUM, ALWAYS, BY_INGRESS,     \
-		"Requests under /v1 refused.")                                                     \
+		"Requests under /v1 refused.",                                                     \
+		"a reason rises that is not the clients' daily business.")                         \
 	COUNTER(WALLET_IDEM_REPLAYS, wallet_idem_replays_total, NONE, ONE, SUM, ALWAYS, BY_WALLET, \
-		"Operations that were done before and answered by their receipt.")                 \
+		"Operations that were done before and answered by their receipt.",                 \
+		"it rises sharply: clients retry, so find out what they do not hear.")             \
 	COUNTER(WALLET_NONCE_CONFLICTS, wallet_nonce_conflicts_total, NONE, ONE, SUM, ALWAYS,      \
-		BY_WALLET, "Operations refused because their nonce was not the next.")             \
+		BY_WALLET, "Operations refused because their nonce was not the next.",             \
+		"more than 10 a minute: two clients pay from one account without asking "          \
+		"for the nonce.")                                                                  \
 	COUNTER(WALLET_CONFLICTS, wallet_conflicts_total, NONE, ONE, SUM, ALWAYS, BY_WALLET,       \
-		"Operations refused because of their nonce or key.")                               \
+		"Operations refused because of their nonce or key.",                               \
+		"more than 10 a minute, as above; or keys are used twice for different "           \
+		"wishes.")                                                                         \
 	GAUGE(WALLET_INFLIGHT, wallet_inflight, WALLET_OP, ONE, SUM, ALWAYS, BY_WALLET,            \
-		"Operations under way.")                                                           \
+		"Operations under way.", "")                                                       \
 	COUNTER(WALLET_VIEW_MISSES, wallet_view_misses_total, NONE, ONE, SUM, ALWAYS, BY_WALLET,   \
-		"Balances that the ledger was asked for, because none was known or too old.")      \
+		"Balances that the ledger was asked for, because none was known or too old.", "")  \
 	COUNTER(WALLET_STALE_READS, wallet_stale_reads_total, NONE, ONE, SUM, ALWAYS, BY_WALLET,   \
-		"Balances told as they were, because the ledger could not be asked.")              \
+		"Balances told as they were, because the ledger could not be asked.",              \
+		"it rises: the sequencer does not answer in time.")                                \
 	/* The rewarder. */                                                                        \
 	COUNTER(REWARD_RUNS, reward_runs_total, RUN_STATUS, ONE, SUM, ALWAYS, BY_REWARDER,         \
-		"Runs of rewards by how they ended.")                                              \
+		"Runs of rewards by how they ended.",                                              \
+		"status=fail or quarantined rises: macronode reward runs --held.")                 \
 	HISTOGRAM(REWARD_COMPUTE_LATENCY, reward_compute_latency_seconds, NONE, REQUEST, SUM,      \
-		ALWAYS, BY_REWARDER, "A run admitted to its result on disk.")                      \
+		ALWAYS, BY_REWARDER, "A run admitted to its result on disk.",                      \
+		"the 95th percentile stays above 0.5 s.")                                          \
 	HISTOGRAM(REWARD_PREPARE, reward_prepare_seconds, NONE, REQUEST, SUM, ALWAYS, BY_REWARDER, \
-		"A run admitted to its inputs read.")                                              \
+		"A run admitted to its inputs read.",                                              \
+		"it is most of reward_compute_latency_seconds: reading inputs is slow.")           \
 	COUNTER(REWARD_INVARIANT_FAIL, reward_invariant_fail_total, REWARD_KIND, ONE, SUM, ALWAYS, \
-		BY_REWARDER, "Runs quarantined because an invariant does not hold.")               \
+		BY_REWARDER, "Runs quarantined because an invariant does not hold.",               \
+		"it rises, at once: nobody was paid; macronode reward show says what "             \
+		"does not hold.")                                                                  \
 	COUNTER(QUARANTINE, quarantine_total, REWARD_KIND, ONE, SUM, ALWAYS, BY_REWARDER,          \
-		"Runs quarantined, malformed sealed inputs included.")                             \
+		"Runs quarantined, malformed sealed inputs included.",                             \
+		"it rises, at once: nobody was paid; mend the inputs, then macronode "             \
+		"reward release.")                                                                 \
 	HISTOGRAM(REWARD_COST_ESTIMATE, reward_cost_estimate_ms, NONE, COST, SUM, ALWAYS,          \
-		BY_REWARDER, "Estimated cost of runs, in milliseconds.")                           \
+		BY_REWARDER, "Estimated cost of runs, in milliseconds.", "")                       \
 	COUNTER(REWARD_DUST, reward_dust_residual_minor_units_total, NONE, ONE, SUM, ALWAYS,       \
-		BY_REWARDER, "What rounding left in pools, in minor units of whatever asset.")     \
+		BY_REWARDER, "What rounding left in pools, in minor units of whatever asset.",     \
+		"it grows by more than a unit per actor and metric of a run.")                     \
 	COUNTER(REWARD_RUNS_IDEMPOTENT, reward_runs_idempotent_total, NONE, ONE, SUM, ALWAYS,      \
-		BY_REWARDER, "Requests for runs that were paid before.")                           \
+		BY_REWARDER, "Requests for runs that were paid before.",                           \
+		"it is more than a few of all requests: a caller does not remember its "           \
+		"answers.")                                                                        \
 	COUNTER(REWARD_RUNS_CONFLICT, reward_runs_conflict_total, NONE, ONE, SUM, ALWAYS,          \
-		BY_REWARDER, "Requests for an epoch that was computed from something else.")       \
+		BY_REWARDER, "Requests for an epoch that was computed from something else.",       \
+		"it rises: somebody computes a paid epoch from other inputs.")                     \
 	COUNTER(LEDGER_INTENTS, ledger_intents_total, INTENT_RESULT, ONE, SUM, ALWAYS,             \
-		BY_REWARDER, "Intents by what the ledger answered.")                               \
+		BY_REWARDER, "Intents by what the ledger answered.",                               \
+		"result=error rises: the ledger refuses to pay; see the log of the "               \
+		"rewarder.")                                                                       \
 	HISTOGRAM(LEDGER_EMIT_LATENCY, ledger_emit_latency_seconds, NONE, REQUEST, SUM, ALWAYS,    \
-		BY_REWARDER, "An intent begun to its payments durable.")                           \
+		BY_REWARDER, "An intent begun to its payments durable.",                           \
+		"the 99th percentile stays above 0.25 s for intents of usual size.")               \
 	COUNTER(LEDGER_RETRY, ledger_retry_total, INTENT_RETRY, ONE, SUM, ALWAYS, BY_REWARDER,     \
-		"Intents sent again.")                                                             \
+		"Intents sent again.", "it keeps rising: the ledger is not ready, or refuses.")    \
 	COUNTER(LEDGER_EGRESS_ERRORS, ledger_egress_errors_total, NONE, ONE, SUM, ALWAYS,          \
-		BY_REWARDER, "Intents that the ledger refused, or did not answer.")                \
+		BY_REWARDER, "Intents that the ledger refused, or did not answer.",                \
+		"more than 1 a minute: there is one intent at a time.")                            \
 	COUNTER(REWARDER_EMISSIONS, rewarder_emissions_total, EMISSION, ONE, SUM, ALWAYS,          \
-		BY_REWARDER, "Runs by what became of their payment.")                              \
+		BY_REWARDER, "Runs by what became of their payment.", "")                          \
 	GAUGE(READYZ_DEGRADED, readyz_degraded, DEGRADED, ONE, SUM, ALWAYS, BY_REWARDER,           \
-		"1 while the rewarder is degraded by that cause.")                                 \
+		"1 while the rewarder is degraded by that cause.",                                 \
+		"it is 1 for 10 minutes: payments wait for the ledger.")                           \
 	GAUGE(WORK_QUEUE_DEPTH, work_queue_depth, NONE, ONE, SUM, ALWAYS, BY_REWARDER,             \
-		"Runs under way.")                                                                 \
+		"Runs under way.", "it stays near its bound: callers are told to come back.")      \
 	COUNTER(REWARD_REJECTS, reward_rejects_total, REWARD_LABEL, ONE, SUM, ALWAYS, BY_INGRESS,  \
-		"Requests under /rewarder refused.")                                               \
+		"Requests under /rewarder refused.",                                               \
+		"a reason rises that is not the callers' daily business.")                         \
 	/* The house. */                                                                           \
 	COUNTER(SERVICE_RESTARTS, service_restarts_total, ROLE, ONE, SUM, ALWAYS, BY_SUPERVISOR,   \
-		"Workers restarted.")                                                              \
+		"Workers restarted.",                                                              \
+		"more than 5 in 5 minutes; macronode status shows the last deaths and "            \
+		"their cause.")                                                                    \
 	COUNTER(ACCUSATIONS, accusations_total, ROLE, ONE, SUM, ALWAYS, BY_SUPERVISOR,             \
-		"Times a role was accused of breaking the protocol.")                              \
+		"Times a role was accused of breaking the protocol.",                              \
+		"it rises, at once: a worker is broken, or captured. Keep the log.")               \
 	GAUGE(READYZ_STATE, readyz_state, ROLE, ONE, SUM, WHEN_SET, BY_SUPERVISOR,                 \
-		"0 unready, 1 degraded, 2 ready.")                                                 \
+		"0 unready, 1 degraded, 2 ready.",                                                 \
+		"it is below 2 for a role; /readyz says what is missing.")                         \
 	GAUGE(READY_STATE, ready_state, BOOL, ONE, SUM, ALWAYS, BY_SUPERVISOR,                     \
-		"Whether the node is ready, one-hot.")                                             \
+		"Whether the node is ready, one-hot.",                                             \
+		"state=false for 2 minutes; /readyz says what is missing.")                        \
 	COUNTER(CONFIG_APPLY, config_apply_total, OUTCOME, ONE, SUM, ALWAYS, BY_SUPERVISOR,        \
-		"Configurations applied, that of the start included.")                             \
+		"Configurations applied, that of the start included.",                             \
+		"status=failed rises: the log says which key, and the old one stays.")             \
 	COUNTER(LOG_DROPPED, log_dropped_total, NONE, ONE, SERVICE, ALWAYS, BY_ANYONE,             \
-		"Log records dropped because the pipe was full.")                                  \
+		"Log records dropped because the pipe was full.",                                  \
+		"it rises: the log is incomplete; raise log.level or find who talks so "           \
+		"much.")                                                                           \
 	COUNTER(LOG_SUPPRESSED, log_suppressed_total, ROLE, ONE, SUM, WHEN_SET, BY_SUPERVISOR,     \
-		"Log records over the rate of a worker.")                                          \
+		"Log records over the rate of a worker.",                                          \
+		"it rises: a worker repeats itself; its log says about what.")                     \
 	COUNTER(PROCESS_CPU, process_cpu_seconds_total, PROCESS, MICROS, SUM, WHEN_SET,            \
-		BY_SUPERVISOR, "User and system CPU time.")                                        \
+		BY_SUPERVISOR, "User and system CPU time.",                                        \
+		"the committer stays above 0.7 of a core.")                                        \
 	GAUGE(PROCESS_RESIDENT, process_resident_memory_bytes, PROCESS, ONE, SUM, WHEN_SET,        \
-		BY_SUPERVISOR, "Resident memory.")                                                 \
+		BY_SUPERVISOR, "Resident memory.",                                                 \
+		"it grows without end, or all together near the memory of the machine.")           \
 	GAUGE(PROCESS_OPEN_FDS, process_open_fds, PROCESS, ONE, SUM, WHEN_SET, BY_SUPERVISOR,      \
-		"Open file descriptors.")                                                          \
+		"Open file descriptors.", "it grows without end.")                                 \
 	GAUGE(AMNESIA_ENABLED, amnesia_enabled, NONE, ONE, SUM, ALWAYS, BY_SUPERVISOR,             \
-		"1 while everything is held in memory and ends with the node.")                    \
+		"1 while everything is held in memory and ends with the node.",                    \
+		"it is not what you meant: with 1 nothing outlives the node.")                     \
 	/* Of TLS and of reloads, which are not built: always there, always zero. */               \
 	COUNTER(TLS_HANDSHAKE_FAILURES, tls_handshake_failures_total, NONE, ONE, SUM, ALWAYS,      \
-		BY_INGRESS | BY_ADMIN, "TLS handshakes that failed.")                              \
+		BY_INGRESS | BY_ADMIN, "TLS handshakes that failed.", "")                          \
 	COUNTER(CONFIG_ROLLBACK, config_rollback_total, NONE, ONE, SUM, ALWAYS, BY_SUPERVISOR,     \
-		"Configurations taken back.")                                                      \
+		"Configurations taken back.", "")                                                  \
 	COUNTER(CONFIG_COALESCED, config_coalesced_total, NONE, ONE, SUM, ALWAYS, BY_SUPERVISOR,   \
-		"Reloads that were folded into one that ran already.")                             \
+		"Reloads that were folded into one that ran already.", "")                         \
 	/* Post-quantum posture: always there, zero while off (spec/ledger.md section 5). */       \
 	COUNTER(PQ_HANDSHAKE, pq_handshake_total, KEX_SIDE, ONE, SUM, ALWAYS,                      \
-		BY_INGRESS | BY_ADMIN, "TLS key exchanges by algorithm.")                          \
+		BY_INGRESS | BY_ADMIN, "TLS key exchanges by algorithm.", "")                      \
 	COUNTER(PQ_HANDSHAKE_FAILURES, pq_handshake_failures_total, KEX_FAILURE, ONE, SUM, ALWAYS, \
-		BY_INGRESS | BY_ADMIN, "TLS key exchanges refused by policy or lack.")             \
+		BY_INGRESS | BY_ADMIN, "TLS key exchanges refused by policy or lack.", "")         \
 	COUNTER(PQ_SIGNATURE, pq_signature_total, SIGNATURE_OP, ONE, SUM, ALWAYS,                  \
-		BY_KMS | BY_PREVALIDATOR, "Signatures made and verified.")                         \
+		BY_KMS | BY_PREVALIDATOR, "Signatures made and verified.", "")                     \
 	GAUGE(PQ_POLICY_MODE, pq_policy_mode, PQ_MODE, ONE, SUM, ALWAYS, BY_SUPERVISOR,            \
-		"The post-quantum policy, one-hot.")                                               \
+		"The post-quantum policy, one-hot.", "")                                           \
 	COUNTER(PQ_DOWNGRADE_DETECTED, pq_downgrade_detected_total, NONE, ONE, SUM, ALWAYS,        \
-		BY_INGRESS | BY_ADMIN, "Peers that offered post-quantum and got classical.")
+		BY_INGRESS | BY_ADMIN, "Peers that offered post-quantum and got classical.", "")
 
 /* Upper bounds of the buckets, in microseconds or plain counts; +Inf comes by itself. */
 #define METRIC_BOUNDS(B)                                                                        \
@@ -308,6 +386,7 @@ struct metrics_row {
 	uint16_t writers;     /* BY_* */
 	const char *name;
 	const char *text;
+	const char *act_when;
 };
 
 extern const struct metrics_row metrics_rows[METRIC_COUNT];

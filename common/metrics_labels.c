@@ -53,6 +53,9 @@ static const char *const OP_texts[] = { "op=\"sign\"", "op=\"verify\"" };
 static const char *const PQ_MODE_texts[] = { "mode=\"off\"", "mode=\"hybrid\"",
 	"mode=\"pq-only\"" };
 
+static const char *const FREEZE_texts[] = { "scope=\"global\"", "scope=\"asset\"",
+	"scope=\"account\"" };
+
 static const char *const WALLET_OP_texts[] = {
 #define AS_TEXT(NAME, name, ...) "op=\"" name "\"",
 	OPERATIONS(AS_TEXT)

@@ -38,6 +38,7 @@ enum metric_signature {
 };
 enum metric_io { METRIC_IO_READ, METRIC_IO_WRITE, METRIC_IO_KMS };
 enum metric_op { METRIC_OP_SIGN, METRIC_OP_VERIFY };
+enum metric_freeze { METRIC_FREEZE_GLOBAL, METRIC_FREEZE_ASSET, METRIC_FREEZE_ACCOUNT };
 enum metric_pq_mode { METRIC_PQ_MODE_OFF, METRIC_PQ_MODE_HYBRID, METRIC_PQ_MODE_PQ_ONLY };
 
 enum metric_run { METRIC_RUN_OK, METRIC_RUN_QUARANTINED, METRIC_RUN_FAIL };
@@ -73,6 +74,7 @@ enum metric_degraded { METRIC_DEGRADED_LEDGER };
 	D(IO, 3)                          \
 	D(OP, 2)                          \
 	D(PQ_MODE, 3)                     \
+	D(FREEZE, 3)                      \
 	D(WALLET_OP, METRIC_OP_COUNT)     \
 	D(API_LABEL, API_LABEL_COUNT)     \
 	D(RUN_STATUS, 3)                  \
@@ -120,6 +122,7 @@ enum {
 	L(KEX_FAILURE, KEX_FAILURE, NONE)     \
 	L(SIGNATURE_OP, SIGNATURE, OP)        \
 	L(PQ_MODE, PQ_MODE, NONE)             \
+	L(FREEZE, FREEZE, NONE)               \
 	L(WALLET_OP, WALLET_OP, NONE)         \
 	L(API_LABEL, API_LABEL, NONE)         \
 	L(RUN_STATUS, RUN_STATUS, NONE)       \

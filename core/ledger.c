@@ -499,6 +499,22 @@ uint32_t ledger_counters(const struct ledger *ledger)
 	return ledger->counters_today;
 }
 
+uint32_t ledger_freezes(const struct ledger *ledger, enum batch_control_scope scope)
+{
+	switch (scope) {
+	case SCOPE_GLOBAL:
+		return ledger->is_frozen ? 1 : 0;
+	case SCOPE_ASSET:
+		return ledger->frozen_assets;
+	case SCOPE_ACCOUNT:
+		return ledger->frozen_accounts;
+	case SCOPE_CAPABILITY:
+	case SCOPE_KEY:
+		break; /* these are revoked */
+	}
+	return 0;
+}
+
 uint64_t ledger_batch_ts(const struct ledger *ledger)
 {
 	return ledger->batch_ts_unix_ms;

@@ -1,7 +1,8 @@
-/* Prints the tables that the manual pages hold, as mdoc, from the tables that the programs are
- * built of. scripts/tables compares the pages with it, and rewrites them on demand.
+/* Prints the tables that the manual pages hold, as mdoc, and those of docs/, as Markdown, from the
+ * tables that the programs are built of. scripts/tables compares the pages with it, and rewrites
+ * them on demand.
  *
- * Usage: tables SECTION */
+ * Usage: tables SECTION [PAGE] */
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "common/check.h"
 #include "common/config_print.h"
 #include "common/errors.h"
+#include "common/metrics.h"
 #include "common/reasons.h"
 #include "core/caveat.h"
 #include "core/entry.h"
@@ -268,17 +270,81 @@ static void print_options(const struct cli_option *options)
 	printf(".El\n");
 }
 
-static void print_commands(void)
+/* Which page tells of a command: by its first word. A word that is not here has macronode.1. */
+static const struct {
+	const char *word, *page;
+} command_pages[] = {
+	{ "audit", "macronode-audit" },
+	{ "cap", "macronode-cap" },
+	{ "check", "macronode-doctor" },
+	{ "config", "macronode-config" },
+	{ "doctor", "macronode-doctor" },
+	{ "gov", "macronode-gov" },
+	{ "key", "macronode-proof" },
+	{ "ledger", "macronode-ledger" },
+	{ "object", "macronode-object" },
+	{ "policy", "macronode-config" },
+	{ "proof", "macronode-proof" },
+	{ "reward", "macronode-reward" },
+	{ "snapshot", "macronode-snapshot" },
+	{ "verify", "macronode-verify" },
+	{ "wallet", "macronode-wallet" },
+};
+
+static const char *page_of(const struct cli_command *command)
+{
+	size_t bytes = strcspn(command->name, " ");
+
+	for (size_t i = 0; i < COUNT_OF(command_pages); i++) {
+		const char *word = command_pages[i].word;
+
+		if (strlen(word) == bytes && strncmp(word, command->name, bytes) == 0) {
+			return command_pages[i].page;
+		}
+	}
+	return "macronode";
+}
+
+static void print_command(const struct cli_command *command)
+{
+	printf(".It Ic %s%s%s\n%s\n", command->name, command->words[0] != '\0' ? " Ar " : "",
+		command->words, command->summary);
+}
+
+/* Those of a page, with their options. */
+static void print_commands(const char *page)
 {
 	printf(".Bl -tag -width Ds\n");
 	for (size_t i = 0; i < CLI_COMMAND_COUNT; i++) {
-		const struct cli_command *command = &cli_commands[i];
-
-		printf(".It Ic %s%s%s\n%s\n", command->name,
-			command->words[0] != '\0' ? " Ar " : "", command->words, command->summary);
-		print_options(command->options);
+		if (strcmp(page_of(&cli_commands[i]), page) == 0) {
+			print_command(&cli_commands[i]);
+			print_options(cli_commands[i].options);
+		}
 	}
 	printf(".El\n");
+}
+
+/* Those of all other pages than macronode.1, in a line each, page by page. */
+static void print_command_index(void)
+{
+	for (size_t i = 0; i < CLI_COMMAND_COUNT; i++) {
+		const char *its_page = page_of(&cli_commands[i]);
+		bool is_first = strcmp(its_page, "macronode") != 0;
+
+		for (size_t above = 0; above < i; above++) {
+			is_first = is_first && page_of(&cli_commands[above]) != its_page;
+		}
+		if (!is_first) {
+			continue;
+		}
+		printf(".Pp\n.Xr %s 1 :\n.Bl -tag -width Ds -compact\n", its_page);
+		for (size_t other = i; other < CLI_COMMAND_COUNT; other++) {
+			if (page_of(&cli_commands[other]) == its_page) {
+				print_command(&cli_commands[other]);
+			}
+		}
+		printf(".El\n");
+	}
 }
 
 static void print_common_options(void)
@@ -305,38 +371,121 @@ static void print_advices(void)
 	printf(".El\n");
 }
 
+/* A label with more values than these is known by its name. */
+#define LABEL_VALUES_TOLD 16u
+
+/* `route="/x",method="GET"` as `route`, `method`. */
+static void print_label_names(const char *pairs)
+{
+	while (*pairs != '\0') {
+		size_t bytes = strcspn(pairs, "=");
+		const char *end = strchr(pairs + bytes + 2, '"');
+
+		printf("; `%.*s`", (int)bytes, pairs);
+		pairs = end + (end[1] == ',' ? 2 : 1);
+	}
+}
+
+/* The first value of a dimension may be one that is never shown. */
+static const char *outer_of(const struct metrics_row *row)
+{
+	const char *outer = NULL;
+
+	for (size_t label = 0; outer == NULL && label < row->label_count; label++) {
+		outer = metrics_label_outer_text(row->labels, label);
+	}
+	return outer;
+}
+
+/* The values of the one label that these have: `q`: ingress, preval, commit. */
+static void print_label_values(const struct metrics_row *row)
+{
+	const char *between = ": ";
+
+	print_label_names(outer_of(row));
+	for (size_t label = 0; label < row->label_count; label++) {
+		const char *pair = metrics_label_outer_text(row->labels, label);
+		const char *value = pair != NULL ? strchr(pair, '"') : NULL;
+
+		if (value != NULL) {
+			printf("%s%.*s", between, (int)strcspn(value + 1, "\""), value + 1);
+			between = ", ";
+		}
+	}
+}
+
+static void print_labels(const struct metrics_row *row)
+{
+	const char *inner = metrics_label_inner_text(row->labels, 0);
+
+	if (row->spread == METRIC_SPREAD_SERVICE) {
+		printf("; `service`");
+	}
+	if (inner[0] == '\0' && row->label_count <= LABEL_VALUES_TOLD) {
+		print_label_values(row);
+		return;
+	}
+	print_label_names(outer_of(row));
+	print_label_names(inner);
+}
+
+/* Markdown. */
+static void print_metrics(void)
+{
+	static const char *const kinds[] = { "counter", "gauge", "histogram" };
+
+	printf("| series | kind, labels | what it is | act when |\n|---|---|---|---|\n");
+	for (size_t i = 0; i < METRIC_COUNT; i++) {
+		const struct metrics_row *row = &metrics_rows[i];
+
+		printf("| `%s` | %s", row->name, kinds[row->kind]);
+		print_labels(row);
+		printf(" | %s | %s |\n", row->text, row->act_when);
+	}
+}
+
 int main(int argc, char *argv[])
 {
 	static const struct {
 		const char *name;
 		void (*print)(void);
+		void (*print_of)(const char *page);
 	} sections[] = {
-		{ "actions", print_actions },
-		{ "advices", print_advices },
-		{ "caveats", print_caveats },
-		{ "commands", print_commands },
-		{ "common_options", print_common_options },
-		{ "config_keys", print_config_keys },
-		{ "errors", print_errors },
-		{ "faults", print_faults },
-		{ "findings", print_findings },
-		{ "kinds", print_kinds },
-		{ "links", print_links },
-		{ "processes", print_processes },
-		{ "api_reasons", print_api_reasons },
-		{ "reasons", print_reasons },
-		{ "refusals", print_refusals },
-		{ "verbs", print_verbs },
-		{ "windows", print_windows },
+		{ "actions", print_actions, NULL },
+		{ "advices", print_advices, NULL },
+		{ "api_reasons", print_api_reasons, NULL },
+		{ "caveats", print_caveats, NULL },
+		{ "command_index", print_command_index, NULL },
+		{ "commands", NULL, print_commands },
+		{ "common_options", print_common_options, NULL },
+		{ "config_keys", print_config_keys, NULL },
+		{ "errors", print_errors, NULL },
+		{ "faults", print_faults, NULL },
+		{ "findings", print_findings, NULL },
+		{ "kinds", print_kinds, NULL },
+		{ "links", print_links, NULL },
+		{ "metrics", print_metrics, NULL },
+		{ "processes", print_processes, NULL },
+		{ "reasons", print_reasons, NULL },
+		{ "refusals", print_refusals, NULL },
+		{ "verbs", print_verbs, NULL },
+		{ "windows", print_windows, NULL },
 	};
 
-	for (size_t i = 0; argc == 2 && i < COUNT_OF(sections); i++) {
-		if (strcmp(argv[1], sections[i].name) == 0) {
+	for (size_t i = 0; argc > 1 && i < COUNT_OF(sections); i++) {
+		if (strcmp(argv[1], sections[i].name) != 0) {
+			continue;
+		}
+		if (argc == 2 && sections[i].print != NULL) {
 			sections[i].print();
 			return 0;
 		}
+		if (argc == 3 && sections[i].print_of != NULL) {
+			sections[i].print_of(argv[2]);
+			return 0;
+		}
 	}
-	fprintf(stderr, "usage: tables SECTION, which is one of:");
+	fprintf(stderr, "usage: tables SECTION, or tables commands PAGE; SECTION is one of:");
 	for (size_t i = 0; i < COUNT_OF(sections); i++) {
 		fprintf(stderr, " %s", sections[i].name);
 	}

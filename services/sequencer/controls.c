@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/log.h"
+#include "common/metrics.h"
 #include "core/audit.h"
 #include "core/json_out.h"
 #include "core/utf8.h"
@@ -223,4 +224,15 @@ void controls_answer(struct sequencer *self, struct control_ask *asks, enum err 
 		answer(self, ask, outcome);
 		free(ask);
 	}
+}
+
+/* For /metrics. */
+void controls_count(const struct sequencer *self)
+{
+	metrics_set(METRIC_GOVERNANCE_FREEZES, METRIC_FREEZE_GLOBAL,
+		ledger_freezes(self->ledger, SCOPE_GLOBAL));
+	metrics_set(METRIC_GOVERNANCE_FREEZES, METRIC_FREEZE_ASSET,
+		ledger_freezes(self->ledger, SCOPE_ASSET));
+	metrics_set(METRIC_GOVERNANCE_FREEZES, METRIC_FREEZE_ACCOUNT,
+		ledger_freezes(self->ledger, SCOPE_ACCOUNT));
 }

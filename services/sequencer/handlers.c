@@ -253,6 +253,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *watcher, int events)
 	}
 	if (self->phase == PHASE_SERVING) {
 		room_look(self);
+		controls_count(self);
 	}
 	metrics_set(METRIC_LEDGER_BACKLOG, METRIC_PLAIN, self->waiting.entry_count);
 }

@@ -326,6 +326,7 @@ MUST_CHECK enum err controls_govern(
 	struct sequencer *self, const struct oap_from *from, const struct oap_govern *msg);
 MUST_CHECK enum err controls_revoke(
 	struct sequencer *self, const struct oap_from *from, const struct oap_revoked *msg);
+void controls_count(const struct sequencer *self);
 void controls_apply(struct sequencer *self, struct batch *batch, struct byte_writer *out);
 /* status: what became of their batch; ERR_OK: each has its own. */
 void controls_answer(struct sequencer *self, struct control_ask *asks, enum err status);

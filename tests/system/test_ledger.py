@@ -209,9 +209,11 @@ def test_a_freeze_stops_what_goes_out_and_lets_in_what_comes():
 	account, other = fresh(), fresh()
 	mint(account, 10)
 	node().cli('gov', 'freeze', '--account', account, '--reason', 'test')
+	eventually(lambda: node().metric('governance_freezes', scope='account') == 1, 'a counted freeze')
 	refused(post(transfer(account, other, 1)), 403, 'policy_denied', 'frozen')
 	mint(account, 5)
 	node().cli('gov', 'unfreeze', '--account', account, '--reason', 'test over')
+	eventually(lambda: node().metric('governance_freezes') == 0, 'no freeze')
 	accepted(post(transfer(account, other, 15)))
 
 

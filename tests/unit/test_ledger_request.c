@@ -454,6 +454,7 @@ static void a_frozen_account_pays_nothing_and_still_receives(void **state)
 	(void)world_do(world, transfer);
 	CHECK(control(world, CONTROL_FREEZE, SCOPE_ACCOUNT, world_text("alice"), 0) == ERR_OK);
 	CHECK(world_replays(world));
+	CHECK(ledger_freezes(world->ledger, SCOPE_ACCOUNT) == 1);
 	CHECK(world_do(world, world_transfer(world, "alice", "bob", 1)) == DETAIL_FROZEN);
 	CHECK(world_do(world, world_draft(world, ENTRY_HOLD, "alice", 1)) == DETAIL_FROZEN);
 	CHECK(world_do(world, world_draft(world, ENTRY_BURN, "alice", 1)) == DETAIL_FROZEN);
@@ -463,6 +464,7 @@ static void a_frozen_account_pays_nothing_and_still_receives(void **state)
 	CHECK(world_do(world, world_transfer(world, "bob", "alice", 1)) == DETAIL_NONE);
 	CHECK(world_mint(world, "alice", 1) == DETAIL_NONE);
 	CHECK(control(world, CONTROL_UNFREEZE, SCOPE_ACCOUNT, world_text("alice"), 0) == ERR_OK);
+	CHECK(ledger_freezes(world->ledger, SCOPE_ACCOUNT) == 0);
 	CHECK(world_do(world, world_transfer(world, "alice", "bob", 1)) == DETAIL_NONE);
 }
 
@@ -482,6 +484,8 @@ static void a_frozen_asset_or_ledger_stands_still_but_for_releases(void **state)
 	CHECK(control(world, CONTROL_UNFREEZE, SCOPE_ASSET, world_text("ron"), 0) == ERR_OK);
 	CHECK(world_do(world, world_transfer(world, "alice", "bob", 1)) == DETAIL_FROZEN);
 	CHECK(ledger_is_frozen(world->ledger, SCOPE_GLOBAL, (struct slice){ 0 }));
+	CHECK(ledger_freezes(world->ledger, SCOPE_GLOBAL) == 1);
+	CHECK(ledger_freezes(world->ledger, SCOPE_ASSET) == 0);
 	world->now += 10;
 	world_begin(world);
 	CHECK(world_end(world, 0).entry_count == 1); /* expiry goes on */
