@@ -177,9 +177,7 @@ def test_too_much_at_once_is_busy():
 @contextlib.contextmanager
 def dead(one, role):
 	"""It was killed twice, and is not started again as long as node.restart_min says."""
-	one.signal_worker(role)
-	eventually(lambda: one.workers(role), 'the first restart, which is at once')
-	one.wait_ready()
+	one.replace_worker(role)  # the first restart is at once
 	one.signal_worker(role)
 	yield eventually(lambda: not one.workers(role), 'its second death')
 
