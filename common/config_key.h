@@ -16,7 +16,7 @@ enum config_type {
 	CONFIG_AMOUNT,
 	CONFIG_NUMBERS,
 	CONFIG_TEXTS,   /* names of hosts */
-	CONFIG_SIGNERS, /* kid, a blank, an Ed25519 public key in hexadecimal */
+	CONFIG_SIGNERS, /* vkeys: core/note.h */
 	CONFIG_CHOICE,
 };
 

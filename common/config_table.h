@@ -218,8 +218,8 @@
 		"Show policies of rewards to whoever asks, without a token.") \
 	K(rewarder_trust_keys, SIGNERS, "rewarder.trust_keys", "", 0, CONFIG_HOST_NAMES_MAX, \
 		CONFIG_FOR(REWARDER), RESTART, "", "", \
-		"Whose signature makes a policy of rewards one that is paid by: kid, a blank, " \
-		"and the Ed25519 public key in 64 hexadecimal digits.") \
+		"Whose signature makes a policy of rewards one that is paid by: vkeys, as " \
+		"macronode reward policy keygen prints them.") \
 	K(rewarder_idempotency_salt, TEXT, "rewarder.idempotency_salt", "svc-rewarder|v1", 1, 128, \
 		CONFIG_FOR(REWARDER), RESTART, "SVC_REWARDER_IDEMPOTENCY_SALT", "", \
 		"Tells the idempotency keys of one service from those of another; it is no " \

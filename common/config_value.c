@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/amount.h"
+#include "core/note.h"
 #include "core/utf8.h"
 
 _Static_assert(CONFIG_HOST_NAMES_MAX *(CONFIG_NAME_BYTES_MAX + 1) <= CONFIG_VALUE_TEXT_BYTES_MAX,
@@ -287,12 +288,10 @@ static bool is_host_name(const char *text)
 
 static bool is_signer(const char *text)
 {
-	static const char letters[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-";
-	size_t kid = strspn(text, letters);
+	struct note_vkey vkey;
 
-	return kid > 0 && kid <= 128 && text[kid] == ' ' &&
-	       strspn(text + kid + 1, "0123456789abcdef") == 64 && text[kid + 65] == '\0';
+	return note_vkey_parse((struct slice){ (const uint8_t *)text, strlen(text) }, &vkey) ==
+	       NOTE_OK;
 }
 
 static bool parse_texts(
@@ -474,9 +473,8 @@ void config_value_expect(const struct config_key *key, char *ret_text, size_t by
 			"a list of at most %" PRIu64 " host names in small letters", key->max);
 		break;
 	case CONFIG_SIGNERS:
-		(void)snprintf(ret_text, bytes_max,
-			"a list of at most %" PRIu64 " of a kid, a blank and 64 hexadecimal digits",
-			key->max);
+		(void)snprintf(
+			ret_text, bytes_max, "a list of at most %" PRIu64 " of vkeys", key->max);
 		break;
 	case CONFIG_CHOICE:
 		expect_choice(key->words, ret_text, bytes_max);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/hex.h"
+#include "core/note.h"
 
 #define DIR_NAME   "policies"
 #define SUFFIX     ".json"
@@ -19,17 +20,17 @@
 
 static bool read_key(const char *text, struct policies_key *ret_key)
 {
-	const char *blank = strchr(text, ' ');
-	size_t kid_bytes = blank == NULL ? 0 : (size_t)(blank - text);
-	struct slice kid = { (const uint8_t *)text, kid_bytes };
+	struct slice bytes = { (const uint8_t *)text, strlen(text) };
+	struct note_vkey vkey;
 
-	if (kid_bytes == 0 || kid_bytes > sizeof ret_key->kid.bytes || !reward_is_name(kid)) {
+	if (note_vkey_parse(bytes, &vkey) != NOTE_OK ||
+		vkey.name.bytes_count > sizeof ret_key->kid.bytes || !reward_is_name(vkey.name)) {
 		return false;
 	}
-	ret_key->kid.bytes_count = (uint8_t)kid_bytes;
-	memcpy(ret_key->kid.bytes, text, kid_bytes);
-	return hex_decode(blank + 1, strlen(blank + 1), ret_key->public_key,
-		       sizeof ret_key->public_key) == ERR_OK;
+	ret_key->kid.bytes_count = (uint8_t)vkey.name.bytes_count;
+	memcpy(ret_key->kid.bytes, vkey.name.bytes, vkey.name.bytes_count);
+	memcpy(ret_key->public_key, vkey.public_key, sizeof ret_key->public_key);
+	return true;
 }
 
 static void read_keys(struct policies *policies)
@@ -39,8 +40,8 @@ static void read_keys(struct policies *policies)
 	for (size_t i = 0; i < texts->count; i++) {
 		if (!read_key(texts->texts[i], &policies->keys[policies->key_count++])) {
 			worker_fail(policies->worker,
-				"rewarder.trust_keys: expected kid, a blank and 64 hexadecimal "
-				"digits of an Ed25519 public key in each, not in number %zu",
+				"rewarder.trust_keys: number %zu is no vkey, or not of a name of "
+				"[A-Za-z0-9._:-]",
 				i + 1);
 		}
 	}

@@ -20,6 +20,7 @@
 #include "core/base64.h"
 #include "core/blake3.h"
 #include "core/intent.h"
+#include "core/note.h"
 #include "core/reward_keys.h"
 #include "core/reward_policy.h"
 #include "tests/worker/grants.h"
@@ -148,17 +149,18 @@ static inline struct hash seal_epoch(const struct epoch *epoch)
 static inline int set_up(void **state)
 {
 	static const uint8_t seed[crypto_sign_SEEDBYTES] = { 7 };
-	char digits[2 * sizeof gov_public + 1];
+	char text[NOTE_VKEY_BYTES_MAX];
+	struct note_vkey vkey;
 
 	(void)state;
 	assert_true(sodium_init() >= 0);
 	crypto_sign_seed_keypair(gov_public, gov_secret, seed);
-	hex_encode(gov_public, sizeof gov_public, digits);
 	harness_init(&h, PROCESS_REWARDER);
 	harness_make_dir(&h, "artifacts");
 	h.config.rewarder_trust_keys.count = 1;
-	(void)snprintf(
-		h.config.rewarder_trust_keys.texts[0], CONFIG_NAME_BYTES_MAX, "gov-1 %s", digits);
+	vkey = note_vkey_of(text_of("gov-1"), gov_public);
+	(void)snprintf(h.config.rewarder_trust_keys.texts[0], CONFIG_NAME_BYTES_MAX + 1, "%.*s",
+		(int)note_vkey_print(&vkey, text), text);
 	harness_init(&calculator, PROCESS_COMPUTE);
 	return 0;
 }
