@@ -39,6 +39,11 @@ static struct run *find_dry(struct rewarder *self, const struct registry_row *wa
 	return run;
 }
 
+static uint64_t deadline_of(const struct rewarder *self, const struct run *run)
+{
+	return run->began_mono_ms + (uint64_t)self->worker->config.rewarder_epoch_duration_ms / 2;
+}
+
 /* row: NULL: a dry one of its own. */
 static struct run *create(struct rewarder *self, struct registry_row *row, enum run_step step)
 {
@@ -55,8 +60,7 @@ static struct run *create(struct rewarder *self, struct registry_row *row, enum 
 	run->calculator = -1;
 	run->writer.fd = -1;
 	run->began_mono_ms = rewarder_now_mono_ms();
-	run->deadline_mono_ms =
-		run->began_mono_ms + (uint64_t)self->worker->config.rewarder_epoch_duration_ms / 2;
+	run->deadline_mono_ms = deadline_of(self, run);
 	while (*last != NULL) {
 		last = &(*last)->next;
 	}
@@ -104,6 +108,15 @@ struct run *runs_resume(struct rewarder *self, struct registry_row *row, enum ru
 		settlement_begin(self, run);
 	}
 	return run;
+}
+
+void runs_mend(struct rewarder *self, struct run *run)
+{
+	run->step = RUN_QUEUED;
+	run->is_again = true;
+	run->is_mended = true;
+	run->began_mono_ms = rewarder_now_mono_ms();
+	run->deadline_mono_ms = deadline_of(self, run);
 }
 
 /* --- who waits --- */

@@ -105,6 +105,7 @@ static void end_parts(struct rewarder *self, struct run *run)
 		return;
 	}
 	if (run->is_mended) { /* what kms said of it stays as it is */
+		run->row->is_swept = false;
 		settlement_begin(self, run);
 		return;
 	}

@@ -410,6 +410,42 @@ static void what_the_ledger_refuses_is_postponed(void **state)
 	harness_stop(&h);
 }
 
+/* Goal: a ledger that was restored to before a payment is not spoken for: the epoch is paid again,
+ * or the answer says that it is not. */
+static void a_payment_that_the_ledger_lost_is_not_claimed(void **state)
+{
+	struct hash inputs = seal_epoch(&golden);
+	struct oap_run_reply reply;
+	struct intent intent;
+	uint32_t bytes;
+	uint64_t id;
+
+	(void)state;
+	start();
+	put_policy();
+	run_until_sealed(2, &inputs);
+	pay();
+	(void)expect_reply(2);
+	ask(3, EPOCH, &inputs);
+	id = expect_intent(&intent, &bytes);
+	take_body(id, &intent, bytes);
+	answer_intent(id, INTENT_ERROR, DETAIL_INSUFFICIENT);
+	reply = expect_reply(3);
+	assert_int_equal(reply.status, 202);
+	expect_body(&reply, "\"emitted\":false,\"result\":\"error\",\"reason\":\"insufficient\"");
+	ask(4, EPOCH, &inputs);
+	pay();
+	reply = expect_reply(4);
+	assert_int_equal(reply.status, 200);
+	expect_body(&reply, "\"emitted\":true,\"result\":\"accepted\"");
+	ask(5, EPOCH, &inputs);
+	answer_intent(expect_intent(&intent, &bytes), INTENT_ERROR, DETAIL_CAVEAT);
+	reply = expect_reply(5);
+	assert_int_equal(reply.status, 202);
+	expect_body(&reply, "\"emitted\":false");
+	harness_stop(&h);
+}
+
 /* Goal: a ledger that does not answer is asked again, then runs are sealed but not paid; when it
  * answers again what was postponed is computed anew, and paid. */
 static void a_slow_ledger_is_a_brownout(void **state)
@@ -654,6 +690,44 @@ static void what_is_old_is_swept(void **state)
 	harness_stop(&h);
 }
 
+/* Goal: what the ledger lost is paid again also when nothing is left of it but its row. */
+static void what_was_swept_is_computed_anew(void **state)
+{
+	static const char run_json[] = "artifacts/runs/acme/" EPOCH "/" GOLDEN_RUN_KEY "/run.json";
+	struct hash inputs = seal_epoch(&golden);
+	struct oap_run_reply reply;
+	struct intent intent;
+	uint32_t bytes;
+	uint64_t due = now_mono_ms() + HARNESS_WAIT_MS;
+
+	(void)state;
+	start();
+	put_policy();
+	run_until_sealed(2, &inputs);
+	pay();
+	(void)expect_reply(2);
+	harness_kill(&h);
+	start_rewarder_later(25 * 3600 * 1000);
+	while (is_there(run_json)) {
+		assert_true(now_mono_ms() < due);
+	}
+	ask(3, EPOCH, &inputs);
+	answer_intent(expect_intent(&intent, &bytes), INTENT_NEED_BODY, DETAIL_NONE);
+	kept[2].id.bytes[0] ^= 1; /* its inputs are gone as well: it is not claimed */
+	assert_false(serve_object());
+	kept[2].id.bytes[0] ^= 1;
+	reply = expect_reply(3);
+	expect_refusal(&reply, 400, REWARD_REASON_INPUTS_NOT_FOUND);
+	ask(4, EPOCH, &inputs);
+	serve_inputs();
+	pay();
+	reply = expect_reply(4);
+	assert_int_equal(reply.status, 200);
+	expect_body(&reply, "\"emitted\":true,\"result\":\"accepted\"");
+	assert_true(is_there(run_json));
+	harness_stop(&h);
+}
+
 #endif
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -674,12 +748,14 @@ int main(void)
 		CASE(a_broken_invariant_holds_the_tenant),
 		CASE(the_ledger_that_knows_otherwise_quarantines),
 		CASE(what_the_ledger_refuses_is_postponed),
+		CASE(a_payment_that_the_ledger_lost_is_not_claimed),
 		CASE(a_slow_ledger_is_a_brownout),
 		CASE(it_dies_at_every_step),
 		CASE(the_whole_node_dies),
 		CASE(a_calculator_dies),
 #ifdef MACRONODE_TEST_HOOKS
 		CASE(what_is_old_is_swept),
+		CASE(what_was_swept_is_computed_anew),
 #endif
 	};
 
