@@ -194,7 +194,14 @@ static void begin_next(struct rewarder *self, uint64_t now_mono_ms)
 	while (run != NULL && run->step != RUN_SEALED) {
 		run = run->next;
 	}
-	if (run == NULL || (!run->is_replay && !rewarder_put(self, run, REGISTRY_EMITTING))) {
+	if (run == NULL) {
+		return;
+	}
+	if (quarantine_holder(self, run->row) != NULL) { /* since it was sealed */
+		postpone(self, run, RESULT_NONE, DETAIL_NONE);
+		return;
+	}
+	if (!run->is_replay && !rewarder_put(self, run, REGISTRY_EMITTING)) {
 		return;
 	}
 	run->step = RUN_EMITTING;
@@ -328,6 +335,10 @@ static void start_body(struct rewarder *self)
 	/* A ledger that was restored may lack what it had: then it is a payment like any other,
 	 * and nobody is told that it is made before it is. */
 	emitter->run->is_replay = false;
+	if (quarantine_holder(self, emitter->run->row) != NULL) { /* since it was asked about */
+		postpone(self, emitter->run, RESULT_NONE, DETAIL_NONE);
+		return;
+	}
 	if (was_settled && !rewarder_put(self, emitter->run, REGISTRY_EMITTING)) {
 		return;
 	}

@@ -360,6 +360,43 @@ static void a_broken_invariant_holds_the_tenant(void **state)
 	harness_stop(&h);
 }
 
+/* Goal: what was sealed before its tenant was held, and what the ledger was asked about before, is
+ * not paid behind that. */
+static void what_waits_is_not_paid_once_its_tenant_is_held(void **state)
+{
+	const struct epoch next = { "2025-10-02", GOLDEN_ROWS, "1001", 3, 3 };
+	const struct epoch greedy = { "2025-10-03", GOLDEN_ROWS, "1000001", 3, 3 };
+	struct hash inputs = seal_epoch(&golden), nexts = seal_epoch(&next);
+	struct hash bad = seal_epoch(&greedy);
+	struct oap_run_reply reply;
+	struct intent intent;
+	uint32_t bytes;
+	uint64_t id;
+
+	(void)state;
+	h.config.rewarder_ledger_deadline_ms = 2 * HARNESS_WAIT_MS;
+	start();
+	put_policy();
+	run_until_sealed(2, &inputs);
+	id = expect_intent(&intent, &bytes); /* and is not answered yet */
+	ask(3, "2025-10-02", &nexts);
+	serve_inputs();
+	sign(ATTESTATION_OK);
+	ask(4, "2025-10-03", &bad);
+	serve_inputs();
+	sign(ATTESTATION_QUARANTINED);
+	reply = expect_reply(4);
+	expect_refusal(&reply, 409, REWARD_REASON_INVARIANT);
+	answer_intent(id, INTENT_NEED_BODY, DETAIL_NONE);
+	for (uint64_t ticket = 2; ticket <= 3; ticket++) {
+		reply = expect_reply(ticket);
+		assert_int_equal(reply.status, 202);
+		expect_body(&reply, "\"emitted\":false,\"result\":\"none\"");
+	}
+	harness_expect_nothing(sequencer);
+	harness_stop(&h);
+}
+
 static void the_ledger_that_knows_otherwise_quarantines(void **state)
 {
 	struct hash inputs = seal_epoch(&golden);
@@ -746,6 +783,7 @@ int main(void)
 		CASE(what_is_kept_is_shown),
 		CASE(what_does_not_fit_is_refused),
 		CASE(a_broken_invariant_holds_the_tenant),
+		CASE(what_waits_is_not_paid_once_its_tenant_is_held),
 		CASE(the_ledger_that_knows_otherwise_quarantines),
 		CASE(what_the_ledger_refuses_is_postponed),
 		CASE(a_payment_that_the_ledger_lost_is_not_claimed),
