@@ -257,6 +257,9 @@ static enum reward_reason judge_room(struct rewarder *self)
 		self->artefacts.key_id == 0) {
 		return REWARD_REASON_DEP_OUTAGE;
 	}
+	if (artefacts_check_space(&self->artefacts) == ERR_NO_SPACE) {
+		return REWARD_REASON_DISK_FULL; /* before it is computed in vain */
+	}
 	return self->run_count >= RUNS_UNFINISHED_MAX || count_queued(self) >= RUNS_QUEUED_MAX
 		       ? REWARD_REASON_BUSY
 		       : REWARD_REASON_NONE;

@@ -301,6 +301,46 @@ static void what_does_not_fit_is_refused(void **state)
 	harness_stop(&h);
 }
 
+/* Goal: artefacts leave the ledger its reserve, as objects do; also those of dry runs. */
+static void a_disk_near_its_reserve_takes_no_artefacts(void **state)
+{
+	struct hash inputs = seal_epoch(&golden);
+	struct oap_run_compute run;
+	struct oap_run_reply reply;
+	uint64_t reserve_bytes = h.config.engine_disk_reserve_bytes;
+
+	(void)state;
+	start();
+	put_policy();
+	ask(2, EPOCH, &inputs);
+	assert_true(serve_object());
+	harness_kill(&h);
+	h.config.engine_disk_reserve_bytes = UINT64_C(1) << 40;
+	start_rewarder();
+	serve_inputs(); /* it was admitted: it is computed again, and cannot be kept */
+	harness_settle(&h);
+	harness_settle(&calculator);
+	harness_settle(&h);
+	harness_expect_nothing(kms);
+	ask(3, EPOCH, &inputs);
+	reply = expect_reply(3);
+	expect_refusal(&reply, 503, REWARD_REASON_DISK_FULL);
+	run = run_of(EPOCH, &inputs);
+	run.dry_run = 1;
+	harness_send_run_compute(prevalidator, 4, &run);
+	reply = expect_reply(4);
+	expect_refusal(&reply, 503, REWARD_REASON_DISK_FULL);
+	harness_expect_nothing(archive);
+	harness_kill(&h);
+	h.config.engine_disk_reserve_bytes = reserve_bytes;
+	start_rewarder();
+	run_until_sealed(5, &inputs);
+	pay();
+	reply = expect_reply(5);
+	expect_body(&reply, "\"accepted\"");
+	harness_stop(&h);
+}
+
 /* --- quarantine --- */
 
 static struct oap_run_reply release(uint64_t ticket, const char *reason)
@@ -782,6 +822,7 @@ int main(void)
 		CASE(whoever_does_not_wait_is_told_where_to_look),
 		CASE(what_is_kept_is_shown),
 		CASE(what_does_not_fit_is_refused),
+		CASE(a_disk_near_its_reserve_takes_no_artefacts),
 		CASE(a_broken_invariant_holds_the_tenant),
 		CASE(what_waits_is_not_paid_once_its_tenant_is_held),
 		CASE(the_ledger_that_knows_otherwise_quarantines),
