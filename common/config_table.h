@@ -192,9 +192,9 @@
 		"Entries in one request, and in one commit, at most.") \
 	K(engine_disk_reserve_bytes, SIZE, "engine.disk_reserve", "256MiB", CONFIG_MIB, \
 		CONFIG_TIB, \
-		CONFIG_FOR(COMMITTER) | CONFIG_FOR(ARCHIVE), HOT, "", "", \
+		CONFIG_FOR(COMMITTER) | CONFIG_FOR(ARCHIVE) | CONFIG_FOR(REWARDER), HOT, "", "", \
 		"Free space below which nothing is appended, and below twice which no object is " \
-		"put; reads go on.") \
+		"put and no epoch computed; reads go on.") \
 	\
 	K(ledger_dedupe_ram_entries, NUMBER, "ledger.dedupe_ram_entries", "16777216", 1024, \
 		4294967296u, \

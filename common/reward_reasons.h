@@ -96,7 +96,9 @@
 		"the node failed; the same request may be sent again")                            \
 	R(POLICY_EXISTS, "policy", CONFLICT, NONE,                                                \
 		"there is another policy of this id, and a policy is never changed; give it a "   \
-		"new id")
+		"new id")                                                                         \
+	R(DISK_FULL, "dep_outage", DEPENDENCY, NONE,                                              \
+		"the disk is nearly full; repeat the request later")
 
 enum reward_reason {
 	REWARD_REASON_NONE = 0,

@@ -9,10 +9,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/space.h"
 #include "core/hex.h"
 #include "store/append.h"
 #include "store/resume.h"
-#include "store/space.h"
 #include "store/sql.h"
 #include "store/wal.h"
 #include "store/writer.h"

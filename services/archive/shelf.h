@@ -19,8 +19,8 @@
 #include <dirent.h>
 
 #include "common/clock.h"
+#include "common/space.h"
 #include "core/manifest.h"
-#include "store/space.h"
 
 #define SHELF_NAME_BYTES 80u
 

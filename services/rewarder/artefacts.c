@@ -34,10 +34,17 @@ static const char *const names[] = { "run.json", "commitment.txt", "attestation.
 void artefacts_open(struct artefacts *artefacts, struct worker *worker, int dir_fd)
 {
 	*artefacts = (struct artefacts){ .worker = worker, .dir_fd = dir_fd };
+	/* As objects: what the ledger needs stays free. */
+	space_init(&artefacts->space, dir_fd, 2 * worker->config.engine_disk_reserve_bytes);
 	artefacts->sealed = malloc(ARTEFACTS_PIECE_BYTES + TAG_BYTES);
 	if (artefacts->sealed == NULL || sodium_init() < 0) {
 		worker_fail(worker, "there is no memory for artefacts");
 	}
+}
+
+enum err artefacts_check_space(struct artefacts *artefacts)
+{
+	return space_check(&artefacts->space, clock_now(), 0, 0);
 }
 
 /* --- sealing --- */
@@ -160,6 +167,10 @@ enum err artefacts_begin(struct artefacts *artefacts, const struct artefacts_run
 	if (artefacts->key_id == 0) {
 		return ERR_STALE;
 	}
+	err = artefacts_check_space(artefacts);
+	if (err != ERR_OK) {
+		return err;
+	}
 	random_fill(nonce, sizeof nonce);
 	byte_put_bytes(&head, magic, sizeof magic);
 	byte_put_u32(&head, artefacts->key_id);
@@ -186,7 +197,12 @@ enum err artefacts_add(struct artefacts *artefacts, struct artefacts_writer *wri
 	struct slice piece, bool is_last)
 {
 	uint8_t nonce[NONCE_BYTES], aad[AAD_BYTES];
+	enum err err =
+		space_check(&artefacts->space, clock_now(), piece.bytes_count + TAG_BYTES, 0);
 
+	if (err != ERR_OK) {
+		return err;
+	}
 	assert(piece.bytes_count == ARTEFACTS_PIECE_BYTES ||
 		(is_last && piece.bytes_count < ARTEFACTS_PIECE_BYTES));
 	number_piece(writer->head, writer->pieces, is_last, nonce, aad);

@@ -10,6 +10,7 @@
  * XChaCha20-Poly1305 under that nonce with the piece's number xored into its last eight bytes;
  * authenticated with it are the head, the number, and whether it is the last. */
 
+#include "common/space.h"
 #include "common/worker.h"
 #include "core/reward_doc.h"
 
@@ -22,6 +23,7 @@ struct artefacts {
 	uint32_t key_id; /* 0: kms has not told it yet */
 	struct hash key;
 	uint8_t *sealed; /* owned; one piece */
+	struct space space;
 };
 
 /* Which run: the directory of its files. */
@@ -40,6 +42,9 @@ struct artefacts_writer {
 };
 
 void artefacts_open(struct artefacts *artefacts, struct worker *worker, int dir_fd);
+
+/* ERR_NO_SPACE: an artefact would not be begun now. ERR_IO. */
+MUST_CHECK enum err artefacts_check_space(struct artefacts *artefacts);
 
 /* All: ERR_STALE: there is no key yet, or it was written under another one. ERR_NO_SPACE, ERR_IO;
  * ERR_NOT_FOUND; ERR_CORRUPT. */

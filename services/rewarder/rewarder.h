@@ -169,6 +169,8 @@ struct run *runs_of_row(struct rewarder *self, const struct registry_row *row);
 /* Takes up again what is in the registry; RUN_QUEUED: from the beginning, RUN_SEALED: to be paid.
  * NULL: no memory. */
 struct run *runs_resume(struct rewarder *self, struct registry_row *row, enum run_step step);
+/* It is postponed for what the ledger would be sent of it, which is computed anew. */
+void runs_mend(struct rewarder *self, struct run *run);
 /* All that wait are told what its row says now; it is gone. */
 void runs_end(struct rewarder *self, struct run *run);
 /* All that wait are refused; a run that was computed for the first time has failed. It is gone. */

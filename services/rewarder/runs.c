@@ -39,6 +39,11 @@ static struct run *find_dry(struct rewarder *self, const struct registry_row *wa
 	return run;
 }
 
+static uint64_t deadline_of(const struct rewarder *self, const struct run *run)
+{
+	return run->began_mono_ms + (uint64_t)self->worker->config.rewarder_epoch_duration_ms / 2;
+}
+
 /* row: NULL: a dry one of its own. */
 static struct run *create(struct rewarder *self, struct registry_row *row, enum run_step step)
 {
@@ -55,8 +60,7 @@ static struct run *create(struct rewarder *self, struct registry_row *row, enum 
 	run->calculator = -1;
 	run->writer.fd = -1;
 	run->began_mono_ms = rewarder_now_mono_ms();
-	run->deadline_mono_ms =
-		run->began_mono_ms + (uint64_t)self->worker->config.rewarder_epoch_duration_ms / 2;
+	run->deadline_mono_ms = deadline_of(self, run);
 	while (*last != NULL) {
 		last = &(*last)->next;
 	}
@@ -104,6 +108,15 @@ struct run *runs_resume(struct rewarder *self, struct registry_row *row, enum ru
 		settlement_begin(self, run);
 	}
 	return run;
+}
+
+void runs_mend(struct rewarder *self, struct run *run)
+{
+	run->step = RUN_QUEUED;
+	run->is_again = true;
+	run->is_mended = true;
+	run->began_mono_ms = rewarder_now_mono_ms();
+	run->deadline_mono_ms = deadline_of(self, run);
 }
 
 /* --- who waits --- */
@@ -243,6 +256,9 @@ static enum reward_reason judge_room(struct rewarder *self)
 	if (mesh_peer(&self->worker->mesh, PROCESS_ARCHIVE, 0) == NULL ||
 		self->artefacts.key_id == 0) {
 		return REWARD_REASON_DEP_OUTAGE;
+	}
+	if (artefacts_check_space(&self->artefacts) == ERR_NO_SPACE) {
+		return REWARD_REASON_DISK_FULL; /* before it is computed in vain */
 	}
 	return self->run_count >= RUNS_UNFINISHED_MAX || count_queued(self) >= RUNS_QUEUED_MAX
 		       ? REWARD_REASON_BUSY

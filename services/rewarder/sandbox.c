@@ -12,6 +12,7 @@ static const struct sandbox_rule rules[] = {
 	{ .syscall = SCMP_SYS(pread64), .reason = "they are sent on, and shown" },
 	{ .syscall = SCMP_SYS(fstat), .reason = "how long they are, how old" },
 	{ .syscall = SCMP_SYS(newfstatat), .reason = "the same" },
+	{ .syscall = SCMP_SYS(fstatfs), .reason = "free space before each artefact" },
 	{ .syscall = SCMP_SYS(fsync), .reason = "what was told is on disk" },
 	{ .syscall = SCMP_SYS(fdatasync), .reason = "each step of a run, before what follows" },
 	{ .syscall = SCMP_SYS(ftruncate), .reason = "half a record is taken back: disk full" },

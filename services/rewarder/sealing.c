@@ -29,7 +29,8 @@ void sealing_release(struct rewarder *self, struct run *run)
 static void fail_to_write(struct rewarder *self, struct run *run, enum err err)
 {
 	log_event(LOG_ARTEFACTS_UNWRITABLE, &(struct log_fields){ .fault = err });
-	runs_fail(self, run, REWARD_REASON_STORAGE, NULL);
+	runs_fail(self, run, err == ERR_NO_SPACE ? REWARD_REASON_DISK_FULL : REWARD_REASON_STORAGE,
+		NULL);
 }
 
 /* --- the parts --- */
@@ -105,6 +106,7 @@ static void end_parts(struct rewarder *self, struct run *run)
 		return;
 	}
 	if (run->is_mended) { /* what kms said of it stays as it is */
+		run->row->is_swept = false;
 		settlement_begin(self, run);
 		return;
 	}

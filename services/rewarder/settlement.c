@@ -26,7 +26,7 @@ static void postpone(
 	struct registry_row *row = run->row;
 
 	settlement_forget(self, run);
-	if (run->is_replay) { /* it is paid, whatever the ledger says of it now */
+	if (run->is_replay) { /* it is paid: nobody has said that it is not */
 		runs_end(self, run);
 		return;
 	}
@@ -57,11 +57,10 @@ static void settle(struct rewarder *self, struct run *run, const struct oap_inte
 					   .seq = msg->seq_end,
 					   .count = row->count,
 					   .root = &msg->root });
-	if (run->is_replay && !is_new) {
+	if (run->is_replay) {
 		runs_end(self, run);
 		return;
 	}
-	run->is_replay = false; /* a ledger that was restored has it again */
 	row->result = is_new ? RESULT_ACCEPTED : RESULT_DUP;
 	row->detail = DETAIL_NONE;
 	row->seq_start = msg->seq_start;
@@ -195,12 +194,35 @@ static void begin_next(struct rewarder *self, uint64_t now_mono_ms)
 	while (run != NULL && run->step != RUN_SEALED) {
 		run = run->next;
 	}
-	if (run == NULL || (!run->is_replay && !rewarder_put(self, run, REGISTRY_EMITTING))) {
+	if (run == NULL) {
+		return;
+	}
+	if (quarantine_holder(self, run->row) != NULL) { /* since it was sealed */
+		postpone(self, run, RESULT_NONE, DETAIL_NONE);
+		return;
+	}
+	if (!run->is_replay && !rewarder_put(self, run, REGISTRY_EMITTING)) {
 		return;
 	}
 	run->step = RUN_EMITTING;
 	*emitter = (struct emitter){ .run = run, .began_mono_ms = now_mono_ms };
 	send_header(self);
+}
+
+/* There is nothing to be sent, or not what was sealed. */
+static void lack_body(struct rewarder *self, struct run *run, enum err err)
+{
+	if (run->row->is_swept) { /* once: what is made anew is there */
+		settlement_forget(self, run);
+		run->row->detail = DETAIL_ALLOCATIONS;
+		if (rewarder_put(self, run, REGISTRY_POSTPONED)) {
+			runs_mend(self, run);
+		}
+		return;
+	}
+	log_event(LOG_ARTEFACT_DAMAGED,
+		&(struct log_fields){ .run_key = &run->row->run_key, .fault = err });
+	postpone(self, run, RESULT_ERROR, DETAIL_ALLOCATIONS);
 }
 
 /* As far as the ledger takes it. */
@@ -219,10 +241,7 @@ static void send_body(struct rewarder *self)
 			emitter->body_upto, self->page, &body.bytes, &total);
 
 		if (err != ERR_OK || total != run->row->allocations_bytes) {
-			log_event(LOG_ARTEFACT_DAMAGED,
-				&(struct log_fields){
-					.run_key = &run->row->run_key, .fault = err });
-			postpone(self, run, RESULT_ERROR, DETAIL_ALLOCATIONS);
+			lack_body(self, run, err);
 			return;
 		}
 		if (oap_send_intent_body(sequencer, emitter->id, &body) != ERR_OK) {
@@ -279,10 +298,20 @@ static bool is_passing(enum detail detail)
 	       (reason == REASON_BUSY || reason == REASON_TIMEOUT || reason == REASON_INTERNAL);
 }
 
+/* What the ledger says of a header alone whose run it has not settled. */
+static bool is_of_unsettled(enum detail detail)
+{
+	return detail == DETAIL_GRANT || detail == DETAIL_GRANT_STALE || detail == DETAIL_CAVEAT ||
+	       detail == DETAIL_TOO_MANY_ENTRIES || detail == DETAIL_ALLOCATIONS;
+}
+
 static void take_error(struct rewarder *self, enum detail detail)
 {
 	struct run *run = self->emitter.run;
 
+	if (is_of_unsettled(detail)) {
+		run->is_replay = false;
+	}
 	if (is_passing(detail)) {
 		try_again(self, detail);
 		return;
@@ -301,7 +330,18 @@ static void take_error(struct rewarder *self, enum detail detail)
 static void start_body(struct rewarder *self)
 {
 	struct emitter *emitter = &self->emitter;
+	bool was_settled = emitter->run->is_replay;
 
+	/* A ledger that was restored may lack what it had: then it is a payment like any other,
+	 * and nobody is told that it is made before it is. */
+	emitter->run->is_replay = false;
+	if (quarantine_holder(self, emitter->run->row) != NULL) { /* since it was asked about */
+		postpone(self, emitter->run, RESULT_NONE, DETAIL_NONE);
+		return;
+	}
+	if (was_settled && !rewarder_put(self, emitter->run, REGISTRY_EMITTING)) {
+		return;
+	}
 	emitter->is_body = true;
 	emitter->body_upto = 0;
 	emitter->sent_mono_ms = rewarder_now_mono_ms();

@@ -12,8 +12,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/space.h"
 #include "store/lock.h"
-#include "store/space.h"
 #include "tests/store_dir.h"
 
 static struct tail_mark mark_of(uint64_t size)

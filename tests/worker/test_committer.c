@@ -2,7 +2,7 @@
 #include <errno.h>
 #include <sqlite3.h>
 
-#include "store/space.h"
+#include "common/space.h"
 #include "tests/skip.h"
 #include "tests/worker/committer_driver.h"
 

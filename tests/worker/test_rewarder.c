@@ -301,6 +301,46 @@ static void what_does_not_fit_is_refused(void **state)
 	harness_stop(&h);
 }
 
+/* Goal: artefacts leave the ledger its reserve, as objects do; also those of dry runs. */
+static void a_disk_near_its_reserve_takes_no_artefacts(void **state)
+{
+	struct hash inputs = seal_epoch(&golden);
+	struct oap_run_compute run;
+	struct oap_run_reply reply;
+	uint64_t reserve_bytes = h.config.engine_disk_reserve_bytes;
+
+	(void)state;
+	start();
+	put_policy();
+	ask(2, EPOCH, &inputs);
+	assert_true(serve_object());
+	harness_kill(&h);
+	h.config.engine_disk_reserve_bytes = UINT64_C(1) << 40;
+	start_rewarder();
+	serve_inputs(); /* it was admitted: it is computed again, and cannot be kept */
+	harness_settle(&h);
+	harness_settle(&calculator);
+	harness_settle(&h);
+	harness_expect_nothing(kms);
+	ask(3, EPOCH, &inputs);
+	reply = expect_reply(3);
+	expect_refusal(&reply, 503, REWARD_REASON_DISK_FULL);
+	run = run_of(EPOCH, &inputs);
+	run.dry_run = 1;
+	harness_send_run_compute(prevalidator, 4, &run);
+	reply = expect_reply(4);
+	expect_refusal(&reply, 503, REWARD_REASON_DISK_FULL);
+	harness_expect_nothing(archive);
+	harness_kill(&h);
+	h.config.engine_disk_reserve_bytes = reserve_bytes;
+	start_rewarder();
+	run_until_sealed(5, &inputs);
+	pay();
+	reply = expect_reply(5);
+	expect_body(&reply, "\"accepted\"");
+	harness_stop(&h);
+}
+
 /* --- quarantine --- */
 
 static struct oap_run_reply release(uint64_t ticket, const char *reason)
@@ -360,6 +400,43 @@ static void a_broken_invariant_holds_the_tenant(void **state)
 	harness_stop(&h);
 }
 
+/* Goal: what was sealed before its tenant was held, and what the ledger was asked about before, is
+ * not paid behind that. */
+static void what_waits_is_not_paid_once_its_tenant_is_held(void **state)
+{
+	const struct epoch next = { "2025-10-02", GOLDEN_ROWS, "1001", 3, 3 };
+	const struct epoch greedy = { "2025-10-03", GOLDEN_ROWS, "1000001", 3, 3 };
+	struct hash inputs = seal_epoch(&golden), nexts = seal_epoch(&next);
+	struct hash bad = seal_epoch(&greedy);
+	struct oap_run_reply reply;
+	struct intent intent;
+	uint32_t bytes;
+	uint64_t id;
+
+	(void)state;
+	h.config.rewarder_ledger_deadline_ms = 2 * HARNESS_WAIT_MS;
+	start();
+	put_policy();
+	run_until_sealed(2, &inputs);
+	id = expect_intent(&intent, &bytes); /* and is not answered yet */
+	ask(3, "2025-10-02", &nexts);
+	serve_inputs();
+	sign(ATTESTATION_OK);
+	ask(4, "2025-10-03", &bad);
+	serve_inputs();
+	sign(ATTESTATION_QUARANTINED);
+	reply = expect_reply(4);
+	expect_refusal(&reply, 409, REWARD_REASON_INVARIANT);
+	answer_intent(id, INTENT_NEED_BODY, DETAIL_NONE);
+	for (uint64_t ticket = 2; ticket <= 3; ticket++) {
+		reply = expect_reply(ticket);
+		assert_int_equal(reply.status, 202);
+		expect_body(&reply, "\"emitted\":false,\"result\":\"none\"");
+	}
+	harness_expect_nothing(sequencer);
+	harness_stop(&h);
+}
+
 static void the_ledger_that_knows_otherwise_quarantines(void **state)
 {
 	struct hash inputs = seal_epoch(&golden);
@@ -407,6 +484,42 @@ static void what_the_ledger_refuses_is_postponed(void **state)
 	reply = expect_reply(3);
 	assert_int_equal(reply.status, 200);
 	expect_body(&reply, "\"accepted\"");
+	harness_stop(&h);
+}
+
+/* Goal: a ledger that was restored to before a payment is not spoken for: the epoch is paid again,
+ * or the answer says that it is not. */
+static void a_payment_that_the_ledger_lost_is_not_claimed(void **state)
+{
+	struct hash inputs = seal_epoch(&golden);
+	struct oap_run_reply reply;
+	struct intent intent;
+	uint32_t bytes;
+	uint64_t id;
+
+	(void)state;
+	start();
+	put_policy();
+	run_until_sealed(2, &inputs);
+	pay();
+	(void)expect_reply(2);
+	ask(3, EPOCH, &inputs);
+	id = expect_intent(&intent, &bytes);
+	take_body(id, &intent, bytes);
+	answer_intent(id, INTENT_ERROR, DETAIL_INSUFFICIENT);
+	reply = expect_reply(3);
+	assert_int_equal(reply.status, 202);
+	expect_body(&reply, "\"emitted\":false,\"result\":\"error\",\"reason\":\"insufficient\"");
+	ask(4, EPOCH, &inputs);
+	pay();
+	reply = expect_reply(4);
+	assert_int_equal(reply.status, 200);
+	expect_body(&reply, "\"emitted\":true,\"result\":\"accepted\"");
+	ask(5, EPOCH, &inputs);
+	answer_intent(expect_intent(&intent, &bytes), INTENT_ERROR, DETAIL_CAVEAT);
+	reply = expect_reply(5);
+	assert_int_equal(reply.status, 202);
+	expect_body(&reply, "\"emitted\":false");
 	harness_stop(&h);
 }
 
@@ -654,6 +767,44 @@ static void what_is_old_is_swept(void **state)
 	harness_stop(&h);
 }
 
+/* Goal: what the ledger lost is paid again also when nothing is left of it but its row. */
+static void what_was_swept_is_computed_anew(void **state)
+{
+	static const char run_json[] = "artifacts/runs/acme/" EPOCH "/" GOLDEN_RUN_KEY "/run.json";
+	struct hash inputs = seal_epoch(&golden);
+	struct oap_run_reply reply;
+	struct intent intent;
+	uint32_t bytes;
+	uint64_t due = now_mono_ms() + HARNESS_WAIT_MS;
+
+	(void)state;
+	start();
+	put_policy();
+	run_until_sealed(2, &inputs);
+	pay();
+	(void)expect_reply(2);
+	harness_kill(&h);
+	start_rewarder_later(25 * 3600 * 1000);
+	while (is_there(run_json)) {
+		assert_true(now_mono_ms() < due);
+	}
+	ask(3, EPOCH, &inputs);
+	answer_intent(expect_intent(&intent, &bytes), INTENT_NEED_BODY, DETAIL_NONE);
+	kept[2].id.bytes[0] ^= 1; /* its inputs are gone as well: it is not claimed */
+	assert_false(serve_object());
+	kept[2].id.bytes[0] ^= 1;
+	reply = expect_reply(3);
+	expect_refusal(&reply, 400, REWARD_REASON_INPUTS_NOT_FOUND);
+	ask(4, EPOCH, &inputs);
+	serve_inputs();
+	pay();
+	reply = expect_reply(4);
+	assert_int_equal(reply.status, 200);
+	expect_body(&reply, "\"emitted\":true,\"result\":\"accepted\"");
+	assert_true(is_there(run_json));
+	harness_stop(&h);
+}
+
 #endif
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -671,15 +822,19 @@ int main(void)
 		CASE(whoever_does_not_wait_is_told_where_to_look),
 		CASE(what_is_kept_is_shown),
 		CASE(what_does_not_fit_is_refused),
+		CASE(a_disk_near_its_reserve_takes_no_artefacts),
 		CASE(a_broken_invariant_holds_the_tenant),
+		CASE(what_waits_is_not_paid_once_its_tenant_is_held),
 		CASE(the_ledger_that_knows_otherwise_quarantines),
 		CASE(what_the_ledger_refuses_is_postponed),
+		CASE(a_payment_that_the_ledger_lost_is_not_claimed),
 		CASE(a_slow_ledger_is_a_brownout),
 		CASE(it_dies_at_every_step),
 		CASE(the_whole_node_dies),
 		CASE(a_calculator_dies),
 #ifdef MACRONODE_TEST_HOOKS
 		CASE(what_is_old_is_swept),
+		CASE(what_was_swept_is_computed_anew),
 #endif
 	};
 

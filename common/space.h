@@ -1,5 +1,5 @@
-#ifndef STORE_SPACE_H
-#define STORE_SPACE_H
+#ifndef COMMON_SPACE_H
+#define COMMON_SPACE_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -9,7 +9,8 @@
 #include "common/errors.h"
 
 /* Disk full is found before the append (DESIGN-LEDGER.md section 5): a batch goes in only
- * while free space >= batch + 2 x WAL + reserve. The file system is asked at most every
+ * while free space >= batch + 2 x WAL + reserve. Objects and artefacts have no log, and a reserve
+ * of twice that, so that the ledger is the last to stop. The file system is asked at most every
  * 100 ms; in between the answer is reduced by what was let in. */
 
 #define SPACE_CACHE_MS 100

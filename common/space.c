@@ -1,4 +1,4 @@
-#include "store/space.h"
+#include "common/space.h"
 
 #include <sys/statvfs.h>
 
