@@ -96,7 +96,10 @@
 		"the node failed; the same request may be sent again")                            \
 	R(POLICY_EXISTS, "policy", CONFLICT, NONE,                                                \
 		"there is another policy of this id, and a policy is never changed; give it a "   \
-		"new id")
+		"new id")                                                                         \
+	R(RUNS_KEPT, "quota", BACKPRESSURE, QUOTA,                                                \
+		"the node keeps as many runs of this tenant as it may have; repeat the request "  \
+		"when the oldest of them are past rewarder.retain_runs")
 
 enum reward_reason {
 	REWARD_REASON_NONE = 0,
