@@ -97,6 +97,9 @@
 	R(POLICY_EXISTS, "policy", CONFLICT, NONE,                                                \
 		"there is another policy of this id, and a policy is never changed; give it a "   \
 		"new id")                                                                         \
+	R(RUNS_KEPT, "quota", BACKPRESSURE, QUOTA,                                                \
+		"the node keeps as many runs of this tenant as it may have; repeat the request "  \
+		"when the oldest of them are past rewarder.retain_runs")                          \
 	R(DISK_FULL, "dep_outage", DEPENDENCY, NONE,                                              \
 		"the disk is nearly full; repeat the request later")
 

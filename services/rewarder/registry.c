@@ -22,6 +22,12 @@
 /* Written anew when it is larger than this and than four times what is true of it. */
 #define HISTORY_BYTES_MIN (16u * 1024u * 1024u)
 
+/* In place of a state, of a row that is gone. */
+#define GONE 255u
+
+/* Behind every epoch: they begin with a digit. */
+#define EPOCHS_END ((struct slice){ (const uint8_t *)"~", 1 })
+
 static const uint8_t magic[8] = { 'm', 'n', 'r', 'u', 'n', 's', 0, 1 };
 
 /* --- a row as bytes --- */
@@ -117,6 +123,13 @@ bool registry_keep(uint8_t **bytes, uint32_t *bytes_count, struct slice given)
 	*bytes = copy;
 	*bytes_count = (uint32_t)given.bytes_count;
 	return true;
+}
+
+static void put_gone(struct byte_writer *out, const struct registry_row *row)
+{
+	byte_put_u8(out, GONE);
+	byte_put_string8(out, reward_name_view(&row->tenant));
+	byte_put_string8(out, reward_name_view(&row->epoch));
 }
 
 /* *row is of zeros, or was read before. */
@@ -285,15 +298,17 @@ static bool write_whole(int fd, uint64_t offset, const uint8_t *bytes, size_t by
 	return true;
 }
 
-/* The record in the scratch; 0: it is no row of ours, which is our bug. */
-static size_t make_record(
-	struct registry *registry, const struct registry_row *row, struct hash *chain)
+typedef void put_function(struct byte_writer *out, const struct registry_row *row);
+
+/* The record in the scratch; its bytes. */
+static size_t make_record(struct registry *registry, put_function *put,
+	const struct registry_row *row, struct hash *chain)
 {
 	uint8_t *payload = registry->scratch + RECORD_HEAD_BYTES;
 	struct byte_writer out = byte_writer_of(payload, ROW_BYTES_MAX);
 	struct byte_writer head = byte_writer_of(registry->scratch, RECORD_HEAD_BYTES);
 
-	put_row(&out, row);
+	put(&out, row);
 	assert(!out.failed);
 	byte_put_u32(&head, (uint32_t)out.used);
 	byte_put_u32(&head, ~(uint32_t)out.used);
@@ -302,13 +317,12 @@ static size_t make_record(
 	return RECORD_HEAD_BYTES + out.used + HASH_BYTES;
 }
 
-enum err registry_put(struct registry *registry, struct registry_row *row)
+/* Not yet synced. ERR_NO_SPACE: the file is as it was. */
+static enum err append(struct registry *registry, put_function *put, const struct registry_row *row)
 {
 	struct hash chain = registry->chain;
-	size_t bytes;
+	size_t bytes = make_record(registry, put, row, &chain);
 
-	row->changed_unix_ms = (uint64_t)clock_unix_ms();
-	bytes = make_record(registry, row, &chain);
 	if (!write_whole(registry->fd, registry->bytes, registry->scratch, bytes)) {
 		int why = errno;
 
@@ -319,15 +333,31 @@ enum err registry_put(struct registry *registry, struct registry_row *row)
 		}
 		return ERR_NO_SPACE;
 	}
+	registry->chain = chain;
+	registry->bytes += bytes;
+	return ERR_OK;
+}
+
+static void sync_file(const struct registry *registry)
+{
 	if (fdatasync(registry->fd) != 0) {
 		/* What is on disk is unknown now; only a new start can look. */
 		worker_fail(registry->worker, "the registry of runs cannot be synced: %s",
 			strerror(errno));
 	}
-	registry->chain = chain;
-	registry->bytes += bytes;
-	count_held(registry);
-	return ERR_OK;
+}
+
+enum err registry_put(struct registry *registry, struct registry_row *row)
+{
+	enum err err;
+
+	row->changed_unix_ms = (uint64_t)clock_unix_ms();
+	err = append(registry, put_row, row);
+	if (err == ERR_OK) {
+		sync_file(registry);
+		count_held(registry);
+	}
+	return err;
 }
 
 static void start_file(struct registry *registry, int fd)
@@ -352,7 +382,7 @@ static void write_anew(struct registry *registry)
 	}
 	start_file(registry, fd);
 	for (uint32_t i = 0; i < registry->count; i++) {
-		size_t bytes = make_record(registry, registry->rows[i], &registry->chain);
+		size_t bytes = make_record(registry, put_row, registry->rows[i], &registry->chain);
 
 		if (!write_whole(fd, registry->bytes, registry->scratch, bytes)) {
 			worker_fail(registry->worker, "the registry of runs cannot be written: %s",
@@ -370,6 +400,26 @@ static void write_anew(struct registry *registry)
 	}
 	registry->fd = fd;
 	registry->bytes_live = registry->bytes;
+}
+
+static void drop_history(struct registry *registry)
+{
+	if (registry->bytes > HISTORY_BYTES_MIN && registry->bytes / 4 > registry->bytes_live) {
+		write_anew(registry);
+	}
+}
+
+enum err registry_forget(struct registry *registry, struct registry_row *row)
+{
+	enum err err = append(registry, put_gone, row);
+
+	if (err == ERR_OK) {
+		sync_file(registry);
+		registry_remove(registry, row);
+		count_held(registry);
+		drop_history(registry);
+	}
+	return err;
 }
 
 static noreturn void damaged(const struct registry *registry, const char *what)
@@ -404,11 +454,31 @@ static size_t read_some(
 	return got_bytes;
 }
 
+static void take_gone(struct registry *registry, struct slice payload)
+{
+	struct byte_reader in = byte_reader_of(payload);
+	struct slice tenant, epoch;
+	struct registry_row *row;
+
+	(void)byte_get_u8(&in);
+	tenant = byte_get_string8(&in, REWARD_NAME_BYTES_MAX);
+	epoch = byte_get_string8(&in, REWARD_NAME_BYTES_MAX);
+	row = byte_reader_done(&in) ? registry_find(registry, tenant, epoch) : NULL;
+	if (row == NULL) {
+		damaged(registry, "a row is gone that was not there");
+	}
+	registry_remove(registry, row);
+}
+
 static void take_row(struct registry *registry, struct slice payload)
 {
 	struct registry_row read = { 0 };
 	struct registry_row *row;
 
+	if (payload.bytes[0] == GONE) {
+		take_gone(registry, payload);
+		return;
+	}
 	if (!get_row(payload, &read)) {
 		damaged(registry, "a row is none");
 	}
@@ -507,45 +577,60 @@ static bool has_failed(const struct registry_row *row)
 	return row->state == REGISTRY_FAILED;
 }
 
-/* How many went. */
-static uint32_t drop(struct registry *registry, bool (*may_go)(const struct registry_row *row),
-	uint64_t before_unix_ms)
+/* Of the rows from `begin` to `end` what may go, is old enough, and has no run under way. How many
+ * went: fewer if the disk is full. */
+static uint32_t drop(struct registry *registry, uint32_t begin, uint32_t end,
+	bool (*may_go)(const struct registry_row *row), uint64_t before_unix_ms)
 {
-	uint32_t kept = 0, before = registry->count;
+	uint32_t kept = begin, before = registry->count;
+	bool is_writable = true;
 
-	for (uint32_t i = 0; i < before; i++) {
+	for (uint32_t i = begin; i < before; i++) {
 		struct registry_row *row = registry->rows[i];
 
-		if (may_go(row) && row->changed_unix_ms < before_unix_ms) {
-			free_row(row);
-		} else {
-			registry->rows[kept++] = row;
+		is_writable = is_writable && i < end;
+		if (is_writable && may_go(row) && !row->has_run &&
+			row->changed_unix_ms < before_unix_ms) {
+			is_writable = append(registry, put_gone, row) == ERR_OK;
+			if (is_writable) {
+				free_row(row);
+				continue;
+			}
 		}
+		registry->rows[kept++] = row;
 	}
 	registry->count = kept;
+	if (kept < before) {
+		sync_file(registry);
+	}
 	return before - kept;
 }
 
-bool registry_make_room(struct registry *registry)
+static bool drop_some(struct registry *registry, uint32_t begin, uint32_t end)
 {
-	uint32_t gone = drop(registry, has_failed, UINT64_MAX);
+	bool have_some = drop(registry, begin, end, has_failed, UINT64_MAX) > 0 ||
+			 drop(registry, begin, end, is_of_the_past, UINT64_MAX) > 0;
 
-	if (gone == 0) {
-		gone = drop(registry, is_of_the_past, UINT64_MAX);
+	drop_history(registry);
+	return have_some;
+}
+
+enum registry_room registry_make_room(struct registry *registry, struct slice tenant)
+{
+	uint32_t begin = registry_place(registry, tenant, (struct slice){ NULL, 0 });
+	uint32_t end = registry_place(registry, tenant, EPOCHS_END);
+
+	if (end - begin >= REGISTRY_TENANT_ROWS_MAX && !drop_some(registry, begin, end)) {
+		return REGISTRY_TENANT_FULL;
 	}
-	if (gone > 0) {
-		write_anew(registry);
-	}
-	return gone > 0;
+	return registry->count < REGISTRY_ROWS_MAX || drop_some(registry, 0, registry->count)
+		       ? REGISTRY_ROOM
+		       : REGISTRY_FULL;
 }
 
 void registry_sweep(struct registry *registry, uint64_t before_unix_ms)
 {
-	uint32_t gone = drop(registry, has_failed, before_unix_ms) +
-			drop(registry, is_of_the_past, before_unix_ms);
-
-	if (gone > 0 || (registry->bytes > HISTORY_BYTES_MIN &&
-				registry->bytes / 4 > registry->bytes_live)) {
-		write_anew(registry);
-	}
+	(void)drop(registry, 0, registry->count, has_failed, before_unix_ms);
+	(void)drop(registry, 0, registry->count, is_of_the_past, before_unix_ms);
+	drop_history(registry);
 }

@@ -2,7 +2,8 @@
 #define SERVICES_REWARDER_REGISTRY_H
 
 /* What is known of every run, durable: one row for each tenant and epoch (spec/rewarder.md 9.11).
- * A journal of whole rows in one file, the last of a name is true:
+ * A journal of whole rows in one file, the last of a name is true; one of the state 255 that ends
+ * with tenant and epoch says that the row is gone:
  *
  *   magic | {length u32, ~length u32, row, BLAKE3 of the one before and the row}...
  *
@@ -15,6 +16,10 @@
 
 /* Hourly epochs of three tenants for two years and more; each takes some 2 KiB of memory. */
 #define REGISTRY_ROWS_MAX 65536u
+
+/* Of one tenant, so that whoever fills his share leaves three for others: hourly epochs of nearly
+ * two years. */
+#define REGISTRY_TENANT_ROWS_MAX (REGISTRY_ROWS_MAX / 4)
 
 /* Numbers are on disk. */
 enum registry_state {
@@ -37,6 +42,7 @@ struct registry_row {
 	bool is_released;
 	bool is_swept;   /* its artefacts were deleted */
 	bool is_retried; /* in memory: taken up again since the last brownout */
+	bool has_run;    /* in memory: one is under way, and so it stays */
 	uint32_t count;
 	struct reward_name tenant, epoch, policy_id, asset, pool;
 	struct hash policy_hash, inputs_cid, run_key, idempotency_key;
@@ -85,12 +91,18 @@ void registry_remove(struct registry *registry, struct registry_row *row); /* wa
  */
 MUST_CHECK enum err registry_put(struct registry *registry, struct registry_row *row);
 
+/* There and on disk no more. ERR_NO_SPACE: it is as it was. */
+MUST_CHECK enum err registry_forget(struct registry *registry, struct registry_row *row);
+
 /* Copies; false: no memory. */
 MUST_CHECK bool registry_keep(uint8_t **bytes, uint32_t *bytes_count, struct slice given);
 
-/* What failed goes, else what was settled and swept: the ledger knows it. False: none did. No
- * replay may be under way. */
-MUST_CHECK bool registry_make_room(struct registry *registry);
+enum registry_room { REGISTRY_ROOM, REGISTRY_FULL, REGISTRY_TENANT_FULL };
+
+/* Whether there is room for a row more of the tenant. It is made if need be, of his own rows where
+ * it is his share that is full: what failed goes, else what was settled and swept: the ledger
+ * knows it. */
+enum registry_room registry_make_room(struct registry *registry, struct slice tenant);
 
 /* Rows that may go, by their age, and history. */
 void registry_sweep(struct registry *registry, uint64_t before_unix_ms);

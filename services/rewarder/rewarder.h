@@ -72,7 +72,7 @@ enum run_step {
 struct run {
 	struct run *next;
 	uint64_t id;              /* corr_id of all that is asked for it */
-	struct registry_row *row; /* of the registry, or &own of a dry run */
+	struct registry_row *row; /* of the registry, or &own of a dry run or one that has failed */
 	struct registry_row own;
 	enum run_step step;
 	bool is_dry;
@@ -171,9 +171,12 @@ struct run *runs_of_row(struct rewarder *self, const struct registry_row *row);
 struct run *runs_resume(struct rewarder *self, struct registry_row *row, enum run_step step);
 /* It is postponed for what the ledger would be sent of it, which is computed anew. */
 void runs_mend(struct rewarder *self, struct run *run);
+/* It goes on with a copy of its row, which is returned and free to go. */
+struct registry_row *runs_detach(struct run *run);
 /* All that wait are told what its row says now; it is gone. */
 void runs_end(struct rewarder *self, struct run *run);
-/* All that wait are refused; a run that was computed for the first time has failed. It is gone. */
+/* All that wait are refused; of a run that was computed for the first time the row is gone if the
+ * request was at fault, else it has failed. It is gone. */
 void runs_fail(struct rewarder *self, struct run *run, enum reward_reason reason, const char *text);
 /* The node ends: whoever waits is told so, and the run goes on at the next start. It is gone. */
 void runs_leave(struct rewarder *self, struct run *run);

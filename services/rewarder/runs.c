@@ -56,6 +56,7 @@ static struct run *create(struct rewarder *self, struct registry_row *row, enum 
 	run->id = ++self->id_last;
 	run->is_dry = row == NULL;
 	run->row = row == NULL ? &run->own : row;
+	run->row->has_run = true;
 	run->step = step;
 	run->calculator = -1;
 	run->writer.fd = -1;
@@ -73,6 +74,7 @@ static void destroy(struct rewarder *self, struct run *run)
 {
 	struct run **link = &self->runs;
 
+	run->row->has_run = false;
 	sealing_release(self, run);
 	settlement_forget(self, run);
 	artefacts_drop(&self->artefacts, &run->writer);
@@ -117,6 +119,18 @@ void runs_mend(struct rewarder *self, struct run *run)
 	run->is_mended = true;
 	run->began_mono_ms = rewarder_now_mono_ms();
 	run->deadline_mono_ms = deadline_of(self, run);
+}
+
+struct registry_row *runs_detach(struct run *run)
+{
+	struct registry_row *row = run->row;
+
+	row->has_run = false;
+	run->own = *row;
+	run->own.grant = NULL;
+	run->own.notes = NULL;
+	run->row = &run->own;
+	return row;
 }
 
 /* --- who waits --- */
@@ -165,24 +179,33 @@ static void refuse_all(struct rewarder *self, struct run *run, enum reward_reaso
 	}
 }
 
-/* A request that does not fit leaves nothing behind; what the node failed in may run again. */
+/* A request that does not fit leaves nothing behind; what the node failed in may run again. What
+ * cannot be written stays admitted: a restart computes it once more. */
+static void keep_failure(struct rewarder *self, struct registry_row *row, enum reward_reason reason)
+{
+	if (reward_errors_row(reward_reasons_error(reason))->status < 500) {
+		(void)!registry_forget(&self->registry, row);
+		return;
+	}
+	row->state = REGISTRY_FAILED;
+	if (registry_put(&self->registry, row) != ERR_OK) {
+		row->state = REGISTRY_ADMITTED;
+	}
+}
+
 void runs_fail(struct rewarder *self, struct run *run, enum reward_reason reason, const char *text)
 {
-	struct registry_row *row = run->row;
-	bool is_first = !run->is_dry && row->state == REGISTRY_ADMITTED;
+	const struct registry_row *row = run->row;
 
 	log_event(LOG_RUN_FAILED,
 		&(struct log_fields){ .run_key = &row->run_key,
 			.reason = reward_reasons_name(reason),
 			.text = text == NULL ? reward_reasons_text(reason) : text });
 	metrics_inc(METRIC_REWARD_RUNS, METRIC_RUN_FAIL);
-	if (is_first) {
-		row->state = REGISTRY_FAILED;
-		if (registry_put(&self->registry, row) != ERR_OK) {
-			row->state = REGISTRY_ADMITTED; /* a restart computes it once more */
-		}
+	if (!run->is_dry && row->state == REGISTRY_ADMITTED) {
+		keep_failure(self, runs_detach(run), reason);
 	}
-	refuse_all(self, run, reason, text, row);
+	refuse_all(self, run, reason, text, run->row);
 	destroy(self, run);
 }
 
@@ -300,19 +323,27 @@ static void start_dry(struct rewarder *self, const struct oap_from *from,
 	take_names(&run->own, wanted);
 }
 
-/* NULL: there is no room, nor can it be made while a replay holds what would go. */
-static struct registry_row *add_row(struct rewarder *self, const struct oap_run_compute *msg)
+static enum reward_reason add_row(
+	struct rewarder *self, const struct oap_run_compute *msg, struct registry_row **ret_row)
 {
-	struct registry_row *row = registry_add(&self->registry, msg->tenant, msg->epoch);
-	const struct run *run = self->runs;
+	switch (registry_make_room(&self->registry, msg->tenant)) {
+	case REGISTRY_TENANT_FULL:
+		return REWARD_REASON_RUNS_KEPT;
+	case REGISTRY_FULL:
+		return REWARD_REASON_BUSY;
+	case REGISTRY_ROOM:
+		break;
+	}
+	*ret_row = registry_add(&self->registry, msg->tenant, msg->epoch);
+	return *ret_row == NULL ? REWARD_REASON_BUSY : REWARD_REASON_NONE;
+}
 
-	while (run != NULL && run->row->state != REGISTRY_SETTLED) {
-		run = run->next;
-	}
-	if (row == NULL && run == NULL && registry_make_room(&self->registry)) {
-		row = registry_add(&self->registry, msg->tenant, msg->epoch);
-	}
-	return row;
+static bool put_request(
+	struct rewarder *self, struct registry_row *row, const struct oap_run_compute *msg)
+{
+	return registry_keep(&row->grant, &row->grant_bytes, msg->grant) &&
+	       registry_keep(&row->notes, &row->notes_bytes, msg->notes) &&
+	       registry_put(&self->registry, row) == ERR_OK;
 }
 
 /* row: of a run that failed, or was released; NULL: there was none. */
@@ -323,7 +354,7 @@ static void start_new(struct rewarder *self, const struct oap_from *from,
 	struct answer_route route = ANSWER_ROUTE(from, msg);
 	const struct registry_row *holder = quarantine_holder(self, wanted);
 	enum reward_reason reason = judge_policy(self, msg);
-	bool is_new = row == NULL;
+	bool is_new = row == NULL, is_put;
 	struct registry_row before;
 	struct run *run;
 
@@ -333,8 +364,7 @@ static void start_new(struct rewarder *self, const struct oap_from *from,
 	}
 	reason = reason != REWARD_REASON_NONE ? reason : judge_room(self);
 	if (reason == REWARD_REASON_NONE && is_new) {
-		row = add_row(self, msg);
-		reason = row == NULL ? REWARD_REASON_BUSY : REWARD_REASON_NONE;
+		reason = add_row(self, msg, &row);
 	}
 	if (reason != REWARD_REASON_NONE) {
 		answers_refuse(self, route, reason, NULL, NULL);
@@ -351,12 +381,11 @@ static void start_new(struct rewarder *self, const struct oap_from *from,
 		.admitted_unix_ms = (uint64_t)clock_unix_ms() };
 	take_names(row, wanted);
 	row->life = self->life;
-	run = registry_keep(&row->grant, &row->grant_bytes, msg->grant) &&
-			      registry_keep(&row->notes, &row->notes_bytes, msg->notes) &&
-			      registry_put(&self->registry, row) == ERR_OK
-		      ? create(self, row, RUN_QUEUED)
-		      : NULL;
-	if (run == NULL && is_new) {
+	is_put = put_request(self, row, msg);
+	run = is_put ? create(self, row, RUN_QUEUED) : NULL;
+	if (run == NULL && is_new && is_put) {
+		(void)!registry_forget(&self->registry, row);
+	} else if (run == NULL && is_new) {
 		registry_remove(&self->registry, row);
 	} else if (run == NULL) {
 		row->state = REGISTRY_FAILED;

@@ -227,19 +227,12 @@ static void take_result(struct registry_row *row, const struct oap_computed *msg
 /* rewarder.on_cost_exceed: what is too dear to be paid is shown all the same. */
 static void make_dry_if_dear(struct rewarder *self, struct run *run, const struct oap_computed *msg)
 {
-	struct registry_row *row = run->row;
-
 	if (run->is_dry || run->is_again ||
 		msg->cost_estimate_ms <= self->worker->config.rewarder_max_epoch_cost_ms) {
 		return;
 	}
-	run->own = *row;
-	run->own.grant = NULL;
-	run->own.notes = NULL;
-	run->row = &run->own;
 	run->is_dry = true;
-	row->state = REGISTRY_FAILED;
-	(void)!registry_put(&self->registry, row); /* else it is computed once more */
+	(void)!registry_forget(&self->registry, runs_detach(run)); /* else it is computed again */
 }
 
 static void count_result(const struct oap_computed *msg)
