@@ -423,8 +423,8 @@ enum err operations_read(
 	if (op == NULL) {
 		return ERR_OK;
 	}
-	if (msg->status == ERR_BUSY) {
-		op->state = OP_WAITING;
+	if (msg->status != ERR_OK && msg->status != ERR_CORRUPT) {
+		op->state = OP_WAITING; /* while a committer starts, its log can be unreadable */
 	} else if (msg->status != ERR_OK || msg->receipt.bytes_count == 0) {
 		refuse(self, op, API_REASON_INTERNAL); /* it was committed with a receipt */
 	} else {

@@ -90,8 +90,10 @@ def test_a_manager_with_an_abstract_socket_is_told_too():
 
 
 def test_the_status_says_what_is_missing():
-	with Manager() as manager, Node(environment=manager.environment) as node:
+	slowly = {'node': {'restart_min': '3s', 'restart_max': '3s', 'restart_cap': '3s'}}
+	with Manager() as manager, Node(slowly, environment=manager.environment) as node:
 		manager.expect('READY=1')
+		node.replace_worker('wallet')  # the first restart is at once, and may be told by nobody
 		node.signal_worker('wallet')
 		manager.expect('STATUS=not ready: restarting:wallet')
 		eventually(lambda: manager.last_status() == 'STATUS=ready', 'and when it is back')

@@ -371,7 +371,8 @@ static void a_store_that_cannot_be_read_now_is_asked_again(void **state)
 	ask(2, &op);
 	tell_repeat(9);
 	answer_read(9, (struct oap_receipt){ .status = ERR_BUSY });
-	answer_read(9, (struct oap_receipt){ .status = ERR_BUSY });
+	answer_read(9, (struct oap_receipt){ .status = ERR_IO });
+	answer_read(9, (struct oap_receipt){ .status = ERR_NOT_FOUND });
 	answer_read(9, (struct oap_receipt){ .status = ERR_OK, .receipt = receipt });
 	expect_receipt(2, receipt, true);
 }
