@@ -95,7 +95,7 @@ def test_the_status_says_what_is_missing():
 		manager.expect('READY=1')
 		node.replace_worker('wallet')  # the first restart is at once, and may be told by nobody
 		node.signal_worker('wallet')
-		manager.expect('STATUS=not ready: restarting:wallet')
+		eventually(lambda: 'restarting:wallet' in manager.last_status(), 'what is missing')
 		eventually(lambda: manager.last_status() == 'STATUS=ready', 'and when it is back')
 		assert manager.lines().count('READY=1') == 1
 
