@@ -198,6 +198,11 @@ class Node:
 	def replace_worker(self, role):
 		self.wait_replaced((role, self.signal_worker(role)))
 
+	def wait_rewarder(self):
+		"""A node is ready before its rewarder is, and without it."""
+		eventually(lambda: json.loads(self.http('GET', '/readyz', plane='admin').body)['rewarder_ready'],
+			'the rewarder')
+
 	def wait_ready(self):
 		nodes.wait_ready(self.child, self.profile, self.seconds)
 

@@ -102,6 +102,7 @@ class Payer:
 		overrides = {'rewarder': {'enabled': True, 'trust_keys': [trusted(self.key, 'gov-1')],
 			**settings.pop('rewarder', {})}, **settings}
 		self.node = Node(overrides).start()
+		self.node.wait_rewarder()
 		self.all = self.node.mint()
 		self.tokens = {}
 		self.sealed = itertools.count(1)

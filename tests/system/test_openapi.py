@@ -154,6 +154,7 @@ def client():
 	if 'client' not in shared:
 		shared['payer'] = Payer()
 		shared['node'] = shared['payer'].node
+		shared['node'].wait_rewarder()
 		shared['client'] = Client(shared['node'])
 	return shared['client']
 
@@ -407,6 +408,7 @@ def test_examples_of_requests_are_understood():
 
 def test_too_much_at_once():
 	with Node({'limits': {'rps': 1}, 'rewarder': REWARDER}) as node:
+		node.wait_rewarder()
 		one = Client(node)
 		for name in answered_by(True):
 			method = OPERATIONS[name][0]
@@ -421,8 +423,8 @@ def test_too_much_at_once():
 def test_what_was_under_way_when_a_worker_died():
 	"""All are in the hands of one worker that stands still, and then is gone."""
 	with Node({'rewarder': REWARDER}) as node:
+		node.wait_rewarder()
 		one = Client(node)
-		eventually(lambda: json.loads(node.http('GET', '/readyz').body)['rewarder_ready'], 'a rewarder')
 		worker = node.worker('prevalidator')
 		for pid in node.workers('prevalidator'):
 			nodes.signal_process(pid, node.workers()[pid], signal.SIGSTOP)
