@@ -11,7 +11,6 @@ import subprocess
 
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 SUITE = 'bookworm'
-MIRROR = 'http://deb.debian.org/debian'
 # Instead of systemd, which nobody could start here: they make the users and the directories.
 STANDALONE = ('systemd-standalone-sysusers', 'systemd-standalone-tmpfiles')
 
@@ -33,7 +32,7 @@ def prepared(directory, depends):
 	root = directory / 'root'
 	shutil.rmtree(root, ignore_errors=True)
 	# What it mounts is gone with it, also when it is interrupted.
-	run('unshare', '--mount', '--propagation=private', 'debootstrap', '--variant=minbase', SUITE, root, MIRROR)
+	run('unshare', '--mount', '--propagation=private', 'debootstrap', '--variant=minbase', SUITE, root)
 	shutil.copy('/etc/resolv.conf', root / 'etc/resolv.conf')
 	install = ('apt-get', '-q', '-y', 'install', '--no-install-recommends')
 	environment = {'DEBIAN_FRONTEND': 'noninteractive', 'PATH': '/usr/sbin:/usr/bin:/sbin:/bin'}
