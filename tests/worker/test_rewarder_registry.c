@@ -44,7 +44,6 @@ static void what_is_refused_is_not_kept(void **state)
 
 	(void)state;
 	start();
-	put_policy();
 	while (ticket < 2 + (20u << 20) / sizeof grant) {
 		run = run_of(EPOCH, &unknown);
 		run.grant = (struct slice){ grant, sizeof grant };
@@ -133,10 +132,7 @@ static void one_tenant_does_not_fill_the_registry(void **state)
 
 	(void)state;
 	start();
-	put_policy();
-	run_until_sealed(2, &inputs);
-	pay();
-	(void)expect_reply(2);
+	pay_epoch(2, &inputs);
 	restart_rewarder(); /* the journal is written anew */
 	harness_kill(&h);
 	read_record();
