@@ -75,18 +75,30 @@ struct registry_row *registry_add(
 	return row;
 }
 
-static void free_row(struct registry_row *row)
+static void count(
+	struct registry *registry, struct registry_row *row, struct registry_counted counted)
 {
-	registry_row_finish(row);
-	free(row);
+	registry->held_count += counted.as_held;
+	registry->held_count -= row->counted.as_held;
+	registry->idle_count += counted.as_idle;
+	registry->idle_count -= row->counted.as_idle;
+	row->counted = counted;
 }
 
-/* A row counts as what it is on disk. */
-static void count(struct registry *registry, struct registry_row *row)
+static void count_as_it_is(struct registry *registry, struct registry_row *row)
 {
-	registry->held_count -= row->counts_as_held;
-	row->counts_as_held = row->state == REGISTRY_QUARANTINED && !row->is_released;
-	registry->held_count += row->counts_as_held;
+	count(registry, row,
+		(struct registry_counted){
+			registry_row_is_held(row),
+			registry_row_is_idle(row),
+		});
+}
+
+static void free_row(struct registry *registry, struct registry_row *row)
+{
+	count(registry, row, (struct registry_counted){ false, false });
+	registry_row_finish(row);
+	free(row);
 }
 
 void registry_remove(struct registry *registry, struct registry_row *row)
@@ -95,11 +107,10 @@ void registry_remove(struct registry *registry, struct registry_row *row)
 		registry, reward_name_view(&row->tenant), reward_name_view(&row->epoch));
 
 	assert(place < registry->count && registry->rows[place] == row);
-	registry->held_count -= row->counts_as_held;
 	registry->count--;
 	memmove(registry->rows + place, registry->rows + place + 1,
 		(registry->count - place) * sizeof *registry->rows);
-	free_row(row);
+	free_row(registry, row);
 }
 
 /* --- on disk --- */
@@ -126,7 +137,7 @@ enum err registry_put(struct registry *registry, struct registry_row *row)
 		err = journal_sync(&registry->journal);
 	}
 	if (err == ERR_OK) {
-		count(registry, row);
+		count_as_it_is(registry, row);
 	}
 	return err;
 }
@@ -176,8 +187,7 @@ static uint32_t drop_chosen(struct registry *registry, uint32_t begin)
 
 		row->is_dropped = false;
 		if (goes) {
-			registry->held_count -= row->counts_as_held;
-			free_row(row);
+			free_row(registry, row);
 		} else {
 			registry->rows[kept++] = row;
 		}
@@ -230,9 +240,9 @@ static void take_row(struct registry *registry, struct registry_row *read, bool 
 			registry->journal.worker, "there is no memory for the registry of runs");
 	}
 	registry_row_finish(row);
-	read->counts_as_held = row->counts_as_held;
+	read->counted = row->counted;
 	*row = *read;
-	count(registry, row);
+	count_as_it_is(registry, row);
 }
 
 static void load(struct registry *registry)

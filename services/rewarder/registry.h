@@ -11,14 +11,10 @@
 /* Hourly epochs of three tenants for two years and more; each takes some 2 KiB of memory. */
 #define REGISTRY_ROWS_MAX 65536u
 
-/* Of one tenant, so that whoever fills his share leaves three for others: hourly epochs of nearly
- * two years. */
-#define REGISTRY_TENANT_ROWS_MAX (REGISTRY_ROWS_MAX / 4)
-
 struct registry {
 	struct journal journal;
 	uint32_t count;
-	uint32_t held_count;        /* quarantined and not released */
+	uint32_t held_count, idle_count;
 	struct registry_row **rows; /* owned; by tenant, then epoch */
 };
 

@@ -106,11 +106,21 @@ bool registry_row_keep(uint8_t **bytes, uint32_t *bytes_count, struct slice give
 	return true;
 }
 
+bool registry_row_is_held(const struct registry_row *row)
+{
+	return row->state == REGISTRY_QUARANTINED && !row->is_released;
+}
+
+bool registry_row_is_idle(const struct registry_row *row)
+{
+	return row->state == REGISTRY_FAILED || (row->state == REGISTRY_SETTLED && row->is_swept);
+}
+
 void registry_row_finish(struct registry_row *row)
 {
 	free(row->grant);
-	free(row->notes);
 	row->grant = NULL;
+	free(row->notes);
 	row->notes = NULL;
 }
 

@@ -29,11 +29,14 @@ struct registry_row {
 	uint8_t result; /* enum registry_result */
 	uint8_t detail; /* enum detail of the ledger's error */
 	bool is_released;
-	bool is_swept;       /* its artefacts were deleted */
-	bool is_retried;     /* in memory: taken up again since the last brownout */
-	bool has_run;        /* in memory: one is under way, and so it stays */
-	bool is_dropped;     /* in memory: it is about to go */
-	bool counts_as_held; /* in memory, the registry's alone */
+	bool is_swept;   /* its artefacts were deleted */
+	bool is_retried; /* in memory: taken up again since the last brownout */
+	bool has_run;    /* in memory: one is under way, and so it stays */
+	bool is_dropped; /* in memory: it is about to go */
+	/* in memory, the registry's alone: as what it is on disk it is counted */
+	struct registry_counted {
+		bool as_held, as_idle;
+	} counted;
 	uint32_t count;
 	struct reward_name tenant, epoch, policy_id, asset, pool;
 	struct hash policy_hash, inputs_cid, run_key, idempotency_key;
@@ -58,6 +61,11 @@ void registry_row_put_gone(struct byte_writer *out, const struct registry_row *r
 /* One or the other; false: neither. *row is of zeros, or was read before; of one that is gone it
  * has the name. */
 MUST_CHECK bool registry_row_get(struct slice bytes, struct registry_row *row, bool *ret_is_gone);
+
+/* Quarantined, and nobody has released it. */
+bool registry_row_is_held(const struct registry_row *row);
+/* It may go when room is needed: it failed, or the ledger knows it and no artefact is left. */
+bool registry_row_is_idle(const struct registry_row *row);
 
 /* Copies; false: no memory. */
 MUST_CHECK bool registry_row_keep(uint8_t **bytes, uint32_t *bytes_count, struct slice given);
