@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/file.h"
 #include "core/blake3.h"
 
 #define MANIFEST_SUFFIX ".cbor"
@@ -164,25 +165,12 @@ bool shelf_count(struct shelf *shelf, unsigned entries_max, enum err *ret_err)
 
 static enum err err_of_errno(void)
 {
-	return errno == ENOSPC || errno == EDQUOT || errno == EFBIG ? ERR_NO_SPACE : ERR_IO;
+	return file_err(errno) == ERR_NO_SPACE ? ERR_NO_SPACE : ERR_IO;
 }
 
-static enum err write_all(int fd, const uint8_t *bytes, size_t bytes_count, uint64_t offset)
+static enum err write_all(int fd, uint64_t offset, struct slice bytes)
 {
-	while (bytes_count > 0) {
-		ssize_t written = pwrite(fd, bytes, bytes_count, (off_t)offset);
-
-		if (written <= 0) {
-			if (written < 0 && errno == EINTR) {
-				continue;
-			}
-			return err_of_errno();
-		}
-		bytes += written;
-		bytes_count -= (size_t)written;
-		offset += (uint64_t)written;
-	}
-	return ERR_OK;
+	return file_write(fd, offset, bytes.bytes, bytes.bytes_count) ? ERR_OK : err_of_errno();
 }
 
 static int open_temp(struct shelf *shelf, uint64_t number, const char *suffix)
@@ -229,7 +217,7 @@ enum err shelf_begin(
 
 enum err shelf_write(struct shelf_temp *temp, uint64_t offset, struct slice bytes)
 {
-	enum err err = write_all(temp->fd, bytes.bytes, bytes.bytes_count, offset);
+	enum err err = write_all(temp->fd, offset, bytes);
 	uint64_t end = offset + bytes.bytes_count;
 
 	if (err == ERR_OK && end - temp->handed_bytes >= HAND_OVER_BYTES) {
@@ -267,7 +255,7 @@ static enum err write_manifest(struct shelf *shelf, uint64_t number,
 	if (fd == -1) {
 		return err_of_errno();
 	}
-	err = write_all(fd, shelf->scratch, out.used + HASH_BYTES, 0);
+	err = write_all(fd, 0, (struct slice){ shelf->scratch, out.used + HASH_BYTES });
 	if (err == ERR_OK && fdatasync(fd) == -1) {
 		err = err_of_errno();
 	}

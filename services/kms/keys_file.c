@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/file.h"
 #include "common/log.h"
 #include "common/worker.h"
 #include "core/bytes.h"
@@ -97,34 +98,11 @@ bool keys_file_open(struct keys_file *file, struct worker *worker, const char *d
 
 /* --- genesis --- */
 
-static bool write_whole(int fd, uint64_t offset, const uint8_t *bytes, size_t bytes_count)
-{
-	while (bytes_count > 0) {
-		ssize_t written = pwrite(fd, bytes, bytes_count, (off_t)offset);
-
-		if (written < 0 && errno == EINTR) {
-			continue;
-		}
-		if (written <= 0) {
-			return false;
-		}
-		bytes += written;
-		offset += (uint64_t)written;
-		bytes_count -= (size_t)written;
-	}
-	return true;
-}
-
 void keys_file_create_begin(struct keys_file *file, struct worker *worker)
 {
-	const int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
-
-	/* left by a genesis that was interrupted; nobody has seen a key of it */
-	if (unlinkat(file->dir_fd, NAME_NEW, 0) != 0 && errno != ENOENT) {
-		worker_fail(worker, "an unfinished keyring cannot be removed: %s", strerror(errno));
-	}
-	file->fd = openat(file->dir_fd, NAME_NEW, flags, 0600);
-	if (file->fd < 0 || !write_whole(file->fd, 0, magic, sizeof magic)) {
+	/* what a genesis leaves that was interrupted: nobody has seen a key of it */
+	file->fd = file_begin(file->dir_fd, NAME_NEW);
+	if (file->fd < 0 || !file_write(file->fd, 0, magic, sizeof magic)) {
 		worker_fail(worker, "the keyring cannot be made: %s", strerror(errno));
 	}
 	file->size = sizeof magic;
@@ -133,8 +111,7 @@ void keys_file_create_begin(struct keys_file *file, struct worker *worker)
 
 void keys_file_create_end(struct keys_file *file, struct worker *worker)
 {
-	if (fsync(file->fd) != 0 || renameat(file->dir_fd, NAME_NEW, file->dir_fd, NAME) != 0 ||
-		fsync(file->dir_fd) != 0) {
+	if (!file_publish(file->dir_fd, file->fd, NAME_NEW, NAME)) {
 		worker_fail(worker, "the keyring cannot be made: %s", strerror(errno));
 	}
 	(void)close(file->dir_fd);
@@ -157,20 +134,8 @@ static size_t read_some(const struct keys_file *file, struct worker *worker, uin
 {
 	size_t got_bytes = 0;
 
-	while (got_bytes < bytes_count) {
-		ssize_t got = pread(file->fd, buffer + got_bytes, bytes_count - got_bytes,
-			(off_t)(offset + got_bytes));
-
-		if (got < 0 && errno == EINTR) {
-			continue;
-		}
-		if (got < 0) {
-			worker_fail(worker, "the keyring cannot be read: %s", strerror(errno));
-		}
-		if (got == 0) {
-			break;
-		}
-		got_bytes += (size_t)got;
+	if (!file_read(file->fd, offset, buffer, bytes_count, &got_bytes)) {
+		worker_fail(worker, "the keyring cannot be read: %s", strerror(errno));
 	}
 	return got_bytes;
 }
@@ -253,12 +218,12 @@ struct slice keys_file_next(struct keys_file *file, struct worker *worker,
 enum err keys_file_read(
 	const struct keys_file *file, uint64_t offset, uint8_t *buffer, size_t bytes_count)
 {
-	ssize_t got;
+	size_t got_bytes = 0;
 
-	do {
-		got = pread(file->fd, buffer, bytes_count, (off_t)offset);
-	} while (got < 0 && errno == EINTR);
-	return got >= 0 && (size_t)got == bytes_count ? ERR_OK : ERR_IO;
+	return file_read(file->fd, offset, buffer, bytes_count, &got_bytes) &&
+			       got_bytes == bytes_count
+		       ? ERR_OK
+		       : ERR_IO;
 }
 
 /* --- adding --- */
@@ -269,7 +234,7 @@ static enum err take_back(struct keys_file *file, struct worker *worker, int why
 	if (ftruncate(file->fd, (off_t)file->size) != 0 || fdatasync(file->fd) != 0) {
 		worker_fail(worker, "the keyring cannot be written: %s", strerror(why));
 	}
-	return why == ENOSPC || why == EDQUOT ? ERR_NO_SPACE : ERR_IO;
+	return file_err(why);
 }
 
 enum err keys_file_append(struct keys_file *file, struct worker *worker,
@@ -285,7 +250,7 @@ enum err keys_file_append(struct keys_file *file, struct worker *worker,
 	byte_put_u32(&head, (uint32_t)payload_bytes);
 	byte_put_u32(&head, ~(uint32_t)payload_bytes);
 	memcpy(buffer + RECORD_HEAD_BYTES + payload_bytes, chain.bytes, HASH_BYTES);
-	if (!write_whole(file->fd, file->size, buffer, record_bytes)) {
+	if (!file_write(file->fd, file->size, buffer, record_bytes)) {
 		return take_back(file, worker, errno);
 	}
 	if (fdatasync(file->fd) != 0) {

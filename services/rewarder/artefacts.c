@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/file.h"
 #include "common/random.h"
 #include "core/bytes.h"
 #include "core/hex.h"
@@ -63,20 +64,6 @@ static void number_piece(const uint8_t head[HEAD_BYTES], uint64_t number, bool i
 	}
 }
 
-static enum err err_of_errno(int os_error)
-{
-	switch (os_error) {
-	case ENOENT:
-	case ENOTDIR:
-		return ERR_NOT_FOUND;
-	case ENOSPC:
-	case EDQUOT:
-		return ERR_NO_SPACE;
-	default:
-		return ERR_IO;
-	}
-}
-
 /* --- where --- */
 
 static void path_of(
@@ -94,7 +81,7 @@ static void path_of(
 	(void)bytes;
 }
 
-/* Every directory on the way, each synced into the one above. */
+/* Every directory on the way. */
 static enum err make_dirs(struct artefacts *artefacts, const char *path)
 {
 	char part[ARTEFACTS_PATH_BYTES];
@@ -103,54 +90,20 @@ static enum err make_dirs(struct artefacts *artefacts, const char *path)
 		memcpy(part, path, (size_t)(slash - path));
 		part[slash - path] = '\0';
 		if (mkdirat(artefacts->dir_fd, part, 0700) != 0 && errno != EEXIST) {
-			return err_of_errno(errno);
+			return file_err(errno);
 		}
 	}
 	return ERR_OK;
-}
-
-/* The directory of `path`, and those above it up to ours. */
-static enum err sync_dirs(struct artefacts *artefacts, const char *path)
-{
-	char part[ARTEFACTS_PATH_BYTES];
-	char *slash;
-
-	(void)snprintf(part, sizeof part, "%s", path);
-	while ((slash = strrchr(part, '/')) != NULL) {
-		int fd;
-
-		*slash = '\0';
-		fd = openat(artefacts->dir_fd, part, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (fd < 0 || fsync(fd) != 0) {
-			int why = errno;
-
-			if (fd >= 0) {
-				(void)close(fd);
-			}
-			return err_of_errno(why);
-		}
-		(void)close(fd);
-	}
-	return fsync(artefacts->dir_fd) == 0 ? ERR_OK : err_of_errno(errno);
 }
 
 /* --- writing --- */
 
 static enum err write_at(struct artefacts_writer *writer, const uint8_t *bytes, size_t bytes_count)
 {
-	while (bytes_count > 0) {
-		ssize_t written = pwrite(writer->fd, bytes, bytes_count, (off_t)writer->offset);
-
-		if (written < 0 && errno == EINTR) {
-			continue;
-		}
-		if (written <= 0) {
-			return err_of_errno(errno);
-		}
-		bytes += written;
-		writer->offset += (uint64_t)written;
-		bytes_count -= (size_t)written;
+	if (!file_write(writer->fd, writer->offset, bytes, bytes_count)) {
+		return file_err(errno);
 	}
+	writer->offset += bytes_count;
 	return ERR_OK;
 }
 
@@ -182,10 +135,8 @@ enum err artefacts_begin(struct artefacts *artefacts, const struct artefacts_run
 		return err;
 	}
 	(void)snprintf(temp, sizeof temp, "%s" TEMP_SUFFIX, writer.path);
-	writer.fd = openat(artefacts->dir_fd, temp,
-		O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
-	err = writer.fd < 0 ? err_of_errno(errno)
-			    : write_at(&writer, writer.head, sizeof writer.head);
+	writer.fd = file_begin(artefacts->dir_fd, temp);
+	err = writer.fd < 0 ? file_err(errno) : write_at(&writer, writer.head, sizeof writer.head);
 	*ret_writer = writer;
 	if (err != ERR_OK) {
 		artefacts_drop(artefacts, ret_writer);
@@ -218,16 +169,10 @@ enum err artefacts_end(struct artefacts *artefacts, struct artefacts_writer *wri
 	enum err err = ERR_OK;
 
 	(void)snprintf(temp, sizeof temp, "%s" TEMP_SUFFIX, writer->path);
-	if (fsync(writer->fd) != 0 ||
-		renameat(artefacts->dir_fd, temp, artefacts->dir_fd, writer->path) != 0) {
-		err = err_of_errno(errno);
+	if (!file_publish(artefacts->dir_fd, writer->fd, temp, writer->path)) {
+		err = file_err(errno);
 	}
-	if (err == ERR_OK) {
-		(void)close(writer->fd);
-		writer->fd = -1;
-		err = sync_dirs(artefacts, writer->path);
-	}
-	artefacts_drop(artefacts, writer);
+	artefacts_drop(artefacts, writer); /* what is published is under that name no more */
 	return err;
 }
 
@@ -339,7 +284,7 @@ enum err artefacts_read(struct artefacts *artefacts, const struct artefacts_run 
 	path_of(run, name, path);
 	fd = openat(artefacts->dir_fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0) {
-		return err_of_errno(errno);
+		return file_err(errno);
 	}
 	err = read_from(artefacts, fd, offset, buffer, ret_bytes, ret_total);
 	(void)close(fd);

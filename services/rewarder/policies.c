@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/file.h"
 #include "core/hex.h"
 #include "core/note.h"
 
@@ -118,27 +119,22 @@ static void path_of(const struct hash *hash, const char *suffix, char path[PATH_
 static bool write_file(struct policies *policies, const struct hash *hash, struct slice document)
 {
 	char path[PATH_BYTES], temp[PATH_BYTES];
-	bool good;
-	int fd, dir_fd;
+	bool is_good;
+	int fd;
 
 	path_of(hash, SUFFIX, path);
 	path_of(hash, ".new", temp);
-	fd = openat(policies->dir_fd, temp, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC,
-		0600);
+	fd = file_begin(policies->dir_fd, temp);
 	if (fd < 0) {
 		return false;
 	}
-	good = pwrite(fd, document.bytes, document.bytes_count, 0) ==
-		       (ssize_t)document.bytes_count &&
-	       fsync(fd) == 0;
+	is_good = file_write(fd, 0, document.bytes, document.bytes_count) &&
+		  file_publish(policies->dir_fd, fd, temp, path);
 	(void)close(fd);
-	good = good && renameat(policies->dir_fd, temp, policies->dir_fd, path) == 0;
-	dir_fd = openat(policies->dir_fd, DIR_NAME, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	good = good && dir_fd >= 0 && fsync(dir_fd) == 0;
-	if (dir_fd >= 0) {
-		(void)close(dir_fd);
+	if (!is_good) {
+		(void)unlinkat(policies->dir_fd, temp, 0);
 	}
-	return good;
+	return is_good;
 }
 
 /* One that cannot be read is none: whoever needs it puts it again. */

@@ -5,11 +5,6 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool holds(const struct registry_row *row)
-{
-	return row->state == REGISTRY_QUARANTINED && !row->is_released;
-}
-
 static bool is_of_tenant(const struct registry_row *row, const struct registry_row *other)
 {
 	return row->tenant.bytes_count == other->tenant.bytes_count &&
@@ -27,7 +22,8 @@ const struct registry_row *quarantine_holder(
 	for (uint32_t i = 0; i < self->registry.count; i++) {
 		const struct registry_row *other = self->registry.rows[i];
 
-		if (holds(other) && (latch == CONFIG_LATCH_SERVICE || is_of_tenant(other, row))) {
+		if (registry_row_is_held(other) &&
+			(latch == CONFIG_LATCH_SERVICE || is_of_tenant(other, row))) {
 			return other;
 		}
 	}

@@ -22,6 +22,8 @@
  *   sweeper.c      what is too old to be kept
  *   answers.c      what clients are told
  *   registry.c, artefacts.c, policies.c   what is on disk
+ *   registry_row.c, registry_room.c       a row of it; how many one tenant may have
+ *   journal.c                             the registry's file
  *
  * It holds no money and no signing key. */
 
@@ -39,6 +41,7 @@
 #include "services/rewarder/artefacts.h"
 #include "services/rewarder/policies.h"
 #include "services/rewarder/registry.h"
+#include "services/rewarder/registry_room.h"
 
 /* Runs that wait for a calculator (spec/rewarder.md section 8: work). */
 #define RUNS_QUEUED_MAX 512u

@@ -326,7 +326,7 @@ static void start_dry(struct rewarder *self, const struct oap_from *from,
 static enum reward_reason add_row(
 	struct rewarder *self, const struct oap_run_compute *msg, struct registry_row **ret_row)
 {
-	switch (registry_make_room(&self->registry, msg->tenant)) {
+	switch (registry_room_make(&self->registry, msg->tenant)) {
 	case REGISTRY_TENANT_FULL:
 		return REWARD_REASON_RUNS_KEPT;
 	case REGISTRY_FULL:
@@ -341,8 +341,8 @@ static enum reward_reason add_row(
 static bool put_request(
 	struct rewarder *self, struct registry_row *row, const struct oap_run_compute *msg)
 {
-	return registry_keep(&row->grant, &row->grant_bytes, msg->grant) &&
-	       registry_keep(&row->notes, &row->notes_bytes, msg->notes) &&
+	return registry_row_keep(&row->grant, &row->grant_bytes, msg->grant) &&
+	       registry_row_keep(&row->notes, &row->notes_bytes, msg->notes) &&
 	       registry_put(&self->registry, row) == ERR_OK;
 }
 
@@ -374,6 +374,7 @@ static void start_new(struct rewarder *self, const struct oap_from *from,
 	*row = (struct registry_row){ .state = REGISTRY_ADMITTED,
 		.tenant = wanted->tenant,
 		.epoch = wanted->epoch,
+		.counted = before.counted,
 		.grant = before.grant,
 		.grant_bytes = before.grant_bytes,
 		.notes = before.notes,
@@ -414,7 +415,7 @@ static void replay(struct rewarder *self, const struct oap_from *from,
 		answers_result(self, route, row, msg->dry_run, is_settled);
 		return;
 	}
-	if (!registry_keep(&row->grant, &row->grant_bytes, msg->grant)) {
+	if (!registry_row_keep(&row->grant, &row->grant_bytes, msg->grant)) {
 		answers_refuse(self, route, REWARD_REASON_BUSY, NULL, NULL);
 		return;
 	}

@@ -43,7 +43,7 @@ static void sweep_rows(struct rewarder *self, uint64_t now_unix_ms)
 		removed++;
 	}
 	if (now_unix_ms > ROWS_MS && removed == 0) {
-		registry_sweep(&self->registry, now_unix_ms - ROWS_MS);
+		registry_room_sweep(&self->registry, now_unix_ms - ROWS_MS);
 	}
 }
 

@@ -208,7 +208,8 @@ static inline void start_rewarder(void)
 	join_rewarder();
 }
 
-static inline void start(void)
+/* Without a policy. */
+static inline void start_bare(void)
 {
 	harness_start(&calculator);
 	harness_expect_up(&calculator);
@@ -279,6 +280,12 @@ static inline void put_policy(void)
 	reply = expect_reply(1);
 	expect_refusal(&reply, 200, REWARD_REASON_NONE);
 	expect_body(&reply, "\"signed\":true");
+}
+
+static inline void start(void)
+{
+	start_bare();
+	put_policy();
 }
 
 static inline struct oap_run_compute run_of(const char *epoch, const struct hash *inputs)
@@ -378,6 +385,17 @@ static inline void run_until_sealed(uint64_t ticket, const struct hash *inputs)
 	ask(ticket, EPOCH, inputs);
 	serve_inputs();
 	sign(ATTESTATION_OK);
+}
+
+/* From the request to the answer that it is paid. */
+static inline void pay_epoch(uint64_t ticket, const struct hash *inputs)
+{
+	struct oap_run_reply reply;
+
+	run_until_sealed(ticket, inputs);
+	pay();
+	reply = expect_reply(ticket);
+	expect_body(&reply, "\"ledger\":{\"emitted\":true,\"result\":\"accepted\"");
 }
 
 #endif

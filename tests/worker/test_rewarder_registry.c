@@ -3,13 +3,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "services/rewarder/registry.h"
+#include "services/rewarder/registry_room.h"
 #include "tests/worker/rewarder_driver.h"
 
 #define JOURNAL_MAGIC_BYTES 8u
-#define JOURNAL_HEAD_BYTES  8u
-#define JOURNAL_SWEPT_PLACE (JOURNAL_HEAD_BYTES + 5)
-#define JOURNAL_EPOCH_PLACE (JOURNAL_HEAD_BYTES + 10 + 5 + 1) /* of the tenant acme */
+#define SWEPT_PLACE         (JOURNAL_HEAD_BYTES + 5)
+#define TENANT_PLACE        (JOURNAL_HEAD_BYTES + 10 + 1)
+#define TENANT_BYTES        4u /* as of acme */
+#define EPOCH_PLACE         (TENANT_PLACE + TENANT_BYTES + 1)
 
 static size_t journal_bytes(void)
 {
@@ -44,7 +45,6 @@ static void what_is_refused_is_not_kept(void **state)
 
 	(void)state;
 	start();
-	put_policy();
 	while (ticket < 2 + (20u << 20) / sizeof grant) {
 		run = run_of(EPOCH, &unknown);
 		run.grant = (struct slice){ grant, sizeof grant };
@@ -86,89 +86,173 @@ static void read_record(void)
 	int fd = open_journal();
 	ssize_t bytes_count = pread(fd, record.bytes, sizeof record.bytes, JOURNAL_MAGIC_BYTES);
 
-	assert_in_range(bytes_count, JOURNAL_EPOCH_PLACE + 10 + HASH_BYTES, sizeof record - 1);
-	assert_memory_equal(record.bytes + JOURNAL_EPOCH_PLACE, EPOCH, 10);
+	assert_in_range(bytes_count, EPOCH_PLACE + 10 + HASH_BYTES, sizeof record - 1);
+	assert_memory_equal(record.bytes + EPOCH_PLACE, EPOCH, 10);
 	record.bytes_count = (size_t)bytes_count;
 	(void)close(fd);
 }
 
-/* A journal of the record, with as many epochs of long ago. */
-static void write_journal(unsigned count, bool are_swept)
+/* Paid epochs of long ago. */
+struct part {
+	char tenant[TENANT_BYTES + 1];
+	unsigned count;
+	bool are_swept;
+};
+
+struct journal_writer {
+	int fd;
+	off_t bytes;
+	struct hash chain;
+};
+
+static void write_part(struct journal_writer *out, const struct part *part)
 {
-	uint8_t magic[JOURNAL_MAGIC_BYTES], *chain = record.bytes + record.bytes_count - HASH_BYTES;
-	size_t payload_bytes = record.bytes_count - JOURNAL_HEAD_BYTES - HASH_BYTES;
-	struct hash next;
-	int fd = open_journal();
+	uint8_t *chain = record.bytes + record.bytes_count - HASH_BYTES;
+	struct blake3 hash;
+	char epoch[16];
 
-	record.bytes[JOURNAL_SWEPT_PLACE] = are_swept;
-	assert_int_equal(pread(fd, magic, sizeof magic, 0), sizeof magic);
-	blake3_hash(magic, sizeof magic, &next);
-	assert_int_equal(ftruncate(fd, sizeof magic), 0);
-	for (unsigned i = 0; i < count; i++) {
-		off_t place = (off_t)(sizeof magic + i * record.bytes_count);
-		struct blake3 hash;
-		char epoch[16];
-
+	memcpy(record.bytes + TENANT_PLACE, part->tenant, TENANT_BYTES);
+	record.bytes[SWEPT_PLACE] = part->are_swept;
+	for (unsigned i = 0; i < part->count; i++) {
 		(void)snprintf(epoch, sizeof epoch, "%04u-%02u-%02u", 1000 + i / 336 % 1000,
 			1 + i / 28 % 12, 1 + i % 28);
-		memcpy(record.bytes + JOURNAL_EPOCH_PLACE, epoch, 10);
+		memcpy(record.bytes + EPOCH_PLACE, epoch, 10);
 		blake3_start(&hash);
-		blake3_add(&hash, next.bytes, HASH_BYTES);
-		blake3_add(&hash, record.bytes + JOURNAL_HEAD_BYTES, payload_bytes);
-		blake3_finish(&hash, &next);
-		memcpy(chain, next.bytes, HASH_BYTES);
-		assert_int_equal(
-			pwrite(fd, record.bytes, record.bytes_count, place), record.bytes_count);
+		blake3_add(&hash, out->chain.bytes, HASH_BYTES);
+		blake3_add(&hash, record.bytes + JOURNAL_HEAD_BYTES,
+			record.bytes_count - JOURNAL_HEAD_BYTES - HASH_BYTES);
+		blake3_finish(&hash, &out->chain);
+		memcpy(chain, out->chain.bytes, HASH_BYTES);
+		assert_int_equal(pwrite(out->fd, record.bytes, record.bytes_count, out->bytes),
+			record.bytes_count);
+		out->bytes += (off_t)record.bytes_count;
 	}
-	(void)close(fd);
+}
+
+static void write_journal(const struct part *parts, size_t count)
+{
+	struct journal_writer out = { .fd = open_journal(), .bytes = JOURNAL_MAGIC_BYTES };
+	uint8_t magic[JOURNAL_MAGIC_BYTES];
+
+	assert_int_equal(pread(out.fd, magic, sizeof magic, 0), sizeof magic);
+	blake3_hash(magic, sizeof magic, &out.chain);
+	assert_int_equal(ftruncate(out.fd, sizeof magic), 0);
+	for (size_t i = 0; i < count; i++) {
+		write_part(&out, &parts[i]);
+	}
+	(void)close(out.fd);
+}
+
+/* A rewarder that was given these, in place of one that has paid an epoch, if need be. */
+static void restart_with(const struct part *parts, size_t count)
+{
+	struct hash inputs = seal_epoch(&golden);
+
+	if (record.bytes_count == 0) {
+		start();
+		pay_epoch(2, &inputs);
+		restart_rewarder(); /* the journal is written anew */
+		harness_kill(&h);
+		read_record();
+	} else if (h.pid == 0) {
+		start();
+		harness_kill(&h);
+	} else {
+		harness_kill(&h);
+	}
+	write_journal(parts, count);
+	start_rewarder();
+}
+
+/* What a new run of it is told, of inputs that are not there: whether there is room for it. */
+static enum reward_reason try_run(uint64_t ticket, const char *tenant)
+{
+	struct hash unknown = { { 1 } };
+	struct oap_run_compute run = run_of("2025-10-02", &unknown);
+	struct oap_run_reply reply;
+
+	run.tenant = text_of(tenant);
+	harness_send_run_compute(prevalidator, ticket, &run);
+	harness_settle(&h);
+	if (!harness_is_silent(archive)) {
+		assert_false(serve_object());
+	}
+	reply = expect_reply(ticket);
+	assert_int_equal(reply.status, reply.reason == REWARD_REASON_INPUTS_NOT_FOUND ? 400 : 429);
+	return reply.reason;
 }
 
 /* Goal: a tenant that has as many paid epochs as one may have is told so, until the oldest of them
  * may go; others have room. */
 static void one_tenant_does_not_fill_the_registry(void **state)
 {
-	struct hash inputs = seal_epoch(&golden), unknown = { { 1 } };
-	struct oap_run_compute run;
+	struct part part = { "acme", REGISTRY_TENANT_ROWS_MAX - 1, false };
 	struct oap_run_reply reply;
 
 	(void)state;
-	start();
-	put_policy();
-	run_until_sealed(2, &inputs);
-	pay();
-	(void)expect_reply(2);
-	restart_rewarder(); /* the journal is written anew */
-	harness_kill(&h);
-	read_record();
-	write_journal(REGISTRY_TENANT_ROWS_MAX - 1, false);
-	start_rewarder();
-	ask(3, "2025-10-02", &unknown); /* the last that there is room for */
-	assert_false(serve_object());
-	reply = expect_reply(3);
-	expect_refusal(&reply, 400, REWARD_REASON_INPUTS_NOT_FOUND);
-	harness_kill(&h);
-	write_journal(REGISTRY_TENANT_ROWS_MAX, false);
-	start_rewarder();
-	ask(4, "2025-10-02", &unknown);
-	reply = expect_reply(4);
-	expect_refusal(&reply, 429, REWARD_REASON_RUNS_KEPT);
-	run = run_of("2025-10-02", &unknown);
-	run.tenant = text_of("other");
-	harness_send_run_compute(prevalidator, 5, &run);
-	assert_false(serve_object());
-	reply = expect_reply(5);
-	expect_refusal(&reply, 400, REWARD_REASON_INPUTS_NOT_FOUND);
-	harness_kill(&h);
-	write_journal(REGISTRY_TENANT_ROWS_MAX, true);
-	start_rewarder();
-	ask(6, "2025-10-02", &unknown);
-	assert_false(serve_object());
-	reply = expect_reply(6);
-	expect_refusal(&reply, 400, REWARD_REASON_INPUTS_NOT_FOUND);
-	reply = show(7, "1000-01-01");
+	restart_with(&part, 1);
+	assert_int_equal(try_run(3, "acme"), REWARD_REASON_INPUTS_NOT_FOUND);
+	part.count++;
+	restart_with(&part, 1);
+	assert_int_equal(try_run(4, "acme"), REWARD_REASON_RUNS_KEPT);
+	assert_int_equal(try_run(5, "other"), REWARD_REASON_INPUTS_NOT_FOUND);
+	part.are_swept = true;
+	restart_with(&part, 1);
+	assert_int_equal(try_run(6, "acme"), REWARD_REASON_INPUTS_NOT_FOUND);
+	reply = show(7, "1000-01-01"); /* the oldest made room, */
 	expect_refusal(&reply, 404, REWARD_REASON_NOT_FOUND);
-	restart_rewarder();
-	assert_int_equal(journal_bytes(), JOURNAL_MAGIC_BYTES);
+	reply = show(8, "1040-01-01"); /* the others are still known */
+	assert_int_equal(reply.status, 200);
+	harness_stop(&h);
+}
+
+/* Goal: tenants that have filled what is for all between them do not keep another one from his
+ * first runs; whoever has more makes room for whoever has less. */
+static void many_tenants_do_not_fill_the_registry(void **state)
+{
+	struct part parts[] = {
+		{ "big1", REGISTRY_SHARED_ROWS / 4, false },
+		{ "big2", REGISTRY_SHARED_ROWS / 4, false },
+		{ "big3", REGISTRY_SHARED_ROWS / 4, false },
+		{ "big4", REGISTRY_SHARED_ROWS / 4, false },
+		{ "few1", REGISTRY_FIRST_ROWS - 1, false },
+		{ "few2", REGISTRY_FIRST_ROWS, false },
+	};
+
+	(void)state;
+	restart_with(parts, COUNT_OF(parts));
+	assert_int_equal(try_run(3, "big1"), REWARD_REASON_RUNS_KEPT);
+	assert_int_equal(try_run(4, "few2"), REWARD_REASON_RUNS_KEPT);
+	assert_int_equal(try_run(5, "few1"), REWARD_REASON_INPUTS_NOT_FOUND);
+	assert_int_equal(try_run(6, "newcomer"), REWARD_REASON_INPUTS_NOT_FOUND);
+	parts[2].are_swept = true;
+	restart_with(parts, COUNT_OF(parts));
+	assert_int_equal(try_run(7, "big1"), REWARD_REASON_RUNS_KEPT); /* nobody has more */
+	assert_int_equal(try_run(8, "few2"), REWARD_REASON_INPUTS_NOT_FOUND);
+	harness_stop(&h);
+}
+
+/* Goal: the last row of the table, and one more: a refusal that asks to come again. */
+static void the_registry_has_an_end(void **state)
+{
+	static struct part parts[1 + REGISTRY_FIRST_TENANTS] = { { "big1", REGISTRY_SHARED_ROWS,
+		false } };
+
+	(void)state;
+	for (unsigned i = 1; i <= REGISTRY_FIRST_TENANTS; i++) {
+		(void)snprintf(parts[i].tenant, sizeof parts[i].tenant, "t%03u", i);
+		parts[i].count = REGISTRY_FIRST_ROWS;
+	}
+	parts[REGISTRY_FIRST_TENANTS].count--;
+	restart_with(parts, COUNT_OF(parts));
+	assert_int_equal(try_run(3, "newcomer"), REWARD_REASON_INPUTS_NOT_FOUND);
+	parts[REGISTRY_FIRST_TENANTS].count++;
+	restart_with(parts, COUNT_OF(parts));
+	assert_int_equal(try_run(4, "newcomer"), REWARD_REASON_BUSY);
+	assert_int_equal(try_run(5, "t001"), REWARD_REASON_RUNS_KEPT);
+	parts[0].are_swept = true;
+	restart_with(parts, COUNT_OF(parts));
+	assert_int_equal(try_run(6, "newcomer"), REWARD_REASON_INPUTS_NOT_FOUND);
 	harness_stop(&h);
 }
 
@@ -179,6 +263,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(what_is_refused_is_not_kept),
 		CASE(one_tenant_does_not_fill_the_registry),
+		CASE(many_tenants_do_not_fill_the_registry),
+		CASE(the_registry_has_an_end),
 	};
 
 	return cmocka_run_group_tests_name("rewarder_registry", tests, NULL, NULL);
