@@ -1,5 +1,6 @@
 """Sealed inputs that a node must not pay by: whatever is wrong with them, by name, with the kind of
 quarantine or the refusal, and not a unit is moved. What is quarantined can be verified by everybody."""
+import concurrent.futures
 import datetime
 import json
 import struct
@@ -11,6 +12,7 @@ import wire
 from harness import BUILD, eventually
 from reward_node import EXAMPLES, OverHttp, Payer
 from test_reward_refusals import check, nothing_paid, refused
+from test_rewarder import settled
 
 OBJ_PUT = 0x0009
 AMOUNT_MAX = 2**127 - 1
@@ -261,6 +263,24 @@ def test_rows_and_members_in_any_order_and_twice_are_the_same_epoch():
 		assert manifest['commitment'] == result['commitment'], (manifest, result)
 		amounts.append([(each['actor'], each['amount_minor']) for each in manifest['allocations']])
 	assert amounts[0] and amounts[0] == amounts[1] == amounts[2], amounts
+
+
+def test_any_number_of_calculators_writes_the_same_bytes():
+	"""Sixteen epochs at once, so that all of them are at work."""
+	days = [f'2026-10-{day:02}' for day in range(1, 17)]
+	manifests = []
+	for workers in (1, 4):
+		with Payer(concurrency={'compute_workers': workers}) as one:
+			policy = one.policy()
+			one.fill(len(days) * EMISSION)
+			requests = [one.seal_by_hand(policy, day, pool=EMISSION, rows=[(f'actor{number}', {'views':
+				number * 7919 % 97, 'likes': number % 5}) for number in range(2000)])[0] for day in days]
+			assert len(one.node.workers('compute')) == workers
+			with concurrent.futures.ThreadPoolExecutor(len(days)) as pool:
+				told = list(pool.map(lambda it, one=one: settled(one, *it), zip(days, requests)))
+			assert all(result['ledger']['emitted'] for result in told), told
+			manifests.append([ask(one, 'manifest', day).body for day in days])
+	assert manifests[0] == manifests[1] and all(b'"status":"ok"' in one for one in manifests[0])
 
 
 def test_nothing_to_pay_is_no_fault():
