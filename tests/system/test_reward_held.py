@@ -4,7 +4,7 @@ import json
 
 import tap
 from harness import entry, eventually
-from reward_node import OverHttp, Payer
+from reward_node import OverHttp, Payer, trusted
 from test_reward_refusals import nothing_paid
 from test_rewarder import balance, compute, paid_by, settled
 
@@ -122,6 +122,35 @@ def test_an_actor_who_may_not_have_so_much_postpones_all():
 		answer = one.node.ingest([entry('Transfer', 'bob', 6000, counter_account='dave')], one.all)
 		assert answer.status == 200, answer
 		paid_at_last(one, request, before, {'bob': 12000 - 100 - 6000})
+
+
+def trust_another(one):
+	"""From the next start on; the policy's own key is not trusted any more."""
+	key = one.directory / 'gov-2.key'
+	one.node.stop()
+	one.node.profile.write_config({'rewarder': {'enabled': True, 'trust_keys': [trusted(key, 'gov-2')]}})
+	one.node.start()
+	one.node.wait_rewarder()
+	return key
+
+
+def test_what_waits_is_not_paid_by_a_policy_that_nobody_trusts_any_more():
+	with Payer() as one:
+		one.fill(12000)
+		request = sealed(one)
+		one.node.cli('gov', 'freeze', '--account', 'carol', '--reason', 'a test')
+		postponed(one, request, 'frozen')
+		before = kept(one)
+		key = trust_another(one)
+		one.node.cli('gov', 'unfreeze', '--account', 'carol', '--reason', 'a test')
+		with nothing_paid(one):
+			for _ in range(2):
+				answer = compute(one, DAY, request)
+				result = json.loads(answer.body)
+				assert (answer.status, result['quarantine']) == (202, True), answer
+				assert result['ledger'] == {'emitted': False, 'result': 'none', 'reason': 'policy'}, result
+		one.put(one.policy(key))
+		paid_at_last(one, request, before, {})
 
 
 def test_at_the_edge_of_all_there_can_be_an_epoch_is_paid_exactly():
