@@ -3,7 +3,7 @@ out, and when nothing is in the way any more the same epoch is paid once, as it 
 import json
 
 import tap
-from harness import entry, eventually
+from harness import entry, eventually, nodes
 from reward_node import OverHttp, Payer, trusted
 from test_reward_refusals import nothing_paid
 from test_rewarder import balance, compute, paid_by, settled
@@ -122,6 +122,24 @@ def test_an_actor_who_may_not_have_so_much_postpones_all():
 		answer = one.node.ingest([entry('Transfer', 'bob', 6000, counter_account='dave')], one.all)
 		assert answer.status == 200, answer
 		paid_at_last(one, request, before, {'bob': 12000 - 100 - 6000})
+
+
+def test_a_token_that_was_taken_back_pays_nothing_that_waits():
+	with Payer() as one:
+		one.fill(12000)
+		request = sealed(one)
+		one.node.cli('gov', 'freeze', '--account', 'carol', '--reason', 'a test')
+		postponed(one, request, 'frozen')
+		before = kept(one)
+		one.node.cli('cap', 'revoke', nodes.capability_ref(one.runner()))
+		one.node.cli('gov', 'unfreeze', '--account', 'carol', '--reason', 'a test')
+		with nothing_paid(one):
+			eventually(lambda: compute(one, DAY, request).status == 401, 'the token is refused')
+			one.node.replace_worker('rewarder')  # which has its grant, and shows it
+			eventually(lambda: refusals(one, 'revoked') == 1, 'the ledger refuses it, too')
+			eventually(lambda: state(one) == 'postponed', 'it still waits')
+		one.tokens.clear()
+		paid_at_last(one, request, before, {})
 
 
 def trust_another(one):
