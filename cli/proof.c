@@ -16,6 +16,7 @@ static void put_entry(struct json_out *out, const struct entry *entry)
 	proof_say_put_u64(out, "seq", entry->seq);
 	proof_say_put_u64(out, "ts", entry->ts_unix_ms);
 	proof_say_put_text(out, "kind", proof_say_slice(entry_kind_name(entry->kind)));
+	proof_say_put_text(out, "source", proof_say_slice(entry_source_name(entry->source)));
 	proof_say_put_text(out, "account", entry->account);
 	if (entry->counter_account.bytes_count > 0) {
 		proof_say_put_text(out, "counter_account", entry->counter_account);

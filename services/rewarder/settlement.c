@@ -153,6 +153,20 @@ bool settlement_has_grant(const struct rewarder *self, const struct registry_row
 	return row->grant_bytes > 0 && memcmp(&row->life, &self->life, sizeof row->life) == 0;
 }
 
+/* It was when the run was computed; what waited is paid by what is trusted now (R-O49). */
+static bool is_policy_trusted(const struct rewarder *self, const struct registry_row *row)
+{
+	const struct policies_row *policy =
+		policies_find(&self->policies, reward_name_view(&row->policy_id));
+
+	return policy != NULL && policy->is_signed;
+}
+
+static bool may_be_paid(const struct rewarder *self, const struct registry_row *row)
+{
+	return settlement_has_grant(self, row) && is_policy_trusted(self, row);
+}
+
 /* Without a grant it is a question, whose answer is that it is settled, or that a grant is needed.
  */
 static void send_header(struct rewarder *self)
@@ -167,7 +181,7 @@ static void send_header(struct rewarder *self)
 		.allocations_bytes = (uint32_t)row->allocations_bytes,
 	};
 
-	if (settlement_has_grant(self, row)) {
+	if (may_be_paid(self, row)) {
 		intent.grant = (struct slice){ row->grant, row->grant_bytes };
 	}
 	intent.header = (struct slice){ header, put_header(row, header) };
@@ -316,8 +330,9 @@ static void take_error(struct rewarder *self, enum detail detail)
 		try_again(self, detail);
 		return;
 	}
-	if (detail == DETAIL_GRANT && !settlement_has_grant(self, run->row)) {
-		postpone(self, run, RESULT_NONE, DETAIL_GRANT_STALE); /* whoever wants it asks */
+	if (detail == DETAIL_GRANT && !may_be_paid(self, run->row)) {
+		postpone(self, run, RESULT_NONE, /* whoever wants it asks */
+			is_policy_trusted(self, run->row) ? DETAIL_GRANT_STALE : DETAIL_POLICY);
 		return;
 	}
 	metrics_inc(METRIC_LEDGER_INTENTS, METRIC_INTENT_ERROR);

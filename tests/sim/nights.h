@@ -52,7 +52,8 @@ static void nights_tell(int signal_number)
 }
 
 /* MACRONODE_SIM_CASES is what scripts/dev test sim --cases says. */
-static void nights_run(struct nights *nights, int argc, char *argv[], void (*run)(uint64_t seed))
+__attribute__((unused)) static void nights_run(
+	struct nights *nights, int argc, char *argv[], void (*run)(uint64_t seed))
 {
 	const char *wanted = getenv("MACRONODE_SIM_CASES");
 

@@ -6,8 +6,8 @@
 
 /* Random epochs against core/reward, and a model that computes them as at school. In each case:
  * the same amounts and residual as the model; 0 <= sum <= pool, and its parts add up; the same
- * result when the rows are shuffled, when they are split, when it is done again; and nobody
- * loses by doing more, as far as R-O40 holds.
+ * result when the rows are shuffled, when they are split, when it is done again; a policy that is
+ * the same when it was read and written; and nobody loses by doing more, as far as R-O40 holds.
  *
  * sim_reward --seed N --cases N: the same seed is the same case. */
 
@@ -344,6 +344,44 @@ static void check_reasons(const struct reward_alloc *alloc)
 	}
 }
 
+/* Every unit of the pool is somebody's or is told why not. */
+static void check_conservation(const struct reward_alloc *alloc)
+{
+	const struct reward_totals *totals = &alloc->totals;
+	u128 paid = 0;
+
+	for (uint32_t place = 0; place < alloc->actor_count; place++) {
+		paid += reward_alloc_actor(alloc, place).amount;
+	}
+	REWARD_REQUIRE(paid == totals->payout && totals->payout <= totals->pool_total);
+	REWARD_REQUIRE(totals->clamp + totals->idle + totals->dust + totals->category_excess +
+			       totals->actor_excess ==
+		       totals->pool_total - totals->payout);
+	REWARD_REQUIRE(totals->dust <= (u128)totals->share_count + totals->metric_count);
+}
+
+/* What was read is written as a text that is read as the same, and written as itself. */
+static void check_canonical_form(struct slice text)
+{
+	static struct reward_policy policies[2];
+	struct reward_outcome outcome = { 0 };
+	struct reward_kept kept[2] = { { 0 } };
+
+	for (size_t i = 0; i < COUNT_OF(kept); i++) {
+		struct reward_text out;
+
+		REWARD_REQUIRE(reward_policy_read(text, &policies[i], &outcome));
+		reward_text_begin(&out, reward_keep, &kept[i]);
+		reward_policy_write(&policies[i], &out);
+		reward_text_end(&out);
+		text = (struct slice){ (const uint8_t *)kept[i].bytes, kept[i].bytes_count };
+	}
+	REWARD_REQUIRE(strcmp(kept[0].bytes, kept[1].bytes) == 0);
+	REWARD_REQUIRE(memcmp(&policies[0].hash, &policies[1].hash, HASH_BYTES) == 0);
+	free(kept[0].bytes);
+	free(kept[1].bytes);
+}
+
 static void compare_with_model(struct model *model)
 {
 	const struct reward_alloc *alloc = world.run.facts.alloc;
@@ -358,8 +396,7 @@ static void compare_with_model(struct model *model)
 	REWARD_REQUIRE(is(model->idle, totals->idle) && is(model->dust, totals->dust));
 	REWARD_REQUIRE(is(model->category_excess, totals->category_excess));
 	REWARD_REQUIRE(is(model->actor_excess, totals->actor_excess));
-	REWARD_REQUIRE(totals->payout <= totals->pool_total);
-	REWARD_REQUIRE(totals->dust <= (u128)totals->share_count + totals->metric_count);
+	check_conservation(alloc);
 	check_shares(alloc);
 	check_reasons(alloc);
 	did.bankers += model->bankers ? 1 : 0;
@@ -433,6 +470,8 @@ static void run_case(uint64_t seed)
 	make_case(&model);
 	run_core(&model);
 	compare_with_model(&model);
+	check_canonical_form(
+		(struct slice){ (const uint8_t *)policy_text.bytes, policy_text.used });
 	expected = result_of_core();
 	reward_world_finish(&world);
 

@@ -16,7 +16,7 @@ BODY_BYTES_MAX = 1 << 20
 # By hand, from spec/rewarder.md section 4 and docs/decisions.md: reason: code, status.
 REASONS = {
 	**{reason: ('BAD_REQUEST', 400) for reason in ('schema', 'decompress_cap', 'stale', 'cost_cap',
-		'policy_invalid', 'policy_unknown', 'inputs_not_found', 'epoch_not_closed', 'method',
+		'policy_invalid', 'policy_unknown', 'inputs_not_found', 'inputs_mismatch', 'epoch_not_closed', 'method',
 		'media_type', 'http')},
 	'oversize': ('BAD_REQUEST', 413),
 	'unauth': ('UNAUTHENTICATED', 401),
