@@ -5,6 +5,9 @@
 
 #include "core/reward_keys.h"
 
+/* Of a run that is paid: whoever asks for it again brings another. */
+#define NO_GRANT ((struct slice){ NULL, 0 })
+
 /* --- the list --- */
 
 struct run *runs_find(struct rewarder *self, uint64_t id)
@@ -75,6 +78,9 @@ static void destroy(struct rewarder *self, struct run *run)
 	struct run **link = &self->runs;
 
 	run->row->has_run = false;
+	if (run->row->state == REGISTRY_SETTLED) {
+		(void)!registry_row_keep(&run->row->grant, &run->row->grant_bytes, NO_GRANT);
+	}
 	sealing_release(self, run);
 	settlement_forget(self, run);
 	artefacts_drop(&self->artefacts, &run->writer);
@@ -180,7 +186,8 @@ static void refuse_all(struct rewarder *self, struct run *run, enum reward_reaso
 }
 
 /* A request that does not fit leaves nothing behind; what the node failed in may run again. What
- * cannot be written stays admitted: a restart computes it once more. */
+ * cannot be written stays admitted: it is computed once more when there is room, or at a restart.
+ */
 static void keep_failure(struct rewarder *self, struct registry_row *row, enum reward_reason reason)
 {
 	if (reward_errors_row(reward_reasons_error(reason))->status < 500) {
@@ -190,6 +197,7 @@ static void keep_failure(struct rewarder *self, struct registry_row *row, enum r
 	row->state = REGISTRY_FAILED;
 	if (registry_put(&self->registry, row) != ERR_OK) {
 		row->state = REGISTRY_ADMITTED;
+		pressure_stall(self);
 	}
 }
 
@@ -338,12 +346,15 @@ static enum reward_reason add_row(
 	return *ret_row == NULL ? REWARD_REASON_BUSY : REWARD_REASON_NONE;
 }
 
-static bool put_request(
+static enum reward_reason put_request(
 	struct rewarder *self, struct registry_row *row, const struct oap_run_compute *msg)
 {
-	return registry_row_keep(&row->grant, &row->grant_bytes, msg->grant) &&
-	       registry_row_keep(&row->notes, &row->notes_bytes, msg->notes) &&
-	       registry_put(&self->registry, row) == ERR_OK;
+	if (!registry_row_keep(&row->grant, &row->grant_bytes, msg->grant) ||
+		!registry_row_keep(&row->notes, &row->notes_bytes, msg->notes)) {
+		return REWARD_REASON_STORAGE;
+	}
+	return registry_put(&self->registry, row) == ERR_OK ? REWARD_REASON_NONE
+							    : REWARD_REASON_DISK_FULL;
 }
 
 /* row: of a run that failed, or was released; NULL: there was none. */
@@ -354,7 +365,7 @@ static void start_new(struct rewarder *self, const struct oap_from *from,
 	struct answer_route route = ANSWER_ROUTE(from, msg);
 	const struct registry_row *holder = quarantine_holder(self, wanted);
 	enum reward_reason reason = judge_policy(self, msg);
-	bool is_new = row == NULL, is_put;
+	bool is_new = row == NULL;
 	struct registry_row before;
 	struct run *run;
 
@@ -382,9 +393,9 @@ static void start_new(struct rewarder *self, const struct oap_from *from,
 		.admitted_unix_ms = (uint64_t)clock_unix_ms() };
 	take_names(row, wanted);
 	row->life = self->life;
-	is_put = put_request(self, row, msg);
-	run = is_put ? create(self, row, RUN_QUEUED) : NULL;
-	if (run == NULL && is_new && is_put) {
+	reason = put_request(self, row, msg);
+	run = reason == REWARD_REASON_NONE ? create(self, row, RUN_QUEUED) : NULL;
+	if (run == NULL && is_new && reason == REWARD_REASON_NONE) {
 		(void)!registry_forget(&self->registry, row);
 	} else if (run == NULL && is_new) {
 		registry_remove(&self->registry, row);
@@ -392,7 +403,8 @@ static void start_new(struct rewarder *self, const struct oap_from *from,
 		row->state = REGISTRY_FAILED;
 	}
 	if (run == NULL || !wait_for(run, from, msg)) {
-		answers_refuse(self, route, REWARD_REASON_STORAGE, NULL, NULL);
+		answers_refuse(self, route,
+			reason == REWARD_REASON_NONE ? REWARD_REASON_STORAGE : reason, NULL, NULL);
 		return;
 	}
 	log_event(LOG_RUN_ADMITTED,

@@ -254,7 +254,7 @@ static inline void expect_refusal(
 	}
 }
 
-static inline void put_policy(void)
+static inline void put_policy_expecting(uint16_t status, enum reward_reason reason)
 {
 	static char text[TEXT_MAX];
 	char cid[68], signature[BASE64_TEXT_BYTES(64) + 1];
@@ -278,8 +278,15 @@ static inline void put_policy(void)
 	put.document = text_of(text);
 	harness_send_policy_put(prevalidator, 1, &put);
 	reply = expect_reply(1);
-	expect_refusal(&reply, 200, REWARD_REASON_NONE);
-	expect_body(&reply, "\"signed\":true");
+	expect_refusal(&reply, status, reason);
+	if (status == 200) {
+		expect_body(&reply, "\"signed\":true");
+	}
+}
+
+static inline void put_policy(void)
+{
+	put_policy_expecting(200, REWARD_REASON_NONE);
 }
 
 static inline void start(void)
@@ -330,6 +337,15 @@ static inline void sign(uint8_t status)
 	assert_int_equal(question.run_status, status);
 	answer.signature = (struct slice){ signature, sizeof signature };
 	harness_send_signed_attestation(kms, id, &answer);
+}
+
+static inline void refuse_to_sign(void)
+{
+	struct oap_sign_attestation question;
+	uint64_t id = harness_expect_sign_attestation(kms, &question);
+
+	harness_send_signed_attestation(
+		kms, id, &(struct oap_signed_attestation){ .status = ERR_IO });
 }
 
 /* The header of an intent that a grant came with. */
