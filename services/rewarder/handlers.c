@@ -217,27 +217,12 @@ void rewarder_link_up(void *owner, const struct oap_from *whom)
 	report(self);
 }
 
-/* What it died of, another one would die of, too. */
-static void calculator_lost(struct rewarder *self, unsigned instance)
-{
-	struct run *run = self->calculators[instance];
-
-	if (run != NULL) {
-		runs_fail(self, run, REWARD_REASON_INTERNAL,
-			"its calculator died: the inputs took more CPU time than they may, or "
-			"broke "
-			"it");
-	}
-}
-
 /* Archive is gone: those that read begin anew when it is back. */
 static void archive_lost(struct rewarder *self)
 {
 	for (struct run *run = self->runs; run != NULL; run = run->next) {
 		if (run->step == RUN_BUNDLE || run->step == RUN_LEDGER || run->step == RUN_ROWS) {
-			sealing_release(self, run);
-			run->step = RUN_QUEUED;
-			run->asked_count = 0;
+			runs_requeue(self, run);
 		}
 	}
 }
@@ -247,7 +232,9 @@ void rewarder_link_lost(void *owner, const struct oap_from *whom)
 	struct rewarder *self = owner;
 
 	if (whom->process == PROCESS_COMPUTE && whom->instance < COMPUTE_MAX) {
-		calculator_lost(self, whom->instance);
+		if (self->calculators[whom->instance] != NULL) {
+			inputs_lost(self, self->calculators[whom->instance]);
+		}
 	} else if (whom->process == PROCESS_ARCHIVE) {
 		archive_lost(self);
 	} else if (whom->process == PROCESS_SEQUENCER) {

@@ -81,11 +81,13 @@ struct run {
 	struct registry_row own;
 	enum run_step step;
 	bool is_dry;
-	bool is_again;  /* computed before: must come out the same */
-	bool is_mended; /* again, and its artefacts are written anew */
-	bool is_replay; /* settled before: the ledger is asked whether it knows */
-	int calculator; /* -1: none */
+	bool is_again;       /* computed before: must come out the same */
+	bool is_mended;      /* again, and its artefacts are written anew */
+	bool is_replay;      /* settled before: the ledger is asked whether it knows */
+	int calculator;      /* -1: none */
+	unsigned lost_count; /* calculators that were lost with it */
 	uint64_t began_mono_ms, deadline_mono_ms, prepared_mono_ms;
+	uint64_t started_mono_ms; /* its calculator has CPU time since then */
 	struct waiter *waiters;
 	/* inputs */
 	struct hash input;
@@ -198,7 +200,9 @@ struct run *runs_of_row(struct rewarder *self, const struct registry_row *row);
  * NULL: no memory. */
 struct run *runs_resume(struct rewarder *self, struct registry_row *row, enum run_step step);
 /* It is postponed for what the ledger would be sent of it, which is computed anew. */
-void runs_mend(struct rewarder *self, struct run *run);
+void runs_mend(struct run *run);
+/* It waits for a calculator again, under another id: what is under way for it meets nobody. */
+void runs_requeue(struct rewarder *self, struct run *run);
 /* It goes on with a copy of its row, which is returned and free to go. */
 struct registry_row *runs_detach(struct run *run);
 /* All that wait are told what its row says now; it is gone. */
@@ -220,6 +224,10 @@ MUST_CHECK enum err inputs_wanted(
 	struct rewarder *self, const struct oap_from *from, const struct oap_compute_wants *msg);
 
 void inputs_turn(struct rewarder *self);
+/* There is a calculator, idle or not. */
+bool inputs_may_begin(struct rewarder *self);
+/* Its calculator is gone. */
+void inputs_lost(struct rewarder *self, struct run *run);
 
 /* --- sealing.c --- */
 

@@ -42,11 +42,6 @@ static struct run *find_dry(struct rewarder *self, const struct registry_row *wa
 	return run;
 }
 
-static uint64_t deadline_of(const struct rewarder *self, const struct run *run)
-{
-	return run->began_mono_ms + (uint64_t)self->worker->config.rewarder_epoch_duration_ms / 2;
-}
-
 /* row: NULL: a dry one of its own. */
 static struct run *create(struct rewarder *self, struct registry_row *row, enum run_step step)
 {
@@ -64,7 +59,6 @@ static struct run *create(struct rewarder *self, struct registry_row *row, enum 
 	run->calculator = -1;
 	run->writer.fd = -1;
 	run->began_mono_ms = rewarder_now_mono_ms();
-	run->deadline_mono_ms = deadline_of(self, run);
 	while (*last != NULL) {
 		last = &(*last)->next;
 	}
@@ -118,13 +112,21 @@ struct run *runs_resume(struct rewarder *self, struct registry_row *row, enum ru
 	return run;
 }
 
-void runs_mend(struct rewarder *self, struct run *run)
+void runs_mend(struct run *run)
 {
 	run->step = RUN_QUEUED;
 	run->is_again = true;
 	run->is_mended = true;
 	run->began_mono_ms = rewarder_now_mono_ms();
-	run->deadline_mono_ms = deadline_of(self, run);
+}
+
+void runs_requeue(struct rewarder *self, struct run *run)
+{
+	sealing_release(self, run);
+	artefacts_drop(&self->artefacts, &run->writer);
+	run->id = ++self->id_last;
+	run->step = RUN_QUEUED;
+	run->asked_count = 0;
 }
 
 struct registry_row *runs_detach(struct run *run)
@@ -284,7 +286,7 @@ static size_t count_queued(const struct rewarder *self)
 
 static enum reward_reason judge_room(struct rewarder *self)
 {
-	if (mesh_peer(&self->worker->mesh, PROCESS_ARCHIVE, 0) == NULL ||
+	if (mesh_peer(&self->worker->mesh, PROCESS_ARCHIVE, 0) == NULL || !inputs_may_begin(self) ||
 		self->artefacts.key_id == 0) {
 		return REWARD_REASON_DEP_OUTAGE;
 	}
@@ -548,11 +550,11 @@ void runs_tick(struct rewarder *self, uint64_t now_mono_ms)
 	for (struct run *run = self->runs; run != NULL; run = next) {
 		next = run->next;
 		tell_late(self, run, now_mono_ms);
-		if (!has_computed(run) && run->deadline_mono_ms <= now_mono_ms) {
+		if (run->step == RUN_QUEUED) { /* for as long as it takes: whoever waits is told */
+			inputs_begin(self, run);
+		} else if (!has_computed(run) && run->deadline_mono_ms <= now_mono_ms) {
 			runs_fail(self, run, REWARD_REASON_INTERNAL,
 				"the run took longer than half of rewarder.epoch_duration");
-		} else if (run->step == RUN_QUEUED) {
-			inputs_begin(self, run);
 		}
 	}
 }

@@ -46,7 +46,7 @@ static void read_next(struct rewarder *self, struct run *run)
 	if (oap_send_compute_read(
 		    mesh_peer(&self->worker->mesh, PROCESS_COMPUTE, (unsigned)run->calculator),
 		    run->id, &question) != ERR_OK) {
-		runs_fail(self, run, REWARD_REASON_INTERNAL, "the calculator was lost");
+		inputs_lost(self, run);
 	}
 }
 
