@@ -10,12 +10,16 @@
 void pressure_tick(struct rewarder *self, uint64_t now_mono_ms)
 {
 	struct pressure *pressure = &self->pressure;
+	uint64_t reserve_bytes = self->worker->config.engine_disk_reserve_bytes;
 	bool is_full;
 
 	if (now_mono_ms < pressure->due_mono_ms) {
 		return;
 	}
 	pressure->due_mono_ms = now_mono_ms + LOOK_MS;
+	self->artefacts.space.reserve_bytes = 2 * reserve_bytes; /* a reload may have changed it */
+	self->policies.space.reserve_bytes = 2 * reserve_bytes;
+	self->registry.journal.space.reserve_bytes = reserve_bytes;
 	is_full = artefacts_check_space(&self->artefacts) == ERR_NO_SPACE;
 	if (is_full && !pressure->is_on) {
 		log_event(LOG_ARTEFACTS_UNWRITABLE, &(struct log_fields){ .fault = ERR_NO_SPACE });
