@@ -31,7 +31,7 @@ bool rewarder_put(struct rewarder *self, struct run *run, enum registry_state st
 	uint32_t grant_bytes = row->grant_bytes;
 
 	row->state = (uint8_t)state;
-	if (state == REGISTRY_SETTLED) {
+	if (state == REGISTRY_SETTLED || state == REGISTRY_QUARANTINED) {
 		row->grant_bytes = 0; /* whoever asks for it again brings another */
 	}
 	if (run->is_dry || registry_put(&self->registry, row) == ERR_OK) {

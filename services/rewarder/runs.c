@@ -5,8 +5,10 @@
 
 #include "core/reward_keys.h"
 
-/* Of a run that is paid: whoever asks for it again brings another. */
-#define NO_GRANT ((struct slice){ NULL, 0 })
+static bool is_at_rest(const struct registry_row *row)
+{
+	return row->state == REGISTRY_SETTLED || row->state == REGISTRY_QUARANTINED;
+}
 
 /* --- the list --- */
 
@@ -72,8 +74,9 @@ static void destroy(struct rewarder *self, struct run *run)
 	struct run **link = &self->runs;
 
 	run->row->has_run = false;
-	if (run->row->state == REGISTRY_SETTLED) {
-		(void)!registry_row_keep(&run->row->grant, &run->row->grant_bytes, NO_GRANT);
+	if (is_at_rest(run->row)) { /* whoever asks for it again brings another */
+		(void)!registry_row_keep(
+			&run->row->grant, &run->row->grant_bytes, (struct slice){ NULL, 0 });
 	}
 	sealing_release(self, run);
 	settlement_forget(self, run);
