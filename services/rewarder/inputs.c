@@ -9,6 +9,7 @@
 #include "common/object_faults.h"
 
 #define PIECES_AHEAD 4u
+
 /* A run with which so many calculators were lost is not given to another one. */
 #define CALCULATORS_LOST_MAX 2u
 
@@ -128,7 +129,7 @@ void inputs_lost(struct rewarder *self, struct run *run)
 
 	run->lost_count++;
 	if (run->step >= RUN_STARTED &&
-		(took_ms >= budget_cpu_ms(self) || run->lost_count == CALCULATORS_LOST_MAX)) {
+		(took_ms >= budget_cpu_ms(self) || run->lost_count >= CALCULATORS_LOST_MAX)) {
 		runs_fail(self, run, REWARD_REASON_INTERNAL,
 			"its calculator died: the inputs took more CPU time than they may, or "
 			"broke it");
