@@ -25,7 +25,10 @@
 		"readiness.committer_lag_ms_max")                                                 \
 	A(OBJECTS, "objects_unwritable",                                                          \
 		"make room on the file system of the objects, and see that it is not mounted "    \
-		"read-only; the next put finds out")
+		"read-only; the next put finds out")                                              \
+	A(REWARDER_DISK, "disk_pressure:rewarder",                                                \
+		"make room on the file system of node.data_dir: no epoch is begun and no policy " \
+		"taken while less than twice engine.disk_reserve is free; what was begun goes on")
 
 enum advice {
 #define AS_ENUM(NAME, begin, text) ADVICE_##NAME,

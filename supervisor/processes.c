@@ -53,7 +53,7 @@ static const struct process_plan plans[PROCESS_COUNT] = {
 		.purpose = "idempotency keys and receipts of /v1; opens nothing, decides no money",
 	},
 	[PROCESS_REWARDER] = {
-		.user = "mn-reward", .memory_mib_max = 512, .open_files_max = FILES_MAX,
+		.user = "mn-reward", .memory_mib_max = 1536, .open_files_max = FILES_MAX,
 		.may_write_files = true,
 		.after = ROLE(SEQUENCER) | ROLE(ARCHIVE) | ROLE(KMS), .drain_stage = 3,
 		.purpose = "pays out reward epochs from the configured pools; off unless enabled",

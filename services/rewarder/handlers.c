@@ -26,16 +26,34 @@ struct artefacts_run rewarder_files(const struct run *run)
 
 bool rewarder_put(struct rewarder *self, struct run *run, enum registry_state state)
 {
-	uint8_t before = run->row->state;
+	struct registry_row *row = run->row;
+	uint8_t before = row->state;
+	uint32_t grant_bytes = row->grant_bytes;
 
-	run->row->state = (uint8_t)state;
-	if (run->is_dry || registry_put(&self->registry, run->row) == ERR_OK) {
+	row->state = (uint8_t)state;
+	if (state == REGISTRY_SETTLED || state == REGISTRY_QUARANTINED) {
+		row->grant_bytes = 0; /* whoever asks for it again brings another */
+	}
+	if (run->is_dry || registry_put(&self->registry, row) == ERR_OK) {
 		return true;
 	}
-	run->row->state = before;
+	row->state = before;
+	row->grant_bytes = grant_bytes;
 	log_event(LOG_ARTEFACTS_UNWRITABLE, &(struct log_fields){ .fault = ERR_NO_SPACE });
-	runs_fail(self, run, REWARD_REASON_STORAGE, NULL);
+	pressure_stall(self);
+	runs_fail(self, run, REWARD_REASON_DISK_FULL, NULL);
 	return false;
+}
+
+/* Reasons for which it serves, but not as it should. */
+static const char *trouble_of(const struct rewarder *self)
+{
+	static const char *const texts[2][2] = {
+		{ "", "disk_pressure:rewarder" },
+		{ "ledger_degraded", "ledger_degraded; disk_pressure:rewarder" },
+	};
+
+	return texts[self->brownout.is_on][pressure_is_on(self)];
 }
 
 static void report(struct rewarder *self)
@@ -43,13 +61,13 @@ static void report(struct rewarder *self)
 	bool is_ready = rewarder_peer(self, PROCESS_SEQUENCER) != NULL &&
 			rewarder_peer(self, PROCESS_ARCHIVE) != NULL &&
 			rewarder_peer(self, PROCESS_COMPUTE) != NULL && self->artefacts.key_id != 0;
-	const char *text = self->brownout.is_on ? "ledger_degraded" : "";
 
 	if (self->is_draining) {
 		return;
 	}
+	self->trouble = trouble_of(self);
 	worker_report(self->worker, is_ready ? PHASE_SERVING : PHASE_LOADING, 0, 0, NULL,
-		is_ready ? text : "waiting for archive, sequencer, kms and a calculator");
+		is_ready ? self->trouble : "waiting for archive, sequencer, kms and a calculator");
 }
 
 /* --- requests --- */
@@ -199,27 +217,12 @@ void rewarder_link_up(void *owner, const struct oap_from *whom)
 	report(self);
 }
 
-/* What it died of, another one would die of, too. */
-static void calculator_lost(struct rewarder *self, unsigned instance)
-{
-	struct run *run = self->calculators[instance];
-
-	if (run != NULL) {
-		runs_fail(self, run, REWARD_REASON_INTERNAL,
-			"its calculator died: the inputs took more CPU time than they may, or "
-			"broke "
-			"it");
-	}
-}
-
 /* Archive is gone: those that read begin anew when it is back. */
 static void archive_lost(struct rewarder *self)
 {
 	for (struct run *run = self->runs; run != NULL; run = run->next) {
 		if (run->step == RUN_BUNDLE || run->step == RUN_LEDGER || run->step == RUN_ROWS) {
-			sealing_release(self, run);
-			run->step = RUN_QUEUED;
-			run->asked_count = 0;
+			runs_requeue(self, run);
 		}
 	}
 }
@@ -229,7 +232,9 @@ void rewarder_link_lost(void *owner, const struct oap_from *whom)
 	struct rewarder *self = owner;
 
 	if (whom->process == PROCESS_COMPUTE && whom->instance < COMPUTE_MAX) {
-		calculator_lost(self, whom->instance);
+		if (self->calculators[whom->instance] != NULL) {
+			inputs_lost(self, self->calculators[whom->instance]);
+		}
 	} else if (whom->process == PROCESS_ARCHIVE) {
 		archive_lost(self);
 	} else if (whom->process == PROCESS_SEQUENCER) {
@@ -253,7 +258,11 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)events;
 	metrics_set(METRIC_WORK_QUEUE_DEPTH, METRIC_PLAIN, self->run_count);
 	brownout_tick(self, now);
+	pressure_tick(self, now);
 	sweeper_tick(self, now);
+	if (trouble_of(self) != self->trouble) {
+		report(self);
+	}
 }
 
 size_t rewarder_paths(

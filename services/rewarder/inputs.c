@@ -8,7 +8,11 @@
 
 #include "common/object_faults.h"
 
-#define PIECES_AHEAD   4u
+#define PIECES_AHEAD 4u
+
+/* A run with which so many calculators were lost is not given to another one. */
+#define CALCULATORS_LOST_MAX 2u
+
 #define ROWS_BYTES_MAX (VERB_BODY_CHUNK_BYTES_MAX + 64u)
 
 static struct peer *calculator_of(struct rewarder *self, const struct run *run)
@@ -27,6 +31,16 @@ static int find_calculator(struct rewarder *self)
 		}
 	}
 	return -1;
+}
+
+bool inputs_may_begin(struct rewarder *self)
+{
+	for (unsigned i = 0; i < COMPUTE_MAX; i++) {
+		if (mesh_peer(&self->worker->mesh, PROCESS_COMPUTE, i) != NULL) {
+			return true;
+		}
+	}
+	return false;
 }
 
 /* False: no credit; asked again in a later turn. */
@@ -83,6 +97,9 @@ void inputs_begin(struct rewarder *self, struct run *run)
 		return;
 	}
 	run->calculator = calculator;
+	run->deadline_mono_ms = /* the time in the queue is not its own */
+		rewarder_now_mono_ms() +
+		(uint64_t)self->worker->config.rewarder_epoch_duration_ms / 2;
 	self->calculators[calculator] = run;
 	ask_first(self, run, &run->row->inputs_cid, RUN_BUNDLE);
 }
@@ -97,6 +114,28 @@ void inputs_turn(struct rewarder *self)
 			ask_ahead(self, run);
 		}
 	}
+}
+
+static uint64_t budget_cpu_ms(const struct rewarder *self)
+{
+	return 2 * self->worker->config.rewarder_max_epoch_cost_ms;
+}
+
+/* Nobody tells what it died of. Before its CPU time can be over it was something else: another one
+ * gets the run, once, because that may be what broke it. */
+void inputs_lost(struct rewarder *self, struct run *run)
+{
+	uint64_t took_ms = rewarder_now_mono_ms() - run->started_mono_ms;
+
+	run->lost_count++;
+	if (run->step >= RUN_STARTED &&
+		(took_ms >= budget_cpu_ms(self) || run->lost_count >= CALCULATORS_LOST_MAX)) {
+		runs_fail(self, run, REWARD_REASON_INTERNAL,
+			"its calculator died: the inputs took more CPU time than they may, or "
+			"broke it");
+		return;
+	}
+	runs_requeue(self, run);
 }
 
 /* --- what comes --- */
@@ -118,7 +157,7 @@ static void start_calculator(struct rewarder *self, struct run *run, struct slic
 		.cost_ms_max = may_cost ? UINT64_MAX : config->rewarder_max_epoch_cost_ms,
 		.memory_bytes_max = config->rewarder_run_memory_max_bytes,
 		.allocations_max = (uint32_t)config->rewarder_intent_max_entries,
-		.budget_cpu_ms = 2 * config->rewarder_max_epoch_cost_ms,
+		.budget_cpu_ms = budget_cpu_ms(self),
 		.policy_hash = row->policy_hash,
 		.inputs_cid = row->inputs_cid,
 		.tenant = reward_name_view(&row->tenant),
@@ -135,8 +174,9 @@ static void start_calculator(struct rewarder *self, struct run *run, struct slic
 	compute.policy = (struct slice){ policy->document, policy->document_bytes };
 	random_fill(&compute.siphash_key, sizeof compute.siphash_key);
 	run->step = RUN_STARTED;
+	run->started_mono_ms = rewarder_now_mono_ms();
 	if (oap_send_compute(calculator_of(self, run), run->id, &compute) != ERR_OK) {
-		runs_fail(self, run, REWARD_REASON_INTERNAL, "the calculator was lost");
+		inputs_lost(self, run);
 	}
 }
 
@@ -147,7 +187,7 @@ static void pass_rows(struct rewarder *self, struct run *run, const struct oap_o
 	run->got_upto += msg->bytes.bytes_count;
 	rows.is_last = run->got_upto == run->input_total;
 	if (oap_send_compute_rows(calculator_of(self, run), run->id, &rows) != ERR_OK) {
-		runs_fail(self, run, REWARD_REASON_INTERNAL, "the calculator was lost");
+		inputs_lost(self, run);
 		return;
 	}
 	if (rows.is_last) {
@@ -161,7 +201,7 @@ static void pass_ledger(struct rewarder *self, struct run *run, const struct oap
 	const struct oap_compute_ledger ledger = { .bytes = msg->bytes };
 
 	if (oap_send_compute_ledger(calculator_of(self, run), run->id, &ledger) != ERR_OK) {
-		runs_fail(self, run, REWARD_REASON_INTERNAL, "the calculator was lost");
+		inputs_lost(self, run);
 		return;
 	}
 	ask_first(self, run, &run->accounting, RUN_ROWS);

@@ -116,25 +116,35 @@ static void path_of(const struct hash *hash, const char *suffix, char path[PATH_
 	(void)snprintf(path, PATH_BYTES, DIR_NAME "/%s%s", digits, suffix);
 }
 
-static bool write_file(struct policies *policies, const struct hash *hash, struct slice document)
+static enum err write_file(
+	struct policies *policies, const struct hash *hash, struct slice document)
 {
 	char path[PATH_BYTES], temp[PATH_BYTES];
-	bool is_good;
+	enum err err = space_check(&policies->space, clock_now(), document.bytes_count, 0);
 	int fd;
+
+	if (err != ERR_OK) {
+		return err;
+	}
+	if (mkdirat(policies->dir_fd, DIR_NAME, 0700) != 0 && errno != EEXIST) {
+		return file_err(errno);
+	}
 
 	path_of(hash, SUFFIX, path);
 	path_of(hash, ".new", temp);
 	fd = file_begin(policies->dir_fd, temp);
 	if (fd < 0) {
-		return false;
+		return file_err(errno);
 	}
-	is_good = file_write(fd, 0, document.bytes, document.bytes_count) &&
-		  file_publish(policies->dir_fd, fd, temp, path);
+	if (!file_write(fd, 0, document.bytes, document.bytes_count) ||
+		!file_publish(policies->dir_fd, fd, temp, path)) {
+		err = file_err(errno);
+	}
 	(void)close(fd);
-	if (!is_good) {
+	if (err != ERR_OK) {
 		(void)unlinkat(policies->dir_fd, temp, 0);
 	}
-	return is_good;
+	return err;
 }
 
 /* One that cannot be read is none: whoever needs it puts it again. */
@@ -178,10 +188,12 @@ void policies_open(struct policies *policies, struct worker *worker, int dir_fd)
 		worker_fail(worker, "there is no memory for policies");
 	}
 	read_keys(policies);
-	if (mkdirat(dir_fd, DIR_NAME, 0700) != 0 && errno != EEXIST) {
-		worker_fail(worker, "the directory of policies: %s", strerror(errno));
-	}
+	/* As objects: what the ledger needs stays free. */
+	space_init(&policies->space, dir_fd, 2 * worker->config.engine_disk_reserve_bytes);
 	fd = openat(dir_fd, DIR_NAME, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT) {
+		return; /* it is made for the first of them */
+	}
 	dir = fd < 0 ? NULL : fdopendir(fd);
 	if (dir == NULL) {
 		worker_fail(worker, "the directory of policies: %s", strerror(errno));
@@ -192,12 +204,18 @@ void policies_open(struct policies *policies, struct worker *worker, int dir_fd)
 	(void)closedir(dir);
 }
 
+static enum reward_reason reason_of(enum err err)
+{
+	return err == ERR_NO_SPACE ? REWARD_REASON_DISK_FULL : REWARD_REASON_STORAGE;
+}
+
 /* Signatures are in no hash: the same policy may come again, signed by a key that is trusted now
  * where those of before are not any more. */
 static enum reward_reason put_again(
 	struct policies *policies, struct policies_row *row, struct slice document)
 {
 	uint8_t *copy;
+	enum err err;
 
 	if (memcmp(&row->hash, &policies->scratch.hash, sizeof row->hash) != 0) {
 		return REWARD_REASON_POLICY_EXISTS;
@@ -206,9 +224,13 @@ static enum reward_reason put_again(
 		return REWARD_REASON_NONE;
 	}
 	copy = malloc(document.bytes_count);
-	if (copy == NULL || !write_file(policies, &row->hash, document)) {
-		free(copy);
+	if (copy == NULL) {
 		return REWARD_REASON_STORAGE;
+	}
+	err = write_file(policies, &row->hash, document);
+	if (err != ERR_OK) {
+		free(copy);
+		return reason_of(err);
 	}
 	memcpy(copy, document.bytes, document.bytes_count);
 	free(row->document);
@@ -222,6 +244,7 @@ enum reward_reason policies_put(struct policies *policies, struct slice document
 	const struct policies_row **ret_row, struct reward_outcome *outcome)
 {
 	const struct policies_row *row;
+	enum err err;
 
 	if (!reward_policy_read(document, &policies->scratch, outcome)) {
 		return REWARD_REASON_POLICY_INVALID;
@@ -237,8 +260,9 @@ enum reward_reason policies_put(struct policies *policies, struct slice document
 	if (policies->count == POLICIES_MAX) {
 		return REWARD_REASON_BUSY;
 	}
-	if (!write_file(policies, &policies->scratch.hash, document)) {
-		return REWARD_REASON_STORAGE;
+	err = write_file(policies, &policies->scratch.hash, document);
+	if (err != ERR_OK) {
+		return reason_of(err);
 	}
 	*ret_row = add(policies, document);
 	return *ret_row == NULL ? REWARD_REASON_STORAGE : REWARD_REASON_NONE;

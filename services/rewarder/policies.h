@@ -6,6 +6,7 @@
 
 #include "common/ed25519.h"
 #include "common/reward_reasons.h"
+#include "common/space.h"
 #include "common/worker.h"
 #include "core/reward_policy.h"
 
@@ -28,6 +29,7 @@ struct policies_row {
 struct policies {
 	struct worker *worker;
 	int dir_fd; /* of ours, not of policies/ */
+	struct space space;
 	size_t key_count;
 	struct policies_key keys[CONFIG_HOST_NAMES_MAX];
 	size_t count;

@@ -8,7 +8,9 @@
 #include "services/rewarder/journal.h"
 #include "services/rewarder/registry_row.h"
 
-/* Hourly epochs of three tenants for two years and more; each takes some 2 KiB of memory. */
+/* Hourly epochs of three tenants for two years and more. Each takes some 2 KiB of memory, and up to
+ * 16 KiB more while it may yet be paid: a gibibyte, were all of them so and their tokens as long as
+ * they may be. supervisor/processes.c leaves room for that. */
 #define REGISTRY_ROWS_MAX 65536u
 
 struct registry {

@@ -19,6 +19,7 @@
  *   settlement.c   the intent, to the ledger, until it is answered
  *   quarantine.c   what is held, and its release
  *   brownout.c     how fast the ledger answers, and what follows
+ *   pressure.c     a disk that is full, and what waits for room
  *   sweeper.c      what is too old to be kept
  *   answers.c      what clients are told
  *   registry.c, artefacts.c, policies.c   what is on disk
@@ -27,6 +28,7 @@
  *
  * It holds no money and no signing key. */
 
+#include <dirent.h>
 #include <ev.h>
 
 #include "common/clock.h"
@@ -79,11 +81,13 @@ struct run {
 	struct registry_row own;
 	enum run_step step;
 	bool is_dry;
-	bool is_again;  /* computed before: must come out the same */
-	bool is_mended; /* again, and its artefacts are written anew */
-	bool is_replay; /* settled before: the ledger is asked whether it knows */
-	int calculator; /* -1: none */
+	bool is_again;       /* computed before: must come out the same */
+	bool is_mended;      /* again, and its artefacts are written anew */
+	bool is_replay;      /* settled before: the ledger is asked whether it knows */
+	int calculator;      /* -1: none */
+	unsigned lost_count; /* calculators that were lost with it */
 	uint64_t began_mono_ms, deadline_mono_ms, prepared_mono_ms;
+	uint64_t started_mono_ms; /* its calculator has CPU time since then */
 	struct waiter *waiters;
 	/* inputs */
 	struct hash input;
@@ -105,6 +109,27 @@ struct emitter {
 	uint64_t due_mono_ms;  /* to be sent, or given up */
 	uint64_t began_mono_ms;
 	uint64_t body_upto;
+};
+
+/* Room on the disk. */
+struct pressure {
+	bool is_on;
+	bool is_stalled; /* something waits for room that is no run any more */
+	uint64_t due_mono_ms;
+};
+
+/* {runs,dry}/<tenant>/<epoch>/<run key>/, each open while what is in it is looked at. */
+#define SWEEP_DEPTH 4u
+struct sweep {
+	enum sweep_step { SWEEP_RESTS, SWEEP_ROWS, SWEEP_RUNS, SWEEP_DRY } step;
+	bool is_dry;
+	unsigned depth; /* 0: nothing is open */
+	uint64_t begun_mono_ms, before_unix_s;
+	struct sweep_level {
+		DIR *dir;
+		bool is_old; /* nothing was made in it, or went, since before_unix_s */
+		char name[REWARD_NAME_BYTES_MAX + 1];
+	} levels[SWEEP_DEPTH];
 };
 
 /* How fast the ledger answered lately. */
@@ -140,7 +165,9 @@ struct rewarder {
 	struct id128 life; /* of the kms that is there now */
 	bool is_resumed;   /* what a rewarder before us left is under way again */
 	bool is_draining;
-	uint64_t swept_mono_ms;
+	const char *trouble; /* as it was told last */
+	struct pressure pressure;
+	struct sweep sweep;
 	ev_timer tick;
 	uint8_t page[ARTEFACTS_PIECE_BYTES]; /* one at a time */
 };
@@ -173,7 +200,9 @@ struct run *runs_of_row(struct rewarder *self, const struct registry_row *row);
  * NULL: no memory. */
 struct run *runs_resume(struct rewarder *self, struct registry_row *row, enum run_step step);
 /* It is postponed for what the ledger would be sent of it, which is computed anew. */
-void runs_mend(struct rewarder *self, struct run *run);
+void runs_mend(struct run *run);
+/* It waits for a calculator again, under another id: what is under way for it meets nobody. */
+void runs_requeue(struct rewarder *self, struct run *run);
 /* It goes on with a copy of its row, which is returned and free to go. */
 struct registry_row *runs_detach(struct run *run);
 /* All that wait are told what its row says now; it is gone. */
@@ -195,6 +224,10 @@ MUST_CHECK enum err inputs_wanted(
 	struct rewarder *self, const struct oap_from *from, const struct oap_compute_wants *msg);
 
 void inputs_turn(struct rewarder *self);
+/* There is a calculator, idle or not. */
+bool inputs_may_begin(struct rewarder *self);
+/* Its calculator is gone. */
+void inputs_lost(struct rewarder *self, struct run *run);
 
 /* --- sealing.c --- */
 
@@ -241,6 +274,13 @@ void brownout_enter(struct rewarder *self, const char *why);
 void brownout_tick(struct rewarder *self, uint64_t now_mono_ms);
 /* False: it was no ping of ours. */
 bool brownout_pong(struct rewarder *self, uint64_t id);
+
+/* --- pressure.c --- */
+
+void pressure_tick(struct rewarder *self, uint64_t now_mono_ms);
+/* A run could not take its next step, and is to be taken up again. */
+void pressure_stall(struct rewarder *self);
+bool pressure_is_on(const struct rewarder *self);
 
 /* --- sweeper.c --- */
 

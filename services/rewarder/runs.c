@@ -5,6 +5,11 @@
 
 #include "core/reward_keys.h"
 
+static bool is_at_rest(const struct registry_row *row)
+{
+	return row->state == REGISTRY_SETTLED || row->state == REGISTRY_QUARANTINED;
+}
+
 /* --- the list --- */
 
 struct run *runs_find(struct rewarder *self, uint64_t id)
@@ -39,11 +44,6 @@ static struct run *find_dry(struct rewarder *self, const struct registry_row *wa
 	return run;
 }
 
-static uint64_t deadline_of(const struct rewarder *self, const struct run *run)
-{
-	return run->began_mono_ms + (uint64_t)self->worker->config.rewarder_epoch_duration_ms / 2;
-}
-
 /* row: NULL: a dry one of its own. */
 static struct run *create(struct rewarder *self, struct registry_row *row, enum run_step step)
 {
@@ -61,7 +61,6 @@ static struct run *create(struct rewarder *self, struct registry_row *row, enum 
 	run->calculator = -1;
 	run->writer.fd = -1;
 	run->began_mono_ms = rewarder_now_mono_ms();
-	run->deadline_mono_ms = deadline_of(self, run);
 	while (*last != NULL) {
 		last = &(*last)->next;
 	}
@@ -75,6 +74,10 @@ static void destroy(struct rewarder *self, struct run *run)
 	struct run **link = &self->runs;
 
 	run->row->has_run = false;
+	if (is_at_rest(run->row)) { /* whoever asks for it again brings another */
+		(void)!registry_row_keep(
+			&run->row->grant, &run->row->grant_bytes, (struct slice){ NULL, 0 });
+	}
 	sealing_release(self, run);
 	settlement_forget(self, run);
 	artefacts_drop(&self->artefacts, &run->writer);
@@ -112,13 +115,21 @@ struct run *runs_resume(struct rewarder *self, struct registry_row *row, enum ru
 	return run;
 }
 
-void runs_mend(struct rewarder *self, struct run *run)
+void runs_mend(struct run *run)
 {
 	run->step = RUN_QUEUED;
 	run->is_again = true;
 	run->is_mended = true;
 	run->began_mono_ms = rewarder_now_mono_ms();
-	run->deadline_mono_ms = deadline_of(self, run);
+}
+
+void runs_requeue(struct rewarder *self, struct run *run)
+{
+	sealing_release(self, run);
+	artefacts_drop(&self->artefacts, &run->writer);
+	run->id = ++self->id_last;
+	run->step = RUN_QUEUED;
+	run->asked_count = 0;
 }
 
 struct registry_row *runs_detach(struct run *run)
@@ -180,7 +191,8 @@ static void refuse_all(struct rewarder *self, struct run *run, enum reward_reaso
 }
 
 /* A request that does not fit leaves nothing behind; what the node failed in may run again. What
- * cannot be written stays admitted: a restart computes it once more. */
+ * cannot be written stays admitted: it is computed once more when there is room, or at a restart.
+ */
 static void keep_failure(struct rewarder *self, struct registry_row *row, enum reward_reason reason)
 {
 	if (reward_errors_row(reward_reasons_error(reason))->status < 500) {
@@ -190,6 +202,7 @@ static void keep_failure(struct rewarder *self, struct registry_row *row, enum r
 	row->state = REGISTRY_FAILED;
 	if (registry_put(&self->registry, row) != ERR_OK) {
 		row->state = REGISTRY_ADMITTED;
+		pressure_stall(self);
 	}
 }
 
@@ -276,7 +289,7 @@ static size_t count_queued(const struct rewarder *self)
 
 static enum reward_reason judge_room(struct rewarder *self)
 {
-	if (mesh_peer(&self->worker->mesh, PROCESS_ARCHIVE, 0) == NULL ||
+	if (mesh_peer(&self->worker->mesh, PROCESS_ARCHIVE, 0) == NULL || !inputs_may_begin(self) ||
 		self->artefacts.key_id == 0) {
 		return REWARD_REASON_DEP_OUTAGE;
 	}
@@ -338,12 +351,15 @@ static enum reward_reason add_row(
 	return *ret_row == NULL ? REWARD_REASON_BUSY : REWARD_REASON_NONE;
 }
 
-static bool put_request(
+static enum reward_reason put_request(
 	struct rewarder *self, struct registry_row *row, const struct oap_run_compute *msg)
 {
-	return registry_row_keep(&row->grant, &row->grant_bytes, msg->grant) &&
-	       registry_row_keep(&row->notes, &row->notes_bytes, msg->notes) &&
-	       registry_put(&self->registry, row) == ERR_OK;
+	if (!registry_row_keep(&row->grant, &row->grant_bytes, msg->grant) ||
+		!registry_row_keep(&row->notes, &row->notes_bytes, msg->notes)) {
+		return REWARD_REASON_STORAGE;
+	}
+	return registry_put(&self->registry, row) == ERR_OK ? REWARD_REASON_NONE
+							    : REWARD_REASON_DISK_FULL;
 }
 
 /* row: of a run that failed, or was released; NULL: there was none. */
@@ -354,7 +370,7 @@ static void start_new(struct rewarder *self, const struct oap_from *from,
 	struct answer_route route = ANSWER_ROUTE(from, msg);
 	const struct registry_row *holder = quarantine_holder(self, wanted);
 	enum reward_reason reason = judge_policy(self, msg);
-	bool is_new = row == NULL, is_put;
+	bool is_new = row == NULL;
 	struct registry_row before;
 	struct run *run;
 
@@ -382,9 +398,9 @@ static void start_new(struct rewarder *self, const struct oap_from *from,
 		.admitted_unix_ms = (uint64_t)clock_unix_ms() };
 	take_names(row, wanted);
 	row->life = self->life;
-	is_put = put_request(self, row, msg);
-	run = is_put ? create(self, row, RUN_QUEUED) : NULL;
-	if (run == NULL && is_new && is_put) {
+	reason = put_request(self, row, msg);
+	run = reason == REWARD_REASON_NONE ? create(self, row, RUN_QUEUED) : NULL;
+	if (run == NULL && is_new && reason == REWARD_REASON_NONE) {
 		(void)!registry_forget(&self->registry, row);
 	} else if (run == NULL && is_new) {
 		registry_remove(&self->registry, row);
@@ -392,7 +408,8 @@ static void start_new(struct rewarder *self, const struct oap_from *from,
 		row->state = REGISTRY_FAILED;
 	}
 	if (run == NULL || !wait_for(run, from, msg)) {
-		answers_refuse(self, route, REWARD_REASON_STORAGE, NULL, NULL);
+		answers_refuse(self, route,
+			reason == REWARD_REASON_NONE ? REWARD_REASON_STORAGE : reason, NULL, NULL);
 		return;
 	}
 	log_event(LOG_RUN_ADMITTED,
@@ -536,11 +553,11 @@ void runs_tick(struct rewarder *self, uint64_t now_mono_ms)
 	for (struct run *run = self->runs; run != NULL; run = next) {
 		next = run->next;
 		tell_late(self, run, now_mono_ms);
-		if (!has_computed(run) && run->deadline_mono_ms <= now_mono_ms) {
+		if (run->step == RUN_QUEUED) { /* for as long as it takes: whoever waits is told */
+			inputs_begin(self, run);
+		} else if (!has_computed(run) && run->deadline_mono_ms <= now_mono_ms) {
 			runs_fail(self, run, REWARD_REASON_INTERNAL,
 				"the run took longer than half of rewarder.epoch_duration");
-		} else if (run->step == RUN_QUEUED) {
-			inputs_begin(self, run);
 		}
 	}
 }

@@ -46,7 +46,7 @@ static void read_next(struct rewarder *self, struct run *run)
 	if (oap_send_compute_read(
 		    mesh_peer(&self->worker->mesh, PROCESS_COMPUTE, (unsigned)run->calculator),
 		    run->id, &question) != ERR_OK) {
-		runs_fail(self, run, REWARD_REASON_INTERNAL, "the calculator was lost");
+		inputs_lost(self, run);
 	}
 }
 
@@ -75,6 +75,38 @@ static enum err write_commitment(struct rewarder *self, const struct run *run)
 		(struct slice){ (const uint8_t *)text, REWARD_CID_BYTES + 1 });
 }
 
+static void print_attestation(
+	struct rewarder *self, const struct registry_row *row, size_t *ret_bytes)
+{
+	char signature[BASE64_TEXT_BYTES(VERB_SIGNATURE_BYTES) + 8] = "base64:";
+	struct json_out out;
+
+	(void)base64_encode(row->signature, sizeof row->signature, signature + 7);
+	json_out_init(&out, self->page, sizeof self->page);
+	json_out_object_begin(&out);
+	json_out_key(&out, "public_key");
+	json_out_hex(&out, (struct slice){ row->public_key.bytes, HASH_BYTES });
+	json_out_key(&out, "sig_ed25519");
+	json_out_text(&out, signature);
+	json_out_key(&out, "signed_at_unix_s");
+	json_out_u64(&out, row->signed_at_unix_s);
+	json_out_object_end(&out);
+	if (json_out_finish(&out, ret_bytes) != ERR_OK) {
+		assert(!"an attestation fits a page");
+	}
+}
+
+/* As kms said it, now or when the run was sealed first: the same bytes each time. */
+static enum err write_attestation(struct rewarder *self, const struct run *run)
+{
+	struct artefacts_run files = rewarder_files(run);
+	size_t bytes;
+
+	print_attestation(self, run->row, &bytes);
+	return artefacts_write(
+		&self->artefacts, &files, "attestation.json", (struct slice){ self->page, bytes });
+}
+
 static void observe(const struct registry_row *row, const struct run *run)
 {
 	metrics_observe(METRIC_REWARD_COMPUTE_LATENCY, METRIC_PLAIN,
@@ -95,6 +127,9 @@ static void end_parts(struct rewarder *self, struct run *run)
 {
 	enum err err = write_commitment(self, run);
 
+	if (err == ERR_OK && run->is_mended) {
+		err = write_attestation(self, run);
+	}
 	if (err != ERR_OK) {
 		fail_to_write(self, run, err);
 		return;
@@ -105,7 +140,7 @@ static void end_parts(struct rewarder *self, struct run *run)
 		runs_end(self, run);
 		return;
 	}
-	if (run->is_mended) { /* what kms said of it stays as it is */
+	if (run->is_mended) { /* kms is not asked again: what it said is in the row */
 		run->row->is_swept = false;
 		settlement_begin(self, run);
 		return;
@@ -341,27 +376,6 @@ void sealing_sign(struct rewarder *self, struct run *run)
 				   rewarder_peer(self, PROCESS_KMS), run->id, &question) == ERR_OK;
 }
 
-static void print_attestation(
-	struct rewarder *self, const struct registry_row *row, size_t *ret_bytes)
-{
-	char signature[BASE64_TEXT_BYTES(VERB_SIGNATURE_BYTES) + 8] = "base64:";
-	struct json_out out;
-
-	(void)base64_encode(row->signature, sizeof row->signature, signature + 7);
-	json_out_init(&out, self->page, sizeof self->page);
-	json_out_object_begin(&out);
-	json_out_key(&out, "public_key");
-	json_out_hex(&out, (struct slice){ row->public_key.bytes, HASH_BYTES });
-	json_out_key(&out, "sig_ed25519");
-	json_out_text(&out, signature);
-	json_out_key(&out, "signed_at_unix_s");
-	json_out_u64(&out, row->signed_at_unix_s);
-	json_out_object_end(&out);
-	if (json_out_finish(&out, ret_bytes) != ERR_OK) {
-		assert(!"an attestation fits a page");
-	}
-}
-
 /* It is whole. A quarantined one ends here. */
 static void end_sealing(struct rewarder *self, struct run *run)
 {
@@ -379,8 +393,6 @@ enum err sealing_signed(struct rewarder *self, const struct oap_from *from,
 	const struct oap_signed_attestation *msg)
 {
 	struct run *run = runs_find(self, from->corr_id);
-	struct artefacts_run files;
-	size_t bytes;
 	enum err err;
 
 	if (run == NULL || run->step != RUN_SIGNING) {
@@ -396,10 +408,7 @@ enum err sealing_signed(struct rewarder *self, const struct oap_from *from,
 	memcpy(run->row->signature, msg->signature.bytes, VERB_SIGNATURE_BYTES);
 	run->row->public_key = msg->public_key;
 	run->row->signed_at_unix_s = msg->signed_at_unix_s;
-	print_attestation(self, run->row, &bytes);
-	files = rewarder_files(run);
-	err = artefacts_write(
-		&self->artefacts, &files, "attestation.json", (struct slice){ self->page, bytes });
+	err = write_attestation(self, run);
 	if (err != ERR_OK) {
 		fail_to_write(self, run, err);
 		return ERR_OK;

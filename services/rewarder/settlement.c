@@ -230,7 +230,7 @@ static void lack_body(struct rewarder *self, struct run *run, enum err err)
 		settlement_forget(self, run);
 		run->row->detail = DETAIL_ALLOCATIONS;
 		if (rewarder_put(self, run, REGISTRY_POSTPONED)) {
-			runs_mend(self, run);
+			runs_mend(run);
 		}
 		return;
 	}

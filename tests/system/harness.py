@@ -8,6 +8,7 @@ fixed time: `eventually` waits for a condition, with a limit that a loaded machi
 processes that this node started are signalled, by pid and start time.
 """
 import base64
+import contextlib
 import json
 import os
 import pathlib
@@ -22,6 +23,7 @@ import uuid
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / 'scripts/lib'))
 import node as nodes  # noqa: E402
+import tap  # noqa: E402
 import wire  # noqa: E402
 
 BUILD = pathlib.Path(os.environ.get('MACRONODE_BUILD', nodes.CHECKOUT / 'build-test')).resolve()
@@ -75,6 +77,35 @@ def entry(kind, account, amount, **members):
 def clean_environment():
 	"""Ours without what would configure a node."""
 	return {name: value for name, value in os.environ.items() if not OUR_VARIABLES.match(name)}
+
+
+@contextlib.contextmanager
+def small_disk(one, size):
+	"""Starts a node, which is gone afterwards, whose data directory is a file system of its own."""
+	mount = ['mount', '-t', 'tmpfs', '-o', f'size={size},mode=0711', 'none', one.profile.data]
+	if os.geteuid() != 0:
+		one.remove()
+		raise tap.Skip('needs root, to mount a small file system')
+	done = subprocess.run(mount, capture_output=True, text=True, timeout=60)
+	if done.returncode != 0:
+		one.remove()
+		raise tap.Skip(f'cannot mount a small file system: {done.stderr.strip()}')
+	try:
+		yield one.start()
+	finally:
+		try:
+			one.stop()
+		finally:
+			subprocess.run(['umount', one.profile.data], check=True, timeout=60)
+			one.remove()
+
+
+def fill_disk(path):
+	"""With a file, to the last block."""
+	with open(path, 'wb', buffering=0) as file:
+		with contextlib.suppress(OSError):
+			while True:
+				file.write(bytes(65536))
 
 
 class Node:

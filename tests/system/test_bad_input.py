@@ -15,7 +15,7 @@ import tempfile
 
 import tap
 import wire
-from harness import Node, entry, eventually, nodes
+from harness import Node, entry, eventually, fill_disk, nodes, small_disk
 
 READ_TIMEOUT = '300ms'
 DISK_BYTES = 48 << 20
@@ -224,42 +224,14 @@ def test_a_node_says_line_and_column_of_what_it_does_not_understand():
 # --- the disk and the store ---------------------------------------------------------------
 
 
-@contextlib.contextmanager
-def small_disk():
-	"""A node whose data directory is a file system of its own."""
-	if os.geteuid() != 0:
-		raise tap.Skip('needs root, to mount a small file system')
-	one = Node({'engine': {'disk_reserve': '8MiB'}})
-	mount = ['mount', '-t', 'tmpfs', '-o', f'size={DISK_BYTES},mode=0711', 'none', one.profile.data]
-	done = subprocess.run(mount, capture_output=True, text=True, timeout=60)
-	if done.returncode != 0:
-		one.remove()
-		raise tap.Skip(f'cannot mount a small file system: {done.stderr.strip()}')
-	try:
-		yield one.start()
-	finally:
-		try:
-			one.stop()
-		finally:
-			subprocess.run(['umount', one.profile.data], check=True, timeout=60)
-			one.remove()
-
-
-def fill(path):
-	with open(path, 'wb', buffering=0) as file:
-		with contextlib.suppress(OSError):
-			while True:
-				file.write(bytes(65536))
-
-
 def test_a_full_disk_refuses_writes_serves_reads_and_heals_by_itself():
-	with small_disk() as one:
+	with small_disk(Node({'engine': {'disk_reserve': '8MiB'}}), DISK_BYTES) as one:
 		minted = one.mint()
 		one.environment['MACRONODE_TOKEN'] = minted
 		kept = entry('Mint', 'kept', 5)
 		before = one.ingest([kept], minted).json()
 		seqs = [before['seq_end']]
-		fill(one.profile.data / 'full')
+		fill_disk(one.profile.data / 'full')
 
 		def refusal():
 			"""None for as long as what is known of the free space is older than the file."""

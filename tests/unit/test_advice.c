@@ -36,7 +36,8 @@ static void expect_end(struct slice *rest)
 static void every_kind_of_reason_has_a_next_step(void **state)
 {
 	struct slice rest = text("draining; safe_mode:a sentence; starting:kms; restarting:wallet; "
-				 "committer_lag; crashing:archive; objects_unwritable");
+				 "committer_lag; crashing:archive; objects_unwritable; "
+				 "disk_pressure:rewarder");
 
 	(void)state;
 	expect(&rest, "draining", ADVICE_DRAINING);
@@ -46,6 +47,7 @@ static void every_kind_of_reason_has_a_next_step(void **state)
 	expect(&rest, "committer_lag", ADVICE_LAG);
 	expect(&rest, "crashing:archive", ADVICE_CRASHING);
 	expect(&rest, "objects_unwritable", ADVICE_OBJECTS);
+	expect(&rest, "disk_pressure:rewarder", ADVICE_REWARDER_DISK);
 	expect_end(&rest);
 	for (unsigned i = 0; i < ADVICE_COUNT; i++) {
 		assert_true(strlen(advice_text((enum advice)i)) > 20);

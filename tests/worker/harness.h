@@ -41,6 +41,7 @@ struct harness_link {
 	uint8_t process; /* whom the test plays */
 	uint8_t instance;
 	uint32_t generation;
+	bool may_end;             /* the worker may die of what it is sent: that is no failure */
 	uint32_t credit_requests; /* that the worker gave back, in all */
 	uint8_t *in;              /* owned */
 	size_t in_used;

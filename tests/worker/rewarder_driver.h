@@ -179,14 +179,19 @@ static inline int tear_down(void **state)
 
 static uint8_t kms_life; /* another one is another kms */
 
-static inline void link_kms(void)
+static inline void send_artefact_key(void)
 {
 	struct oap_artefact_key key = { .key_id = ARTEFACT_KEY_ID };
 
 	memset(&key.key, 0x33, sizeof key.key);
 	memset(&key.life, kms_life, sizeof key.life);
-	kms = harness_link_up(&h, PROCESS_KMS, 0);
 	harness_send_artefact_key(kms, 0, &key);
+}
+
+static inline void link_kms(void)
+{
+	kms = harness_link_up(&h, PROCESS_KMS, 0);
+	send_artefact_key();
 }
 
 /* It was started: everybody else comes. */
@@ -254,7 +259,7 @@ static inline void expect_refusal(
 	}
 }
 
-static inline void put_policy(void)
+static inline void put_policy_expecting(uint16_t status, enum reward_reason reason)
 {
 	static char text[TEXT_MAX];
 	char cid[68], signature[BASE64_TEXT_BYTES(64) + 1];
@@ -278,8 +283,15 @@ static inline void put_policy(void)
 	put.document = text_of(text);
 	harness_send_policy_put(prevalidator, 1, &put);
 	reply = expect_reply(1);
-	expect_refusal(&reply, 200, REWARD_REASON_NONE);
-	expect_body(&reply, "\"signed\":true");
+	expect_refusal(&reply, status, reason);
+	if (status == 200) {
+		expect_body(&reply, "\"signed\":true");
+	}
+}
+
+static inline void put_policy(void)
+{
+	put_policy_expecting(200, REWARD_REASON_NONE);
 }
 
 static inline void start(void)
@@ -320,16 +332,36 @@ static inline void serve_inputs(void)
 
 /* --- kms and the ledger --- */
 
-static inline void sign(uint8_t status)
+static inline uint64_t expect_signing(uint8_t status)
 {
 	struct oap_sign_attestation question;
 	uint64_t id = harness_expect_sign_attestation(kms, &question);
+
+	assert_int_equal(question.run_status, status);
+	return id;
+}
+
+static inline void answer_signing(uint64_t id)
+{
 	struct oap_signed_attestation answer = { .signed_at_unix_s = 1759322096 };
 	uint8_t signature[64] = { 9 };
 
-	assert_int_equal(question.run_status, status);
 	answer.signature = (struct slice){ signature, sizeof signature };
 	harness_send_signed_attestation(kms, id, &answer);
+}
+
+static inline void sign(uint8_t status)
+{
+	answer_signing(expect_signing(status));
+}
+
+static inline void refuse_to_sign(void)
+{
+	struct oap_sign_attestation question;
+	uint64_t id = harness_expect_sign_attestation(kms, &question);
+
+	harness_send_signed_attestation(
+		kms, id, &(struct oap_signed_attestation){ .status = ERR_IO });
 }
 
 /* The header of an intent that a grant came with. */

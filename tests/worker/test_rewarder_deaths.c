@@ -97,7 +97,24 @@ static void the_whole_node_dies(void **state)
 	harness_stop(&h);
 }
 
-/* Goal: the run fails, the node does not, and the same request may be sent again. */
+static void replace_calculator(void)
+{
+	harness_start(&calculator);
+	harness_expect_up(&calculator);
+	harness_join(&h, &calculator);
+}
+
+/* As far as the calculator's work on it, and whatever archive was asked for ahead. */
+static void begin_to_compute(uint64_t ticket, const struct hash *inputs)
+{
+	ask(ticket, EPOCH, inputs);
+	assert_true(serve_object());
+	assert_true(serve_object());
+	harness_settle(&h);
+}
+
+/* Goal: the run that a calculator was lost with is given to the next one, from the beginning; what
+ * archive still sends of it meets nobody. */
 static void a_calculator_dies(void **state)
 {
 	struct hash inputs = seal_epoch(&golden);
@@ -105,20 +122,101 @@ static void a_calculator_dies(void **state)
 
 	(void)state;
 	start();
-	ask(2, EPOCH, &inputs);
-	assert_true(serve_object());
-	assert_true(serve_object());
+	begin_to_compute(2, &inputs);
+	harness_kill(&calculator);
+	replace_calculator();
+	harness_settle(&h);
+	assert_true(serve_object()); /* that was asked for by the first */
+	serve_inputs();
+	sign(ATTESTATION_OK);
+	pay();
+	reply = expect_reply(2);
+	expect_body(&reply, "\"accepted\"");
+	harness_stop(&h);
+}
+
+/* Goal: what two calculators died of is not given to a third: the run fails, the node does not, and
+ * the same request may be sent again. */
+static void a_run_that_kills_calculators_fails(void **state)
+{
+	struct hash inputs = seal_epoch(&golden);
+	struct oap_run_reply reply;
+
+	(void)state;
+	start();
+	begin_to_compute(2, &inputs);
+	harness_kill(&calculator);
+	replace_calculator();
+	harness_settle(&h);
+	for (size_t i = 0; i < 3; i++) {
+		assert_true(serve_object());
+	}
 	harness_settle(&h);
 	harness_kill(&calculator);
 	reply = expect_reply(2);
 	expect_refusal(&reply, 500, REWARD_REASON_INTERNAL);
-	harness_start(&calculator);
-	harness_expect_up(&calculator);
-	harness_join(&h, &calculator);
+	replace_calculator();
+	harness_settle(&h);
 	while (!harness_is_silent(archive)) {
 		(void)serve_object();
 	}
 	pay_epoch(3, &inputs);
+	harness_stop(&h);
+}
+
+/* Goal: one that was there for as long as its CPU time takes may have died of that: then another
+ * one would, too. */
+static void a_run_that_may_have_used_up_its_time_fails(void **state)
+{
+	struct hash inputs = seal_epoch(&golden);
+	struct oap_run_reply reply;
+	uint64_t over;
+
+	(void)state;
+	h.config.rewarder_cost_base_us = 1;
+	h.config.rewarder_max_epoch_cost_ms = 1;
+	start();
+	begin_to_compute(2, &inputs);
+	over = now_mono_ms() + 3; /* than which its time is shorter */
+	while (now_mono_ms() < over) {
+	}
+	harness_kill(&calculator);
+	reply = expect_reply(2);
+	expect_refusal(&reply, 500, REWARD_REASON_INTERNAL);
+	harness_stop(&h);
+}
+
+/* Goal: without a calculator what was admitted waits, over a death of the rewarder too; what comes
+ * then is refused as what comes again. */
+static void there_is_no_calculator(void **state)
+{
+	const struct epoch next = { "2025-10-02", GOLDEN_ROWS, "1001", 3, 3 };
+	struct hash inputs = seal_epoch(&golden), nexts = seal_epoch(&next);
+	struct oap_run_compute run;
+	struct oap_run_reply reply;
+
+	(void)state;
+	start();
+	begin_to_compute(2, &inputs);
+	harness_kill(&calculator);
+	harness_settle(&h);
+	ask(3, "2025-10-02", &nexts);
+	reply = expect_reply(3);
+	expect_refusal(&reply, 503, REWARD_REASON_DEP_OUTAGE);
+	run = run_of(EPOCH, &inputs);
+	run.wait_until_mono_ms = now_mono_ms();
+	harness_send_run_compute(prevalidator, 4, &run);
+	reply = expect_reply(4);
+	assert_int_equal(reply.status, 202);
+	expect_body(&reply, "\"status\":\"pending\"");
+	harness_kill(&h);
+	harness_start(&calculator);
+	harness_expect_up(&calculator);
+	start_rewarder();
+	serve_inputs();
+	sign(ATTESTATION_OK);
+	pay();
+	harness_expect_nothing(edge);
 	harness_stop(&h);
 }
 
@@ -130,6 +228,9 @@ int main(void)
 		CASE(it_dies_at_every_step),
 		CASE(the_whole_node_dies),
 		CASE(a_calculator_dies),
+		CASE(a_run_that_kills_calculators_fails),
+		CASE(a_run_that_may_have_used_up_its_time_fails),
+		CASE(there_is_no_calculator),
 	};
 
 	return cmocka_run_group_tests_name("rewarder_deaths", tests, NULL, NULL);
