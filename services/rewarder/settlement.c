@@ -135,8 +135,11 @@ static void try_again(struct rewarder *self, enum detail detail)
 	struct emitter *emitter = &self->emitter;
 	const struct config *config = &self->worker->config;
 	uint64_t now = rewarder_now_mono_ms();
+	/* an intent that is under way ends, or its place is given up: that is only waited for */
+	bool is_last = detail != DETAIL_INTENT_BUSY &&
+		       emitter->attempt > config->rewarder_ledger_max_retries;
 
-	if (emitter->attempt > config->rewarder_ledger_max_retries ||
+	if (is_last ||
 		now - emitter->began_mono_ms >= (uint64_t)config->rewarder_attempt_budget_ms) {
 		fail_emit(self, emitter->run, detail);
 		return;

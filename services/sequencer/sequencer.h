@@ -70,6 +70,7 @@ struct intent_job {
 	bool has_grant;
 	char capability_ref[2 * ID_BYTES + 1];
 	uint32_t allocations_bytes, filled; /* of the body; there is none while it is a question */
+	uint64_t moved_mono_ms;             /* when the body was asked for, or a piece came */
 	uint8_t *allocations;               /* owned */
 	struct draft *drafts;               /* owned; once the body is whole, like results */
 	struct ledger_result *results;      /* owned */
