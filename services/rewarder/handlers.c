@@ -325,7 +325,7 @@ static void end_drained(struct rewarder *self)
 {
 	if (self->worker->phase != PHASE_DRAINED && self->emitter.run == NULL) {
 		while (self->runs != NULL) {
-			runs_leave(self, self->runs);
+			runs_leave(self, self->runs, REWARD_REASON_DRAINING, NULL);
 		}
 		worker_drained(self->worker, 0);
 	}

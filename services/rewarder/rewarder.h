@@ -108,6 +108,7 @@ struct emitter {
 	uint64_t sent_mono_ms; /* 0: it waits for due_mono_ms */
 	uint64_t due_mono_ms;  /* to be sent, or given up */
 	uint64_t began_mono_ms;
+	bool is_question; /* without a grant: the answer is no more than whether it is settled */
 	uint64_t body_upto;
 };
 
@@ -210,8 +211,9 @@ void runs_end(struct rewarder *self, struct run *run);
 /* All that wait are refused; of a run that was computed for the first time the row is gone if the
  * request was at fault, else it has failed. It is gone. */
 void runs_fail(struct rewarder *self, struct run *run, enum reward_reason reason, const char *text);
-/* The node ends: whoever waits is told so, and the run goes on at the next start. It is gone. */
-void runs_leave(struct rewarder *self, struct run *run);
+/* All that wait are refused, and its row stays as it is. It is gone. */
+void runs_leave(
+	struct rewarder *self, struct run *run, enum reward_reason reason, const char *text);
 void runs_tick(struct rewarder *self, uint64_t now_mono_ms);
 void runs_resume_all(struct rewarder *self);
 
@@ -253,6 +255,8 @@ void settlement_finish(struct rewarder *self, uint64_t now_mono_ms);
 /* Its grant may be one that the kms which is there sealed. One of another boot of the node would
  * look forged to the ledger. */
 bool settlement_has_grant(const struct rewarder *self, const struct registry_row *row);
+/* Neither is its tenant held, nor is there a brownout. */
+bool settlement_may_pay(const struct rewarder *self, const struct registry_row *row);
 void settlement_ledger_lost(struct rewarder *self);
 void settlement_forget(struct rewarder *self, const struct run *run);
 

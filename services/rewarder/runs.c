@@ -222,9 +222,9 @@ void runs_fail(struct rewarder *self, struct run *run, enum reward_reason reason
 	destroy(self, run);
 }
 
-void runs_leave(struct rewarder *self, struct run *run)
+void runs_leave(struct rewarder *self, struct run *run, enum reward_reason reason, const char *text)
 {
-	refuse_all(self, run, REWARD_REASON_DRAINING, NULL, NULL);
+	refuse_all(self, run, reason, text, NULL);
 	destroy(self, run);
 }
 
@@ -427,8 +427,8 @@ static void replay(struct rewarder *self, const struct oap_from *from,
 	if (is_settled) {
 		metrics_inc(METRIC_REWARD_RUNS_IDEMPOTENT, METRIC_PLAIN);
 	}
-	if (msg->dry_run || self->brownout.is_on || row->state == REGISTRY_QUARANTINED ||
-		(is_settled && row->count == 0) || quarantine_holder(self, row) != NULL) {
+	if (msg->dry_run || row->state == REGISTRY_QUARANTINED ||
+		(is_settled ? row->count == 0 : !settlement_may_pay(self, row))) {
 		answers_result(self, route, row, msg->dry_run, is_settled);
 		return;
 	}
