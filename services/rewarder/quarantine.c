@@ -80,7 +80,7 @@ void quarantine_release(struct rewarder *self, const struct oap_from *from,
 		(void)snprintf(reason, sizeof reason, "%.*s", (int)msg->reason.bytes_count,
 			(const char *)msg->reason.bytes);
 		log_event(LOG_RUN_RELEASED, &(struct log_fields){ .run_key = &row->run_key,
-						    .capability_ref = &msg->capability,
+						    .capability_ref = &self->gate.capability,
 						    .text = reason });
 	}
 	answers_summary(self, route, row);

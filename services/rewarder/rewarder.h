@@ -13,6 +13,7 @@
  * paid twice; the registry makes that nothing is forgotten.
  *
  *   handlers.c     who asks what; life
+ *   gate.c         whether his grant covers it, as the sequencer says
  *   runs.c         admission, replay, conflict; the queue; who waits for an answer
  *   inputs.c       the sealed inputs, from archive to a calculator
  *   sealing.c      the result, from the calculator to artefacts; its attestation
@@ -49,6 +50,9 @@
 #define RUNS_QUEUED_MAX 512u
 /* And those with the postponed ones (R-C17). */
 #define RUNS_UNFINISHED_MAX 4096u
+
+/* What a body that is on its way leaves of the window to the sequencer, for grants. */
+#define SETTLEMENT_LEFT_BYTES (512u * 1024u)
 
 /* Who asked, and is answered once. Its request's credit is held until then. */
 struct waiter {
@@ -133,6 +137,22 @@ struct sweep {
 	} levels[SWEEP_DEPTH];
 };
 
+/* A request whose grant the sequencer has. */
+struct gate_request {
+	struct gate_request *next;
+	struct oap_from from;
+	uint64_t id;
+	uint8_t edge_process, edge_instance;
+	uint32_t edge_generation;
+	uint64_t deadline_mono_ms;
+	uint8_t payload[];
+};
+
+struct gate {
+	struct gate_request *first, **last; /* owned */
+	struct id128 capability;            /* of the request that passes now */
+};
+
 /* How fast the ledger answered lately. */
 #define SAMPLES_MAX 1024u
 struct brownout {
@@ -160,6 +180,7 @@ struct rewarder {
 	struct run *runs; /* all that are under way, oldest first */
 	size_t run_count;
 	struct run *calculators[COMPUTE_MAX]; /* NULL: free, or not there */
+	struct gate gate;
 	struct emitter emitter;
 	struct brownout brownout;
 	uint64_t id_last;
@@ -174,6 +195,7 @@ struct rewarder {
 };
 
 extern const struct oap_handlers rewarder_handlers;
+extern const struct oap_handlers rewarder_behind_gate; /* of requests that passed it */
 extern const struct sandbox_policy rewarder_sandbox;
 size_t rewarder_paths(
 	void *self, const struct worker *worker, struct landlock_path ret_paths[WORKER_PATHS_MAX]);
@@ -189,6 +211,26 @@ struct peer *rewarder_peer(struct rewarder *self, unsigned process);
 struct artefacts_run rewarder_files(const struct run *run);
 /* The row is on disk, or the run has failed and is gone: false. */
 MUST_CHECK bool rewarder_put(struct rewarder *self, struct run *run, enum registry_state state);
+
+/* --- gate.c --- */
+
+void gate_init(struct gate *gate);
+void gate_tick(struct rewarder *self, uint64_t now_mono_ms);
+void gate_refuse_all(struct rewarder *self, enum reward_reason reason);
+MUST_CHECK enum err gate_judged(
+	struct rewarder *self, const struct oap_from *from, const struct oap_judged_grant *msg);
+MUST_CHECK enum err gate_run_compute(
+	void *self, const struct oap_from *from, const struct oap_run_compute *msg);
+MUST_CHECK enum err gate_run_show(
+	void *self, const struct oap_from *from, const struct oap_run_show *msg);
+MUST_CHECK enum err gate_run_list(
+	void *self, const struct oap_from *from, const struct oap_run_list *msg);
+MUST_CHECK enum err gate_quarantine_release(
+	void *self, const struct oap_from *from, const struct oap_quarantine_release *msg);
+MUST_CHECK enum err gate_policy_put(
+	void *self, const struct oap_from *from, const struct oap_policy_put *msg);
+MUST_CHECK enum err gate_policy_show(
+	void *self, const struct oap_from *from, const struct oap_policy_show *msg);
 
 /* --- runs.c --- */
 

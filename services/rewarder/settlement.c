@@ -270,7 +270,7 @@ static void send_body(struct rewarder *self)
 	struct peer *sequencer = rewarder_peer(self, PROCESS_SEQUENCER);
 
 	while (emitter->body_upto < run->row->allocations_bytes &&
-		peer_has_credit(sequencer, ARTEFACTS_PIECE_BYTES + 64)) {
+		peer_has_credit(sequencer, ARTEFACTS_PIECE_BYTES + SETTLEMENT_LEFT_BYTES)) {
 		struct oap_intent_body body = { .offset = (uint32_t)emitter->body_upto };
 		uint64_t total = 0;
 		enum err err = artefacts_read(&self->artefacts, &files, "allocations",

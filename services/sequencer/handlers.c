@@ -37,6 +37,12 @@ static enum err on_intent_body(
 	return intents_take_body(self, from, msg);
 }
 
+static enum err on_judge_grant(
+	void *self, const struct oap_from *from, const struct oap_judge_grant *msg)
+{
+	return judging_take(self, from, msg);
+}
+
 static enum err on_probe_order(
 	void *self, const struct oap_from *from, const struct oap_probe_order *msg)
 {
@@ -147,6 +153,7 @@ const struct oap_handlers sequencer_handlers = {
 	.op_submit = on_op_submit,
 	.intent = on_intent,
 	.intent_body = on_intent_body,
+	.judge_grant = on_judge_grant,
 	.probe_order = on_probe_order,
 	.grant_key = on_grant_key,
 	.revoked = on_revoked,

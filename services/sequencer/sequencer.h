@@ -14,6 +14,7 @@
  *   operations.c  those of the wallet
  *   intents.c   those of the rewarder: their bodies, and a batch of their own
  *   controls.c  freezes and revocations
+ *   judging.c   grants of what is asked of the rewarder
  *   locates.c   where an account's newest balance is, for archive
  *   asks.c      the newest balances of many accounts, for wallet and archive
  *   room.c      how full the ledger's memory is
@@ -24,6 +25,7 @@
 #include <ev.h>
 
 #include "common/clock.h"
+#include "common/reward_reasons.h"
 #include "common/worker.h"
 #include "core/ledger.h"
 
@@ -331,6 +333,20 @@ void controls_count(const struct sequencer *self);
 void controls_apply(struct sequencer *self, struct batch *batch, struct byte_writer *out);
 /* status: what became of their batch; ERR_OK: each has its own. */
 void controls_answer(struct sequencer *self, struct control_ask *asks, enum err status);
+
+/* judging.c */
+struct judged {
+	uint8_t action;      /* enum caveat_action */
+	struct slice tenant; /* empty: of the node */
+	struct slice epoch;  /* empty: of none */
+};
+bool judging_is_sound(const struct judged *what);
+/* ERR_DENIED, ERR_MALFORMED: kms never sealed it. *ret_reason: NONE: it covers that, and *ret_grant
+ * is it. */
+MUST_CHECK enum err judging_grant(const struct sequencer *self, struct slice sealed,
+	const struct judged *what, struct grant *ret_grant, enum reward_reason *ret_reason);
+MUST_CHECK enum err judging_take(
+	struct sequencer *self, const struct oap_from *from, const struct oap_judge_grant *msg);
 
 /* room.c */
 void room_look(struct sequencer *self);
