@@ -648,6 +648,25 @@ enum intent_status { INTENT_ACCEPTED, INTENT_DUP, INTENT_NEED_BODY, INTENT_CONFL
 	FIXED(u8, status)                  \
 	FIXED(u8, reason)                  \
 	FIXED(id128, capability)
+/* For the audit log. ENTERED: of a run that is never paid; grant: of whoever asked for it, or
+ * empty, and believed only where it is good. RELEASED: an operator takes the blame; the grant must
+ * cover it. ticket: of the request; 0: it is not known any more. kind: enum reward_kind. */
+enum quarantine_act { QUARANTINE_ENTERED, QUARANTINE_RELEASED, QUARANTINE_ACT_COUNT };
+#define PAYLOAD_RECORD_RUN(FIXED, SIZED)     \
+	FIXED(u8, act)                       \
+	FIXED(u8, kind)                      \
+	FIXED(u64, ticket)                   \
+	FIXED(hash, run_key)                 \
+	FIXED(hash, commitment)              \
+	SIZED(tenant, VERB_TENANT_BYTES_MAX) \
+	SIZED(epoch, VERB_EPOCH_BYTES_MAX)   \
+	SIZED(text, VERB_TEXT_BYTES_MAX)     \
+	SIZED(grant, VERB_GRANT_BYTES_MAX)
+/* As JUDGED_GRANT; without a reason it is on disk. */
+#define PAYLOAD_RECORDED_RUN(FIXED, SIZED) \
+	FIXED(u8, status)                  \
+	FIXED(u8, reason)                  \
+	FIXED(id128, capability)
 /* The fields of core/attestation.h but the time, which is the signer's. */
 #define PAYLOAD_SIGN_ATTESTATION(FIXED, SIZED) \
 	FIXED(u8, run_status)                  \
@@ -943,6 +962,8 @@ enum compute_part { COMPUTE_PART_MANIFEST, COMPUTE_PART_ALLOCATIONS, COMPUTE_PAR
 	VERB(0x0285, ARTEFACT_KEY, artefact_key, BY(KMS), BY(REWARDER), EVENT)               \
 	VERB(0x0286, JUDGE_GRANT, judge_grant, BY(REWARDER), BY(SEQUENCER), REQUEST)         \
 	VERB(0x0287, JUDGED_GRANT, judged_grant, BY(SEQUENCER), BY(REWARDER), REPLY)         \
+	VERB(0x0288, RECORD_RUN, record_run, BY(REWARDER), BY(SEQUENCER), REQUEST)           \
+	VERB(0x0289, RECORDED_RUN, recorded_run, BY(SEQUENCER), BY(REWARDER), REPLY)         \
 	VERB(0x0290, RUN_COMPUTE, run_compute, BY(PREVALIDATOR), BY(REWARDER), REQUEST)      \
 	VERB(0x0291, RUN_SHOW, run_show, BY(PREVALIDATOR), BY(REWARDER), REQUEST)            \
 	VERB(0x0292, RUN_LIST, run_list, BY(PREVALIDATOR), BY(REWARDER), REQUEST)            \

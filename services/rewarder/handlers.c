@@ -31,7 +31,7 @@ bool rewarder_put(struct rewarder *self, struct run *run, enum registry_state st
 	uint32_t grant_bytes = row->grant_bytes;
 
 	row->state = (uint8_t)state;
-	if (state == REGISTRY_SETTLED || state == REGISTRY_QUARANTINED) {
+	if (state == REGISTRY_SETTLED) {
 		row->grant_bytes = 0; /* whoever asks for it again brings another */
 	}
 	if (run->is_dry || registry_put(&self->registry, row) == ERR_OK) {
@@ -150,6 +150,12 @@ static enum err on_judged_grant(
 	return gate_judged(self, from, msg);
 }
 
+static enum err on_recorded_run(
+	void *self, const struct oap_from *from, const struct oap_recorded_run *msg)
+{
+	return audits_recorded(self, from, msg);
+}
+
 static enum err on_signed_attestation(
 	void *self, const struct oap_from *from, const struct oap_signed_attestation *msg)
 {
@@ -212,6 +218,7 @@ const struct oap_handlers rewarder_handlers = {
 	.policy_put = gate_policy_put,
 	.policy_show = gate_policy_show,
 	.judged_grant = on_judged_grant,
+	.recorded_run = on_recorded_run,
 	.intent_result = on_intent_result,
 	.signed_attestation = on_signed_attestation,
 	.artefact_key = on_artefact_key,
@@ -255,6 +262,7 @@ void rewarder_link_lost(void *owner, const struct oap_from *whom)
 		archive_lost(self);
 	} else if (whom->process == PROCESS_SEQUENCER) {
 		settlement_ledger_lost(self);
+		audits_ledger_lost(self);
 		gate_refuse_all(self, REWARD_REASON_CAP_TIMEOUT);
 	} else if (whom->process == PROCESS_KMS) {
 		for (struct run *run = self->runs; run != NULL; run = run->next) {
@@ -328,6 +336,7 @@ void rewarder_drain(void *owner, uint64_t deadline_mono_ms)
 	(void)deadline_mono_ms; /* the supervisor keeps it */
 	self->is_draining = true;
 	gate_refuse_all(self, REWARD_REASON_DRAINING);
+	audits_refuse_releases(self, REWARD_REASON_DRAINING);
 }
 
 static void sign_those_that_wait(struct rewarder *self)
@@ -369,4 +378,5 @@ void rewarder_turn(void *owner)
 	inputs_turn(self);
 	sign_those_that_wait(self);
 	settlement_turn(self, now);
+	audits_turn(self, now);
 }

@@ -19,6 +19,7 @@
  *   sealing.c      the result, from the calculator to artefacts; its attestation
  *   settlement.c   the intent, to the ledger, until it is answered
  *   quarantine.c   what is held, and its release
+ *   audits.c       both in the audit log
  *   brownout.c     how fast the ledger answers, and what follows
  *   pressure.c     a disk that is full, and what waits for room
  *   sweeper.c      what is too old to be kept
@@ -51,7 +52,7 @@
 /* And those with the postponed ones (R-C17). */
 #define RUNS_UNFINISHED_MAX 4096u
 
-/* What a body that is on its way leaves of the window to the sequencer, for grants. */
+/* What a body that is on its way leaves of the window to the sequencer, for grants and records. */
 #define SETTLEMENT_LEFT_BYTES (512u * 1024u)
 
 /* Who asked, and is answered once. Its request's credit is held until then. */
@@ -153,6 +154,23 @@ struct gate {
 	struct id128 capability;            /* of the request that passes now */
 };
 
+/* A record on its way into the audit log. */
+struct recording {
+	struct recording *next;
+	uint64_t id; /* 0: none */
+	struct reward_name tenant, epoch;
+	struct hash run_key;
+	struct waiter asker; /* of a release, like its reason */
+	char reason[VERB_TEXT_BYTES_MAX + 1];
+};
+
+struct audits {
+	struct recording entered;   /* one of those that the registry lacks */
+	struct recording *releases; /* owned */
+	uint64_t due_mono_ms;       /* not before is another tried */
+	bool is_deferred;           /* and that was logged */
+};
+
 /* How fast the ledger answered lately. */
 #define SAMPLES_MAX 1024u
 struct brownout {
@@ -181,6 +199,7 @@ struct rewarder {
 	size_t run_count;
 	struct run *calculators[COMPUTE_MAX]; /* NULL: free, or not there */
 	struct gate gate;
+	struct audits audits;
 	struct emitter emitter;
 	struct brownout brownout;
 	uint64_t id_last;
@@ -312,6 +331,17 @@ void quarantine_run(
 	struct rewarder *self, struct run *run, enum reward_kind kind, const char *text);
 void quarantine_release(struct rewarder *self, const struct oap_from *from,
 	const struct oap_quarantine_release *msg);
+
+/* --- audits.c --- */
+
+void audits_turn(struct rewarder *self, uint64_t now_mono_ms);
+/* The row is quarantined, and that is recorded. */
+void audits_release(struct rewarder *self, const struct oap_from *from,
+	const struct oap_quarantine_release *msg, const struct registry_row *row);
+MUST_CHECK enum err audits_recorded(
+	struct rewarder *self, const struct oap_from *from, const struct oap_recorded_run *msg);
+void audits_refuse_releases(struct rewarder *self, enum reward_reason reason);
+void audits_ledger_lost(struct rewarder *self);
 
 /* --- brownout.c --- */
 

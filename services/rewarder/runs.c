@@ -74,7 +74,8 @@ static void destroy(struct rewarder *self, struct run *run)
 	struct run **link = &self->runs;
 
 	run->row->has_run = false;
-	if (is_at_rest(run->row)) { /* whoever asks for it again brings another */
+	/* whoever asks for it again brings another; an audit record says under which it was */
+	if (is_at_rest(run->row) && !registry_row_is_unaudited(run->row)) {
 		(void)!registry_row_keep(
 			&run->row->grant, &run->row->grant_bytes, (struct slice){ NULL, 0 });
 	}

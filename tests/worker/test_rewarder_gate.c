@@ -1,7 +1,10 @@
 /* Who may ask the rewarder for what: the sequencer says, and until then nothing is done, shown or
- * told. The test is the sequencer. */
+ * told. What is quarantined and released, in the audit log. The test is the sequencer. */
 #include "core/caveat.h"
 #include "tests/worker/rewarder_driver.h"
+
+/* The golden epoch, with more in the pool than the curve has. */
+static const struct epoch greedy = { EPOCH, GOLDEN_ROWS, "1000001", 3, 3 };
 
 static void take_credit(uint32_t payload_bytes)
 {
@@ -240,6 +243,151 @@ static void a_policy_may_be_everybodys(void **state)
 	harness_stop(&h);
 }
 
+/* --- the audit log --- */
+
+static uint64_t expect_record(struct oap_record_run *ret_record, enum quarantine_act act)
+{
+	uint64_t id = harness_expect_record_run(sequencer, ret_record);
+
+	assert_int_equal(ret_record->act, act);
+	assert_int_equal(ret_record->kind, REWARD_KIND_CONSERVATION);
+	assert_memory_equal(ret_record->tenant.bytes, "acme", 4);
+	assert_memory_equal(ret_record->epoch.bytes, EPOCH, strlen(EPOCH));
+	take_credit(90 + (uint32_t)(ret_record->tenant.bytes_count + ret_record->epoch.bytes_count +
+				    ret_record->text.bytes_count + ret_record->grant.bytes_count));
+	return id;
+}
+
+static void recorded(uint64_t id, enum reward_reason reason)
+{
+	harness_send_recorded_run(sequencer, id,
+		&(struct oap_recorded_run){
+			.reason = (uint8_t)reason, .capability = grants_capability() });
+}
+
+static bool serve_grants_alone(
+	struct harness_link *link, unsigned verb, uint64_t corr_id, struct slice payload)
+{
+	return verb == OAP_JUDGE_GRANT && serve_gate(link, verb, corr_id, payload);
+}
+
+static void quarantine(uint64_t ticket, const struct hash *inputs)
+{
+	struct oap_run_reply reply;
+
+	ask(ticket, EPOCH, inputs);
+	serve_inputs();
+	sign(ATTESTATION_QUARANTINED);
+	reply = expect_reply(ticket);
+	expect_refusal(&reply, 409, REWARD_REASON_INVARIANT);
+}
+
+/* Goal: a quarantine is recorded as what it is; a release is told when its record is on disk. */
+static void what_is_quarantined_and_released_is_recorded(void **state)
+{
+	struct hash inputs = seal_epoch(&greedy);
+	struct oap_record_run record;
+	struct oap_run_reply reply;
+	uint64_t id;
+
+	(void)state;
+	start();
+	put_policy();
+	play_the_gate();
+	sequencer->serve = serve_grants_alone;
+	quarantine(2, &inputs);
+	id = expect_record(&record, QUARANTINE_ENTERED);
+	assert_int_equal(record.ticket, 2);
+	assert_true(record.text.bytes_count > 0);
+	assert_true(record.grant.bytes_count >= GRANT_BYTES_MIN);
+	release(3, "acme");
+	reply = expect_reply(3); /* its beginning is not recorded yet */
+	expect_refusal(&reply, 503, REWARD_REASON_DEP_OUTAGE);
+	recorded(id, REWARD_REASON_NONE);
+	harness_settle(&h);
+	release(4, "acme");
+	id = expect_record(&record, QUARANTINE_RELEASED);
+	assert_int_equal(record.ticket, 4);
+	assert_memory_equal(record.text.bytes, "the board", 9);
+	harness_expect_nothing(edge);
+	recorded(id, REWARD_REASON_NONE);
+	reply = expect_reply(4);
+	assert_int_equal(reply.status, 200);
+	expect_body(&reply, "\"state\":\"released\"");
+	release(5, "acme"); /* is released, and that was recorded */
+	reply = expect_reply(5);
+	assert_int_equal(reply.status, 200);
+	restart_rewarder();
+	play_the_gate();
+	harness_expect_nothing(sequencer);
+	harness_stop(&h);
+}
+
+/* Goal: a record that cannot be written now is missing in the registry's eyes until it is. */
+static void what_could_not_be_recorded_is_recorded_later(void **state)
+{
+	struct hash inputs = seal_epoch(&greedy);
+	struct oap_record_run record;
+	uint64_t id;
+
+	(void)state;
+	kms_life++;
+	start();
+	put_policy();
+	play_the_gate();
+	sequencer->serve = serve_grants_alone;
+	quarantine(2, &inputs);
+	recorded(expect_record(&record, QUARANTINE_ENTERED), REWARD_REASON_DEP_OUTAGE);
+	recorded(expect_record(&record, QUARANTINE_ENTERED), REWARD_REASON_DEP_OUTAGE);
+	(void)expect_record(&record, QUARANTINE_ENTERED);
+	harness_link_down(sequencer); /* whether it is on disk nobody knows */
+	sequencer = harness_link_up(&h, PROCESS_SEQUENCER, 0);
+	(void)expect_record(&record, QUARANTINE_ENTERED);
+	harness_kill(&h);
+	kms_life++; /* the whole node was down: there is no grant of this boot */
+	harness_start(&h);
+	harness_expect_up(&h);
+	sequencer = harness_link_up(&h, PROCESS_SEQUENCER, 0);
+	id = expect_record(&record, QUARANTINE_ENTERED);
+	assert_int_equal(record.ticket, 0);
+	assert_int_equal(record.grant.bytes_count, 0);
+	recorded(id, REWARD_REASON_NONE);
+	harness_settle(&h);
+	restart_rewarder();
+	play_the_gate();
+	harness_expect_nothing(sequencer);
+	harness_stop(&h);
+}
+
+/* Goal: an epoch whose release is on no disk stays held. */
+static void a_release_that_is_not_recorded_is_none(void **state)
+{
+	struct hash inputs = seal_epoch(&greedy), good = seal_epoch(&golden);
+	struct oap_record_run record;
+	struct oap_run_reply reply;
+
+	(void)state;
+	start();
+	put_policy();
+	quarantine(2, &inputs);
+	play_the_gate();
+	sequencer->serve = serve_grants_alone;
+	release(3, "acme");
+	recorded(expect_record(&record, QUARANTINE_RELEASED), REWARD_REASON_DEP_OUTAGE);
+	reply = expect_reply(3);
+	expect_refusal(&reply, 503, REWARD_REASON_DEP_OUTAGE);
+	release(4, "acme");
+	(void)expect_record(&record, QUARANTINE_RELEASED);
+	harness_link_down(sequencer);
+	reply = expect_reply(4);
+	expect_refusal(&reply, 503, REWARD_REASON_DEP_OUTAGE);
+	restart_rewarder();
+	ask(5, EPOCH, &good);
+	reply = expect_reply(5);
+	expect_refusal(&reply, 409, REWARD_REASON_LATCHED);
+	harness_stop(&h);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -250,6 +398,9 @@ int main(void)
 		CASE(without_a_sequencer_nobody_passes),
 		CASE(a_question_has_an_end),
 		CASE(a_policy_may_be_everybodys),
+		CASE(what_is_quarantined_and_released_is_recorded),
+		CASE(what_could_not_be_recorded_is_recorded_later),
+		CASE(a_release_that_is_not_recorded_is_none),
 	};
 
 	return cmocka_run_group_tests_name("rewarder_gate", tests, NULL, NULL);

@@ -1,6 +1,9 @@
-/* What the rewarder asks the sequencer besides payments: whether a grant covers a request. */
+/* What the rewarder asks the sequencer besides payments: whether a grant covers a request, and that
+ * a quarantine, or a release, stands in the audit log. */
 #include "common/reward_reasons.h"
+#include "core/audit.h"
 #include "core/caveat.h"
+#include "core/reward.h"
 #include "tests/worker/sequencer_driver.h"
 
 #define RUN        "action=rewarder.run"
@@ -197,6 +200,198 @@ static void a_question_about_something_else_accuses_the_rewarder(void **state)
 	harness_expect_accusation(rewarder, OAP_JUDGE_GRANT, ERR_MALFORMED);
 }
 
+/* --- records --- */
+
+struct record {
+	uint64_t id, ticket;
+	enum quarantine_act act;
+	const char *text;
+	struct slice grant;
+};
+
+static void record(const struct record *what)
+{
+	struct oap_record_run msg = { .act = (uint8_t)what->act,
+		.kind = REWARD_KIND_CONSERVATION,
+		.ticket = what->ticket,
+		.tenant = text_of("acme"),
+		.epoch = text_of(DAY),
+		.text = text_of(what->text),
+		.grant = what->grant };
+
+	memset(&msg.run_key, 0x69, sizeof msg.run_key);
+	memset(&msg.commitment, 0xc5, sizeof msg.commitment);
+	harness_send_record_run(rewarder, what->id, &msg);
+}
+
+static void expect_recorded(uint64_t id, enum reward_reason reason)
+{
+	struct oap_recorded_run recorded;
+
+	assert_int_equal(harness_expect_recorded_run(rewarder, &recorded), id);
+	assert_string_equal(reward_reasons_name(recorded.reason), reward_reasons_name(reason));
+	assert_int_equal(recorded.reason, reason);
+}
+
+/* The audit records of a batch, one behind the other. */
+static void expect_audits(const struct sent_batch *batch, const char *const *texts,
+	const enum audit_kind *kinds, size_t count)
+{
+	struct byte_reader in = byte_reader_of(batch->head.records);
+	struct batch_record found;
+	struct batch_audit audit;
+	size_t at = 0;
+
+	while (batch_next(&in, &found)) {
+		if (found.type != BATCH_AUDIT) {
+			continue;
+		}
+		assert_true(at < count);
+		assert_int_equal(batch_get_audit(found.body, &audit), ERR_OK);
+		assert_int_equal(audit.kind, kinds[at]);
+		assert_int_equal(audit.bytes.bytes_count, strlen(texts[at]));
+		assert_memory_equal(audit.bytes.bytes, texts[at], audit.bytes.bytes_count);
+		at++;
+	}
+	assert_int_equal(at, count);
+}
+
+#define HASH_69    "6969696969696969696969696969696969696969696969696969696969696969"
+#define HASH_C5    "c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5"
+#define CAPABILITY "abababababababababababababababab"
+
+/* Goal: the records, whole, and no answer before they are on disk. */
+static void what_is_recorded_is_answered_when_it_is_on_disk(void **state)
+{
+	static const char *const texts[] = {
+		"{\"capability\":\"" CAPABILITY "\",\"commitment\":\"b3:" HASH_C5
+		"\",\"detail\":\"pool above budget\",\"epoch_id\":\"" DAY
+		"\",\"kid\":7,\"kind\":\"conservation\",\"run_key\":\"" HASH_69
+		"\",\"tenant\":\"acme\",\"ticket\":\"0000000000000a0b\"}",
+		"{\"commitment\":\"b3:" HASH_C5 "\",\"detail\":\"\",\"epoch_id\":\"" DAY
+		"\",\"kind\":\"conservation\",\"run_key\":\"" HASH_69 "\",\"tenant\":\"acme\"}",
+		"{\"capability\":\"" CAPABILITY "\",\"commitment\":\"b3:" HASH_C5
+		"\",\"epoch_id\":\"" DAY "\",\"kid\":7,\"kind\":\"conservation\",\"peer_uid\":1000,"
+		"\"reason\":\"\\u0001 \\\"compared\\\"\",\"run_key\":\"" HASH_69
+		"\",\"tenant\":\"acme\",\"ticket\":\"0000000000000007\"}",
+	};
+	static const enum audit_kind kinds[] = { AUDIT_QUARANTINED, AUDIT_QUARANTINED,
+		AUDIT_RELEASED };
+
+	(void)state;
+	start_with_rewarder();
+	submit(1, mints(1), 1);
+	expect_work(&first); /* and is not on disk: what comes now is in the next one */
+	record(&(struct record){
+		1, 0xa0b, QUARANTINE_ENTERED, "pool above budget", sealed(RUN ";tenant=acme") });
+	record(&(struct record){ 2, 0, QUARANTINE_ENTERED, "", text_of("") });
+	grants_peer = GRANT_PEER_UNIX;
+	record(&(struct record){ 3, 7, QUARANTINE_RELEASED, "\x01 \"compared\"",
+		sealed(QUARANTINE ";tenant=acme") });
+	commit(&first);
+	(void)expect_verdict(1, 200);
+	expect_any_batch(&first);
+	expect_audits(&first, texts, kinds, COUNT_OF(kinds));
+	harness_expect_nothing(rewarder);
+	commit(&first);
+	for (uint64_t id = 1; id <= 3; id++) {
+		expect_recorded(id, REWARD_REASON_NONE);
+	}
+	harness_settle(&h);
+	harness_expect_nothing(rewarder);
+	assert_int_equal(rewarder->credit_requests, 3);
+}
+
+/* Goal: that an operator released something is never recorded on anybody's word. */
+static void a_release_needs_a_grant_that_covers_it(void **state)
+{
+	static const char *const caveats[] = { QUARANTINE, "tenant=acme", NULL };
+	uint8_t bytes[GRANT_BYTES_MAX];
+	struct slice forged;
+
+	(void)state;
+	start_with_rewarder();
+	record(&(struct record){ 1, 7, QUARANTINE_RELEASED, "x", text_of("") });
+	expect_recorded(1, REWARD_REASON_UNAUTH);
+	record(&(struct record){
+		2, 7, QUARANTINE_RELEASED, "x", sealed(QUARANTINE ";tenant=acme") });
+	expect_recorded(2, REWARD_REASON_CAVEAT); /* over TCP */
+	grants_peer = GRANT_PEER_UNIX;
+	record(&(struct record){
+		3, 7, QUARANTINE_RELEASED, "x", sealed(QUARANTINE ";tenant=other") });
+	expect_recorded(3, REWARD_REASON_TENANT);
+	record(&(struct record){ 4, 7, QUARANTINE_RELEASED, "x", sealed(RUN ";tenant=acme") });
+	expect_recorded(4, REWARD_REASON_SCOPE);
+	record(&(struct record){ 5, 7, QUARANTINE_RELEASED, "x",
+		grants_seal_until(GRANTS_GENERATION, now_mono_ms() - 1, caveats) });
+	expect_recorded(5, REWARD_REASON_CAP_TIMEOUT);
+	forged = sealed(QUARANTINE ";tenant=acme");
+	memcpy(bytes, forged.bytes, forged.bytes_count);
+	bytes[forged.bytes_count - 1] ^= 1;
+	forged.bytes = bytes;
+	record(&(struct record){ 6, 7, QUARANTINE_RELEASED, "x", forged });
+	expect_recorded(6, REWARD_REASON_UNAUTH);
+	harness_expect_nothing(committer);
+	record(&(struct record){
+		7, 7, QUARANTINE_ENTERED, "x", forged }); /* but whose it was not */
+	expect_any_batch(&first);
+	assert_null(memmem(first.records, first.head.records.bytes_count, "capability", 10));
+	commit(&first);
+	expect_recorded(7, REWARD_REASON_NONE);
+}
+
+/* Goal: what is on no disk is not said to be, and can be asked again. */
+static void what_cannot_be_recorded_is_told(void **state)
+{
+	(void)state;
+	start_with_rewarder();
+	record(&(struct record){ 1, 0, QUARANTINE_ENTERED, "x", text_of("") });
+	expect_any_batch(&first);
+	record(&(struct record){ 2, 0, QUARANTINE_ENTERED, "y", text_of("") });
+	harness_settle(&h);
+	harness_send_not_committed(
+		committer, first.head.batch_no, &(struct oap_not_committed){ first.head.batch_no });
+	expect_recorded(1, REWARD_REASON_DEP_OUTAGE);
+	expect_recorded(2, REWARD_REASON_DEP_OUTAGE);
+	record(&(struct record){ 3, 0, QUARANTINE_ENTERED, "x", text_of("") });
+	expect_recorded(3, REWARD_REASON_DEP_OUTAGE);
+	stream_nothing();
+	give_credit(&first);
+	record(&(struct record){ 4, 0, QUARANTINE_ENTERED, "x", text_of("") });
+	expect_any_batch(&first);
+	commit(&first);
+	expect_recorded(4, REWARD_REASON_NONE);
+}
+
+/* Goal: more of them than a batch takes are recorded all, in their order. */
+static void many_records_go_into_several_batches(void **state)
+{
+	const uint64_t many = 40;
+	size_t found = 0;
+
+	(void)state;
+	start_with_rewarder();
+	for (uint64_t id = 1; id <= many; id++) {
+		record(&(struct record){ id, id, QUARANTINE_ENTERED, "x", text_of("") });
+	}
+	while (found < many) {
+		expect_any_batch(&first);
+		found += count_records(&first, BATCH_AUDIT);
+		commit(&first);
+	}
+	for (uint64_t id = 1; id <= many; id++) {
+		expect_recorded(id, REWARD_REASON_NONE);
+	}
+}
+
+static void a_record_that_is_none_accuses_the_rewarder(void **state)
+{
+	(void)state;
+	start_with_rewarder();
+	record(&(struct record){ 1, 0, QUARANTINE_ENTERED, "\xff", text_of("") });
+	harness_expect_accusation(rewarder, OAP_RECORD_RUN, ERR_MALFORMED);
+}
+
 #define REWARDER_CASE(name) cmocka_unit_test_setup_teardown(name, set_up_rewarder, tear_down)
 
 int main(void)
@@ -207,6 +402,11 @@ int main(void)
 		REWARDER_CASE(a_revoked_grant_covers_nothing),
 		REWARDER_CASE(grants_are_judged_while_nothing_is_written),
 		REWARDER_CASE(a_question_about_something_else_accuses_the_rewarder),
+		REWARDER_CASE(what_is_recorded_is_answered_when_it_is_on_disk),
+		REWARDER_CASE(a_release_needs_a_grant_that_covers_it),
+		REWARDER_CASE(what_cannot_be_recorded_is_told),
+		REWARDER_CASE(many_records_go_into_several_batches),
+		REWARDER_CASE(a_record_that_is_none_accuses_the_rewarder),
 	};
 
 	return cmocka_run_group_tests_name("sequencer_rewarder", tests, NULL, NULL);
