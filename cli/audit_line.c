@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/json_in.h"
+#include "core/audit.h"
 #include "core/base64.h"
 #include "core/hex.h"
 #include "core/json_out.h"
@@ -160,14 +161,17 @@ static bool put_entry(struct json_out *out, const struct batch_entry *record)
 static bool put_audit(struct json_out *out, const struct audit_line *line)
 {
 	struct batch_audit audit;
+	const char *name;
 
 	if (batch_get_audit(line->record, &audit) != ERR_OK) {
 		return false;
 	}
+	name = audit_kind_name(audit.kind);
 	put_free_text(out, "bytes", "bytes_base64", audit.bytes);
 	put_hash(out, "hash", &line->hash);
 	put_u64(out, "index", line->index);
 	put_u64(out, "kind", audit.kind);
+	put_word(out, "name", name == NULL ? "" : name);
 	put_base64(out, "record", line->record);
 	put_u64(out, "ts", audit.ts_unix_ms);
 	put_word(out, "type", "audit");

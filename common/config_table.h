@@ -214,7 +214,8 @@
 		CONFIG_FOR(SEQUENCER) | CONFIG_FOR(REWARDER), RESTART, "", "", \
 		"Accounts that one epoch may pay: they are all in one commit, or none is.") \
 	K(rewarder_policy_public_read, SWITCH, "rewarder.policy_public_read", "false", 0, 1, \
-		CONFIG_FOR(PREVALIDATOR), HOT, "SVC_REWARDER_POLICY_PUBLIC_READ", "", \
+		CONFIG_FOR(PREVALIDATOR) | CONFIG_FOR(REWARDER), HOT, \
+		"SVC_REWARDER_POLICY_PUBLIC_READ", "", \
 		"Show policies of rewards to whoever asks, without a token.") \
 	K(rewarder_trust_keys, SIGNERS, "rewarder.trust_keys", "", 0, CONFIG_HOST_NAMES_MAX, \
 		CONFIG_FOR(REWARDER), RESTART, "", "", \

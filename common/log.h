@@ -130,7 +130,9 @@ enum log_level {
 	E(171, BROWNOUT_DRAINED, brownout_drained, INFO, "what was postponed was taken up again") \
 	E(172, ARTEFACTS_UNWRITABLE, artefacts_unwritable, ERROR, "artefacts cannot be written")  \
 	E(173, ARTEFACT_DAMAGED, artefact_damaged, ERROR, "an artefact cannot be read")           \
-	E(174, POLICY_PUT, policy_put, INFO, "a policy of rewards is there")
+	E(174, POLICY_PUT, policy_put, INFO, "a policy of rewards is there")                      \
+	E(175, AUDIT_DEFERRED, audit_deferred, WARN,                                              \
+		"what is quarantined cannot be put into the audit log now, and will be later")
 
 enum log_event {
 #define AS_ENUM(id, NAME, name, level, sentence) LOG_##NAME = (id),

@@ -634,6 +634,39 @@ enum intent_status { INTENT_ACCEPTED, INTENT_DUP, INTENT_NEED_BODY, INTENT_CONFL
 	FIXED(u64, seq_start)               \
 	FIXED(u64, seq_end)                 \
 	FIXED(hash, root)
+/* Whether the grant covers what its bringer asks the rewarder for, who knows no key of grants.
+ * action: enum caveat_action, one of rewarder.*; tenant and epoch: empty for what is about none. */
+#define PAYLOAD_JUDGE_GRANT(FIXED, SIZED)    \
+	FIXED(u8, action)                    \
+	SIZED(tenant, VERB_TENANT_BYTES_MAX) \
+	SIZED(epoch, VERB_EPOCH_BYTES_MAX)   \
+	SIZED(grant, VERB_GRANT_BYTES_MAX)
+/* status: enum err; DENIED, MALFORMED: kms never sealed it, and whoever brought it is to be
+ * accused. reason: enum reward_reason, 0: it covers it. Answered at once, and also while nothing is
+ * written. */
+#define PAYLOAD_JUDGED_GRANT(FIXED, SIZED) \
+	FIXED(u8, status)                  \
+	FIXED(u8, reason)                  \
+	FIXED(id128, capability)
+/* For the audit log. ENTERED: of a run that is never paid; grant: of whoever asked for it, or
+ * empty, and believed only where it is good. RELEASED: an operator takes the blame; the grant must
+ * cover it. ticket: of the request; 0: it is not known any more. kind: enum reward_kind. */
+enum quarantine_act { QUARANTINE_ENTERED, QUARANTINE_RELEASED, QUARANTINE_ACT_COUNT };
+#define PAYLOAD_RECORD_RUN(FIXED, SIZED)     \
+	FIXED(u8, act)                       \
+	FIXED(u8, kind)                      \
+	FIXED(u64, ticket)                   \
+	FIXED(hash, run_key)                 \
+	FIXED(hash, commitment)              \
+	SIZED(tenant, VERB_TENANT_BYTES_MAX) \
+	SIZED(epoch, VERB_EPOCH_BYTES_MAX)   \
+	SIZED(text, VERB_TEXT_BYTES_MAX)     \
+	SIZED(grant, VERB_GRANT_BYTES_MAX)
+/* As JUDGED_GRANT; without a reason it is on disk. */
+#define PAYLOAD_RECORDED_RUN(FIXED, SIZED) \
+	FIXED(u8, status)                  \
+	FIXED(u8, reason)                  \
+	FIXED(id128, capability)
 /* The fields of core/attestation.h but the time, which is the signer's. */
 #define PAYLOAD_SIGN_ATTESTATION(FIXED, SIZED) \
 	FIXED(u8, run_status)                  \
@@ -665,7 +698,7 @@ enum intent_status { INTENT_ACCEPTED, INTENT_DUP, INTENT_NEED_BODY, INTENT_CONFL
 
 /* tenant: of the token's one tenant=. hashes: of the request, read. wait_until_mono_ms: from then
  * on a run that is not done is answered as pending. notes: empty when there are none. grant: sealed
- * by kms; goes along with the intent. */
+ * by kms, as in all of these; this one goes along with the intent, too. */
 #define PAYLOAD_RUN_COMPUTE(FIXED, SIZED)     \
 	ROUTE_FIELDS(FIXED)                   \
 	FIXED(u64, wait_until_mono_ms)        \
@@ -685,30 +718,34 @@ enum run_part { RUN_PART_SUMMARY, RUN_PART_MANIFEST, RUN_PART_COUNT };
 	FIXED(u8, part)                      \
 	FIXED(u64, offset)                   \
 	SIZED(tenant, VERB_TENANT_BYTES_MAX) \
-	SIZED(epoch, VERB_EPOCH_BYTES_MAX)
+	SIZED(epoch, VERB_EPOCH_BYTES_MAX)   \
+	SIZED(grant, VERB_GRANT_BYTES_MAX)
 /* The runs of a tenant by their epochs, those behind `after`; with only_held those alone that keep
  * others from being paid. */
 #define PAYLOAD_RUN_LIST(FIXED, SIZED)       \
 	ROUTE_FIELDS(FIXED)                  \
 	FIXED(u8, only_held)                 \
 	SIZED(tenant, VERB_TENANT_BYTES_MAX) \
-	SIZED(after, VERB_EPOCH_BYTES_MAX)
+	SIZED(after, VERB_EPOCH_BYTES_MAX)   \
+	SIZED(grant, VERB_GRANT_BYTES_MAX)
 /* An operator takes the blame: the epoch may be computed anew, and its tenant paid again. */
 #define PAYLOAD_QUARANTINE_RELEASE(FIXED, SIZED) \
 	ROUTE_FIELDS(FIXED)                      \
-	FIXED(id128, capability)                 \
 	SIZED(tenant, VERB_TENANT_BYTES_MAX)     \
 	SIZED(epoch, VERB_EPOCH_BYTES_MAX)       \
-	SIZED(reason, VERB_TEXT_BYTES_MAX)
+	SIZED(reason, VERB_TEXT_BYTES_MAX)       \
+	SIZED(grant, VERB_GRANT_BYTES_MAX)
 /* document: the signed policy as JSON. Never in place of another of that id: a policy is what it
  * was when an epoch was paid by it. */
-#define PAYLOAD_POLICY_PUT(FIXED, SIZED) \
-	ROUTE_FIELDS(FIXED)              \
-	FIXED(id128, capability)         \
-	SIZED(document, VERB_REWARD_POLICY_BYTES_MAX)
-#define PAYLOAD_POLICY_SHOW(FIXED, SIZED) \
-	ROUTE_FIELDS(FIXED)               \
-	SIZED(policy_id, VERB_NAME_BYTES_MAX)
+#define PAYLOAD_POLICY_PUT(FIXED, SIZED)              \
+	ROUTE_FIELDS(FIXED)                           \
+	SIZED(document, VERB_REWARD_POLICY_BYTES_MAX) \
+	SIZED(grant, VERB_GRANT_BYTES_MAX)
+/* grant: empty when there was no token and rewarder.policy_public_read lets everybody read. */
+#define PAYLOAD_POLICY_SHOW(FIXED, SIZED)     \
+	ROUTE_FIELDS(FIXED)                   \
+	SIZED(policy_id, VERB_NAME_BYTES_MAX) \
+	SIZED(grant, VERB_GRANT_BYTES_MAX)
 /* Of all of them. status: HTTP. reason: enum reward_reason, 0: `body` is what was asked for, of the
  * `total` bytes of it those from `offset` on; as long as they are not all, the edge asks for the
  * next when its client has taken these. With a reason the edge writes the envelope: `text` is a
@@ -923,6 +960,10 @@ enum compute_part { COMPUTE_PART_MANIFEST, COMPUTE_PART_ALLOCATIONS, COMPUTE_PAR
 	VERB(0x0283, SIGN_ATTESTATION, sign_attestation, BY(REWARDER), BY(KMS), REQUEST)     \
 	VERB(0x0284, SIGNED_ATTESTATION, signed_attestation, BY(KMS), BY(REWARDER), REPLY)   \
 	VERB(0x0285, ARTEFACT_KEY, artefact_key, BY(KMS), BY(REWARDER), EVENT)               \
+	VERB(0x0286, JUDGE_GRANT, judge_grant, BY(REWARDER), BY(SEQUENCER), REQUEST)         \
+	VERB(0x0287, JUDGED_GRANT, judged_grant, BY(SEQUENCER), BY(REWARDER), REPLY)         \
+	VERB(0x0288, RECORD_RUN, record_run, BY(REWARDER), BY(SEQUENCER), REQUEST)           \
+	VERB(0x0289, RECORDED_RUN, recorded_run, BY(SEQUENCER), BY(REWARDER), REPLY)         \
 	VERB(0x0290, RUN_COMPUTE, run_compute, BY(PREVALIDATOR), BY(REWARDER), REQUEST)      \
 	VERB(0x0291, RUN_SHOW, run_show, BY(PREVALIDATOR), BY(REWARDER), REQUEST)            \
 	VERB(0x0292, RUN_LIST, run_list, BY(PREVALIDATOR), BY(REWARDER), REQUEST)            \
@@ -965,7 +1006,8 @@ enum compute_part { COMPUTE_PART_MANIFEST, COMPUTE_PART_ALLOCATIONS, COMPUTE_PAR
  *   wallet -> sequencer    what eight prevalidators may have under way; with more of them at their
  *                          limit the rest is told busy
  *   wallet -> archive      repeats, which are few; each needs its row read
- *   rewarder -> sequencer  one intent, a question or two, and sixteen pieces of its body
+ *   rewarder -> sequencer  one intent, a question or two, and sixteen pieces of its body; and the
+ *                          grants of 256 requests, which a body leaves 512 KiB to
  *   rewarder -> kms        an attestation at a time
  *   prevalidator -> rewarder  512 of spec/rewarder.md section 8, of 1 KiB as a rule
  *   rewarder -> archive    pieces of the inputs, four ahead for each run that is computed
@@ -986,7 +1028,7 @@ enum compute_part { COMPUTE_PART_MANIFEST, COMPUTE_PART_ALLOCATIONS, COMPUTE_PAR
 	WINDOW(PREVALIDATOR, WALLET, 512, 8388608)     \
 	WINDOW(WALLET, SEQUENCER, 4096, 33554432)      \
 	WINDOW(WALLET, ARCHIVE, 512, 65536)            \
-	WINDOW(REWARDER, SEQUENCER, 20, 2097152)       \
+	WINDOW(REWARDER, SEQUENCER, 276, 2621440)      \
 	WINDOW(REWARDER, KMS, 4, 4096)                 \
 	WINDOW(PREVALIDATOR, REWARDER, 512, 8388608)   \
 	WINDOW(REWARDER, ARCHIVE, 64, 4096)            \

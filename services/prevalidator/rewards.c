@@ -1,7 +1,8 @@
 /* Epochs that are paid: what is asked for, whether the token covers it, and on to the rewarder. A
  * token is for one tenant, which its maker said: without one there is nobody to pay for. What was
  * computed before, what a policy says and whether the inputs are what they should be is judged
- * there; that the grant covers this tenant and epoch the sequencer judges again, before it pays. */
+ * there; that the grant covers this action, tenant and epoch the sequencer judges again, before the
+ * rewarder does anything, and before it pays. */
 #include <string.h>
 
 #include "services/prevalidator/prevalidator.h"
@@ -156,10 +157,10 @@ static void release(
 		.edge_instance = ask->from.instance,
 		.edge_generation = ask->from.generation,
 		.deadline_mono_ms = ask->deadline_mono_ms,
-		.capability = cached->grant.capability_id,
 		.tenant = cached->grant.tenant,
 		.epoch = asked->epoch_id,
 		.reason = asked->reason,
+		.grant = sealed_of(cached),
 	};
 	wall_forwarded(self, ask,
 		oap_send_quarantine_release(rewarder_of(self), ask->from.corr_id, &release));
@@ -195,6 +196,7 @@ static void show(
 		.offset = ask->offset,
 		.tenant = cached->grant.tenant,
 		.epoch = epoch,
+		.grant = sealed_of(cached),
 	};
 
 	if (!may_with_tenant(self, ask, cached, CAVEAT_ACTION_REWARDER_INSPECT) ||
@@ -220,6 +222,7 @@ static void list(
 		.only_held = is_true,
 		.tenant = cached->grant.tenant,
 		.after = after,
+		.grant = sealed_of(cached),
 	};
 
 	if (wrong == NULL && after.bytes != NULL && !reward_is_epoch(after)) {
@@ -255,6 +258,7 @@ static void show_policy(
 		.edge_generation = ask->from.generation,
 		.deadline_mono_ms = ask->deadline_mono_ms,
 		.policy_id = id,
+		.grant = cached == NULL ? (struct slice){ NULL, 0 } : sealed_of(cached),
 	};
 
 	if (cached != NULL && (!may(self, ask, cached, CAVEAT_ACTION_REWARDER_INSPECT) ||
@@ -279,8 +283,8 @@ static void put_policy(
 		.edge_instance = ask->from.instance,
 		.edge_generation = ask->from.generation,
 		.deadline_mono_ms = ask->deadline_mono_ms,
-		.capability = cached->grant.capability_id,
 		.document = ask->body,
+		.grant = sealed_of(cached),
 	};
 
 	if (!may(self, ask, cached, CAVEAT_ACTION_REWARDER_RUN) ||

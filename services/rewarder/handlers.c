@@ -31,7 +31,7 @@ bool rewarder_put(struct rewarder *self, struct run *run, enum registry_state st
 	uint32_t grant_bytes = row->grant_bytes;
 
 	row->state = (uint8_t)state;
-	if (state == REGISTRY_SETTLED || state == REGISTRY_QUARANTINED) {
+	if (state == REGISTRY_SETTLED) {
 		row->grant_bytes = 0; /* whoever asks for it again brings another */
 	}
 	if (run->is_dry || registry_put(&self->registry, row) == ERR_OK) {
@@ -115,8 +115,8 @@ static enum err on_policy_put(
 			reason == REWARD_REASON_POLICY_INVALID ? outcome.detail : NULL, NULL);
 		return ERR_OK;
 	}
-	log_event(LOG_POLICY_PUT,
-		&(struct log_fields){ .root = &row->hash, .capability_ref = &msg->capability });
+	log_event(LOG_POLICY_PUT, &(struct log_fields){ .root = &row->hash,
+					  .capability_ref = &self->gate.capability });
 	answers_policy(self, route, row, 200);
 	return ERR_OK;
 }
@@ -142,6 +142,18 @@ static enum err on_intent_result(
 	void *self, const struct oap_from *from, const struct oap_intent_result *msg)
 {
 	return brownout_pong(self, from->corr_id) ? ERR_OK : settlement_told(self, from, msg);
+}
+
+static enum err on_judged_grant(
+	void *self, const struct oap_from *from, const struct oap_judged_grant *msg)
+{
+	return gate_judged(self, from, msg);
+}
+
+static enum err on_recorded_run(
+	void *self, const struct oap_from *from, const struct oap_recorded_run *msg)
+{
+	return audits_recorded(self, from, msg);
 }
 
 static enum err on_signed_attestation(
@@ -189,13 +201,24 @@ static enum err on_compute_piece(
 	return sealing_take(self, from, msg);
 }
 
-const struct oap_handlers rewarder_handlers = {
+const struct oap_handlers rewarder_behind_gate = {
 	.run_compute = on_run_compute,
 	.run_show = on_run_show,
 	.run_list = on_run_list,
 	.quarantine_release = on_quarantine_release,
 	.policy_put = on_policy_put,
 	.policy_show = on_policy_show,
+};
+
+const struct oap_handlers rewarder_handlers = {
+	.run_compute = gate_run_compute,
+	.run_show = gate_run_show,
+	.run_list = gate_run_list,
+	.quarantine_release = gate_quarantine_release,
+	.policy_put = gate_policy_put,
+	.policy_show = gate_policy_show,
+	.judged_grant = on_judged_grant,
+	.recorded_run = on_recorded_run,
 	.intent_result = on_intent_result,
 	.signed_attestation = on_signed_attestation,
 	.artefact_key = on_artefact_key,
@@ -239,6 +262,8 @@ void rewarder_link_lost(void *owner, const struct oap_from *whom)
 		archive_lost(self);
 	} else if (whom->process == PROCESS_SEQUENCER) {
 		settlement_ledger_lost(self);
+		audits_ledger_lost(self);
+		gate_refuse_all(self, REWARD_REASON_CAP_TIMEOUT);
 	} else if (whom->process == PROCESS_KMS) {
 		for (struct run *run = self->runs; run != NULL; run = run->next) {
 			run->asked_count = run->step == RUN_SIGNING ? 0 : run->asked_count;
@@ -257,6 +282,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)loop;
 	(void)events;
 	metrics_set(METRIC_WORK_QUEUE_DEPTH, METRIC_PLAIN, self->run_count);
+	gate_tick(self, now);
 	brownout_tick(self, now);
 	pressure_tick(self, now);
 	sweeper_tick(self, now);
@@ -295,6 +321,7 @@ void rewarder_ready(void *owner, struct worker *worker)
 	struct rewarder *self = owner;
 
 	self->id_last = random_u64() >> 8; /* late answers to one before us meet nobody */
+	gate_init(&self->gate);
 	self->brownout.is_draining = true; /* what one before us postponed */
 	ev_timer_init(&self->tick, on_tick, TICK_S, TICK_S);
 	self->tick.data = self;
@@ -308,6 +335,8 @@ void rewarder_drain(void *owner, uint64_t deadline_mono_ms)
 
 	(void)deadline_mono_ms; /* the supervisor keeps it */
 	self->is_draining = true;
+	gate_refuse_all(self, REWARD_REASON_DRAINING);
+	audits_refuse_releases(self, REWARD_REASON_DRAINING);
 }
 
 static void sign_those_that_wait(struct rewarder *self)
@@ -325,7 +354,7 @@ static void end_drained(struct rewarder *self)
 {
 	if (self->worker->phase != PHASE_DRAINED && self->emitter.run == NULL) {
 		while (self->runs != NULL) {
-			runs_leave(self, self->runs);
+			runs_leave(self, self->runs, REWARD_REASON_DRAINING, NULL);
 		}
 		worker_drained(self->worker, 0);
 	}
@@ -349,4 +378,5 @@ void rewarder_turn(void *owner)
 	inputs_turn(self);
 	sign_those_that_wait(self);
 	settlement_turn(self, now);
+	audits_turn(self, now);
 }

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/utf8.h"
+
 static bool is_of_tenant(const struct registry_row *row, const struct registry_row *other)
 {
 	return row->tenant.bytes_count == other->tenant.bytes_count &&
@@ -30,6 +32,17 @@ const struct registry_row *quarantine_holder(
 	return NULL;
 }
 
+/* Of the request that the run was begun for; 0: nobody waits for it any more. */
+static uint64_t ticket_of(const struct run *run)
+{
+	uint64_t ticket = 0;
+
+	for (const struct waiter *waiter = run->waiters; waiter != NULL; waiter = waiter->next) {
+		ticket = waiter->from.corr_id;
+	}
+	return ticket;
+}
+
 void quarantine_run(struct rewarder *self, struct run *run, enum reward_kind kind, const char *text)
 {
 	struct registry_row *row = run->row;
@@ -39,6 +52,8 @@ void quarantine_run(struct rewarder *self, struct run *run, enum reward_kind kin
 		(void)snprintf(row->text, sizeof row->text, "%s", text);
 	}
 	row->result = RESULT_NONE;
+	row->is_audited = false;
+	row->ticket = ticket_of(run);
 	if (!rewarder_put(self, run, REGISTRY_QUARANTINED)) {
 		return;
 	}
@@ -57,31 +72,27 @@ void quarantine_release(struct rewarder *self, const struct oap_from *from,
 	const struct oap_quarantine_release *msg)
 {
 	struct answer_route route = ANSWER_ROUTE(from, msg);
-	struct registry_row *row = registry_find(&self->registry, msg->tenant, msg->epoch);
-	char reason[VERB_TEXT_BYTES_MAX + 1];
+	const struct registry_row *row = registry_find(&self->registry, msg->tenant, msg->epoch);
 
 	if (row == NULL || row->state != REGISTRY_QUARANTINED) {
 		answers_refuse(self, route, REWARD_REASON_NOT_FOUND,
 			"no run of that epoch is quarantined", NULL);
 		return;
 	}
-	if (msg->reason.bytes_count == 0) {
+	if (msg->reason.bytes_count == 0 ||
+		!utf8_valid(msg->reason.bytes, msg->reason.bytes_count)) {
 		answers_refuse(self, route, REWARD_REASON_SCHEMA,
 			"reason: expected why it is released", NULL);
 		return;
 	}
-	if (!row->is_released) {
-		row->is_released = true;
-		if (registry_put(&self->registry, row) != ERR_OK) {
-			row->is_released = false;
-			answers_refuse(self, route, REWARD_REASON_STORAGE, NULL, NULL);
-			return;
-		}
-		(void)snprintf(reason, sizeof reason, "%.*s", (int)msg->reason.bytes_count,
-			(const char *)msg->reason.bytes);
-		log_event(LOG_RUN_RELEASED, &(struct log_fields){ .run_key = &row->run_key,
-						    .capability_ref = &msg->capability,
-						    .text = reason });
+	if (row->is_released) {
+		answers_summary(self, route, row);
+	} else if (!row->is_audited) {
+		answers_refuse(self, route, REWARD_REASON_DEP_OUTAGE,
+			"that the run is quarantined is not in the audit log yet; repeat the "
+			"request later",
+			NULL);
+	} else {
+		audits_release(self, from, msg, row);
 	}
-	answers_summary(self, route, row);
 }

@@ -80,6 +80,8 @@ static void count(
 {
 	registry->held_count += counted.as_held;
 	registry->held_count -= row->counted.as_held;
+	registry->unaudited_count += counted.as_unaudited;
+	registry->unaudited_count -= row->counted.as_unaudited;
 	registry->idle_count += counted.as_idle;
 	registry->idle_count -= row->counted.as_idle;
 	row->counted = counted;
@@ -90,13 +92,14 @@ static void count_as_it_is(struct registry *registry, struct registry_row *row)
 	count(registry, row,
 		(struct registry_counted){
 			registry_row_is_held(row),
+			registry_row_is_unaudited(row),
 			registry_row_is_idle(row),
 		});
 }
 
 static void free_row(struct registry *registry, struct registry_row *row)
 {
-	count(registry, row, (struct registry_counted){ false, false });
+	count(registry, row, (struct registry_counted){ false, false, false });
 	registry_row_finish(row);
 	free(row);
 }

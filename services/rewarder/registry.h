@@ -16,7 +16,7 @@
 struct registry {
 	struct journal journal;
 	uint32_t count;
-	uint32_t held_count, idle_count;
+	uint32_t held_count, unaudited_count, idle_count;
 	struct registry_row **rows; /* owned; by tenant, then epoch */
 };
 

@@ -6,13 +6,18 @@
 /* In place of a state, of a row that is gone. */
 #define GONE 255u
 
+/* Bits of what came after a row was quarantined. */
+#define FLAG_RELEASED 1u
+#define FLAG_AUDITED  2u
+
 void registry_row_put(struct byte_writer *out, const struct registry_row *row)
 {
 	byte_put_u8(out, row->state);
 	byte_put_u8(out, row->kind);
 	byte_put_u8(out, row->result);
 	byte_put_u8(out, row->detail);
-	byte_put_u8(out, row->is_released);
+	byte_put_u8(out, (uint8_t)((row->is_released ? FLAG_RELEASED : 0) |
+				   (row->is_audited ? FLAG_AUDITED : 0)));
 	byte_put_u8(out, row->is_swept);
 	byte_put_u32(out, row->count);
 	byte_put_string8(out, reward_name_view(&row->tenant));
@@ -111,6 +116,11 @@ bool registry_row_is_held(const struct registry_row *row)
 	return row->state == REGISTRY_QUARANTINED && !row->is_released;
 }
 
+bool registry_row_is_unaudited(const struct registry_row *row)
+{
+	return row->state == REGISTRY_QUARANTINED && !row->is_audited;
+}
+
 bool registry_row_is_idle(const struct registry_row *row)
 {
 	return row->state == REGISTRY_FAILED || (row->state == REGISTRY_SETTLED && row->is_swept);
@@ -136,6 +146,7 @@ bool registry_row_get(struct slice bytes, struct registry_row *row, bool *ret_is
 {
 	struct byte_reader in = byte_reader_of(bytes);
 	struct slice grant, notes;
+	unsigned flags;
 
 	*ret_is_gone = bytes.bytes_count > 0 && bytes.bytes[0] == GONE;
 	if (*ret_is_gone) {
@@ -145,7 +156,9 @@ bool registry_row_get(struct slice bytes, struct registry_row *row, bool *ret_is
 	row->kind = byte_get_u8(&in);
 	row->result = byte_get_u8(&in);
 	row->detail = byte_get_u8(&in);
-	row->is_released = byte_get_u8(&in) != 0;
+	flags = byte_get_u8(&in);
+	row->is_released = (flags & FLAG_RELEASED) != 0;
+	row->is_audited = (flags & FLAG_AUDITED) != 0;
 	row->is_swept = byte_get_u8(&in) != 0;
 	row->count = byte_get_u32(&in);
 	get_name(&in, &row->tenant);
@@ -164,8 +177,9 @@ bool registry_row_get(struct slice bytes, struct registry_row *row, bool *ret_is
 	row->life = byte_get_id128(&in);
 	grant = byte_get_slice32(&in, VERB_GRANT_BYTES_MAX);
 	notes = byte_get_slice32(&in, VERB_NOTES_BYTES_MAX);
-	return byte_reader_done(&in) && row->state >= REGISTRY_ADMITTED &&
-	       row->state <= REGISTRY_FAILED && row->kind < REWARD_KIND_COUNT &&
+	return byte_reader_done(&in) && flags <= (FLAG_RELEASED | FLAG_AUDITED) &&
+	       row->state >= REGISTRY_ADMITTED && row->state <= REGISTRY_FAILED &&
+	       row->kind < REWARD_KIND_COUNT &&
 	       registry_row_keep(&row->grant, &row->grant_bytes, grant) &&
 	       registry_row_keep(&row->notes, &row->notes_bytes, notes);
 }

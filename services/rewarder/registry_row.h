@@ -29,13 +29,14 @@ struct registry_row {
 	uint8_t result; /* enum registry_result */
 	uint8_t detail; /* enum detail of the ledger's error */
 	bool is_released;
+	bool is_audited; /* that it is quarantined is in the audit log */
 	bool is_swept;   /* its artefacts were deleted */
 	bool is_retried; /* in memory: taken up again since the last brownout */
 	bool has_run;    /* in memory: one is under way, and so it stays */
 	bool is_dropped; /* in memory: it is about to go */
 	/* in memory, the registry's alone: as what it is on disk it is counted */
 	struct registry_counted {
-		bool as_held, as_idle;
+		bool as_held, as_unaudited, as_idle;
 	} counted;
 	uint32_t count;
 	struct reward_name tenant, epoch, policy_id, asset, pool;
@@ -52,6 +53,7 @@ struct registry_row {
 	uint32_t grant_bytes;
 	uint8_t *notes; /* owned */
 	uint32_t notes_bytes;
+	uint64_t ticket; /* in memory: of the request that ended in a quarantine; 0: none */
 };
 
 void registry_row_put(struct byte_writer *out, const struct registry_row *row);
@@ -64,6 +66,8 @@ MUST_CHECK bool registry_row_get(struct slice bytes, struct registry_row *row, b
 
 /* Quarantined, and nobody has released it. */
 bool registry_row_is_held(const struct registry_row *row);
+/* Quarantined, which the audit log does not say yet. */
+bool registry_row_is_unaudited(const struct registry_row *row);
 /* It may go when room is needed: it failed, or the ledger knows it and no artefact is left. */
 bool registry_row_is_idle(const struct registry_row *row);
 

@@ -13,11 +13,13 @@
  * paid twice; the registry makes that nothing is forgotten.
  *
  *   handlers.c     who asks what; life
+ *   gate.c         whether his grant covers it, as the sequencer says
  *   runs.c         admission, replay, conflict; the queue; who waits for an answer
  *   inputs.c       the sealed inputs, from archive to a calculator
  *   sealing.c      the result, from the calculator to artefacts; its attestation
  *   settlement.c   the intent, to the ledger, until it is answered
  *   quarantine.c   what is held, and its release
+ *   audits.c       both in the audit log
  *   brownout.c     how fast the ledger answers, and what follows
  *   pressure.c     a disk that is full, and what waits for room
  *   sweeper.c      what is too old to be kept
@@ -49,6 +51,9 @@
 #define RUNS_QUEUED_MAX 512u
 /* And those with the postponed ones (R-C17). */
 #define RUNS_UNFINISHED_MAX 4096u
+
+/* What a body that is on its way leaves of the window to the sequencer, for grants and records. */
+#define SETTLEMENT_LEFT_BYTES (512u * 1024u)
 
 /* Who asked, and is answered once. Its request's credit is held until then. */
 struct waiter {
@@ -108,6 +113,7 @@ struct emitter {
 	uint64_t sent_mono_ms; /* 0: it waits for due_mono_ms */
 	uint64_t due_mono_ms;  /* to be sent, or given up */
 	uint64_t began_mono_ms;
+	bool is_question; /* without a grant: the answer is no more than whether it is settled */
 	uint64_t body_upto;
 };
 
@@ -130,6 +136,39 @@ struct sweep {
 		bool is_old; /* nothing was made in it, or went, since before_unix_s */
 		char name[REWARD_NAME_BYTES_MAX + 1];
 	} levels[SWEEP_DEPTH];
+};
+
+/* A request whose grant the sequencer has. */
+struct gate_request {
+	struct gate_request *next;
+	struct oap_from from;
+	uint64_t id;
+	uint8_t edge_process, edge_instance;
+	uint32_t edge_generation;
+	uint64_t deadline_mono_ms;
+	uint8_t payload[];
+};
+
+struct gate {
+	struct gate_request *first, **last; /* owned */
+	struct id128 capability;            /* of the request that passes now */
+};
+
+/* A record on its way into the audit log. */
+struct recording {
+	struct recording *next;
+	uint64_t id; /* 0: none */
+	struct reward_name tenant, epoch;
+	struct hash run_key;
+	struct waiter asker; /* of a release, like its reason */
+	char reason[VERB_TEXT_BYTES_MAX + 1];
+};
+
+struct audits {
+	struct recording entered;   /* one of those that the registry lacks */
+	struct recording *releases; /* owned */
+	uint64_t due_mono_ms;       /* not before is another tried */
+	bool is_deferred;           /* and that was logged */
 };
 
 /* How fast the ledger answered lately. */
@@ -159,6 +198,8 @@ struct rewarder {
 	struct run *runs; /* all that are under way, oldest first */
 	size_t run_count;
 	struct run *calculators[COMPUTE_MAX]; /* NULL: free, or not there */
+	struct gate gate;
+	struct audits audits;
 	struct emitter emitter;
 	struct brownout brownout;
 	uint64_t id_last;
@@ -173,6 +214,7 @@ struct rewarder {
 };
 
 extern const struct oap_handlers rewarder_handlers;
+extern const struct oap_handlers rewarder_behind_gate; /* of requests that passed it */
 extern const struct sandbox_policy rewarder_sandbox;
 size_t rewarder_paths(
 	void *self, const struct worker *worker, struct landlock_path ret_paths[WORKER_PATHS_MAX]);
@@ -188,6 +230,26 @@ struct peer *rewarder_peer(struct rewarder *self, unsigned process);
 struct artefacts_run rewarder_files(const struct run *run);
 /* The row is on disk, or the run has failed and is gone: false. */
 MUST_CHECK bool rewarder_put(struct rewarder *self, struct run *run, enum registry_state state);
+
+/* --- gate.c --- */
+
+void gate_init(struct gate *gate);
+void gate_tick(struct rewarder *self, uint64_t now_mono_ms);
+void gate_refuse_all(struct rewarder *self, enum reward_reason reason);
+MUST_CHECK enum err gate_judged(
+	struct rewarder *self, const struct oap_from *from, const struct oap_judged_grant *msg);
+MUST_CHECK enum err gate_run_compute(
+	void *self, const struct oap_from *from, const struct oap_run_compute *msg);
+MUST_CHECK enum err gate_run_show(
+	void *self, const struct oap_from *from, const struct oap_run_show *msg);
+MUST_CHECK enum err gate_run_list(
+	void *self, const struct oap_from *from, const struct oap_run_list *msg);
+MUST_CHECK enum err gate_quarantine_release(
+	void *self, const struct oap_from *from, const struct oap_quarantine_release *msg);
+MUST_CHECK enum err gate_policy_put(
+	void *self, const struct oap_from *from, const struct oap_policy_put *msg);
+MUST_CHECK enum err gate_policy_show(
+	void *self, const struct oap_from *from, const struct oap_policy_show *msg);
 
 /* --- runs.c --- */
 
@@ -210,8 +272,9 @@ void runs_end(struct rewarder *self, struct run *run);
 /* All that wait are refused; of a run that was computed for the first time the row is gone if the
  * request was at fault, else it has failed. It is gone. */
 void runs_fail(struct rewarder *self, struct run *run, enum reward_reason reason, const char *text);
-/* The node ends: whoever waits is told so, and the run goes on at the next start. It is gone. */
-void runs_leave(struct rewarder *self, struct run *run);
+/* All that wait are refused, and its row stays as it is. It is gone. */
+void runs_leave(
+	struct rewarder *self, struct run *run, enum reward_reason reason, const char *text);
 void runs_tick(struct rewarder *self, uint64_t now_mono_ms);
 void runs_resume_all(struct rewarder *self);
 
@@ -253,6 +316,8 @@ void settlement_finish(struct rewarder *self, uint64_t now_mono_ms);
 /* Its grant may be one that the kms which is there sealed. One of another boot of the node would
  * look forged to the ledger. */
 bool settlement_has_grant(const struct rewarder *self, const struct registry_row *row);
+/* Neither is its tenant held, nor is there a brownout. */
+bool settlement_may_pay(const struct rewarder *self, const struct registry_row *row);
 void settlement_ledger_lost(struct rewarder *self);
 void settlement_forget(struct rewarder *self, const struct run *run);
 
@@ -266,6 +331,17 @@ void quarantine_run(
 	struct rewarder *self, struct run *run, enum reward_kind kind, const char *text);
 void quarantine_release(struct rewarder *self, const struct oap_from *from,
 	const struct oap_quarantine_release *msg);
+
+/* --- audits.c --- */
+
+void audits_turn(struct rewarder *self, uint64_t now_mono_ms);
+/* The row is quarantined, and that is recorded. */
+void audits_release(struct rewarder *self, const struct oap_from *from,
+	const struct oap_quarantine_release *msg, const struct registry_row *row);
+MUST_CHECK enum err audits_recorded(
+	struct rewarder *self, const struct oap_from *from, const struct oap_recorded_run *msg);
+void audits_refuse_releases(struct rewarder *self, enum reward_reason reason);
+void audits_ledger_lost(struct rewarder *self);
 
 /* --- brownout.c --- */
 

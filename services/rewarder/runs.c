@@ -74,7 +74,8 @@ static void destroy(struct rewarder *self, struct run *run)
 	struct run **link = &self->runs;
 
 	run->row->has_run = false;
-	if (is_at_rest(run->row)) { /* whoever asks for it again brings another */
+	/* whoever asks for it again brings another; an audit record says under which it was */
+	if (is_at_rest(run->row) && !registry_row_is_unaudited(run->row)) {
 		(void)!registry_row_keep(
 			&run->row->grant, &run->row->grant_bytes, (struct slice){ NULL, 0 });
 	}
@@ -222,9 +223,9 @@ void runs_fail(struct rewarder *self, struct run *run, enum reward_reason reason
 	destroy(self, run);
 }
 
-void runs_leave(struct rewarder *self, struct run *run)
+void runs_leave(struct rewarder *self, struct run *run, enum reward_reason reason, const char *text)
 {
-	refuse_all(self, run, REWARD_REASON_DRAINING, NULL, NULL);
+	refuse_all(self, run, reason, text, NULL);
 	destroy(self, run);
 }
 
@@ -427,8 +428,8 @@ static void replay(struct rewarder *self, const struct oap_from *from,
 	if (is_settled) {
 		metrics_inc(METRIC_REWARD_RUNS_IDEMPOTENT, METRIC_PLAIN);
 	}
-	if (msg->dry_run || self->brownout.is_on || row->state == REGISTRY_QUARANTINED ||
-		(is_settled && row->count == 0) || quarantine_holder(self, row) != NULL) {
+	if (msg->dry_run || row->state == REGISTRY_QUARANTINED ||
+		(is_settled ? row->count == 0 : !settlement_may_pay(self, row))) {
 		answers_result(self, route, row, msg->dry_run, is_settled);
 		return;
 	}

@@ -18,6 +18,11 @@ void settlement_forget(struct rewarder *self, const struct run *run)
 	}
 }
 
+bool settlement_may_pay(const struct rewarder *self, const struct registry_row *row)
+{
+	return quarantine_holder(self, row) == NULL && !self->brownout.is_on;
+}
+
 /* --- how it ends --- */
 
 static void postpone(
@@ -26,8 +31,10 @@ static void postpone(
 	struct registry_row *row = run->row;
 
 	settlement_forget(self, run);
-	if (run->is_replay) { /* it is paid: nobody has said that it is not */
-		runs_end(self, run);
+	if (run->is_replay) { /* it was paid, and nobody says now that it still is */
+		runs_leave(self, run, REWARD_REASON_DEP_OUTAGE,
+			"the ledger does not answer whether this epoch is paid; repeat the request "
+			"later");
 		return;
 	}
 	row->result = (uint8_t)result;
@@ -98,7 +105,7 @@ void settlement_begin(struct rewarder *self, struct run *run)
 	if (run->is_replay) {
 		return;
 	}
-	if (quarantine_holder(self, run->row) != NULL || self->brownout.is_on) {
+	if (!settlement_may_pay(self, run->row)) {
 		postpone(self, run, RESULT_NONE, DETAIL_NONE);
 	}
 }
@@ -135,8 +142,11 @@ static void try_again(struct rewarder *self, enum detail detail)
 	struct emitter *emitter = &self->emitter;
 	const struct config *config = &self->worker->config;
 	uint64_t now = rewarder_now_mono_ms();
+	/* an intent that is under way ends, or its place is given up: that is only waited for */
+	bool is_last = detail != DETAIL_INTENT_BUSY &&
+		       emitter->attempt > config->rewarder_ledger_max_retries;
 
-	if (emitter->attempt > config->rewarder_ledger_max_retries ||
+	if (is_last ||
 		now - emitter->began_mono_ms >= (uint64_t)config->rewarder_attempt_budget_ms) {
 		fail_emit(self, emitter->run, detail);
 		return;
@@ -167,6 +177,16 @@ static bool may_be_paid(const struct rewarder *self, const struct registry_row *
 	return settlement_has_grant(self, row) && is_policy_trusted(self, row);
 }
 
+/* Why an epoch was only asked about that the ledger does not know; NONE: it is held, or there is a
+ * brownout. */
+static enum detail why_asked(const struct rewarder *self, const struct registry_row *row)
+{
+	if (!is_policy_trusted(self, row)) {
+		return DETAIL_POLICY;
+	}
+	return settlement_has_grant(self, row) ? DETAIL_NONE : DETAIL_GRANT_STALE;
+}
+
 /* Without a grant it is a question, whose answer is that it is settled, or that a grant is needed.
  */
 static void send_header(struct rewarder *self)
@@ -181,7 +201,8 @@ static void send_header(struct rewarder *self)
 		.allocations_bytes = (uint32_t)row->allocations_bytes,
 	};
 
-	if (may_be_paid(self, row)) {
+	emitter->is_question = !may_be_paid(self, row) || !settlement_may_pay(self, row);
+	if (!emitter->is_question) {
 		intent.grant = (struct slice){ row->grant, row->grant_bytes };
 	}
 	intent.header = (struct slice){ header, put_header(row, header) };
@@ -211,7 +232,8 @@ static void begin_next(struct rewarder *self, uint64_t now_mono_ms)
 	if (run == NULL) {
 		return;
 	}
-	if (quarantine_holder(self, run->row) != NULL) { /* since it was sealed */
+	/* since it was sealed; whether it is paid may be asked all the same */
+	if (!run->is_replay && !settlement_may_pay(self, run->row)) {
 		postpone(self, run, RESULT_NONE, DETAIL_NONE);
 		return;
 	}
@@ -248,7 +270,7 @@ static void send_body(struct rewarder *self)
 	struct peer *sequencer = rewarder_peer(self, PROCESS_SEQUENCER);
 
 	while (emitter->body_upto < run->row->allocations_bytes &&
-		peer_has_credit(sequencer, ARTEFACTS_PIECE_BYTES + 64)) {
+		peer_has_credit(sequencer, ARTEFACTS_PIECE_BYTES + SETTLEMENT_LEFT_BYTES)) {
 		struct oap_intent_body body = { .offset = (uint32_t)emitter->body_upto };
 		uint64_t total = 0;
 		enum err err = artefacts_read(&self->artefacts, &files, "allocations",
@@ -330,9 +352,8 @@ static void take_error(struct rewarder *self, enum detail detail)
 		try_again(self, detail);
 		return;
 	}
-	if (detail == DETAIL_GRANT && !may_be_paid(self, run->row)) {
-		postpone(self, run, RESULT_NONE, /* whoever wants it asks */
-			is_policy_trusted(self, run->row) ? DETAIL_GRANT_STALE : DETAIL_POLICY);
+	if (detail == DETAIL_GRANT && self->emitter.is_question) { /* whoever wants it asks */
+		postpone(self, run, RESULT_NONE, why_asked(self, run->row));
 		return;
 	}
 	metrics_inc(METRIC_LEDGER_INTENTS, METRIC_INTENT_ERROR);

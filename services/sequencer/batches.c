@@ -71,7 +71,8 @@ bool batches_due(struct sequencer *self)
 		return false;
 	}
 	if (self->in_flight == 0) {
-		return self->waiting.count > 0 || self->controls != NULL || self->more_expired;
+		return self->waiting.count > 0 || self->controls != NULL ||
+		       self->quarantines != NULL || self->more_expired;
 	}
 	return self->waiting.entry_count >= self->second_batch_entries;
 }
@@ -242,6 +243,7 @@ static void finish_batch(struct sequencer *self, struct batch *batch)
 	send_answers(self, batch);
 	locates_answer(self, batch, true);
 	asks_answer(self, batch, true);
+	quarantines_answer(self, batch, true);
 	controls_answer(self, controls, ERR_OK);
 }
 
@@ -448,6 +450,7 @@ bool batches_form(struct sequencer *self, uint32_t chunks_min)
 	 * the next batch on an idle node */
 	self->more_expired = ledger_next_seq(self->ledger) - first_seq == LEDGER_EXPIRIES_MAX;
 	controls_apply(self, batch, &out);
+	quarantines_apply(self, batch, &out);
 	fill_batch(self, batch, out.used == 0);
 	ledger_batch_end(self->ledger, chunks_min, &batch->closed);
 	batch->records_bytes = out.used;
@@ -555,6 +558,7 @@ void batches_fail_all(struct sequencer *self, enum detail detail)
 		send_answers(self, batch);
 		locates_answer(self, batch, false);
 		asks_answer(self, batch, false);
+		quarantines_answer(self, batch, false);
 		controls_answer(self, batch->controls, ERR_NO_SPACE);
 		batch->controls = NULL;
 		set_free(batch);

@@ -37,6 +37,18 @@ static enum err on_intent_body(
 	return intents_take_body(self, from, msg);
 }
 
+static enum err on_judge_grant(
+	void *self, const struct oap_from *from, const struct oap_judge_grant *msg)
+{
+	return judging_take(self, from, msg);
+}
+
+static enum err on_record_run(
+	void *self, const struct oap_from *from, const struct oap_record_run *msg)
+{
+	return quarantines_take(self, from, msg);
+}
+
 static enum err on_probe_order(
 	void *self, const struct oap_from *from, const struct oap_probe_order *msg)
 {
@@ -147,6 +159,8 @@ const struct oap_handlers sequencer_handlers = {
 	.op_submit = on_op_submit,
 	.intent = on_intent,
 	.intent_body = on_intent_body,
+	.judge_grant = on_judge_grant,
+	.record_run = on_record_run,
 	.probe_order = on_probe_order,
 	.grant_key = on_grant_key,
 	.revoked = on_revoked,
@@ -203,7 +217,8 @@ static void finish_draining(struct sequencer *self)
 {
 	bool is_idle = self->waiting.count == 0 && self->parked.count == 0 && self->in_flight == 0;
 	/* revocations that cannot be recorded now are told again by kms after the next start */
-	bool is_governed = self->controls == NULL || self->phase != PHASE_SERVING;
+	bool is_governed = self->phase != PHASE_SERVING ||
+			   (self->controls == NULL && self->quarantines == NULL);
 
 	if (!self->draining || self->drained || !is_idle || !is_governed) {
 		return;
@@ -332,6 +347,7 @@ void sequencer_ready(void *self, struct worker *worker)
 	requests_init(&sequencer->waiting);
 	requests_init(&sequencer->parked);
 	sequencer->controls_last = &sequencer->controls;
+	sequencer->quarantines_last = &sequencer->quarantines;
 	sequencer->phase = PHASE_LOADING;
 	ev_timer_init(&sequencer->tick, on_tick, TICK_MS / 1000.0, TICK_MS / 1000.0);
 	sequencer->tick.data = sequencer;

@@ -16,6 +16,11 @@
 
 _Static_assert(INTENT_HEADER_BYTES_MAX <= VERB_INTENT_BYTES_MAX, "a header fits its frame");
 
+/* A body that does not move for so long gives its place to whoever asks next: there is one, and
+ * another tenant's epoch is not to wait for a rewarder that cannot read its disk. A piece is read
+ * within a millisecond; a rewarder that was only slow sends its header again. */
+#define BODY_STALLS_MS 500u
+
 /* ledger_intent_bytes() of the longest names. */
 #define LARGEST_ENTRY_BYTES                                                                   \
 	(BATCH_HEAD_BYTES + 33u + 2u + ENTRY_LEAF_FIXED_BYTES + 2u * ACCOUNT_BYTES_MAX +      \
@@ -160,6 +165,16 @@ static enum detail judge_header(
 	return self->intent == NULL ? DETAIL_NONE : DETAIL_INTENT_BUSY;
 }
 
+static void drop_stalled(struct sequencer *self)
+{
+	struct request *request = assembled(self);
+
+	if (request != NULL &&
+		requests_now_mono_ms() - request->intent->moved_mono_ms >= BODY_STALLS_MS) {
+		answers_refuse(self, request, DETAIL_DEADLINE);
+	}
+}
+
 static void ask_for_body(
 	struct sequencer *self, struct request *request, uint32_t allocations_bytes)
 {
@@ -171,6 +186,7 @@ static void ask_for_body(
 		return;
 	}
 	job->allocations_bytes = allocations_bytes;
+	job->moved_mono_ms = requests_now_mono_ms();
 	self->intent = request;
 	intents_send(
 		self, &request->route, &(struct oap_intent_result){ .status = INTENT_NEED_BODY });
@@ -198,6 +214,7 @@ enum err intents_take(
 	}
 	if (detail == DETAIL_NONE) {
 		drop_earlier(self, request);
+		drop_stalled(self);
 		detail = judge_header(self, request, msg->allocations_bytes);
 	}
 	if (detail != DETAIL_NONE) {
@@ -253,6 +270,7 @@ enum err intents_take_body(
 	}
 	memcpy(job->allocations + job->filled, msg->bytes.bytes, msg->bytes.bytes_count);
 	job->filled += (uint32_t)msg->bytes.bytes_count;
+	job->moved_mono_ms = requests_now_mono_ms();
 	if (is_whole(job)) {
 		enqueue(self, request);
 	}

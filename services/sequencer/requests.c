@@ -256,4 +256,5 @@ void requests_refuse_all(struct sequencer *self, enum detail detail)
 	while ((request = requests_take(&self->parked)) != NULL) {
 		answers_refuse(self, request, detail);
 	}
+	quarantines_refuse_all(self);
 }

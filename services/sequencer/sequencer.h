@@ -14,6 +14,8 @@
  *   operations.c  those of the wallet
  *   intents.c   those of the rewarder: their bodies, and a batch of their own
  *   controls.c  freezes and revocations
+ *   judging.c   grants of what is asked of the rewarder
+ *   quarantines.c  what the rewarder wants in the audit log
  *   locates.c   where an account's newest balance is, for archive
  *   asks.c      the newest balances of many accounts, for wallet and archive
  *   room.c      how full the ledger's memory is
@@ -24,6 +26,7 @@
 #include <ev.h>
 
 #include "common/clock.h"
+#include "common/reward_reasons.h"
 #include "common/worker.h"
 #include "core/ledger.h"
 
@@ -70,6 +73,7 @@ struct intent_job {
 	bool has_grant;
 	char capability_ref[2 * ID_BYTES + 1];
 	uint32_t allocations_bytes, filled; /* of the body; there is none while it is a question */
+	uint64_t moved_mono_ms;             /* when the body was asked for, or a piece came */
 	uint8_t *allocations;               /* owned */
 	struct draft *drafts;               /* owned; once the body is whole, like results */
 	struct ledger_result *results;      /* owned */
@@ -135,6 +139,16 @@ struct control_ask {
 	char actor[VERB_NAME_BYTES_MAX + 1];
 };
 
+/* A quarantine or a release, on its way into the audit log. */
+struct quarantine_ask {
+	struct quarantine_ask *next;
+	struct oap_from from;
+	struct id128 capability; /* that it was done under; zeros: not known */
+	uint16_t kind;           /* enum audit_kind */
+	size_t json_bytes;
+	uint8_t json[];
+};
+
 /* A balance that archive asked for, as of the batch that it waits for. */
 struct locate {
 	struct locate *next;
@@ -159,8 +173,9 @@ struct batch {
 	struct instant sent_at;
 	struct answer *answers, **answers_last;
 	struct control_ask *controls;
-	struct locate *locates; /* owned */
-	struct ask *asks;       /* owned */
+	struct quarantine_ask *quarantines; /* owned */
+	struct locate *locates;             /* owned */
+	struct ask *asks;                   /* owned */
 	struct ledger_batch closed;
 	uint8_t *records; /* the next two, or of an intent: more, and owned until it is done */
 	size_t records_bytes, sent_bytes;
@@ -201,6 +216,7 @@ struct sequencer {
 
 	struct request_list waiting, parked;
 	struct control_ask *controls, **controls_last;
+	struct quarantine_ask *quarantines, **quarantines_last; /* owned */
 	uint64_t fetch_last;
 
 	struct batch batches[BATCH_SLOTS];
@@ -330,6 +346,27 @@ void controls_count(const struct sequencer *self);
 void controls_apply(struct sequencer *self, struct batch *batch, struct byte_writer *out);
 /* status: what became of their batch; ERR_OK: each has its own. */
 void controls_answer(struct sequencer *self, struct control_ask *asks, enum err status);
+
+/* judging.c */
+struct judged {
+	uint8_t action;      /* enum caveat_action */
+	struct slice tenant; /* empty: of the node */
+	struct slice epoch;  /* empty: of none */
+};
+bool judging_is_sound(const struct judged *what);
+/* ERR_DENIED, ERR_MALFORMED: kms never sealed it. *ret_reason: NONE: it covers that, and *ret_grant
+ * is it. */
+MUST_CHECK enum err judging_grant(const struct sequencer *self, struct slice sealed,
+	const struct judged *what, struct grant *ret_grant, enum reward_reason *ret_reason);
+MUST_CHECK enum err judging_take(
+	struct sequencer *self, const struct oap_from *from, const struct oap_judge_grant *msg);
+
+/* quarantines.c */
+MUST_CHECK enum err quarantines_take(
+	struct sequencer *self, const struct oap_from *from, const struct oap_record_run *msg);
+void quarantines_apply(struct sequencer *self, struct batch *batch, struct byte_writer *out);
+void quarantines_answer(struct sequencer *self, struct batch *batch, bool is_committed);
+void quarantines_refuse_all(struct sequencer *self); /* those that are in no batch yet */
 
 /* room.c */
 void room_look(struct sequencer *self);

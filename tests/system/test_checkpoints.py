@@ -16,6 +16,7 @@ import tap
 from harness import Node, entry, eventually
 
 KINDS = {1: 'governance', 2: 'revocation', 3: 'start', 4: 'stop', 6: 'origin_changed',
+	7: 'quarantined', 8: 'released',
 	16: 'key_created', 17: 'minted', 18: 'revoked', 19: 'rotated'}
 OFTEN = {'audit': {'root_emit_interval': '100ms'}}
 # RFC 8410: the DER of an Ed25519 public key is this and its 32 bytes.

@@ -69,6 +69,9 @@ static inline struct slice grants_capability_ref(void)
 	return text_of(text);
 }
 
+/* How the client came whose grants are sealed from now on. */
+static enum grant_peer grants_peer = GRANT_PEER_TCP;
+
 /* Caveats as lines, in the buffer of the last call. */
 static inline struct slice grants_seal_until(
 	uint32_t generation, uint64_t exp_mono_ms, const char *const *caveats)
@@ -80,7 +83,8 @@ static inline struct slice grants_seal_until(
 		.key_id = GRANTS_KEY_ID,
 		.capability_id = grants_capability(),
 		.exp_mono_ms = exp_mono_ms,
-		.peer = GRANT_PEER_TCP,
+		.peer = grants_peer,
+		.peer_uid = grants_peer == GRANT_PEER_UNIX ? 1000 : 0,
 	};
 	size_t bytes = 0;
 

@@ -46,6 +46,9 @@ struct harness_link {
 	uint8_t *in;              /* owned */
 	size_t in_used;
 	size_t in_taken; /* of the last frame, whose views live until the next call */
+	/* Answers some requests, whatever the test waits for: true, it was one of them. */
+	bool (*serve)(
+		struct harness_link *link, unsigned verb, uint64_t corr_id, struct slice payload);
 };
 
 struct harness {
@@ -61,6 +64,7 @@ struct harness {
 	const struct policy *policy; /* likewise, to those who judge by it; NULL: not a word */
 	struct harness_link control;
 	struct harness_link links[HARNESS_LINKS_MAX];
+	uint64_t served_count; /* requests that links answered by themselves */
 };
 
 /* --- life --- */

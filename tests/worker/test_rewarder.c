@@ -223,8 +223,10 @@ static void what_is_kept_is_shown(void **state)
 	pay_epoch(2, &inputs);
 	show = (struct oap_run_show){ .edge_process = PROCESS_INGRESS,
 		.edge_generation = edge->generation,
+		.deadline_mono_ms = now_mono_ms() + 60000,
 		.tenant = text_of("acme"),
-		.epoch = text_of(EPOCH) };
+		.epoch = text_of(EPOCH),
+		.grant = grants_seal_acme() };
 	harness_send_run_show(prevalidator, 3, &show);
 	reply = expect_reply(3);
 	assert_int_equal(reply.status, 200);

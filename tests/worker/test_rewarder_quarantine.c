@@ -5,10 +5,11 @@ static struct oap_run_reply release(uint64_t ticket, const char *reason)
 {
 	const struct oap_quarantine_release msg = { .edge_process = PROCESS_INGRESS,
 		.edge_generation = edge->generation,
-		.capability = grants_capability(),
+		.deadline_mono_ms = now_mono_ms() + 60000,
 		.tenant = text_of("acme"),
 		.epoch = text_of(EPOCH),
-		.reason = text_of(reason) };
+		.reason = text_of(reason),
+		.grant = grants_seal_acme() };
 
 	harness_send_quarantine_release(prevalidator, ticket, &msg);
 	return expect_reply(ticket);

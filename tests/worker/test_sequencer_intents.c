@@ -390,6 +390,45 @@ static void another_intent_is_told_to_wait(void **state)
 	(void)expect_result(9, INTENT_NEED_BODY);
 }
 
+/* Goal: there is one place, and a rewarder that sends no more of a body does not keep it from
+ * another tenant, although the deadline of that intent is long. */
+static void a_body_that_stalls_gives_its_place_to_the_next(void **state)
+{
+	static const char *const caveats[] = { "tenant=other", NULL };
+	struct intent other;
+	struct oap_intent_result result;
+	uint64_t due = now_mono_ms() + HARNESS_WAIT_MS;
+	uint64_t id = 8;
+
+	(void)state;
+	start_with(3, 100);
+	other = maker.intent;
+	other.tenant = text_of("other");
+	other.pool_account = text_of("sys:reward_pool:other:ron");
+	other.run_key.bytes[9] ^= 1;
+	other.idempotency_key.bytes[9] ^= 1;
+	ask(7); /* good for a minute */
+	(void)expect_result(7, INTENT_NEED_BODY);
+	send_piece(7, 0, PIECE_BYTES);
+	for (;; id++) {
+		send_header(&(struct header){ .id = id,
+			.intent = &other,
+			.grant = grants_seal_for(GRANTS_GENERATION, caveats),
+			.allocations_bytes = (uint32_t)maker.allocations_bytes });
+		if (harness_expect_intent_result(rewarder, &result) == 7) {
+			break;
+		}
+		assert_int_equal(result.detail, DETAIL_INTENT_BUSY);
+		assert_true(now_mono_ms() < due);
+		harness_settle(&h);
+	}
+	assert_string_equal(detail_text(result.detail), "deadline");
+	(void)expect_result(id, INTENT_NEED_BODY);
+	send_piece(7, PIECE_BYTES, PIECE_BYTES); /* was on its way: no accusation */
+	ask(7);
+	expect_error(7, DETAIL_INTENT_BUSY);
+}
+
 static void a_run_that_comes_again_takes_the_place_of_its_body(void **state)
 {
 	(void)state;
@@ -591,6 +630,7 @@ int main(void)
 		INTENT_CASE(bytes_that_are_no_header_accuse_the_rewarder),
 		INTENT_CASE(a_body_out_of_order_accuses_the_rewarder),
 		INTENT_CASE(another_intent_is_told_to_wait),
+		INTENT_CASE(a_body_that_stalls_gives_its_place_to_the_next),
 		INTENT_CASE(a_run_that_comes_again_takes_the_place_of_its_body),
 		INTENT_CASE(ordinary_requests_go_on_while_a_body_comes),
 		INTENT_CASE(requests_around_it_are_in_batches_of_their_own),
