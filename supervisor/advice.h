@@ -28,7 +28,15 @@
 		"read-only; the next put finds out")                                              \
 	A(REWARDER_DISK, "disk_pressure:rewarder",                                                \
 		"make room on the file system of node.data_dir: no epoch is begun and no policy " \
-		"taken while less than twice engine.disk_reserve is free; what was begun goes on")
+		"taken while less than twice engine.disk_reserve is free; what was begun goes on") \
+	A(LEDGER_DEGRADED, "ledger_degraded",                                                     \
+		"look why the ledger is slow (committer_lag, the disk); rewards wait, and are "   \
+		"paid by themselves when it is faster")                                           \
+	A(REWARDS_FROZEN, "rewards_frozen",                                                       \
+		"somebody froze rewards (macronode audit export says who and why); macronode "    \
+		"reward brownout off pays what waits")                                            \
+	A(REWARDS_BACKPRESSURE, "rewards_backpressure",                                           \
+		"fewer epochs at a time, or more concurrency.compute_workers")
 
 enum advice {
 #define AS_ENUM(NAME, begin, text) ADVICE_##NAME,
