@@ -226,12 +226,12 @@ enum {
 		BY_REWARDER, "What rounding left in pools, in minor units of whatever asset.",     \
 		"it grows by more than a unit per actor and metric of a run.")                     \
 	GAUGE(REWARD_POOL, reward_pool_total_minor, NONE, ONE, SUM, ALWAYS, BY_REWARDER,           \
-		"Pool of the last run, in minor units; 2^64 - 1 stands for more.", "")             \
+		"Pool of the last good run, in minor units; 2^64 - 1 stands for more.", "")        \
 	GAUGE(REWARD_PAYOUT, reward_payout_total_minor, NONE, ONE, SUM, ALWAYS, BY_REWARDER,       \
-		"Payout of the last run, likewise.",                                               \
+		"Payout of that run, likewise.",                                               \
 		"it is above reward_pool_total_minor, at once.")                                   \
 	GAUGE(REWARD_DELTA, reward_conservation_delta_minor, NONE, ONE, SUM, ALWAYS, BY_REWARDER,  \
-		"What the last run left in its pool, likewise.", "")                               \
+		"What that run left in its pool, likewise.", "")                               \
 	COUNTER(REWARD_CAPPED, reward_capped_minor_units_total, REWARD_CAP, ONE, SUM, ALWAYS,      \
 		BY_REWARDER, "What caps of policies left in pools, in minor units.",               \
 		"it is much of the pools: the caps are too low for the activity.")                 \

@@ -286,12 +286,19 @@ static void count_capped(const struct oap_computed *msg)
 		METRIC_REWARD_CAPPED, METRIC_CAP_CATEGORY, smaller(msg->capped_category, STEP_MAX));
 }
 
-static void count_result(const struct oap_computed *msg)
+static void gauge_totals(const struct oap_computed *msg)
 {
 	metrics_set(
 		METRIC_REWARD_POOL, METRIC_PLAIN, smaller(msg->payout + msg->residual, UINT64_MAX));
 	metrics_set(METRIC_REWARD_PAYOUT, METRIC_PLAIN, smaller(msg->payout, UINT64_MAX));
 	metrics_set(METRIC_REWARD_DELTA, METRIC_PLAIN, smaller(msg->residual, UINT64_MAX));
+}
+
+static void count_result(const struct oap_computed *msg)
+{
+	if (msg->verdict == REWARD_OK) {
+		gauge_totals(msg);
+	}
 	count_capped(msg);
 	metrics_observe(METRIC_REWARD_COST_ESTIMATE, METRIC_PLAIN, msg->cost_estimate_ms);
 	metrics_add(METRIC_REWARD_DUST, METRIC_PLAIN, smaller(msg->dust, STEP_MAX));

@@ -101,7 +101,8 @@ class Payer:
 		"""`options`: of the Node, besides its settings. Who starts it himself, says so by begin()."""
 		self.directory = pathlib.Path(tempfile.mkdtemp(prefix='macronode-reward-'))
 		self.key = self.directory / 'gov-1.key'
-		overrides = {'rewarder': {'enabled': True, 'trust_keys': [trusted(self.key, 'gov-1')],
+		self.vkey = trusted(self.key, 'gov-1')
+		overrides = {'rewarder': {'enabled': True, 'trust_keys': [self.vkey],
 			**settings.pop('rewarder', {})}, **settings}
 		self.node = Node(overrides, **(options or {}))
 		self.sealed = itertools.count(1)
