@@ -295,7 +295,7 @@ ROWS = ['alice,music,40,3,1', 'bob,news,33,7,2', 'carol,news,1,1,1']
 
 
 def test_each_number_of_a_run_moves():
-	one, policy = with_policy()
+	one, policy = with_policy(node={'ping_timeout': '60s'})
 	with one:
 		before = {(name, tuple(labels.items())): one.node.metric(name, **labels) for name, labels in MOVED
 			if name != 'queue_capacity'}
@@ -333,10 +333,9 @@ def fail_one(one, policy):
 	token = one.runner('initech')
 	request = one.seal(policy, DAYS[7], tenant='initech')
 	one.node.signal_worker('compute', signal.SIGSTOP)
-	waits = compute(one, DAYS[7], request, token)
+	waits = OverHttp(one.node, 'api').ask('compute', token, DAYS[7], request, {'X-Request-Deadline-Ms': '200'})
 	assert waits.status == 202, waits
-	assert one.node.metric('queue_depth', q='work') >= 1
-	assert one.node.metric('work_queue_depth') >= 1
+	eventually(lambda: one.node.metric('queue_depth', q='work') == one.node.metric('work_queue_depth') == 1, 'it waits')
 	one.node.signal_worker('compute', signal.SIGKILL)
 
 
