@@ -224,7 +224,7 @@ CASES = {
 		[('reward_invariant_fail_total{kind="overflow"}', '0x38 1x30')]),
 	'MacronodeRewardQuarantine': ([('quarantine_total{kind="overflow"}', flat(1))],
 		[('quarantine_total{kind="overflow"}', '0x38 1x30')]),
-	'MacronodeRewardPostponed': ([('ledger_intents_total{result="error"}', flat(1)), ('ledger_intents_total{result="dup"}', up(9))],
+	'MacronodeRewardPostponed': ([('ledger_intents_total{result="error"}', flat(1)), ('ledger_intents_total{result="accepted"}', up(9))],
 		[('ledger_intents_total{result="error"}', '0x38 1x30')]),
 	'MacronodeRewardNotPaid': ([('ledger_egress_errors_total', flat(9))], [('ledger_egress_errors_total', up(2))]),
 	'MacronodeRewardDegraded': ([('readyz_degraded{cause="dep_outage"}', '0x30 1x30'),
