@@ -295,7 +295,7 @@ ROWS = ['alice,music,40,3,1', 'bob,news,33,7,2', 'carol,news,1,1,1']
 
 
 def test_each_number_of_a_run_moves():
-	one, policy = with_policy(node={'ping_timeout': '60s'})
+	one, policy = with_policy(node={'ping_timeout': '60s'}, rewarder={'max_epoch_cost_ms': 10})
 	with one:
 		before = {(name, tuple(labels.items())): one.node.metric(name, **labels) for name, labels in MOVED
 			if name != 'queue_capacity'}

@@ -401,11 +401,7 @@ def test_more_runs_than_may_wait():
 def test_a_disk_that_is_full_for_artefacts():
 	free = shutil.disk_usage(tempfile.gettempdir()).free  # a start needs the reserve, an epoch twice
 	with Payer(engine={'disk_reserve': f'{int(free * 0.75) >> 20}MiB'}) as one:
-		policy = one.policy()
-		one.put(policy)
-		hashed = json.loads(ways(one.node)[0].ask('policy', one.inspector(), 'creators-2026').body)['hash']
-		refused('dep_outage', 'compute', one.runner(), DAY, {'inputs_cid': f'b3:{HEX}', 'policy_id': 'creators-2026',
-			'policy_hash': hashed}, one)
+		refused('dep_outage', 'policy_put', one.runner(), body=one.policy().read_bytes(), one=one)
 
 
 def test_a_token_that_cannot_be_checked_in_time():
@@ -421,7 +417,8 @@ def test_a_token_that_cannot_be_checked_in_time():
 
 
 def test_a_run_whose_calculator_dies():
-	with Payer(node={'ping_timeout': '60s'}) as one:
+	# of its CPU time, as far as anybody can tell: it is not given to another one
+	with Payer(node={'ping_timeout': '60s'}, rewarder={'max_epoch_cost_ms': 10}) as one:
 		policy = one.policy()
 		one.put(policy)
 		for number, way in enumerate(ways(one.node)):

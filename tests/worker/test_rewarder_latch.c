@@ -140,18 +140,10 @@ static void another_triple_waits_for_a_failed_one(void **state)
 	start();
 	put_policy();
 	ask(2, EPOCH, &inputs);
-	assert_true(serve_object());
-	assert_true(serve_object());
-	harness_settle(&h);
-	harness_kill(&calculator);
+	serve_inputs();
+	refuse_to_sign();
 	reply = expect_reply(2);
 	expect_refusal(&reply, 500, REWARD_REASON_INTERNAL);
-	harness_start(&calculator);
-	harness_expect_up(&calculator);
-	harness_join(&h, &calculator);
-	while (!harness_is_silent(archive)) {
-		(void)serve_object();
-	}
 	ask(3, EPOCH, &other);
 	reply = expect_reply(3);
 	expect_refusal(&reply, 409, REWARD_REASON_LATCHED);
