@@ -95,8 +95,7 @@ enum {
 			BY_REWARDER,                                                               \
 		"Requests waiting in a queue.", "it stays above 0.8 of queue_capacity.")           \
 	GAUGE(QUEUE_CAPACITY, queue_capacity, QUEUE, ONE, SUM, ALWAYS,                             \
-		BY_SUPERVISOR | BY_REWARDER,                                                       \
-		"Requests that fit a queue.", "")                                                  \
+		BY_SUPERVISOR | BY_REWARDER, "Requests that fit a queue.", "")                     \
 	GAUGE(LEDGER_BACKLOG, ledger_backlog_gauge, NONE, ONE, SUM, ALWAYS, BY_SEQUENCER,          \
 		"Entries accepted and not yet durable.",                                           \
 		"it stays ten times above its usual value: the disk does not keep up.")            \
@@ -109,7 +108,7 @@ enum {
 		BY_INGRESS | BY_ADMIN | BY_PREVALIDATOR | BY_REWARDER,                             \
 		"Waits for clients, kms or the ledger given up.",                                  \
 		"op=kms rises: kms hangs. op=ledger: intents of rewards are not "                  \
-		"answered. read and write are slow clients.")                       \
+		"answered. read and write are slow clients.")                                      \
 	/* Ledger. */                                                                              \
 	COUNTER(LEDGER_COMMITS, ledger_commits_total, NONE, ONE, SUM, ALWAYS, BY_COMMITTER,        \
 		"Batches durable in the store.",                                                   \
@@ -228,10 +227,9 @@ enum {
 	GAUGE(REWARD_POOL, reward_pool_total_minor, NONE, ONE, SUM, ALWAYS, BY_REWARDER,           \
 		"Pool of the last good run, in minor units; 2^64 - 1 stands for more.", "")        \
 	GAUGE(REWARD_PAYOUT, reward_payout_total_minor, NONE, ONE, SUM, ALWAYS, BY_REWARDER,       \
-		"Payout of that run, likewise.",                                               \
-		"it is above reward_pool_total_minor, at once.")                                   \
+		"Payout of that run, likewise.", "it is above reward_pool_total_minor, at once.")  \
 	GAUGE(REWARD_DELTA, reward_conservation_delta_minor, NONE, ONE, SUM, ALWAYS, BY_REWARDER,  \
-		"What that run left in its pool, likewise.", "")                               \
+		"What that run left in its pool, likewise.", "")                                   \
 	COUNTER(REWARD_CAPPED, reward_capped_minor_units_total, REWARD_CAP, ONE, SUM, ALWAYS,      \
 		BY_REWARDER, "What caps of policies left in pools, in minor units.",               \
 		"it is much of the pools: the caps are too low for the activity.")                 \

@@ -86,7 +86,8 @@ static const char *const EMISSION_texts[] = { "outcome=\"accepted\"", "outcome=\
 static const char *const REWARD_CAP_texts[] = { "cap=\"epoch\"", "cap=\"actor\"",
 	"cap=\"category\"" };
 static const char *const DEGRADED_texts[] = { "cause=\"ledger_degraded\"",
-	"cause=\"rewards_frozen\"", "cause=\"backpressure\"", "cause=\"dep_outage\"", "cause=\"disk_pressure\"" };
+	"cause=\"rewards_frozen\"", "cause=\"backpressure\"", "cause=\"dep_outage\"",
+	"cause=\"disk_pressure\"" };
 /* What is no rejection is never counted. */
 static const char *const REWARD_LABEL_texts[] = {
 #define AS_TEXT(NAME, name)     \

@@ -667,8 +667,8 @@ enum quarantine_act { QUARANTINE_ENTERED, QUARANTINE_RELEASED, QUARANTINE_ACT_CO
 	FIXED(u8, status)                  \
 	FIXED(u8, reason)                  \
 	FIXED(id128, capability)
-/* Whether rewards are frozen (SCOPE_REWARDS of core/batch.h): told at link up and when it changes, so
- * that runs wait where they are seen instead of being refused one by one. */
+/* Whether rewards are frozen (SCOPE_REWARDS of core/batch.h): told at link up and when it changes,
+ * so that runs wait where they are seen instead of being refused one by one. */
 #define PAYLOAD_PAYMENTS(FIXED, SIZED) FIXED(u8, is_frozen)
 /* The fields of core/attestation.h but the time, which is the signer's. */
 #define PAYLOAD_SIGN_ATTESTATION(FIXED, SIZED) \
@@ -817,8 +817,8 @@ enum run_cache { RUN_CACHE_NO_STORE, RUN_CACHE_IMMUTABLE };
 	FIXED(u8, is_last)                 \
 	SIZED(bytes, VERB_BODY_CHUNK_BYTES_MAX)
 /* verdict, kind, refusal: of core/reward.h, as numbers. pool: as it is sealed, a decimal integer.
- * largest: of the allocations. Of OK and QUARANTINED the facts are whole, and manifest_bytes can be read; of OK
- * allocations_bytes, too. */
+ * largest: of the allocations. Of OK and QUARANTINED the facts are whole, and manifest_bytes can be
+ * read; of OK allocations_bytes, too. */
 #define PAYLOAD_COMPUTED(FIXED, SIZED)   \
 	FIXED(u8, verdict)               \
 	FIXED(u8, kind)                  \

@@ -39,8 +39,8 @@ static void expect_accepted(uint64_t ticket)
 
 static void expect_details(const struct oap_run_reply *reply, const char *words)
 {
-	assert_non_null(memmem(
-		reply->details.bytes, reply->details.bytes_count, words, strlen(words)));
+	assert_non_null(
+		memmem(reply->details.bytes, reply->details.bytes_count, words, strlen(words)));
 }
 
 /* Of another tenant, whose inputs say that they are acme's: quarantined as schema. */
