@@ -319,6 +319,10 @@ static const struct cli_option options_reward_release[] = {
 	TOKEN_OPTION,
 	{ NULL, NULL, NULL },
 };
+static const struct cli_option options_reward_brownout[] = {
+	{ "--reason", "TEXT", "with on and off: why; it is kept in the audit log" },
+	{ NULL, NULL, NULL },
+};
 static const struct cli_option options_reward_policy_put[] = {
 	TOKEN_OPTION,
 	{ NULL, NULL, NULL },

@@ -95,6 +95,8 @@ enum cli_exit {
 	C(reward_runs, "reward runs", "", 0, 0, "list the runs of a tenant")                       \
 	C(reward_release, "reward release", "EPOCH", 1, 1,                                         \
 		"let a quarantined epoch be computed anew")                                        \
+	C(reward_brownout, "reward brownout", "on|off|status", 1, 1,                               \
+		"have epochs computed but not paid, or paid again")                                \
 	C(reward_explain, "reward explain", "MANIFEST ACTOR", 2, 2,                                \
 		"show how an actor's payment comes about; needs no node")                          \
 	C(reward_verify, "reward verify", "MANIFEST", 1, 1,                                        \

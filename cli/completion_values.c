@@ -70,6 +70,9 @@ struct completion completion_of_words(const struct cli_command *command)
 	if (strcmp(first, "bash|zsh|fish") == 0) {
 		return (struct completion){ COMPLETION_WORDS, "bash zsh fish" };
 	}
+	if (strcmp(first, "on|off|status") == 0) {
+		return (struct completion){ COMPLETION_WORDS, "on off status" };
+	}
 	return (struct completion){ kind_of(first, strcspn(first, " ]")), "" };
 }
 

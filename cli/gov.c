@@ -1,7 +1,5 @@
 /* macronode gov freeze, gov unfreeze. */
 #include <inttypes.h>
-#include <pwd.h>
-#include <unistd.h>
 
 #include "cli/node.h"
 #include "core/batch.h"
@@ -42,12 +40,11 @@ static int govern(struct cli *cli, enum batch_control_kind act)
 {
 	static struct config config;
 	enum batch_control_scope scope = SCOPE_GLOBAL;
-	const struct passwd *user = getpwuid(getuid());
 	const char *reason = cli_option(cli, "--reason");
 	struct control_order order = { .act = (uint8_t)act, .reason = reason };
 	struct control_answer answer;
 	struct control control;
-	char actor[96];
+	char actor[NODE_ACTOR_BYTES];
 	int exit;
 
 	if (!take_scope(cli, &scope, &order.name)) {
@@ -57,8 +54,7 @@ static int govern(struct cli *cli, enum batch_control_kind act)
 		return cli_fail(cli, CLI_USAGE, "needs --reason TEXT: it is kept in the audit log");
 	}
 	order.scope = (uint8_t)scope;
-	(void)snprintf(actor, sizeof actor, "uid:%u %s", (unsigned)getuid(),
-		user != NULL ? user->pw_name : "");
+	node_actor(actor);
 	order.actor = actor;
 	if (!cli_load_config(cli, &config) || !node_open_control(cli, &config, &control)) {
 		return CLI_CANNOT;

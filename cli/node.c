@@ -1,8 +1,10 @@
 #include "cli/node.h"
 
 #include <inttypes.h>
+#include <pwd.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "core/hex.h"
 #include "core/macaroon.h"
@@ -143,6 +145,14 @@ void node_print_balance(const struct json_in *root)
 		(void)printf(", %" PRIu64 " ms old", stale_ms);
 	}
 	(void)printf(")\n");
+}
+
+void node_actor(char ret_text[NODE_ACTOR_BYTES])
+{
+	const struct passwd *user = getpwuid(getuid());
+
+	(void)snprintf(ret_text, NODE_ACTOR_BYTES, "uid:%u %s", (unsigned)getuid(),
+		user != NULL ? user->pw_name : "");
 }
 
 void node_format_age(uint64_t seconds, char *ret_text, size_t bytes_max)

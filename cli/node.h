@@ -33,6 +33,10 @@ struct json_in *node_parse(const struct cli *cli, struct slice text);
 #define NODE_CAPABILITY_BYTES 33u
 bool node_capability(struct slice token, char ret_hex[NODE_CAPABILITY_BYTES]);
 
+/* Who says so: the user of this process, as the audit log has it. */
+#define NODE_ACTOR_BYTES 96u
+void node_actor(char ret_text[NODE_ACTOR_BYTES]);
+
 void node_print_line(struct slice text); /* as it came, and a line feed */
 
 /* A Balance in one line, and with more to read it by than the amount. */

@@ -39,9 +39,16 @@ struct instant clock_now(void); /* CLOCK_MONOTONIC */
 int64_t clock_unix_ms(void);    /* CLOCK_REALTIME */
 
 #ifdef MACRONODE_TEST_HOOKS
-/* Maps a file of 8 bytes, an int64_t in milliseconds that clock_unix_ms adds from now on: what
- * a test writes there is every process's time at once. False: errno says why not. */
-bool clock_adopt_skew(int fd);
+/* What a test writes into this file is the time of every process that adopted it, at once.
+ * skew_ms: added to clock_unix_ms. monotonic_us: what clock_now tells, and it stands still there
+ * until the test goes on; 0: the real one, as when the file ends before it. */
+struct clock_hook {
+	_Atomic int64_t skew_ms;
+	_Atomic int64_t monotonic_us;
+};
+
+/* False: errno says why not. */
+bool clock_adopt_hook(int fd);
 #endif
 
 #endif

@@ -297,6 +297,9 @@
 		CONFIG_HOUR_MS, \
 		CONFIG_FOR(REWARDER), HOT, "SVC_REWARDER_BROWNOUT_EXIT_WINDOW", "", \
 		"See brownout.exit_p95_ms.") \
+	K(brownout_ping_ms, DURATION, "brownout.ping", "1s", 10, CONFIG_HOUR_MS, \
+		CONFIG_FOR(REWARDER), HOT, "SVC_REWARDER_BROWNOUT_PING", "", \
+		"How often the ledger is asked a question whose answer is timed.") \
 	K(brownout_sample_window_ms, DURATION, "brownout.sample_window", "1m", 100, \
 		CONFIG_HOUR_MS, \
 		CONFIG_FOR(REWARDER), HOT, "SVC_REWARDER_BROWNOUT_SAMPLE_WINDOW", "", \

@@ -91,21 +91,24 @@ enum {
 		"nearly every request is one: clients use a new token each time.")                 \
 	/* Flow. */                                                                                \
 	GAUGE(QUEUE_DEPTH, queue_depth, QUEUE, ONE, SUM, ALWAYS,                                   \
-		BY_INGRESS | BY_ADMIN | BY_PREVALIDATOR | BY_SEQUENCER | BY_COMMITTER,             \
+		BY_INGRESS | BY_ADMIN | BY_PREVALIDATOR | BY_SEQUENCER | BY_COMMITTER |            \
+			BY_REWARDER,                                                               \
 		"Requests waiting in a queue.", "it stays above 0.8 of queue_capacity.")           \
-	GAUGE(QUEUE_CAPACITY, queue_capacity, QUEUE, ONE, SUM, ALWAYS, BY_SUPERVISOR,              \
-		"Requests that fit a queue.", "")                                                  \
+	GAUGE(QUEUE_CAPACITY, queue_capacity, QUEUE, ONE, SUM, ALWAYS,                             \
+		BY_SUPERVISOR | BY_REWARDER, "Requests that fit a queue.", "")                     \
 	GAUGE(LEDGER_BACKLOG, ledger_backlog_gauge, NONE, ONE, SUM, ALWAYS, BY_SEQUENCER,          \
 		"Entries accepted and not yet durable.",                                           \
 		"it stays ten times above its usual value: the disk does not keep up.")            \
 	COUNTER(BUSY_REJECTIONS, busy_rejections_total, BUSY_QUEUE, ONE, SUM, ALWAYS,              \
-		BY_INGRESS | BY_ADMIN | BY_SEQUENCER | BY_PREVALIDATOR,                            \
+		BY_INGRESS | BY_ADMIN | BY_SEQUENCER | BY_PREVALIDATOR | BY_REWARDER,              \
 		"Requests refused because a queue was full.",                                      \
 		"more than 50 a second: clients are told to come back, and must slow "             \
 		"down.")                                                                           \
 	COUNTER(IO_TIMEOUTS, io_timeouts_total, IO, ONE, SUM, ALWAYS,                              \
-		BY_INGRESS | BY_ADMIN | BY_PREVALIDATOR, "Waits for clients or kms given up.",     \
-		"op=kms rises: kms hangs. read and write are slow clients.")                       \
+		BY_INGRESS | BY_ADMIN | BY_PREVALIDATOR | BY_REWARDER,                             \
+		"Waits for clients, kms or the ledger given up.",                                  \
+		"op=kms rises: kms hangs. op=ledger: intents of rewards are not "                  \
+		"answered. read and write are slow clients.")                                      \
 	/* Ledger. */                                                                              \
 	COUNTER(LEDGER_COMMITS, ledger_commits_total, NONE, ONE, SUM, ALWAYS, BY_COMMITTER,        \
 		"Batches durable in the store.",                                                   \
@@ -221,6 +224,15 @@ enum {
 	COUNTER(REWARD_DUST, reward_dust_residual_minor_units_total, NONE, ONE, SUM, ALWAYS,       \
 		BY_REWARDER, "What rounding left in pools, in minor units of whatever asset.",     \
 		"it grows by more than a unit per actor and metric of a run.")                     \
+	GAUGE(REWARD_POOL, reward_pool_total_minor, NONE, ONE, SUM, ALWAYS, BY_REWARDER,           \
+		"Pool of the last good run, in minor units; 2^64 - 1 stands for more.", "")        \
+	GAUGE(REWARD_PAYOUT, reward_payout_total_minor, NONE, ONE, SUM, ALWAYS, BY_REWARDER,       \
+		"Payout of that run, likewise.", "it is above reward_pool_total_minor, at once.")  \
+	GAUGE(REWARD_DELTA, reward_conservation_delta_minor, NONE, ONE, SUM, ALWAYS, BY_REWARDER,  \
+		"What that run left in its pool, likewise.", "")                                   \
+	COUNTER(REWARD_CAPPED, reward_capped_minor_units_total, REWARD_CAP, ONE, SUM, ALWAYS,      \
+		BY_REWARDER, "What caps of policies left in pools, in minor units.",               \
+		"it is much of the pools: the caps are too low for the activity.")                 \
 	COUNTER(REWARD_RUNS_IDEMPOTENT, reward_runs_idempotent_total, NONE, ONE, SUM, ALWAYS,      \
 		BY_REWARDER, "Requests for runs that were paid before.",                           \
 		"it is more than a few of all requests: a caller does not remember its "           \

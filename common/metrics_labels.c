@@ -37,8 +37,9 @@ static const char *const INSTANCE_texts[] = {
 #undef I
 };
 
-static const char *const QUEUE_texts[] = { "q=\"ingress\"", "q=\"preval\"", "q=\"commit\"" };
-static const char *const BUSY_QUEUE_texts[] = { "q=\"ingress\"", "q=\"commit\"" };
+static const char *const QUEUE_texts[] = { "q=\"ingress\"", "q=\"preval\"", "q=\"commit\"",
+	"q=\"work\"", "q=\"results\"", "q=\"intents\"" };
+static const char *const BUSY_QUEUE_texts[] = { "q=\"ingress\"", "q=\"commit\"", "q=\"work\"" };
 static const char *const PEER_texts[] = { "peer=\"http\"", "peer=\"uds\"", "peer=\"mtls\"" };
 static const char *const BOOL_texts[] = { "state=\"false\"", "state=\"true\"" };
 static const char *const OUTCOME_texts[] = { "status=\"ok\"", "status=\"failed\"" };
@@ -48,13 +49,14 @@ static const char *const KEX_FAILURE_texts[] = { "reason=\"no_common_algo\"",
 	"reason=\"policy_refused\"", "reason=\"internal\"" };
 static const char *const SIGNATURE_texts[] = { "algo=\"ed25519\"", "algo=\"ml-dsa\"",
 	"algo=\"slh-dsa\"" };
-static const char *const IO_texts[] = { "op=\"read\"", "op=\"write\"", "op=\"kms\"" };
+static const char *const IO_texts[] = { "op=\"read\"", "op=\"write\"", "op=\"kms\"",
+	"op=\"ledger\"" };
 static const char *const OP_texts[] = { "op=\"sign\"", "op=\"verify\"" };
 static const char *const PQ_MODE_texts[] = { "mode=\"off\"", "mode=\"hybrid\"",
 	"mode=\"pq-only\"" };
 
 static const char *const FREEZE_texts[] = { "scope=\"global\"", "scope=\"asset\"",
-	"scope=\"account\"" };
+	"scope=\"account\"", "scope=\"rewards\"" };
 
 static const char *const WALLET_OP_texts[] = {
 #define AS_TEXT(NAME, name, ...) "op=\"" name "\"",
@@ -81,7 +83,11 @@ static const char *const INTENT_RESULT_texts[] = { "result=\"accepted\"", "resul
 static const char *const INTENT_RETRY_texts[] = { "reason=\"timeout\"", "reason=\"refused\"" };
 static const char *const EMISSION_texts[] = { "outcome=\"accepted\"", "outcome=\"dup\"",
 	"outcome=\"error\"", "outcome=\"quarantine\"" };
-static const char *const DEGRADED_texts[] = { "cause=\"ledger_degraded\"" };
+static const char *const REWARD_CAP_texts[] = { "cap=\"epoch\"", "cap=\"actor\"",
+	"cap=\"category\"" };
+static const char *const DEGRADED_texts[] = { "cause=\"ledger_degraded\"",
+	"cause=\"rewards_frozen\"", "cause=\"backpressure\"", "cause=\"dep_outage\"",
+	"cause=\"disk_pressure\"" };
 /* What is no rejection is never counted. */
 static const char *const REWARD_LABEL_texts[] = {
 #define AS_TEXT(NAME, name)     \

@@ -18,8 +18,15 @@
  * dimension, the enum itself (REASON: reason - 1, by metrics_label_reason).
  *
  * A dimension lists its values as the text that stands between the braces. */
-enum metric_queue { METRIC_QUEUE_INGRESS, METRIC_QUEUE_PREVAL, METRIC_QUEUE_COMMIT };
-enum metric_busy { METRIC_BUSY_INGRESS, METRIC_BUSY_COMMIT };
+enum metric_queue {
+	METRIC_QUEUE_INGRESS,
+	METRIC_QUEUE_PREVAL,
+	METRIC_QUEUE_COMMIT,
+	METRIC_QUEUE_WORK,    /* of the rewarder: runs for a calculator */
+	METRIC_QUEUE_RESULTS, /* computed, not sealed yet */
+	METRIC_QUEUE_INTENTS, /* sealed, to be paid */
+};
+enum metric_busy { METRIC_BUSY_INGRESS, METRIC_BUSY_COMMIT, METRIC_BUSY_WORK };
 enum metric_peer { METRIC_PEER_HTTP, METRIC_PEER_UDS, METRIC_PEER_MTLS };
 enum { METRIC_OP_BALANCE = OPERATION_KIND_MAX, METRIC_OP_RECEIPT, METRIC_OP_COUNT };
 enum metric_bool { METRIC_BOOL_FALSE, METRIC_BOOL_TRUE };
@@ -36,9 +43,14 @@ enum metric_signature {
 	METRIC_SIGNATURE_ML_DSA,
 	METRIC_SIGNATURE_SLH_DSA,
 };
-enum metric_io { METRIC_IO_READ, METRIC_IO_WRITE, METRIC_IO_KMS };
+enum metric_io { METRIC_IO_READ, METRIC_IO_WRITE, METRIC_IO_KMS, METRIC_IO_LEDGER };
 enum metric_op { METRIC_OP_SIGN, METRIC_OP_VERIFY };
-enum metric_freeze { METRIC_FREEZE_GLOBAL, METRIC_FREEZE_ASSET, METRIC_FREEZE_ACCOUNT };
+enum metric_freeze {
+	METRIC_FREEZE_GLOBAL,
+	METRIC_FREEZE_ASSET,
+	METRIC_FREEZE_ACCOUNT,
+	METRIC_FREEZE_REWARDS,
+};
 enum metric_pq_mode { METRIC_PQ_MODE_OFF, METRIC_PQ_MODE_HYBRID, METRIC_PQ_MODE_PQ_ONLY };
 
 enum metric_run { METRIC_RUN_OK, METRIC_RUN_QUARANTINED, METRIC_RUN_FAIL };
@@ -50,7 +62,14 @@ enum metric_emission {
 	METRIC_EMISSION_ERROR,
 	METRIC_EMISSION_QUARANTINE,
 };
-enum metric_degraded { METRIC_DEGRADED_LEDGER };
+enum metric_cap { METRIC_CAP_EPOCH, METRIC_CAP_ACTOR, METRIC_CAP_CATEGORY };
+enum metric_degraded {
+	METRIC_DEGRADED_LEDGER,
+	METRIC_DEGRADED_FROZEN,
+	METRIC_DEGRADED_BACKPRESSURE,
+	METRIC_DEGRADED_OUTAGE,
+	METRIC_DEGRADED_DISK,
+};
 
 #define METRIC_INSTANCES_MAX 17u
 
@@ -60,8 +79,8 @@ enum metric_degraded { METRIC_DEGRADED_LEDGER };
 	D(ROUTE, ROUTE_COUNT)             \
 	D(STATUS, METRIC_STATUS_COUNT)    \
 	D(REASON, REASON_COUNT - 1)       \
-	D(QUEUE, 3)                       \
-	D(BUSY_QUEUE, 2)                  \
+	D(QUEUE, 6)                       \
+	D(BUSY_QUEUE, 3)                  \
 	D(PEER, 3)                        \
 	D(BOOL, 2)                        \
 	D(OUTCOME, 2)                     \
@@ -71,10 +90,10 @@ enum metric_degraded { METRIC_DEGRADED_LEDGER };
 	D(SIDE, 2)                        \
 	D(KEX_FAILURE, 3)                 \
 	D(SIGNATURE, 3)                   \
-	D(IO, 3)                          \
+	D(IO, 4)                          \
 	D(OP, 2)                          \
 	D(PQ_MODE, 3)                     \
-	D(FREEZE, 3)                      \
+	D(FREEZE, 4)                      \
 	D(WALLET_OP, METRIC_OP_COUNT)     \
 	D(API_LABEL, API_LABEL_COUNT)     \
 	D(RUN_STATUS, 3)                  \
@@ -82,7 +101,8 @@ enum metric_degraded { METRIC_DEGRADED_LEDGER };
 	D(INTENT_RESULT, 3)               \
 	D(INTENT_RETRY, 2)                \
 	D(EMISSION, 4)                    \
-	D(DEGRADED, 1)                    \
+	D(DEGRADED, 5)                    \
+	D(REWARD_CAP, 3)                  \
 	D(REWARD_LABEL, REWARD_LABEL_COUNT)
 
 enum {
@@ -131,6 +151,7 @@ enum {
 	L(INTENT_RETRY, INTENT_RETRY, NONE)   \
 	L(EMISSION, EMISSION, NONE)           \
 	L(DEGRADED, DEGRADED, NONE)           \
+	L(REWARD_CAP, REWARD_CAP, NONE)       \
 	L(REWARD_LABEL, REWARD_LABEL, NONE)
 
 enum metric_labels {

@@ -363,7 +363,7 @@ static void open_log_and_page(struct worker *worker)
 #ifdef MACRONODE_TEST_HOOKS
 	int clock = worker_fd(worker, SETUP_FD_CLOCK, 0);
 
-	if (clock >= 0 && !clock_adopt_skew(clock)) {
+	if (clock >= 0 && !clock_adopt_hook(clock)) {
 		worker_fail(worker, "the clock of the test cannot be mapped: %s", strerror(errno));
 	}
 #endif

@@ -295,7 +295,7 @@ enum err batch_get_control(struct slice body, struct batch_control *ret_control)
 	control.actor = byte_get_string8(&in, BATCH_CONTROL_ACTOR_BYTES_MAX);
 	control.reason = byte_get_slice16(&in, BATCH_CONTROL_REASON_BYTES_MAX);
 	if (!byte_reader_done(&in) || kind < CONTROL_FREEZE || kind > CONTROL_SETTLED ||
-		scope < SCOPE_GLOBAL || scope > SCOPE_KEY) {
+		scope < SCOPE_GLOBAL || scope > SCOPE_REWARDS) {
 		return ERR_MALFORMED;
 	}
 	control.kind = (enum batch_control_kind)kind;

@@ -154,7 +154,7 @@ enum batch_control_kind {
 #undef AS_ENUM
 };
 
-/* What the value names. GLOBAL: nothing. CAPABILITY: 16 bytes. KEY: key id, 4 bytes
+/* What the value names. GLOBAL and REWARDS: nothing. CAPABILITY: 16 bytes. KEY: key id, 4 bytes
  * little-endian. LIMIT has a scope of GLOBAL and a name of core/ledger.h as its value. SETTLED has
  * what core/intent.h keeps of a settled intent. */
 #define BATCH_CONTROL_SCOPES(S)        \
@@ -162,7 +162,8 @@ enum batch_control_kind {
 	S(ASSET, "asset", 2)           \
 	S(ACCOUNT, "account", 3)       \
 	S(CAPABILITY, "capability", 4) \
-	S(KEY, "key", 5)
+	S(KEY, "key", 5)               \
+	S(REWARDS, "rewards", 6)
 
 enum batch_control_scope {
 #define AS_ENUM(NAME, name, number) SCOPE_##NAME = (number),

@@ -508,6 +508,8 @@ uint32_t ledger_freezes(const struct ledger *ledger, enum batch_control_scope sc
 		return ledger->frozen_assets;
 	case SCOPE_ACCOUNT:
 		return ledger->frozen_accounts;
+	case SCOPE_REWARDS:
+		return ledger->rewards_frozen ? 1 : 0;
 	case SCOPE_CAPABILITY:
 	case SCOPE_KEY:
 		break; /* these are revoked */

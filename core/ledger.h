@@ -121,7 +121,7 @@ uint64_t ledger_batch_ts(const struct ledger *ledger);
 uint32_t ledger_dirty_chunks(const struct ledger *ledger);
 uint32_t ledger_claims(const struct ledger *ledger);   /* of limits.claims_max */
 uint32_t ledger_counters(const struct ledger *ledger); /* of limits.counters_max, newest day */
-/* How many freezes of that scope are in force; of SCOPE_GLOBAL 1 at most. */
+/* How many freezes of that scope are in force; of SCOPE_GLOBAL and SCOPE_REWARDS 1 at most. */
 uint32_t ledger_freezes(const struct ledger *ledger, enum batch_control_scope scope);
 
 /* ---- requests ---- */

@@ -363,6 +363,7 @@ static bool control_is_valid(const struct batch_control *control)
 	}
 	switch (control->scope) {
 	case SCOPE_GLOBAL:
+	case SCOPE_REWARDS:
 		return is_rule && control->value.bytes_count == 0;
 	case SCOPE_ASSET:
 		return is_rule && entry_asset_is_valid(control->value);

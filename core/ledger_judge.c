@@ -243,7 +243,9 @@ static enum detail judge_freeze(struct ledger *ledger, const struct entry *entry
 		return DETAIL_NONE;
 	}
 	if (ledger_rule_is_on(ledger, SCOPE_GLOBAL, (struct slice){ 0 }) ||
-		ledger_rule_is_on(ledger, SCOPE_ASSET, entry->asset)) {
+		ledger_rule_is_on(ledger, SCOPE_ASSET, entry->asset) ||
+		(entry->source == SOURCE_REWARD &&
+			ledger_rule_is_on(ledger, SCOPE_REWARDS, (struct slice){ 0 }))) {
 		return DETAIL_FROZEN;
 	}
 	for (size_t i = 0; i < move_count; i++) {

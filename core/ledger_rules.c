@@ -42,6 +42,8 @@ bool ledger_rule_is_on(
 	switch (scope) {
 	case SCOPE_GLOBAL:
 		return ledger->is_frozen;
+	case SCOPE_REWARDS:
+		return ledger->rewards_frozen;
 	case SCOPE_ASSET:
 		may_be = ledger->frozen_assets > 0;
 		break;
@@ -67,6 +69,9 @@ static void rule_count(struct ledger *ledger, enum batch_control_scope scope, bo
 	switch (scope) {
 	case SCOPE_GLOBAL:
 		ledger->is_frozen = is_on;
+		break;
+	case SCOPE_REWARDS:
+		ledger->rewards_frozen = is_on;
 		break;
 	case SCOPE_ASSET:
 		ledger->frozen_assets += step;

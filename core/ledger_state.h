@@ -223,7 +223,7 @@ struct ledger {
 	uint32_t frozen_accounts;
 	uint32_t frozen_assets;
 	uint32_t revoked;
-	bool is_frozen;
+	bool is_frozen, rewards_frozen;
 
 	struct segments settled;
 	uint32_t settled_count;

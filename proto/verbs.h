@@ -667,6 +667,9 @@ enum quarantine_act { QUARANTINE_ENTERED, QUARANTINE_RELEASED, QUARANTINE_ACT_CO
 	FIXED(u8, status)                  \
 	FIXED(u8, reason)                  \
 	FIXED(id128, capability)
+/* Whether rewards are frozen (SCOPE_REWARDS of core/batch.h): told at link up and when it changes,
+ * so that runs wait where they are seen instead of being refused one by one. */
+#define PAYLOAD_PAYMENTS(FIXED, SIZED) FIXED(u8, is_frozen)
 /* The fields of core/attestation.h but the time, which is the signer's. */
 #define PAYLOAD_SIGN_ATTESTATION(FIXED, SIZED) \
 	FIXED(u8, run_status)                  \
@@ -814,8 +817,8 @@ enum run_cache { RUN_CACHE_NO_STORE, RUN_CACHE_IMMUTABLE };
 	FIXED(u8, is_last)                 \
 	SIZED(bytes, VERB_BODY_CHUNK_BYTES_MAX)
 /* verdict, kind, refusal: of core/reward.h, as numbers. pool: as it is sealed, a decimal integer.
- * Of OK and QUARANTINED the facts are whole, and manifest_bytes can be read; of OK
- * allocations_bytes, too. */
+ * largest: of the allocations. Of OK and QUARANTINED the facts are whole, and manifest_bytes can be
+ * read; of OK allocations_bytes, too. */
 #define PAYLOAD_COMPUTED(FIXED, SIZED)   \
 	FIXED(u8, verdict)               \
 	FIXED(u8, kind)                  \
@@ -828,6 +831,7 @@ enum run_cache { RUN_CACHE_NO_STORE, RUN_CACHE_IMMUTABLE };
 	FIXED(hash, allocations_cid)     \
 	FIXED(u128, payout)              \
 	FIXED(u128, residual)            \
+	FIXED(u128, largest)             \
 	FIXED(u128, dust)                \
 	FIXED(u128, capped_epoch)        \
 	FIXED(u128, capped_actor)        \
@@ -964,6 +968,7 @@ enum compute_part { COMPUTE_PART_MANIFEST, COMPUTE_PART_ALLOCATIONS, COMPUTE_PAR
 	VERB(0x0287, JUDGED_GRANT, judged_grant, BY(SEQUENCER), BY(REWARDER), REPLY)         \
 	VERB(0x0288, RECORD_RUN, record_run, BY(REWARDER), BY(SEQUENCER), REQUEST)           \
 	VERB(0x0289, RECORDED_RUN, recorded_run, BY(SEQUENCER), BY(REWARDER), REPLY)         \
+	VERB(0x028A, PAYMENTS, payments, BY(SEQUENCER), BY(REWARDER), EVENT)                 \
 	VERB(0x0290, RUN_COMPUTE, run_compute, BY(PREVALIDATOR), BY(REWARDER), REQUEST)      \
 	VERB(0x0291, RUN_SHOW, run_show, BY(PREVALIDATOR), BY(REWARDER), REQUEST)            \
 	VERB(0x0292, RUN_LIST, run_list, BY(PREVALIDATOR), BY(REWARDER), REQUEST)            \

@@ -208,7 +208,7 @@ static bool adopt_test_clock(struct supervisor *self)
 		return true;
 	}
 	self->clock_fd = open(path, O_RDONLY | O_CLOEXEC);
-	return self->clock_fd >= 0 && clock_adopt_skew(self->clock_fd);
+	return self->clock_fd >= 0 && clock_adopt_hook(self->clock_fd);
 }
 #else
 static bool adopt_test_clock(struct supervisor *self)

@@ -53,6 +53,16 @@ static bool put_out(struct compute *self)
 	return true;
 }
 
+static u128 largest_of(const struct reward_alloc *alloc)
+{
+	u128 largest = 0;
+
+	for (uint32_t i = 0; i < alloc->actor_count; i++) {
+		largest = alloc->amounts[i] > largest ? alloc->amounts[i] : largest;
+	}
+	return largest;
+}
+
 static void put_totals(const struct reward_facts *facts, struct oap_computed *computed)
 {
 	const struct reward_totals *totals;
@@ -67,6 +77,7 @@ static void put_totals(const struct reward_facts *facts, struct oap_computed *co
 	computed->capped_epoch = totals->clamp;
 	computed->capped_actor = totals->actor_excess;
 	computed->capped_category = totals->category_excess;
+	computed->largest = largest_of(facts->alloc);
 	computed->allocation_count = facts->alloc->allocation_count;
 }
 

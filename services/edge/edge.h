@@ -107,7 +107,7 @@ struct exchange {
 	uint8_t idem_key_bytes;
 	uint8_t idem_key[VERB_KEY_BYTES_MAX];
 	uint8_t variable_bytes; /* of the path of a write, whose body is read first; of an object
-				   its content type */
+				   its content type; of a read of rewards If-None-Match */
 	uint8_t variable[EDGE_VARIABLE_BYTES_MAX];
 	char corr_id[UUID_TEXT_BYTES + 1];
 	uint32_t reserved_bytes;    /* of the connection's out-buffer */
@@ -387,6 +387,8 @@ void objects_drop(const struct exchange *exchange);
 
 /* --- rewards.c --- */
 MUST_CHECK enum err rewards_take(struct exchange *exchange, const struct oap_run_reply *msg);
+/* If-None-Match of a read, in `variable`: a longer list than fits is as good as none. */
+void rewards_keep(struct exchange *exchange, const struct http_head *head);
 
 /* --- documents.c: what is generated from docs/ --- */
 struct slice documents_openapi(void);

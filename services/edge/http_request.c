@@ -260,6 +260,7 @@ static void ask_read(
 			"Last-Event-ID: expected a seq, digits from 0 to 2^63-1");
 		return;
 	}
+	rewards_keep(exchange, head);
 	err = objects_keep(exchange, head, &ask) &&
 			      events_keep(exchange, &ask, head->accepts_events) &&
 			      pull_keep(exchange, &ask)

@@ -105,6 +105,20 @@ static void put_missing(struct json_out *out, const struct oap_readiness *now)
 	json_out_array_end(out);
 }
 
+/* What paying epochs needs (spec/rewarder.md section 7), by the reasons that readiness names. */
+static void put_rewarder(struct json_out *out, const struct readiness *readiness)
+{
+	const struct oap_readiness *now = &readiness->now;
+
+	put_bool(out, "rewarder_ready", now->rewarder_ready);
+	put_bool(out, "ledger_ok",
+		now->sequencer_ready && !has_reason(readiness, "ledger_degraded") &&
+			!has_reason(readiness, "rewards_frozen"));
+	put_bool(out, "accounting_ok", now->archive_ready);
+	put_bool(out, "policy_registry_ok", now->rewarder_ready);
+	put_bool(out, "queue_ok", !has_reason(readiness, "rewards_backpressure"));
+}
+
 /* The members of a ReadyzReport. */
 static void put_readiness(struct json_out *out, const struct readiness *readiness)
 {
@@ -116,7 +130,7 @@ static void put_readiness(struct json_out *out, const struct readiness *readines
 	put_bool(out, "policy_ready", now->prevalidator_ready);
 	put_bool(out, "wallet_ready", now->wallet_ready);
 	if (now->rewarder_used) {
-		put_bool(out, "rewarder_ready", now->rewarder_ready);
+		put_rewarder(out, readiness);
 	}
 	put_bool(out, "backpressure_ok", !has_reason(readiness, "committer_lag"));
 	put_u64(out, "committer_lag_ms", now->lag_ms);

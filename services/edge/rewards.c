@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/http_range.h"
 #include "services/edge/edge.h"
 
 static bool is_of_rewarder(const struct exchange *exchange)
@@ -75,6 +76,39 @@ static void answer(struct exchange *exchange, const struct oap_run_reply *msg)
 	exchange_answer_piece(exchange, &told, is_first, is_last);
 }
 
+void rewards_keep(struct exchange *exchange, const struct http_head *head)
+{
+	struct slice field = head->if_none_match;
+
+	if (exchange->is_reward && field.bytes_count > 0 &&
+		field.bytes_count <= sizeof exchange->variable) {
+		memcpy(exchange->variable, field.bytes, field.bytes_count);
+		exchange->variable_bytes = (uint8_t)field.bytes_count;
+	}
+}
+
+static bool has_it(const struct exchange *exchange, const struct oap_run_reply *msg)
+{
+	struct slice field = { exchange->variable, exchange->variable_bytes };
+
+	return !exchange->is_oap && !exchange_is_write(exchange) && field.bytes_count > 0 &&
+	       msg->etag.bytes_count > 0 && !pull_has_begun(exchange) &&
+	       http_range_has_tag(field, msg->etag);
+}
+
+static void answer_unchanged(struct exchange *exchange, const struct oap_run_reply *msg)
+{
+	struct fields fields;
+	struct answer told = { .status = 304,
+		.cache = msg->cache == RUN_CACHE_IMMUTABLE ? READ_CACHE_FOREVER_OWN
+							   : READ_CACHE_NEVER,
+		.fields = fields.list };
+
+	set_fields(&fields, msg);
+	told.fields_count = fields.count;
+	exchange_answer_piece(exchange, &told, true, true);
+}
+
 enum err rewards_take(struct exchange *exchange, const struct oap_run_reply *msg)
 {
 	const struct oap_blob piece = {
@@ -94,6 +128,10 @@ enum err rewards_take(struct exchange *exchange, const struct oap_run_reply *msg
 	}
 	if (msg->reason != REWARD_REASON_NONE) {
 		refuse(exchange, msg);
+		return ERR_OK;
+	}
+	if (has_it(exchange, msg)) {
+		answer_unchanged(exchange, msg);
 		return ERR_OK;
 	}
 	if (!pull_fits(exchange, &piece)) {

@@ -29,7 +29,7 @@ static struct registry_row *row_of(struct rewarder *self, const struct recording
 	struct registry_row *row = registry_find(&self->registry,
 		reward_name_view(&recording->tenant), reward_name_view(&recording->epoch));
 
-	return row != NULL && row->state == REGISTRY_QUARANTINED &&
+	return row != NULL && quarantine_may_end(row) &&
 			       memcmp(&row->run_key, &recording->run_key, sizeof row->run_key) == 0
 		       ? row
 		       : NULL;
@@ -191,6 +191,7 @@ static void release(
 		log_event(LOG_RUN_RELEASED, &(struct log_fields){ .run_key = &row->run_key,
 						    .capability_ref = capability,
 						    .text = recording->reason });
+		brownout_drain(self);
 	}
 	answers_summary(self, route, row);
 }

@@ -1,7 +1,7 @@
-/* How fast the ledger answers (spec/rewarder.md 9.15). When it was slow for long, or did not answer
- * an intent at all, runs are computed and sealed, but not paid; a header that nobody knows is sent
- * now and then, to see whether it is faster. Then what was postponed is computed again, the oldest
- * first, and paid if it comes out the same. */
+/* How fast the ledger answers (spec/rewarder.md 9.15): each intent, and a header that nobody knows,
+ * which is sent now and then. When it was slow for long, or did not answer an intent at all, or
+ * when somebody froze rewards, runs are computed and sealed, but not paid. Behind that what was
+ * postponed is computed again, the oldest first, and paid if it comes out the same. */
 #include "services/rewarder/rewarder.h"
 
 #include <stdlib.h>
@@ -9,9 +9,8 @@
 
 #define SAMPLES_MIN     20u
 #define JUDGE_MS        100u
-#define PING_MS_MAX     1000u
-#define PING_MS_MIN     10u
 #define PINGS_IN_WINDOW 50u
+#define PING_MS_MIN     10u
 
 void brownout_sample(struct rewarder *self, uint64_t took_ms)
 {
@@ -50,30 +49,59 @@ static bool percentile(const struct brownout *brownout, uint64_t window_ms, unsi
 	return true;
 }
 
+/* What follows of its two causes. */
+static void settle_state(struct rewarder *self)
+{
+	struct brownout *brownout = &self->brownout;
+	bool is_on = brownout->is_slow || brownout->is_frozen;
+
+	if (brownout->is_on && !is_on) {
+		brownout->is_draining = true;
+		brownout->drained_count = 0;
+	}
+	brownout->is_on = is_on;
+	brownout->is_draining = brownout->is_draining && !is_on;
+	report_tell(self);
+}
+
 void brownout_enter(struct rewarder *self, const char *why)
 {
 	struct brownout *brownout = &self->brownout;
 
-	if (brownout->is_on) {
+	if (brownout->is_slow) {
 		return;
 	}
-	brownout->is_on = true;
-	brownout->is_draining = false;
+	brownout->is_slow = true;
 	brownout->entered_mono_ms = rewarder_now_mono_ms();
-	metrics_set(METRIC_READYZ_DEGRADED, METRIC_DEGRADED_LEDGER, 1);
+	brownout->ping_due_mono_ms = brownout->entered_mono_ms;
 	log_event(LOG_BROWNOUT_ENTERED, &(struct log_fields){ .text = why });
+	settle_state(self);
 }
 
 static void leave(struct rewarder *self)
 {
 	struct brownout *brownout = &self->brownout;
 
-	brownout->is_on = false;
-	brownout->is_draining = true;
-	brownout->drained_count = 0;
+	brownout->is_slow = false;
 	brownout->slow_since_mono_ms = 0;
-	metrics_set(METRIC_READYZ_DEGRADED, METRIC_DEGRADED_LEDGER, 0);
 	log_event(LOG_BROWNOUT_LEFT, NULL);
+	settle_state(self);
+}
+
+void brownout_frozen(struct rewarder *self, bool is_frozen)
+{
+	self->brownout.is_told = true;
+	if (self->brownout.is_frozen == is_frozen) {
+		return;
+	}
+	self->brownout.is_frozen = is_frozen;
+	log_event(is_frozen ? LOG_REWARDS_FROZEN : LOG_REWARDS_RELEASED, NULL);
+	settle_state(self);
+}
+
+void brownout_drain(struct rewarder *self)
+{
+	self->brownout.is_draining = !self->brownout.is_on;
 }
 
 static void judge_slow(struct rewarder *self, uint64_t now_mono_ms)
@@ -103,20 +131,24 @@ static void judge_fast(struct rewarder *self, uint64_t now_mono_ms)
 
 	if (now_mono_ms - brownout->entered_mono_ms >= window_ms &&
 		percentile(brownout, window_ms, 95, now_mono_ms, &p95) &&
-		p95 < config->brownout_exit_p95_ms &&
-		self->run_count < RUNS_UNFINISHED_MAX / 5 * 4) {
+		p95 < config->brownout_exit_p95_ms && self->run_count < RUNS_UNFINISHED_SOFT) {
 		leave(self);
 	}
 }
 
 /* --- looking whether it is faster --- */
 
+/* So often that the windows, which may be short, have enough to judge by. */
 static uint64_t ping_period_ms(const struct rewarder *self)
 {
-	uint64_t period = (uint64_t)self->worker->config.brownout_exit_window_ms / PINGS_IN_WINDOW;
+	const struct config *config = &self->worker->config;
+	uint64_t period = (uint64_t)config->brownout_ping_ms;
+	uint64_t enough = (uint64_t)config->brownout_exit_window_ms / PINGS_IN_WINDOW;
 
-	period = period < PING_MS_MIN ? PING_MS_MIN : period;
-	return period > PING_MS_MAX ? PING_MS_MAX : period;
+	if (!self->brownout.is_slow || period < enough) {
+		return period;
+	}
+	return enough < PING_MS_MIN ? PING_MS_MIN : enough;
 }
 
 /* A question about an epoch that nobody is paid for: the ledger says that it needs a grant. */
@@ -164,7 +196,7 @@ static void ping(struct rewarder *self, uint64_t now_mono_ms)
 	if (oap_send_intent(rewarder_peer(self, PROCESS_SEQUENCER), brownout->ping_id, &intent) ==
 		ERR_OK) {
 		brownout->ping_sent_mono_ms = now_mono_ms;
-	} else {
+	} else if (brownout->is_slow) { /* a node that starts is not there yet, and not slow */
 		brownout_sample(self, deadline_ms);
 	}
 }
@@ -242,16 +274,15 @@ void brownout_tick(struct rewarder *self, uint64_t now_mono_ms)
 {
 	struct brownout *brownout = &self->brownout;
 
-	if (brownout->is_on) {
-		ping(self, now_mono_ms);
-	} else if (brownout->is_draining && self->artefacts.key_id != 0) {
+	ping(self, now_mono_ms);
+	if (brownout->is_draining && brownout->is_told && self->artefacts.key_id != 0) {
 		drain_one(self);
 	}
 	if (now_mono_ms - brownout->judged_mono_ms < JUDGE_MS) {
 		return;
 	}
 	brownout->judged_mono_ms = now_mono_ms;
-	if (brownout->is_on) {
+	if (brownout->is_slow) {
 		judge_fast(self, now_mono_ms);
 	} else {
 		judge_slow(self, now_mono_ms);

@@ -45,31 +45,6 @@ bool rewarder_put(struct rewarder *self, struct run *run, enum registry_state st
 	return false;
 }
 
-/* Reasons for which it serves, but not as it should. */
-static const char *trouble_of(const struct rewarder *self)
-{
-	static const char *const texts[2][2] = {
-		{ "", "disk_pressure:rewarder" },
-		{ "ledger_degraded", "ledger_degraded; disk_pressure:rewarder" },
-	};
-
-	return texts[self->brownout.is_on][pressure_is_on(self)];
-}
-
-static void report(struct rewarder *self)
-{
-	bool is_ready = rewarder_peer(self, PROCESS_SEQUENCER) != NULL &&
-			rewarder_peer(self, PROCESS_ARCHIVE) != NULL &&
-			rewarder_peer(self, PROCESS_COMPUTE) != NULL && self->artefacts.key_id != 0;
-
-	if (self->is_draining) {
-		return;
-	}
-	self->trouble = trouble_of(self);
-	worker_report(self->worker, is_ready ? PHASE_SERVING : PHASE_LOADING, 0, 0, NULL,
-		is_ready ? self->trouble : "waiting for archive, sequencer, kms and a calculator");
-}
-
 /* --- requests --- */
 
 static enum err on_run_compute(
@@ -156,6 +131,16 @@ static enum err on_recorded_run(
 	return audits_recorded(self, from, msg);
 }
 
+static enum err on_payments(void *self, const struct oap_from *from, const struct oap_payments *msg)
+{
+	(void)from;
+	if (msg->is_frozen > 1) {
+		return ERR_MALFORMED;
+	}
+	brownout_frozen(self, msg->is_frozen != 0);
+	return ERR_OK;
+}
+
 static enum err on_signed_attestation(
 	void *self, const struct oap_from *from, const struct oap_signed_attestation *msg)
 {
@@ -174,7 +159,7 @@ static enum err on_artefact_key(
 	self->artefacts.key_id = msg->key_id;
 	self->artefacts.key = msg->key;
 	self->life = msg->life;
-	report(self);
+	report_tell(self);
 	return ERR_OK;
 }
 
@@ -220,6 +205,7 @@ const struct oap_handlers rewarder_handlers = {
 	.judged_grant = on_judged_grant,
 	.recorded_run = on_recorded_run,
 	.intent_result = on_intent_result,
+	.payments = on_payments,
 	.signed_attestation = on_signed_attestation,
 	.artefact_key = on_artefact_key,
 	.object_piece = on_object_piece,
@@ -237,7 +223,7 @@ void rewarder_link_up(void *owner, const struct oap_from *whom)
 	if (whom->process == PROCESS_COMPUTE && whom->instance < COMPUTE_MAX) {
 		self->calculators[whom->instance] = NULL;
 	}
-	report(self);
+	report_tell(self);
 }
 
 /* Archive is gone: those that read begin anew when it is back. */
@@ -261,6 +247,7 @@ void rewarder_link_lost(void *owner, const struct oap_from *whom)
 	} else if (whom->process == PROCESS_ARCHIVE) {
 		archive_lost(self);
 	} else if (whom->process == PROCESS_SEQUENCER) {
+		self->brownout.is_told = false;
 		settlement_ledger_lost(self);
 		audits_ledger_lost(self);
 		gate_refuse_all(self, REWARD_REASON_CAP_TIMEOUT);
@@ -269,7 +256,7 @@ void rewarder_link_lost(void *owner, const struct oap_from *whom)
 			run->asked_count = run->step == RUN_SIGNING ? 0 : run->asked_count;
 		}
 	}
-	report(self);
+	report_tell(self);
 }
 
 /* --- life --- */
@@ -281,14 +268,11 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
 
 	(void)loop;
 	(void)events;
-	metrics_set(METRIC_WORK_QUEUE_DEPTH, METRIC_PLAIN, self->run_count);
 	gate_tick(self, now);
 	brownout_tick(self, now);
 	pressure_tick(self, now);
 	sweeper_tick(self, now);
-	if (trouble_of(self) != self->trouble) {
-		report(self);
-	}
+	report_tick(self);
 }
 
 size_t rewarder_paths(
@@ -323,10 +307,12 @@ void rewarder_ready(void *owner, struct worker *worker)
 	self->id_last = random_u64() >> 8; /* late answers to one before us meet nobody */
 	gate_init(&self->gate);
 	self->brownout.is_draining = true; /* what one before us postponed */
+	self->brownout.ping_due_mono_ms =
+		rewarder_now_mono_ms() + (uint64_t)worker->config.brownout_ping_ms;
 	ev_timer_init(&self->tick, on_tick, TICK_S, TICK_S);
 	self->tick.data = self;
 	ev_timer_start(worker->loop, &self->tick);
-	report(self);
+	report_tell(self);
 }
 
 void rewarder_drain(void *owner, uint64_t deadline_mono_ms)

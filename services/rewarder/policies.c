@@ -101,6 +101,7 @@ static struct policies_row *add(struct policies *policies, struct slice document
 	row->document_bytes = document.bytes_count;
 	row->id = policies->scratch.id;
 	row->hash = policies->scratch.hash;
+	row->asset = policies->scratch.asset;
 	row->is_signed = is_signed(policies, &policies->scratch);
 	policies->count++;
 	return row;

@@ -21,6 +21,7 @@ struct policies_key {
 struct policies_row {
 	struct reward_name id;
 	struct hash hash;
+	struct reward_name asset;
 	bool is_signed;    /* by a key that is trusted now */
 	uint8_t *document; /* owned */
 	size_t document_bytes;

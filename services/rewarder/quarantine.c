@@ -13,6 +13,11 @@ static bool is_of_tenant(const struct registry_row *row, const struct registry_r
 	       memcmp(row->tenant.bytes, other->tenant.bytes, row->tenant.bytes_count) == 0;
 }
 
+bool quarantine_may_end(const struct registry_row *row)
+{
+	return row->state == REGISTRY_QUARANTINED || row->state == REGISTRY_FAILED;
+}
+
 const struct registry_row *quarantine_holder(
 	const struct rewarder *self, const struct registry_row *row)
 {
@@ -74,9 +79,9 @@ void quarantine_release(struct rewarder *self, const struct oap_from *from,
 	struct answer_route route = ANSWER_ROUTE(from, msg);
 	const struct registry_row *row = registry_find(&self->registry, msg->tenant, msg->epoch);
 
-	if (row == NULL || row->state != REGISTRY_QUARANTINED) {
+	if (row == NULL || !quarantine_may_end(row)) {
 		answers_refuse(self, route, REWARD_REASON_NOT_FOUND,
-			"no run of that epoch is quarantined", NULL);
+			"no run of that epoch is quarantined, or failed", NULL);
 		return;
 	}
 	if (msg->reason.bytes_count == 0 ||
@@ -87,7 +92,7 @@ void quarantine_release(struct rewarder *self, const struct oap_from *from,
 	}
 	if (row->is_released) {
 		answers_summary(self, route, row);
-	} else if (!row->is_audited) {
+	} else if (row->state == REGISTRY_QUARANTINED && !row->is_audited) {
 		answers_refuse(self, route, REWARD_REASON_DEP_OUTAGE,
 			"that the run is quarantined is not in the audit log yet; repeat the "
 			"request later",

@@ -18,10 +18,12 @@
  *   inputs.c       the sealed inputs, from archive to a calculator
  *   sealing.c      the result, from the calculator to artefacts; its attestation
  *   settlement.c   the intent, to the ledger, until it is answered
+ *   authority.c    whether the token could pay it
  *   quarantine.c   what is held, and its release
  *   audits.c       both in the audit log
  *   brownout.c     how fast the ledger answers, and what follows
  *   pressure.c     a disk that is full, and what waits for room
+ *   report.c       what supervisor and /metrics are told
  *   sweeper.c      what is too old to be kept
  *   answers.c      what clients are told
  *   registry.c, artefacts.c, policies.c   what is on disk
@@ -40,6 +42,7 @@
 #include "common/reward_reasons.h"
 #include "common/worker.h"
 #include "core/detail.h"
+#include "core/grant.h"
 #include "core/intent.h"
 #include "core/json_out.h"
 #include "services/rewarder/artefacts.h"
@@ -51,6 +54,8 @@
 #define RUNS_QUEUED_MAX 512u
 /* And those with the postponed ones (R-C17). */
 #define RUNS_UNFINISHED_MAX 4096u
+/* From here on balancers should know (spec/rewarder.md section 7: 80 %). */
+#define RUNS_UNFINISHED_SOFT (RUNS_UNFINISHED_MAX / 5 * 4)
 
 /* What a body that is on its way leaves of the window to the sequencer, for grants and records. */
 #define SETTLEMENT_LEFT_BYTES (512u * 1024u)
@@ -174,7 +179,10 @@ struct audits {
 /* How fast the ledger answered lately. */
 #define SAMPLES_MAX 1024u
 struct brownout {
-	bool is_on;
+	bool is_on;       /* one of these two */
+	bool is_slow;     /* the ledger was, or did not answer */
+	bool is_frozen;   /* somebody froze rewards: the ledger refuses them */
+	bool is_told;     /* by this sequencer whether it is frozen */
 	bool is_draining; /* postponed runs are paid one after the other */
 	size_t next, count;
 	struct sample {
@@ -206,7 +214,7 @@ struct rewarder {
 	struct id128 life; /* of the kms that is there now */
 	bool is_resumed;   /* what a rewarder before us left is under way again */
 	bool is_draining;
-	const char *trouble; /* as it was told last */
+	uint8_t troubles_told; /* by which report_tell said something last */
 	struct pressure pressure;
 	struct sweep sweep;
 	ev_timer tick;
@@ -321,11 +329,22 @@ bool settlement_may_pay(const struct rewarder *self, const struct registry_row *
 void settlement_ledger_lost(struct rewarder *self);
 void settlement_forget(struct rewarder *self, const struct run *run);
 
+/* --- authority.c --- */
+
+/* A sentence: the token will never pay runs of that tenant by that policy. NULL: it may. */
+const char *authority_lacks(
+	const struct rewarder *self, const struct registry_row *wanted, struct slice sealed);
+/* Likewise, of one that was computed. */
+const char *authority_falls_short(
+	const struct registry_row *row, u128 payout, u128 largest, struct slice asset);
+
 /* --- quarantine.c --- */
 
 /* NULL: nothing keeps the tenant from being paid; else one of those that do. */
 const struct registry_row *quarantine_holder(
 	const struct rewarder *self, const struct registry_row *row);
+/* What an operator may release: another run may then take its place. */
+bool quarantine_may_end(const struct registry_row *row);
 /* It is sealed, or was: never paid from now on. The run is gone. */
 void quarantine_run(
 	struct rewarder *self, struct run *run, enum reward_kind kind, const char *text);
@@ -347,6 +366,10 @@ void audits_ledger_lost(struct rewarder *self);
 
 void brownout_sample(struct rewarder *self, uint64_t took_ms);
 void brownout_enter(struct rewarder *self, const char *why);
+/* What is postponed is taken up, unless there is one. */
+void brownout_drain(struct rewarder *self);
+/* Payments are frozen by somebody, or go on. */
+void brownout_frozen(struct rewarder *self, bool is_frozen);
 void brownout_tick(struct rewarder *self, uint64_t now_mono_ms);
 /* False: it was no ping of ours. */
 bool brownout_pong(struct rewarder *self, uint64_t id);
@@ -357,6 +380,13 @@ void pressure_tick(struct rewarder *self, uint64_t now_mono_ms);
 /* A run could not take its next step, and is to be taken up again. */
 void pressure_stall(struct rewarder *self);
 bool pressure_is_on(const struct rewarder *self);
+
+/* --- report.c --- */
+
+/* Whether it serves, and what keeps it from serving well. */
+void report_tell(struct rewarder *self);
+/* That, if it has changed; and what waits where. */
+void report_tick(struct rewarder *self);
 
 /* --- sweeper.c --- */
 

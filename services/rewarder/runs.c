@@ -5,6 +5,28 @@
 
 #include "core/reward_keys.h"
 
+/* --- names --- */
+
+static void set_name(struct reward_name *name, struct slice text)
+{
+	name->bytes_count = (uint8_t)text.bytes_count;
+	memcpy(name->bytes, text.bytes, text.bytes_count);
+}
+
+/* What follows from its other names, and the salt. */
+static void name_keys(const struct rewarder *self, struct registry_row *row)
+{
+	const char *salt = self->worker->config.rewarder_idempotency_salt;
+	struct reward_request request = { .policy_hash = row->policy_hash,
+		.inputs_cid = row->inputs_cid,
+		.tenant = row->tenant,
+		.epoch_id = row->epoch,
+		.policy_id = row->policy_id };
+
+	set_name(&request.salt, (struct slice){ (const uint8_t *)salt, strlen(salt) });
+	reward_keys_of_request(&request, &row->run_key, &row->idempotency_key);
+}
+
 static bool is_at_rest(const struct registry_row *row)
 {
 	return row->state == REGISTRY_SETTLED || row->state == REGISTRY_QUARANTINED;
@@ -109,6 +131,10 @@ struct run *runs_resume(struct rewarder *self, struct registry_row *row, enum ru
 		return NULL;
 	}
 	run->is_again = step == RUN_QUEUED && row->state != REGISTRY_ADMITTED;
+	if (row->state ==
+		REGISTRY_ADMITTED) { /* by one before us, whose salt may have been another */
+		name_keys(self, row);
+	}
 	run->is_mended = run->is_again && is_damaged(row);
 	if (step == RUN_SEALED) {
 		settlement_begin(self, run);
@@ -231,12 +257,6 @@ void runs_leave(struct rewarder *self, struct run *run, enum reward_reason reaso
 
 /* --- admission --- */
 
-static void set_name(struct reward_name *name, struct slice text)
-{
-	name->bytes_count = (uint8_t)text.bytes_count;
-	memcpy(name->bytes, text.bytes, text.bytes_count);
-}
-
 static bool is_of_a_run(const struct oap_run_compute *msg)
 {
 	return reward_is_tenant(msg->tenant) && reward_is_epoch(msg->epoch) &&
@@ -247,20 +267,12 @@ static bool is_of_a_run(const struct oap_run_compute *msg)
 static void name_request(
 	struct rewarder *self, const struct oap_run_compute *msg, struct registry_row *wanted)
 {
-	const char *salt = self->worker->config.rewarder_idempotency_salt;
-	struct reward_request request = { .policy_hash = msg->policy_hash,
-		.inputs_cid = msg->inputs_cid };
-
 	set_name(&wanted->tenant, msg->tenant);
 	set_name(&wanted->epoch, msg->epoch);
 	set_name(&wanted->policy_id, msg->policy_id);
 	wanted->policy_hash = msg->policy_hash;
 	wanted->inputs_cid = msg->inputs_cid;
-	request.tenant = wanted->tenant;
-	request.epoch_id = wanted->epoch;
-	request.policy_id = wanted->policy_id;
-	set_name(&request.salt, (struct slice){ (const uint8_t *)salt, strlen(salt) });
-	reward_keys_of_request(&request, &wanted->run_key, &wanted->idempotency_key);
+	name_keys(self, wanted);
 }
 
 /* NONE: a run by this policy may be computed. */
@@ -363,6 +375,15 @@ static enum reward_reason put_request(
 							    : REWARD_REASON_DISK_FULL;
 }
 
+static void refuse_new(struct rewarder *self, struct answer_route route, enum reward_reason reason,
+	const char *text)
+{
+	if (reason == REWARD_REASON_BUSY) {
+		metrics_inc(METRIC_BUSY_REJECTIONS, METRIC_BUSY_WORK);
+	}
+	answers_refuse(self, route, reason, text, NULL);
+}
+
 /* row: of a run that failed, or was released; NULL: there was none. */
 static void start_new(struct rewarder *self, const struct oap_from *from,
 	const struct oap_run_compute *msg, const struct registry_row *wanted,
@@ -372,6 +393,7 @@ static void start_new(struct rewarder *self, const struct oap_from *from,
 	const struct registry_row *holder = quarantine_holder(self, wanted);
 	enum reward_reason reason = judge_policy(self, msg);
 	bool is_new = row == NULL;
+	const char *text = NULL;
 	struct registry_row before;
 	struct run *run;
 
@@ -379,12 +401,15 @@ static void start_new(struct rewarder *self, const struct oap_from *from,
 		answers_refuse(self, route, REWARD_REASON_LATCHED, NULL, holder);
 		return;
 	}
-	reason = reason != REWARD_REASON_NONE ? reason : judge_room(self);
+	if (reason == REWARD_REASON_NONE) {
+		text = authority_lacks(self, wanted, msg->grant);
+		reason = text != NULL ? REWARD_REASON_CAVEAT : judge_room(self);
+	}
 	if (reason == REWARD_REASON_NONE && is_new) {
 		reason = add_row(self, msg, &row);
 	}
 	if (reason != REWARD_REASON_NONE) {
-		answers_refuse(self, route, reason, NULL, NULL);
+		refuse_new(self, route, reason, text);
 		return;
 	}
 	before = *row;
@@ -417,6 +442,24 @@ static void start_new(struct rewarder *self, const struct oap_from *from,
 		&(struct log_fields){ .ticket = from->corr_id, .run_key = &row->run_key });
 }
 
+/* False: it was refused. One that could never pay does not take the place of one that may. */
+static bool take_grant(struct rewarder *self, struct answer_route route,
+	const struct oap_run_compute *msg, struct registry_row *row)
+{
+	const char *text = authority_lacks(self, row, msg->grant);
+
+	if (text != NULL) {
+		answers_refuse(self, route, REWARD_REASON_CAVEAT, text, NULL);
+		return false;
+	}
+	if (!registry_row_keep(&row->grant, &row->grant_bytes, msg->grant)) {
+		answers_refuse(self, route, REWARD_REASON_BUSY, NULL, NULL);
+		return false;
+	}
+	row->life = self->life;
+	return true;
+}
+
 /* The same triple again, which was computed. */
 static void replay(struct rewarder *self, const struct oap_from *from,
 	const struct oap_run_compute *msg, struct registry_row *row)
@@ -433,11 +476,9 @@ static void replay(struct rewarder *self, const struct oap_from *from,
 		answers_result(self, route, row, msg->dry_run, is_settled);
 		return;
 	}
-	if (!registry_row_keep(&row->grant, &row->grant_bytes, msg->grant)) {
-		answers_refuse(self, route, REWARD_REASON_BUSY, NULL, NULL);
+	if (!take_grant(self, route, msg, row)) {
 		return;
 	}
-	row->life = self->life;
 	run = is_damaged(row) ? runs_resume(self, row, RUN_QUEUED) : create(self, row, RUN_SEALED);
 	if (run == NULL || !wait_for(run, from, msg)) {
 		answers_refuse(self, route, REWARD_REASON_BUSY, NULL, NULL);
@@ -464,9 +505,13 @@ static void meet_other(struct rewarder *self, const struct oap_from *from,
 {
 	struct answer_route route = ANSWER_ROUTE(from, msg);
 
-	if (row->state == REGISTRY_FAILED ||
-		(row->state == REGISTRY_QUARANTINED && row->is_released)) {
+	if (quarantine_may_end(row) && row->is_released) {
 		start_new(self, from, msg, wanted, row);
+	} else if (row->state == REGISTRY_FAILED) {
+		answers_refuse(self, route, REWARD_REASON_LATCHED,
+			"the epoch's run failed; it may run again, or, when an operator has "
+			"released it, another one in its place",
+			row);
 	} else if (row->state == REGISTRY_QUARANTINED) {
 		answers_refuse(self, route, REWARD_REASON_LATCHED, NULL, row);
 	} else {

@@ -270,11 +270,66 @@ static void make_dry_if_dear(struct rewarder *self, struct run *run, const struc
 	(void)!registry_forget(&self->registry, runs_detach(run)); /* else it is computed again */
 }
 
+/* Prometheus counts no further exactly. */
+#define STEP_MAX (UINT64_C(1) << 53)
+
+static uint64_t smaller(u128 amount, uint64_t amount_max)
+{
+	return amount > amount_max ? amount_max : (uint64_t)amount;
+}
+
+static void count_capped(const struct oap_computed *msg)
+{
+	metrics_add(METRIC_REWARD_CAPPED, METRIC_CAP_EPOCH, smaller(msg->capped_epoch, STEP_MAX));
+	metrics_add(METRIC_REWARD_CAPPED, METRIC_CAP_ACTOR, smaller(msg->capped_actor, STEP_MAX));
+	metrics_add(
+		METRIC_REWARD_CAPPED, METRIC_CAP_CATEGORY, smaller(msg->capped_category, STEP_MAX));
+}
+
+static void gauge_totals(const struct oap_computed *msg)
+{
+	metrics_set(
+		METRIC_REWARD_POOL, METRIC_PLAIN, smaller(msg->payout + msg->residual, UINT64_MAX));
+	metrics_set(METRIC_REWARD_PAYOUT, METRIC_PLAIN, smaller(msg->payout, UINT64_MAX));
+	metrics_set(METRIC_REWARD_DELTA, METRIC_PLAIN, smaller(msg->residual, UINT64_MAX));
+}
+
 static void count_result(const struct oap_computed *msg)
 {
+	if (msg->verdict == REWARD_OK) {
+		gauge_totals(msg);
+	}
+	count_capped(msg);
 	metrics_observe(METRIC_REWARD_COST_ESTIMATE, METRIC_PLAIN, msg->cost_estimate_ms);
-	metrics_add(METRIC_REWARD_DUST, METRIC_PLAIN,
-		msg->dust > UINT32_MAX ? UINT32_MAX : (uint64_t)msg->dust);
+	metrics_add(METRIC_REWARD_DUST, METRIC_PLAIN, smaller(msg->dust, STEP_MAX));
+}
+
+/* One that was sealed keeps the key that it had, whatever the salt is by now. */
+static bool has_same_key(const struct run *run, const struct oap_computed *msg)
+{
+	return memcmp(&run->row->idempotency_key, &msg->idempotency_key,
+		       sizeof msg->idempotency_key) == 0;
+}
+
+/* False: it does not go on, for what only now can be known. */
+static bool may_be_sealed(struct rewarder *self, struct run *run, const struct oap_computed *msg)
+{
+	const char *text;
+
+	if (run->is_mended && !has_same_key(run, msg)) {
+		runs_fail(self, run, REWARD_REASON_STORAGE,
+			"rewarder.idempotency_salt is not what it was when the run was sealed, so "
+			"its artefacts cannot be made anew; put it back");
+		return false;
+	}
+	if (run->is_dry || run->is_again || msg->verdict != REWARD_OK || msg->payout == 0) {
+		return true;
+	}
+	text = authority_falls_short(run->row, msg->payout, msg->largest, msg->asset);
+	if (text != NULL) {
+		runs_fail(self, run, REWARD_REASON_CAVEAT, text);
+	}
+	return text == NULL;
 }
 
 /* False: it does not go on. */
@@ -298,7 +353,7 @@ static bool judge_result(struct rewarder *self, struct run *run, const struct oa
 			"computed again, the run has another commitment");
 		return false;
 	}
-	return true;
+	return may_be_sealed(self, run, msg);
 }
 
 static bool is_well_formed(const struct run *run, const struct oap_computed *msg)
@@ -309,7 +364,8 @@ static bool is_well_formed(const struct run *run, const struct oap_computed *msg
 	       (!is_sealed || msg->manifest_bytes > 0) &&
 	       (msg->verdict != REWARD_OK ||
 		       (msg->allocation_count == 0) == (msg->allocations_bytes == 0)) &&
-	       memcmp(&run->row->run_key, &msg->run_key, sizeof msg->run_key) == 0;
+	       memcmp(&run->row->run_key, &msg->run_key, sizeof msg->run_key) == 0 &&
+	       (run->is_again || has_same_key(run, msg));
 }
 
 enum err sealing_computed(

@@ -42,7 +42,8 @@ static void postpone(
 	if (!rewarder_put(self, run, REGISTRY_POSTPONED)) {
 		return;
 	}
-	metrics_inc(METRIC_REWARDER_EMISSIONS, METRIC_EMISSION_QUARANTINE);
+	metrics_inc(METRIC_REWARDER_EMISSIONS,
+		result == RESULT_ERROR ? METRIC_EMISSION_ERROR : METRIC_EMISSION_QUARANTINE);
 	log_event(LOG_RUN_POSTPONED,
 		&(struct log_fields){ .run_key = &row->run_key, .reason = detail_text(detail) });
 	runs_end(self, run);
@@ -313,6 +314,7 @@ void settlement_finish(struct rewarder *self, uint64_t now_mono_ms)
 		send_header(self);
 		return;
 	}
+	metrics_inc(METRIC_IO_TIMEOUTS, METRIC_IO_LEDGER);
 	brownout_sample(self, now_mono_ms - emitter->sent_mono_ms);
 	try_again(self, DETAIL_DEADLINE);
 }

@@ -226,6 +226,24 @@ void controls_answer(struct sequencer *self, struct control_ask *asks, enum err 
 	}
 }
 
+/* As soon as it is in force, which may be a moment before it is on disk: nothing is decided by it,
+ * for the ledger refuses by itself. */
+void controls_tell_payments(struct sequencer *self)
+{
+	struct peer *rewarder = mesh_peer(&self->worker->mesh, PROCESS_REWARDER, 0);
+	struct oap_payments payments;
+	uint8_t told;
+
+	if (self->phase != PHASE_SERVING || rewarder == NULL) {
+		return;
+	}
+	payments.is_frozen = ledger_freezes(self->ledger, SCOPE_REWARDS) > 0;
+	told = payments.is_frozen ? PAYMENTS_TOLD_FROZEN : PAYMENTS_TOLD_FREE;
+	if (self->payments_told != told && oap_send_payments(rewarder, 0, &payments) == ERR_OK) {
+		self->payments_told = told;
+	}
+}
+
 /* For /metrics. */
 void controls_count(const struct sequencer *self)
 {
@@ -235,4 +253,6 @@ void controls_count(const struct sequencer *self)
 		ledger_freezes(self->ledger, SCOPE_ASSET));
 	metrics_set(METRIC_GOVERNANCE_FREEZES, METRIC_FREEZE_ACCOUNT,
 		ledger_freezes(self->ledger, SCOPE_ACCOUNT));
+	metrics_set(METRIC_GOVERNANCE_FREEZES, METRIC_FREEZE_REWARDS,
+		ledger_freezes(self->ledger, SCOPE_REWARDS));
 }

@@ -187,6 +187,9 @@ void sequencer_link_up(void *self, const struct oap_from *whom)
 	if (whom->process == PROCESS_WALLET) {
 		operations_tell_serving(sequencer);
 	}
+	if (whom->process == PROCESS_REWARDER) {
+		sequencer->payments_told = PAYMENTS_UNTOLD;
+	}
 }
 
 /* What a lost prevalidator asked goes on: its client may still get the answer. What a lost wallet
@@ -246,6 +249,7 @@ void sequencer_turn(void *self)
 			(batches_form(sequencer, 0) || sequencer->waiting.count > 0)) {
 		}
 	} while (rows_fetch_due(sequencer));
+	controls_tell_payments(sequencer);
 	finish_draining(sequencer);
 }
 

@@ -109,7 +109,9 @@ static void refuse(struct sequencer *self, const struct oap_from *from, enum err
 
 static bool is_sound(const struct oap_record_run *msg, const struct judged *what)
 {
-	return msg->act < QUARANTINE_ACT_COUNT && msg->kind > REWARD_KIND_NONE &&
+	bool may_be_none = msg->act == QUARANTINE_RELEASED; /* of a run that failed */
+
+	return msg->act < QUARANTINE_ACT_COUNT && (may_be_none || msg->kind > REWARD_KIND_NONE) &&
 	       msg->kind < REWARD_KIND_COUNT && what->tenant.bytes_count > 0 &&
 	       what->epoch.bytes_count > 0 && judging_is_sound(what) &&
 	       utf8_valid(msg->text.bytes, msg->text.bytes_count);

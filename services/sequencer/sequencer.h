@@ -190,6 +190,8 @@ struct commit {
 	struct hash root;
 };
 
+enum payments_told { PAYMENTS_UNTOLD, PAYMENTS_TOLD_FREE, PAYMENTS_TOLD_FROZEN };
+
 struct sequencer {
 	struct worker *worker;
 	struct memory memory;
@@ -200,8 +202,9 @@ struct sequencer {
 	bool state_loaded; /* rows are in, entries are being replayed */
 	bool draining, drained;
 	bool disk_pressure;
-	bool more_expired; /* holds, than the last batch had room for */
-	bool lagging;      /* the supervisor was told that a batch is old */
+	bool more_expired;     /* holds, than the last batch had room for */
+	uint8_t payments_told; /* to the rewarder: enum payments_told */
+	bool lagging;          /* the supervisor was told that a batch is old */
 	enum room room_told[ROOM_TABLES];
 
 	uint64_t fence, size, low_water, batch_ts_unix_ms;
@@ -342,6 +345,7 @@ MUST_CHECK enum err controls_govern(
 	struct sequencer *self, const struct oap_from *from, const struct oap_govern *msg);
 MUST_CHECK enum err controls_revoke(
 	struct sequencer *self, const struct oap_from *from, const struct oap_revoked *msg);
+void controls_tell_payments(struct sequencer *self);
 void controls_count(const struct sequencer *self);
 void controls_apply(struct sequencer *self, struct batch *batch, struct byte_writer *out);
 /* status: what became of their batch; ERR_OK: each has its own. */

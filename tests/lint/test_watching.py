@@ -75,7 +75,7 @@ def expressions():
 def test_a_series_label_or_value_that_is_not_the_codes_is_found():
 	known = series()
 	for expression, fault in (('ledger_safemode > 0', 'ledger_safemode'), ('queue_depth{queue="commit"}', 'label queue'),
-			('queue_depth{q=~"commit|work"}', 'q=work'), ('sum by (tenant) (queue_depth)', 'tenant'),
+			('queue_depth{q=~"commit|play"}', 'q=play'), ('sum by (tenant) (queue_depth)', 'tenant'),
 			('rate(ledger_commit_latency_seconds[5m])', 'no series ledger_commit_latency_seconds')):
 		assert fault in ' '.join(faults_of(expression, known)), (expression, list(faults_of(expression, known)))
 	assert not list(faults_of('sum by (instance, q) (rate(queue_depth{q="commit",instance="a"}[5m])) > 1e3', known))
@@ -144,6 +144,10 @@ def flat(value):
 
 def requests(status, by):
 	return f'http_requests_total{{service="ingress",route="/v1/transfer",method="POST",status="{status}"}}', up(by)
+
+
+def rewards(status, by):
+	return f'http_requests_total{{service="ingress",route="/rewarder/runs",method="GET",status="{status}"}}', up(by)
 
 
 def within(bucket, *bounds):
@@ -220,11 +224,26 @@ CASES = {
 		[('reward_invariant_fail_total{kind="overflow"}', '0x38 1x30')]),
 	'MacronodeRewardQuarantine': ([('quarantine_total{kind="overflow"}', flat(1))],
 		[('quarantine_total{kind="overflow"}', '0x38 1x30')]),
-	'MacronodeRewardPostponed': ([('ledger_intents_total{result="error"}', flat(1)), ('ledger_intents_total{result="dup"}', up(9))],
+	'MacronodeRewardPostponed': ([('ledger_intents_total{result="error"}', flat(1)), ('ledger_intents_total{result="accepted"}', up(9))],
 		[('ledger_intents_total{result="error"}', '0x38 1x30')]),
 	'MacronodeRewardNotPaid': ([('ledger_egress_errors_total', flat(9))], [('ledger_egress_errors_total', up(2))]),
-	'MacronodeRewardDegraded': ([('readyz_degraded{cause="ledger_degraded"}', '0x30 1x30')],
-		[('readyz_degraded{cause="ledger_degraded"}', flat(1))]),
+	'MacronodeRewardDegraded': ([('readyz_degraded{cause="dep_outage"}', '0x30 1x30'),
+		('readyz_degraded{cause="rewards_frozen"}', flat(1))], [('readyz_degraded{cause="dep_outage"}', flat(1))]),
+	'MacronodeRewardBrownout': ([('readyz_degraded{cause="ledger_degraded"}', '1x30 0x30')],
+		[('readyz_degraded{cause="ledger_degraded"}', '0x35 1x30')]),
+	'MacronodeRewardPaySlow': (within('ledger_emit_latency_seconds_bucket', (0.25, 99.5), ('+Inf', 100)),
+		within('ledger_emit_latency_seconds_bucket', (0.25, 98), (0.5, 100), ('+Inf', 100))),
+	'MacronodeRewardTooSlow': (within('reward_compute_latency_seconds_bucket', (0.5, 94.9), (1, 96), ('+Inf', 96)),
+		within('reward_compute_latency_seconds_bucket', (0.5, 50), (1, 90), (2, 100), ('+Inf', 100))),
+	'MacronodeRewardBurn': ([rewards(200, 99999), rewards(500, 40), rewards(503, 90)],
+		[rewards(200, 9999), rewards(500, 25)]),
+	'MacronodeRewardBurnFor1d': ([rewards(200, 99999), rewards(500, 40)], [rewards(200, 99999), rewards(500, 70)]),
+	'MacronodeRewardRepeats': ([('ledger_intents_total{result="accepted"}', up(9)), ('ledger_intents_total{result="dup"}', '0x39 4x9')],
+		[('ledger_intents_total{result="accepted"}', up(9)), ('ledger_intents_total{result="dup"}', up(1))]),
+	'MacronodeRewardCaps': ([('reward_rejects_total{reason="cost_cap"}', up(2900)), ('reward_rejects_total{reason="schema"}', up(9999))],
+		[('reward_rejects_total{reason="cost_cap"}', up(3100))]),
+	'MacronodeRewardBombs': ([('reward_rejects_total{reason="oversize"}', flat(9))],
+		[('reward_rejects_total{reason="decompress_cap"}', up(1))]),
 	'MacronodeRewardSlow': (within('reward_compute_latency_seconds_bucket', (0.5, 96), ('+Inf', 100)),
 		within('reward_compute_latency_seconds_bucket', (0.5, 90), (1, 100), ('+Inf', 100))),
 	'MacronodeRewardConflict': ([('reward_runs_conflict_total', flat(1))], [('reward_runs_conflict_total', '0x35 1x30')]),
@@ -233,6 +252,8 @@ CASES = {
 ALSO = {  # what is the matter enough for both
 	'MacronodeWritesSlow': {'MacronodeWritesSlowFor15m'},
 	'MacronodeWritesSlowFor15m': {'MacronodeWritesSlow'},
+	'MacronodeRewardTooSlow': {'MacronodeRewardSlow'},
+	'MacronodeRewardBurn': {'MacronodeRewardBurnFor1d', 'MacronodeErrors'},
 }
 
 

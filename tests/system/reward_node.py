@@ -1,6 +1,7 @@
 """A node that pays epochs, for tests: keys that sign policies, sealed epochs, a filled pool; and a
 request under /rewarder over TCP, the UNIX socket and OAP/1."""
 import collections
+import contextlib
 import itertools
 import json
 import shutil
@@ -51,8 +52,12 @@ class OverHttp:
 		self.node, self.plane = node, plane
 		self.name = 'UNIX' if plane == 'uds' else 'TCP'
 
-	def ask(self, what, token, of='', body=None, headers=None, query=''):
-		"""`of`: the epoch, or the id of the policy. `body`: members, or bytes."""
+	def open(self):
+		return self.node.open_http(self.plane)
+
+	def ask(self, what, token, of='', body=None, headers=None, query='', stream=None):
+		"""`of`: the epoch, or the id of the policy. `body`: members, or bytes. `stream`: one that is
+		open already."""
 		_, method, path = ROUTES[what]
 		fields = {'Content-Type': 'application/json'} if method == 'POST' else {}
 		if token:
@@ -61,7 +66,7 @@ class OverHttp:
 		fields = {name: value for name, value in fields.items() if value is not None}
 		if isinstance(body, dict):
 			body = json.dumps(body).encode()
-		with self.node.open_http(self.plane) as stream:
+		with contextlib.nullcontext(stream) if stream else self.open() as stream:
 			response = stream.request(method, path.format(of) + (query and f'?{query}'), body, fields)
 		return Answer(response.status, response.body, response.headers,
 			response.headers['x-corr-id'])
@@ -75,7 +80,10 @@ class OverOap:
 		self.node = node
 		self.numbers = itertools.count(1)
 
-	def ask(self, what, token, of='', body=None, headers=None, query=''):
+	def open(self):
+		return self.node.open_oap()
+
+	def ask(self, what, token, of='', body=None, headers=None, query='', stream=None):
 		verb, method, _ = ROUTES[what]
 		if method == 'GET':
 			payload = (of or query).encode()
@@ -85,7 +93,7 @@ class OverOap:
 		else:
 			payload = body
 		corr_id = next(self.numbers)
-		with self.node.open_oap() as stream:
+		with contextlib.nullcontext(stream) if stream else self.open() as stream:
 			joined, _ = stream.call(verb, wire.write_payload(token or '', payload), corr_id)
 		return Answer(None, joined, None, str(corr_id))
 
@@ -101,7 +109,8 @@ class Payer:
 		"""`options`: of the Node, besides its settings. Who starts it himself, says so by begin()."""
 		self.directory = pathlib.Path(tempfile.mkdtemp(prefix='macronode-reward-'))
 		self.key = self.directory / 'gov-1.key'
-		overrides = {'rewarder': {'enabled': True, 'trust_keys': [trusted(self.key, 'gov-1')],
+		self.vkey = trusted(self.key, 'gov-1')
+		overrides = {'rewarder': {'enabled': True, 'trust_keys': [self.vkey],
 			**settings.pop('rewarder', {})}, **settings}
 		self.node = Node(overrides, **(options or {}))
 		self.sealed = itertools.count(1)

@@ -21,16 +21,16 @@ SERIES = {  # name: the values of its one label, from the first scrape on
 	'tls_handshake_failures_total': None,
 	'uds_denied_total': None,
 	'pq_downgrade_detected_total': None,
-	'queue_depth': ('q', {'ingress', 'preval', 'commit'}),
-	'queue_capacity': ('q', {'ingress', 'preval', 'commit'}),
-	'busy_rejections_total': ('q', {'ingress', 'commit'}),
+	'queue_depth': ('q', {'ingress', 'preval', 'commit', 'work', 'results', 'intents'}),
+	'queue_capacity': ('q', {'ingress', 'preval', 'commit', 'work', 'results', 'intents'}),
+	'busy_rejections_total': ('q', {'ingress', 'commit', 'work'}),
 	'rejected_total': ('reason', {'unauth', 'cap_invalid', 'unknown_kind', 'policy_denied',
 		'busy', 'too_large', 'timeout', 'internal', 'decompress'}),
 	'auth_failures_total': ('peer', {'http', 'uds', 'mtls'}),
 	'pq_policy_mode': ('mode', {'off', 'hybrid', 'pq-only'}),
 	'pq_handshake_failures_total': ('reason', {'no_common_algo', 'policy_refused', 'internal'}),
 	'ready_state': ('state', {'true', 'false'}),
-	'io_timeouts_total': ('op', {'read', 'write', 'kms'}),
+	'io_timeouts_total': ('op', {'read', 'write', 'kms', 'ledger'}),
 }
 COMMIT_BOUNDS = ['0.005', '0.01', '0.02', '0.04', '0.08', '0.15', '0.3', '0.6', '+Inf']
 BOUNDS = {

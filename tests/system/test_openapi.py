@@ -269,6 +269,8 @@ def test_epochs_are_as_described():
 	one.send('computeEpoch', 409, [DAY], body=payer.seal(policy, DAY, pool=11000), token=one.reward)
 	one.send('showEpoch', 200, [DAY], token=one.reward)
 	one.send('showManifest', 200, [DAY], token=one.reward)
+	for name, of in (('showEpoch', DAY), ('showManifest', DAY), ('showRewardPolicy', document['id'])):
+		one.send(name, 304, [of], token=one.reward, If_None_Match='*')
 	one.send('computeEpoch', 409, ['2026-10-03'], body=request, token=one.reward)  # of another epoch
 	one.send('listRuns', 200, token=one.reward)
 	one.send('listRuns', 200, query=f'after={DAY}&held=true', token=one.reward)

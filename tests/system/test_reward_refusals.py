@@ -1,10 +1,16 @@
 """Every way to be refused under /rewarder, over TCP, the UNIX socket and OAP/1: the whole error, by
 name, and that nothing was paid."""
+import concurrent.futures
 import contextlib
 import gzip
 import json
+import re
+import shutil
+import signal
+import tempfile
 
 import tap
+from harness import eventually, nodes
 from refusals import size_of
 from reward_node import EXAMPLES, Payer, macronode, ways
 
@@ -16,15 +22,19 @@ BODY_BYTES_MAX = 1 << 20
 # By hand, from spec/rewarder.md section 4 and docs/decisions.md: reason: code, status.
 REASONS = {
 	**{reason: ('BAD_REQUEST', 400) for reason in ('schema', 'decompress_cap', 'stale', 'cost_cap',
-		'policy_invalid', 'policy_unknown', 'inputs_not_found', 'inputs_mismatch', 'epoch_not_closed', 'method',
-		'media_type', 'http')},
+		'policy_invalid', 'policy_unknown', 'inputs_not_found', 'inputs_mismatch', 'epoch_not_closed',
+		'method', 'media_type', 'http')},
 	'oversize': ('BAD_REQUEST', 413),
 	'unauth': ('UNAUTHENTICATED', 401),
 	'scope': ('UNAUTHORIZED', 403), 'caveat': ('UNAUTHORIZED', 403),
 	'route': ('NOT_FOUND', 404), 'not_found': ('NOT_FOUND', 404),
 	'commitment': ('CONFLICT', 409), 'policy': ('CONFLICT', 409),
 	'invariant': ('QUARANTINED', 409),
+	'quota': ('RATE_LIMITED', 429), 'backpressure': ('RATE_LIMITED', 429),
+	**{reason: ('DEPENDENCY_UNAVAILABLE', 503) for reason in ('dep_outage', 'draining', 'cap_timeout')},
+	'internal': ('INTERNAL', 500),
 }
+seen = set()
 RUN_MEMBERS = ['status', 'reason', 'details', 'run_key', 'commitment']
 shared = {}
 
@@ -40,6 +50,7 @@ def check(way, answer, reason, status=None):
 	"""The whole error, as the contract has it; returns it."""
 	code, usual_status = REASONS[reason]
 	status = status or usual_status
+	seen.add(reason)
 	told = json.loads(answer.body)
 	where = (way.name, answer)
 	assert list(told) in (['error'], ['error', *RUN_MEMBERS]), where
@@ -151,6 +162,7 @@ def test_http_is_refused_in_the_same_form():
 			with one.node.open_http(way.plane) as stream:
 				response = stream.request(method, path, b'' if method != 'GET' else None)
 			assert response.status == 405 and response.json()['error']['details']['reason'] == 'method', response
+			seen.add('method')
 			assert 'allow' in response.headers, response
 
 
@@ -333,6 +345,126 @@ def test_what_is_another_tenants_is_not_there():
 		refused('not_found', what, one.inspector('nobody'), DAY)
 	for way in ways(one.node):
 		assert json.loads(way.ask('runs', one.inspector('nobody')).body)['runs'] == [], way.name
+
+
+# --- what the node cannot, or not now ---------------------------------------------------------
+
+
+def test_bytes_that_are_not_those_of_their_name():
+	one = payer()
+	policy, _ = settled()
+	request = one.seal(policy, '2026-10-05', rows=['alice,music,9,9,9'])
+	path = one.node.profile.data / 'objects' / request['inputs_cid'][3:]
+	path.write_bytes(path.read_bytes()[:-1] + b'!')
+	refused('inputs_mismatch', 'compute', one.runner(), '2026-10-05', request)
+
+
+def test_an_input_has_a_bound():
+	with Payer(rewarder={'max_snapshot_bytes': '1MiB'}) as one:
+		policy = one.policy()
+		one.put(policy)
+		request = one.seal(policy, DAY, rows=[f'actor{number:06},music,1,1,1' for number in range(14000)])
+		with nothing_paid(one):
+			for way in ways(one.node):
+				check(way, way.ask('compute', one.runner(), DAY, request), 'oversize', 400)
+
+
+def test_more_requests_a_second_than_are_allowed():
+	with Payer(limits={'rps': 20}) as one:
+		def over(way):
+			answers = [way.ask('epoch', one.inspector(), DAY) for _ in range(60)]
+			return next((one for one in answers if b'"quota"' in one.body), None)
+		for way in ways(one.node):
+			check(way, eventually(lambda way=way: over(way), 'too many'), 'quota')
+
+
+def test_more_runs_than_may_wait():
+	with Payer(node={'ping_timeout': '60s'}) as one:
+		policy = one.policy()
+		one.put(policy)
+		request = one.seal(policy, DAY)
+		one.node.signal_worker('compute', signal.SIGSTOP)
+		tcp = ways(one.node)[0]
+		for number in range(600):  # 512 may wait, and one is with each calculator
+			answer = tcp.ask('compute', one.runner(), f'{DAY}T{number // 60:02}:{number % 60:02}Z', request,
+				{'X-Request-Deadline-Ms': '1'})
+			if answer.status != 202:
+				break
+		assert number >= 512, (number, answer)
+		for way in ways(one.node):
+			check(way, way.ask('compute', one.runner(), f'{DAY}T23:59Z', request), 'backpressure')
+		assert one.node.metric('busy_rejections_total', q='work') >= 3
+		eventually(lambda: one.node.metric('queue_depth', q='work') >= 512, 'they are counted')
+		one.node.signal_worker('compute', signal.SIGCONT)
+
+
+def test_a_disk_that_is_full_for_artefacts():
+	free = shutil.disk_usage(tempfile.gettempdir()).free  # a start needs the reserve, an epoch twice
+	with Payer(engine={'disk_reserve': f'{int(free * 0.75) >> 20}MiB'}) as one:
+		refused('dep_outage', 'policy_put', one.runner(), body=one.policy().read_bytes(), one=one)
+
+
+def test_a_token_that_cannot_be_checked_in_time():
+	with Payer(node={'ping_timeout': '60s'}, kms={'timeout': '100ms'}) as one:
+		tokens = [one.runner('acme', '--epoch', f'2026-11-0{number}') for number in range(1, 4)]
+		one.node.signal_worker('kms', signal.SIGSTOP)
+		try:
+			for way, token in zip(ways(one.node), tokens):
+				told = check(way, way.ask('compute', token, DAY, GOOD), 'cap_timeout')
+				assert told['error']['details']['cap_timeout'] is True, told
+		finally:
+			one.node.signal_worker('kms', signal.SIGCONT)
+
+
+def test_a_run_whose_calculator_dies():
+	# of its CPU time, as far as anybody can tell: it is not given to another one
+	with Payer(node={'ping_timeout': '60s'}, rewarder={'max_epoch_cost_ms': 10}) as one:
+		policy = one.policy()
+		one.put(policy)
+		for number, way in enumerate(ways(one.node)):
+			epoch = f'2026-10-1{number}'
+			request = one.seal(policy, epoch)
+			one.node.signal_worker('compute', signal.SIGSTOP)
+			with concurrent.futures.ThreadPoolExecutor(1) as pool:
+				asked = pool.submit(way.ask, 'compute', one.runner(), epoch, request)
+				eventually(lambda: one.node.metric('queue_depth', q='work') == 1, 'it waits')
+				killed = one.node.signal_worker('compute')
+				check(way, asked.result(), 'internal')
+			eventually(lambda: one.node.workers('compute') and killed not in one.node.workers('compute'), 'another')
+			one.node.wait_rewarder()
+			(run,) = [run for run in json.loads(way.ask('runs', one.inspector()).body)['runs']
+				if run['epoch_id'] == epoch]
+			assert run['state'] == 'failed', run
+
+
+def test_a_node_that_ends_takes_nothing_new():
+	with Payer(node={'ping_timeout': '60s', 'drain_timeout': '1m'}) as one, contextlib.ExitStack() as stack:
+		policy = one.policy()
+		one.put(policy)
+		request = one.seal(policy, DAY)
+		streams = [(way, stack.enter_context(way.open())) for way in ways(one.node)]
+		stopped = one.node.signal_worker('compute', signal.SIGSTOP)
+		start = one.node.workers('compute')[stopped]
+		pool = stack.enter_context(concurrent.futures.ThreadPoolExecutor(1))
+		waits = pool.submit(ways(one.node)[0].ask, 'compute', one.runner(), DAY, request)
+		eventually(lambda: one.node.metric('queue_depth', q='work') == 1, 'there is something to wait for')
+		one.node.child.terminate()
+		eventually(lambda: '"stopping"' in one.node.log_text(), 'it begins to end')
+		for way, stream in streams:
+			check(way, way.ask('compute', one.runner(), DAY, request, stream=stream), 'draining')
+		assert waits.result().status == 202, waits.result()
+		nodes.signal_process(stopped, start, signal.SIGCONT)
+
+
+# --- all of them ------------------------------------------------------------------------------
+
+
+def test_each_reason_was_brought_about():
+	table = (nodes.CHECKOUT / 'common/reward_reasons.h').read_text()
+	names = set(re.findall(r'R\([A-Z_]+, "([a-z_]+)"', table))
+	assert len(names) > 20, names
+	assert names == set(REASONS), names ^ set(REASONS)
+	assert names == seen, names - seen
 
 
 if __name__ == '__main__':

@@ -199,7 +199,7 @@ static void a_freeze_of_pool_actor_asset_or_ledger_stops_all(void **state)
 		enum batch_control_scope scope;
 		const char *value;
 	} cases[] = { { SCOPE_ACCOUNT, POOL }, { SCOPE_ACCOUNT, "did:ron:actor000005" },
-		{ SCOPE_ASSET, "ron" }, { SCOPE_GLOBAL, "" } };
+		{ SCOPE_ASSET, "ron" }, { SCOPE_GLOBAL, "" }, { SCOPE_REWARDS, "" } };
 	struct world *world = *state;
 	struct intent_maker maker;
 

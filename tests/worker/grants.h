@@ -93,8 +93,8 @@ static inline struct slice grants_seal_until(
 		struct caveat caveat;
 
 		assert_int_equal(caveat_parse(text_of(*caveats), &caveat), 0);
-		assert_int_equal(
-			caveat_set_add(&grant.caveats, &caveat, now_unix_ms() / 1000, NULL),
+		assert_int_equal(caveat_set_add(&grant.caveats, &caveat, now_unix_ms() / 1000,
+					 &grant.capability_id), /* where daily<= counts */
 			ERR_OK);
 	}
 	grant.tenant = caveat_set_tenant(&grant.caveats, grant.caveats.clause_count);

@@ -587,6 +587,18 @@ static void fail_with(
 		process_name(link->process));
 }
 
+static void note_report(struct harness_link *link, unsigned verb, struct slice payload)
+{
+	char *text = link->harness->report_text;
+	struct byte_reader in = byte_reader_of(payload);
+	struct oap_report report;
+
+	if (verb == OAP_REPORT && oap_decode_report(&in, &report)) {
+		memcpy(text, report.text.bytes, report.text.bytes_count);
+		text[report.text.bytes_count] = '\0';
+	}
+}
+
 /* Frames that come at any time. */
 static bool pass_over(struct harness_link *link, unsigned verb, struct slice payload)
 {
@@ -597,7 +609,9 @@ static bool pass_over(struct harness_link *link, unsigned verb, struct slice pay
 		link->credit_requests += credit.requests;
 		return true;
 	}
-	return verb == OAP_REPORT || verb == OAP_PROGRESS || verb == OAP_GREW;
+	note_report(link, verb, payload);
+	return verb == OAP_REPORT || verb == OAP_PROGRESS || verb == OAP_GREW ||
+	       verb == OAP_PAYMENTS;
 }
 
 static uint64_t expect(struct harness_link *link, unsigned verb, struct slice *ret_payload)

@@ -62,6 +62,7 @@ struct harness {
 	bool suspect;                /* as the supervisor would tell a committer */
 	uint64_t locked_bytes_max;   /* RLIMIT_MEMLOCK, likewise */
 	const struct policy *policy; /* likewise, to those who judge by it; NULL: not a word */
+	char report_text[VERB_TEXT_BYTES_MAX + 1]; /* of the last REPORT that was passed over */
 	struct harness_link control;
 	struct harness_link links[HARNESS_LINKS_MAX];
 	uint64_t served_count; /* requests that links answered by themselves */
@@ -119,8 +120,9 @@ void harness_send_payload(
 	struct harness_link *link, unsigned verb, uint64_t corr_id, struct slice payload);
 
 /* harness_send_<verb> queues nothing: it is written when it returns. harness_expect_<verb>
- * returns the corr_id of the next frame, which must be of that verb; REPORT, PROGRESS, GREW and
- * CREDIT are passed over unless asked for. Views borrow until the next call for that link. */
+ * returns the corr_id of the next frame, which must be of that verb; REPORT, PROGRESS, GREW,
+ * PAYMENTS and CREDIT are passed over unless asked for. Views borrow until the next call for that
+ * link. */
 #define AS_PROTOTYPE(id, NAME, name, senders, receivers, kind)                              \
 	void harness_send_##name(                                                           \
 		struct harness_link *link, uint64_t corr_id, const struct oap_##name *msg); \

@@ -46,6 +46,7 @@
 
 static struct harness h, calculator;
 static struct harness_link *prevalidator, *edge, *archive, *sequencer, *kms;
+static bool rewards_are_frozen; /* as the ledger has it */
 static uint8_t gov_public[crypto_sign_PUBLICKEYBYTES], gov_secret[crypto_sign_SECRETKEYBYTES];
 
 /* --- objects --- */
@@ -157,11 +158,13 @@ static inline int set_up(void **state)
 	crypto_sign_seed_keypair(gov_public, gov_secret, seed);
 	harness_init(&h, PROCESS_REWARDER);
 	harness_make_dir(&h, "artifacts");
+	h.config.brownout_ping_ms = 3600000; /* unless a test is about it */
 	h.config.rewarder_trust_keys.count = 1;
 	vkey = note_vkey_of(text_of("gov-1"), gov_public);
 	(void)snprintf(h.config.rewarder_trust_keys.texts[0], CONFIG_NAME_BYTES_MAX + 1, "%.*s",
 		(int)note_vkey_print(&vkey, text), text);
 	harness_init(&calculator, PROCESS_COMPUTE);
+	rewards_are_frozen = false;
 	return 0;
 }
 
@@ -224,6 +227,7 @@ static inline void join_rewarder(void)
 	archive = harness_link_up(&h, PROCESS_ARCHIVE, 0);
 	sequencer = harness_link_up(&h, PROCESS_SEQUENCER, 0);
 	sequencer->serve = serve_gate;
+	harness_send_payments(sequencer, 0, &(struct oap_payments){ rewards_are_frozen });
 	link_kms();
 	harness_join(&h, &calculator);
 	harness_settle(&h);

@@ -281,6 +281,14 @@ static void what_nobody_speaks_for_is_swept(void **state)
 	refuse_to_sign();
 	reply = expect_reply(2);
 	expect_refusal(&reply, 500, REWARD_REASON_INTERNAL);
+	harness_send_quarantine_release(prevalidator, 9,
+		&(struct oap_quarantine_release){ .edge_process = PROCESS_INGRESS,
+			.edge_generation = edge->generation,
+			.tenant = text_of("acme"),
+			.epoch = text_of(EPOCH),
+			.reason = text_of("something else in its place") });
+	reply = expect_reply(9);
+	assert_int_equal(reply.status, 200);
 	ask(3, EPOCH, &others);
 	serve_inputs();
 	sign(ATTESTATION_OK);

@@ -610,6 +610,59 @@ static void a_large_intent_goes_to_the_committer_in_pieces(void **state)
 	free(records);
 }
 
+static void freeze_rewards(uint64_t corr_id, enum batch_control_kind act)
+{
+	struct oap_govern_answer answer;
+
+	harness_send_govern(&h.control, corr_id,
+		&(struct oap_govern){ .act = (uint8_t)act,
+			.scope = SCOPE_REWARDS,
+			.reason = text_of("a test"),
+			.actor = text_of("operator") });
+	expect_work(&first);
+	assert_int_equal(count_records(&first, BATCH_AUDIT), 1);
+	commit(&first);
+	assert_int_equal(harness_expect_govern_answer(&h.control, &answer), corr_id);
+	assert_int_equal(answer.status, ERR_OK);
+}
+
+static void expect_told(bool is_frozen)
+{
+	struct oap_payments payments;
+
+	(void)harness_expect_payments(rewarder, &payments);
+	assert_int_equal(payments.is_frozen, is_frozen);
+}
+
+/* Goal: the ledger itself refuses what is frozen, tells the rewarder, also the next one, and goes
+ * on with everything else; released, the same intent is settled. */
+static void frozen_rewards_are_refused_and_told(void **state)
+{
+	struct draft mint;
+
+	(void)state;
+	start_with(3, 100);
+	expect_told(false);
+	freeze_rewards(1, CONTROL_FREEZE);
+	expect_told(true);
+	ask(7);
+	(void)expect_result(7, INTENT_NEED_BODY);
+	send_body(7, PIECE_BYTES);
+	expect_error(7, DETAIL_FROZEN);
+	mint = draft_of(ENTRY_MINT, "alice", 1);
+	submit(2, &mint, 1);
+	expect_work(&first);
+	commit(&first);
+	(void)expect_verdict(2, 200);
+	rewarder = harness_link_up(&h, PROCESS_REWARDER, 0);
+	expect_told(true);
+	freeze_rewards(3, CONTROL_UNFREEZE);
+	expect_told(false);
+	submit_intent(8, &first);
+	commit(&first);
+	(void)expect_result(8, INTENT_ACCEPTED);
+}
+
 #define INTENT_CASE(name) cmocka_unit_test_setup_teardown(name, set_up_intent, tear_down_intent)
 
 int main(void)
@@ -639,6 +692,7 @@ int main(void)
 		INTENT_CASE(a_body_that_does_not_come_in_time_is_given_up),
 		INTENT_CASE(a_full_disk_is_an_error_and_no_settlement),
 		INTENT_CASE(without_a_state_nothing_is_answered),
+		INTENT_CASE(frozen_rewards_are_refused_and_told),
 		INTENT_CASE(a_large_intent_goes_to_the_committer_in_pieces),
 	};
 
