@@ -232,6 +232,15 @@ void prevalidator_ready(void *owner, struct worker *worker)
 	ev_timer_start(worker->loop, &self->sweep);
 }
 
+/* kms.cache_ttl may be shorter now, and what a grant is kept for was counted by the old one. */
+void prevalidator_commit(void *owner, struct worker *worker)
+{
+	struct prevalidator *self = owner;
+
+	(void)worker;
+	grants_forget(&self->grants);
+}
+
 static void report(struct prevalidator *self)
 {
 	static const struct {

@@ -132,6 +132,7 @@ struct prevalidator {
 extern const struct oap_handlers prevalidator_handlers;
 extern const struct sandbox_policy prevalidator_sandbox;
 void prevalidator_ready(void *self, struct worker *worker);
+void prevalidator_commit(void *self, struct worker *worker);
 void prevalidator_link_up(void *self, const struct oap_from *whom);
 void prevalidator_link_lost(void *self, const struct oap_from *whom);
 void prevalidator_turn(void *self);
