@@ -255,9 +255,10 @@ enum recover_act { RECOVER_EXPLAIN, RECOVER_ACKNOWLEDGE };
  * client waits for an epoch that is being computed; 0: it did not say. body_bytes: of the whole
  * body; `body` is all of it, or empty when it is longer than fits: then it follows as BODY, after
  * PROCEED. Of OBJECT_PUT `query` is the content type, and the body never follows: it goes to
- * archive. */
+ * archive. config_generation: of what its head was judged by, and so it is to the end. */
 #define PAYLOAD_REQUEST(FIXED, SIZED)       \
 	FIXED(u64, deadline_mono_ms)        \
+	FIXED(u64, config_generation)       \
 	FIXED(u8, route)                    \
 	FIXED(u8, is_oap)                   \
 	FIXED(u8, peer_class)               \

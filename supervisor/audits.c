@@ -1,6 +1,6 @@
 /* What the supervisor itself has done, on its way into the chain of audit records. It waits here
- * while the committer is not there or takes no writes (DESIGN-WALL.md section 6), and is asked again
- * until it is on disk: a committer that dies over one may have it already, so a record may be
+ * while the committer is not there or takes no writes (DESIGN-WALL.md section 6), and is asked
+ * again until it is on disk: a committer that dies over one may have it already, so a record may be
  * there twice, and never not at all while the node lives. */
 #include <stdlib.h>
 #include <string.h>

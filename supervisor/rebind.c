@@ -14,8 +14,7 @@ void rebind_init(struct rebind *rebind)
 	};
 }
 
-static bool differs(
-	const struct supervisor *self, const struct config *next, enum config_key_id id)
+static bool differs(const struct supervisor *self, const struct config *next, enum config_key_id id)
 {
 	return config_key_differs(id, &self->config, next);
 }
@@ -127,8 +126,7 @@ bool rebind_send(const struct child *child, const struct config *next, uint16_t 
 
 /* The directory before the socket that is found through it, and that last: renamed, it is there
  * for everybody. */
-static bool publish_uds(
-	struct supervisor *self, const struct config *next, const char **ret_key)
+static bool publish_uds(struct supervisor *self, const struct config *next, const char **ret_key)
 {
 	struct rebind *rebind = &self->reload.rebind;
 

@@ -86,8 +86,8 @@ static void finish(struct supervisor *self)
 
 static struct peer *peer_of(const struct child *child)
 {
-	return mesh_peer_of(&child->supervisor->mesh, child->process, child->instance,
-		child->generation);
+	return mesh_peer_of(
+		&child->supervisor->mesh, child->process, child->instance, child->generation);
 }
 
 /* Nothing of it is in force anywhere, and nothing of it stays. */
@@ -218,8 +218,7 @@ static void on_limit(struct ev_loop *loop, ev_timer *watcher, int events)
 		finish(self);
 		return;
 	}
-	say_refusal(self, "%s %u %s within %d s", process_name(awaited->process),
-		awaited->instance,
+	say_refusal(self, "%s %u %s within %d s", process_name(awaited->process), awaited->instance,
 		awaited->state == CHILD_STARTING ? "was not ready" : "did not answer",
 		RELOAD_ANSWER_MS / 1000);
 	drop(self);
@@ -358,8 +357,7 @@ static bool compare(struct supervisor *self, struct config_load *load)
 		}
 	}
 	if (is_mixed && !config_check(load)) {
-		say_refusal(self, "with what takes a restart as it is: %s",
-			load->problems[0].text);
+		say_refusal(self, "with what takes a restart as it is: %s", load->problems[0].text);
 		return false;
 	}
 	reload->next = load->config;
@@ -379,8 +377,8 @@ static bool read_again(struct supervisor *self)
 	struct reload *reload = &self->reload;
 	struct reload_result *now = &reload->now;
 	const struct supervisor_options *options = &self->options;
-	struct config_load *load = options->read_again(options->read_context,
-		&reload->policy_next, now->refusal, sizeof now->refusal);
+	struct config_load *load = options->read_again(
+		options->read_context, &reload->policy_next, now->refusal, sizeof now->refusal);
 
 	if (load == NULL || !compare(self, load)) {
 		return false;
@@ -439,9 +437,8 @@ static void refuse_at_once(
 {
 	static struct reload_result result;
 
-	result = (struct reload_result){
-		.unix_ms = clock_unix_ms(), .generation = self->reload.generation
-	};
+	result = (struct reload_result){ .unix_ms = clock_unix_ms(),
+		.generation = self->reload.generation };
 	(void)snprintf(result.actor, sizeof result.actor, "%s", actor);
 	(void)snprintf(result.refusal, sizeof result.refusal, "%s", why);
 	if (done != NULL) {

@@ -81,8 +81,8 @@ void reload_result_write(struct json_out *out, const struct reload_result *resul
 	json_out_object_end(out);
 }
 
-static void log_keys(enum log_event event, const struct reload_result *result,
-	const bool keys[CONFIG_KEY_COUNT])
+static void log_keys(
+	enum log_event event, const struct reload_result *result, const bool keys[CONFIG_KEY_COUNT])
 {
 	static char from[CONFIG_VALUE_TEXT_BYTES_MAX], to[CONFIG_VALUE_TEXT_BYTES_MAX];
 	char text[LOG_TEXT_BYTES_MAX];
@@ -95,8 +95,8 @@ static void log_keys(enum log_event event, const struct reload_result *result,
 		value_text(id, &result->offered, to);
 		(void)snprintf(text, sizeof text, "%.*s -> %.*s", VALUE_TEXT_BYTES_MAX, from,
 			VALUE_TEXT_BYTES_MAX, to);
-		log_event(event, &(struct log_fields){
-					 .key = config_key_at(id)->name, .text = text });
+		log_event(event,
+			&(struct log_fields){ .key = config_key_at(id)->name, .text = text });
 	}
 }
 
@@ -111,9 +111,8 @@ void reload_result_log(const struct reload_result *result)
 	}
 	log_keys(LOG_CONFIG_CHANGED, result, result->changed);
 	log_keys(LOG_CONFIG_NEEDS_RESTART, result, result->needs_restart);
-	log_event(LOG_CONFIG_APPLIED,
-		&(struct log_fields){ .generation = result->generation,
-			.peer = result->actor,
-			.count = reload_result_count(result->changed),
-			.zeros = LOG_ZERO(count) });
+	log_event(LOG_CONFIG_APPLIED, &(struct log_fields){ .generation = result->generation,
+					      .peer = result->actor,
+					      .count = reload_result_count(result->changed),
+					      .zeros = LOG_ZERO(count) });
 }

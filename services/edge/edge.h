@@ -92,6 +92,7 @@ struct exchange {
 	struct client *client;
 	uint64_t ticket; /* 0: in nobody else's hands */
 	int64_t first_byte_us, head_us;
+	uint64_t config_generation;
 	uint64_t oap_corr_id;
 	uint64_t probe_nonce;
 	uint16_t oap_verb;
