@@ -93,8 +93,9 @@ static void log_keys(
 		}
 		value_text(id, &result->before, from);
 		value_text(id, &result->offered, to);
-		(void)snprintf(text, sizeof text, "%.*s -> %.*s", VALUE_TEXT_BYTES_MAX, from,
-			VALUE_TEXT_BYTES_MAX, to);
+		(void)snprintf(text, sizeof text, "%.*s -> %.*s", VALUE_TEXT_BYTES_MAX,
+			from[0] == '\0' ? "\"\"" : from, VALUE_TEXT_BYTES_MAX,
+			to[0] == '\0' ? "\"\"" : to);
 		log_event(event,
 			&(struct log_fields){ .key = config_key_at(id)->name, .text = text });
 	}

@@ -11,7 +11,7 @@ def settings_of(node):
 	return tomllib.loads(node.profile.config.read_text())
 
 
-def change(node, **sections):
+def change(node, /, **sections):
 	"""Writes the node's file anew with these keys, as an editor does: at once."""
 	settings = settings_of(node)
 	for section, keys in sections.items():
@@ -27,7 +27,8 @@ def change(node, **sections):
 
 def reload(node):
 	"""What the node says when it is over; anything but success fails."""
-	return json.loads(node.cli('reload', '--json').stdout)
+	words = ('--run-dir', str(node.profile.run))  # where it is, whatever its file says by now
+	return json.loads(node.cli(*words, 'reload', '--json').stdout)
 
 
 def hup(node):
