@@ -174,6 +174,8 @@ static struct reading read_elsewhere(const struct cli *cli, const char *path)
 	if (pipe2(ends, O_CLOEXEC) == -1) {
 		return reading;
 	}
+	(void)signal(
+		SIGCHLD, SIG_DFL); /* ignored, as it may have come to us, nobody is waited for */
 	sigfillset(&all);
 	(void)sigprocmask(SIG_SETMASK, &all, &before);
 	pid = fork();
