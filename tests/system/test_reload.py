@@ -61,6 +61,21 @@ def audited(node):
 	return [json.loads(one['bytes']) for one in lines if one.get('kind') == RELOAD_KIND]
 
 
+def test_records_wait_while_the_ledger_takes_no_writes():
+	with Node() as node:
+		change(node, engine={'disk_reserve': '1024GiB'})
+		told = [reload(node)]
+		eventually(lambda: node.metric('ledger_safe_mode') == 1, 'a full disk')
+		for rps in (5, 6):
+			change(node, limits={'rps': rps})
+			told.append(reload(node))
+		change(node, engine={'disk_reserve': '1MiB'})
+		told.append(reload(node))
+		node.wait_ready()
+		records = eventually(lambda: len(audited(node)) >= 4 and audited(node), 'all of them')
+		assert records == told, records
+
+
 def test_a_restart_takes_what_was_named_and_starts_with_the_first_generation():
 	with Node() as node:
 		change(node, wallet={'idem_capacity': 2048})
