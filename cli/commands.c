@@ -346,6 +346,7 @@ static const struct cli_option options_reward_verify[] = {
 
 #define options_doctor          options_check
 #define options_status          options_none
+#define options_reload          options_none
 #define options_config_print    options_none
 #define options_config_validate options_none
 #define options_policy_check    options_none

@@ -27,6 +27,7 @@ enum cli_exit {
 	C(check, "check", "", 0, 0, "check the configuration and this machine, start nothing")     \
 	C(doctor, "doctor", "", 0, 0, "that, and how the node and its files are, with what helps") \
 	C(status, "status", "", 0, 0, "show the processes, queues, height and root")               \
+	C(reload, "reload", "", 0, 0, "let the node read its configuration again")                 \
 	C(stop, "stop", "", 0, 0, "stop the node: finish what it accepted, then end")              \
 	C(verify, "verify", "", 0, 0, "read and compute the whole ledger again")                   \
 	C(snapshot_create, "snapshot create", "FILE", 1, 1, "write the whole ledger to a file")    \
@@ -188,8 +189,16 @@ void cli_print_help(FILE *out, const struct cli_command *command);
  * the file could not be read. */
 const struct config_load *cli_read_config(const struct cli *cli);
 
+/* For a node that runs: free of problems and resolved, and the caller's until the next time. NULL:
+ * *ret_why is a sentence. Nothing is printed, and only a regular file is read. */
+struct config_load *cli_read_config_again(const struct cli *cli, char *ret_why, size_t why_bytes);
+
 /* The same, free of problems and resolved; false after they were printed to stderr. */
 bool cli_load_config(const struct cli *cli, struct config *ret_config);
+
+/* For the way to a node that runs, whatever became of its file: problems are printed, and what is
+ * understood is used. False: the file could not be read. */
+bool cli_load_config_to_ask(const struct cli *cli, struct config *ret_config);
 
 /* ---- policy.c ---- */
 
@@ -200,6 +209,9 @@ const struct config_load *cli_read_config_and_policy(const struct cli *cli);
 
 /* The policy that a node of this configuration runs under; false after it was said why not. */
 bool cli_load_policy(const struct cli *cli, const struct config *config, struct policy *ret_policy);
+/* The same for a node that runs; false: *ret_why is a sentence, and nothing is printed. */
+bool cli_load_policy_again(
+	const struct config *config, struct policy *ret_policy, char *ret_why, size_t why_bytes);
 
 /* ---- say.c ---- */
 
@@ -214,6 +226,10 @@ void cli_print_text(FILE *out, struct slice text);
  * False: a sentence was said. */
 bool cli_read_file(
 	const struct cli *cli, const char *path, size_t bytes_max, struct slice *ret_bytes);
+
+/* The same of what is a file, at once: no pipe, no device. False: *ret_why is a sentence's end. */
+bool cli_read_regular(
+	const char *path, size_t bytes_max, struct slice *ret_bytes, const char **ret_why);
 
 /* The token from --token-file, or MACRONODE_TOKEN; for attenuate, inspect and test, else from
  * stdin. White space around it is dropped. NULL: a sentence was said. */

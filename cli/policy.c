@@ -5,8 +5,10 @@
  * else. */
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,29 +18,8 @@
 #include "common/config_print.h"
 #include "core/json_out.h"
 
-/* False: `why` is a sentence's end. The caller frees *ret_text. */
-static bool read_file(const char *path, struct slice *ret_text, const char **ret_why)
-{
-	size_t room = POLICY_FILE_BYTES_MAX + 1, used = 0; /* one more shows that it is too long */
-	uint8_t *bytes = malloc(room);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t got = bytes == NULL || fd < 0 ? -1 : 1;
-
-	while (got > 0 && used < room) {
-		got = read(fd, bytes + used, room - used);
-		used += got > 0 ? (size_t)got : 0;
-	}
-	*ret_why = got < 0 ? strerror(errno) : "";
-	if (fd >= 0) {
-		(void)close(fd);
-	}
-	if (got < 0) {
-		free(bytes);
-		return false;
-	}
-	*ret_text = (struct slice){ bytes, used };
-	return true;
-}
+/* A document that takes longer is none that a person wrote. */
+#define READER_S_MAX 5u
 
 static bool read_document(
 	const char *path, struct policy *ret_policy, struct policy_faults *ret_faults)
@@ -47,7 +28,8 @@ static bool read_document(
 	const char *why = "";
 	bool good;
 
-	if (!read_file(path, &text, &why)) {
+	/* one byte more than the bound shows that it is too long */
+	if (!cli_read_regular(path, POLICY_FILE_BYTES_MAX + 1, &text, &why)) {
 		ret_faults->count = 1;
 		ret_faults->faults[0].path[0] = '\0';
 		(void)snprintf(ret_faults->faults[0].text, sizeof ret_faults->faults[0].text,
@@ -122,17 +104,25 @@ static bool write_all(int fd, const uint8_t *bytes, size_t count)
 	return true;
 }
 
+/* cli NULL: what is wrong goes to the reader of fd, which has no standard error. */
 _Noreturn static void read_in_child(const struct cli *cli, const char *path, int fd)
 {
 	static struct policy policy;
 	static struct policy_faults faults;
 	static uint8_t rows[POLICY_BYTES_MAX];
+	char why[sizeof faults.faults[0] + 64];
 
-	if (!read_document(path, &policy, &faults)) {
+	if (read_document(path, &policy, &faults)) {
+		_exit(write_all(fd, rows, policy_encode(&policy, rows)) ? CLI_GOOD : CLI_CANNOT);
+	}
+	if (cli != NULL) {
 		say_faults(cli, path, &faults);
 		_exit(CLI_BAD);
 	}
-	_exit(write_all(fd, rows, policy_encode(&policy, rows)) ? CLI_GOOD : CLI_CANNOT);
+	(void)snprintf(why, sizeof why, "%s%s%s%s", faults.faults[0].path,
+		colon_of(&faults.faults[0]), faults.faults[0].text,
+		faults.count > 1 ? "; macronode policy check lists more" : "");
+	_exit(write_all(fd, (const uint8_t *)why, strlen(why)) ? CLI_BAD : CLI_CANNOT);
 }
 
 static size_t read_rows(int fd, uint8_t *rows, size_t bytes_max)
@@ -151,37 +141,109 @@ static size_t read_rows(int fd, uint8_t *rows, size_t bytes_max)
 	return used;
 }
 
+/* Of a running node, whose handlers would wake its loop: so signals stay blocked in the child, but
+ * for the one that ends it, should the document hold it up. */
+static void become_reader(pid_t parent)
+{
+	sigset_t alarm_only;
+
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if (getppid() != parent) {
+		_exit(CLI_CANNOT);
+	}
+	(void)signal(SIGALRM, SIG_DFL);
+	sigemptyset(&alarm_only);
+	sigaddset(&alarm_only, SIGALRM);
+	(void)sigprocmask(SIG_UNBLOCK, &alarm_only, NULL);
+	(void)alarm(READER_S_MAX);
+}
+
+struct reading {
+	int status; /* of the child; -1: there was none */
+	struct slice bytes;
+};
+
+static struct reading read_elsewhere(const struct cli *cli, const char *path)
+{
+	static uint8_t bytes[POLICY_BYTES_MAX];
+	struct reading reading = { .status = -1, .bytes = { bytes, 0 } };
+	pid_t pid = -1, parent = getpid();
+	sigset_t all, before;
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC) == -1) {
+		return reading;
+	}
+	(void)signal(
+		SIGCHLD, SIG_DFL); /* ignored, as it may have come to us, nobody is waited for */
+	sigfillset(&all);
+	(void)sigprocmask(SIG_SETMASK, &all, &before);
+	pid = fork();
+	if (pid == 0) {
+		become_reader(parent);
+		read_in_child(cli, path, ends[1]);
+	}
+	(void)sigprocmask(SIG_SETMASK, &before, NULL);
+	(void)close(ends[1]);
+	if (pid > 0) {
+		reading.bytes.bytes_count = read_rows(ends[0], bytes, sizeof bytes);
+		while (waitpid(pid, &reading.status, 0) == -1 && errno == EINTR) {
+		}
+	}
+	(void)close(ends[0]);
+	return reading;
+}
+
+/* CLI_CANNOT also when it ended of something else, or wrote what no policy is. */
+static enum cli_exit verdict_of(const struct reading *reading, struct policy *ret_policy)
+{
+	if (!WIFEXITED(reading->status) || WEXITSTATUS(reading->status) > CLI_BAD) {
+		return CLI_CANNOT;
+	}
+	if (WEXITSTATUS(reading->status) == CLI_BAD) {
+		return CLI_BAD;
+	}
+	return policy_decode(reading->bytes, ret_policy) == ERR_OK ? CLI_GOOD : CLI_CANNOT;
+}
+
 bool cli_load_policy(const struct cli *cli, const struct config *config, struct policy *ret_policy)
 {
-	static uint8_t rows[POLICY_BYTES_MAX];
-	size_t bytes_count;
-	int ends[2], status = 0;
-	pid_t pid;
+	struct reading reading;
+	enum cli_exit verdict;
 
 	policy_init(ret_policy);
 	if (config->policy_file[0] == '\0') {
 		return true;
 	}
-	if (pipe2(ends, O_CLOEXEC) == -1 || (pid = fork()) == -1) {
-		(void)cli_fail(cli, CLI_CANNOT, "policy.file: %s", strerror(errno));
-		return false;
-	}
-	if (pid == 0) {
-		read_in_child(cli, config->policy_file, ends[1]);
-	}
-	(void)close(ends[1]);
-	bytes_count = read_rows(ends[0], rows, sizeof rows);
-	(void)close(ends[0]);
-	while (waitpid(pid, &status, 0) == -1 && errno == EINTR) {
-	}
-	if (!WIFEXITED(status) || WEXITSTATUS(status) == CLI_CANNOT ||
-		(status == 0 &&
-			policy_decode((struct slice){ rows, bytes_count }, ret_policy) != ERR_OK)) {
+	reading = read_elsewhere(cli, config->policy_file);
+	verdict = verdict_of(&reading, ret_policy);
+	if (verdict == CLI_CANNOT) {
 		(void)cli_fail(
 			cli, CLI_CANNOT, "policy.file %s: its reader failed", config->policy_file);
-		return false;
 	}
-	return status == 0; /* else the child said why */
+	return verdict == CLI_GOOD; /* else the child said why */
+}
+
+bool cli_load_policy_again(
+	const struct config *config, struct policy *ret_policy, char *ret_why, size_t why_bytes)
+{
+	struct reading reading;
+	enum cli_exit verdict;
+
+	policy_init(ret_policy);
+	if (config->policy_file[0] == '\0') {
+		return true;
+	}
+	reading = read_elsewhere(NULL, config->policy_file);
+	verdict = verdict_of(&reading, ret_policy);
+	if (verdict == CLI_CANNOT) {
+		(void)snprintf(ret_why, why_bytes, "policy.file %s: its reader failed",
+			config->policy_file);
+	} else if (verdict == CLI_BAD) {
+		(void)snprintf(ret_why, why_bytes, "policy.file %s: %.*s", config->policy_file,
+			(int)reading.bytes.bytes_count, (const char *)reading.bytes.bytes);
+	}
+	return verdict == CLI_GOOD;
 }
 
 /* ---- policy check ---- */

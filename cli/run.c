@@ -26,6 +26,17 @@ static bool read_ready_fd(const struct cli *cli, int *ret_fd)
 	return fcntl(*ret_fd, F_SETFD, FD_CLOEXEC) == 0;
 }
 
+static struct config_load *read_again(
+	void *context, struct policy *ret_policy, char *ret_why, size_t why_bytes)
+{
+	struct config_load *load = cli_read_config_again(context, ret_why, why_bytes);
+
+	if (load == NULL || !cli_load_policy_again(&load->config, ret_policy, ret_why, why_bytes)) {
+		return NULL;
+	}
+	return load;
+}
+
 int cli_run(struct cli *cli)
 {
 	static struct config config;
@@ -36,6 +47,8 @@ int cli_run(struct cli *cli)
 		.report_syscalls = cli_has(cli, "--report-syscalls"),
 		.log_colour = isatty(STDOUT_FILENO) == 1,
 		.policy = &policy,
+		.read_again = read_again,
+		.read_context = cli,
 	};
 
 	if (!read_ready_fd(cli, &options.ready_fd)) {

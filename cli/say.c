@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/commands.h"
@@ -88,6 +89,25 @@ bool cli_read_file(
 	if (!is_stdin) {
 		(void)close(fd);
 	}
+	return good;
+}
+
+bool cli_read_regular(
+	const char *path, size_t bytes_max, struct slice *ret_bytes, const char **ret_why)
+{
+	/* a pipe without a writer would hold whoever opens it */
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	struct stat found;
+	bool good = false;
+
+	*ret_why = fd < 0 ? strerror(errno) : "expected a regular file";
+	if (fd < 0) {
+		return false;
+	}
+	if (fstat(fd, &found) == 0 && S_ISREG(found.st_mode)) {
+		good = read_all(fd, bytes_max, ret_bytes, ret_why);
+	}
+	(void)close(fd);
 	return good;
 }
 

@@ -12,6 +12,29 @@ static void print_advice(const struct json_in *advices)
 	}
 }
 
+static void print_config(const struct json_in *root)
+{
+	const struct json_in *config = json_in_member(root, "config");
+	const struct json_in *last = json_in_member(config, "last_reload");
+	const struct json_in *left = json_in_member(last, "needs_restart");
+	const char *refusal = json_in_text_of(last, "refusal");
+	char when[64];
+
+	if (last == NULL) {
+		return; /* that of the start */
+	}
+	node_format_time(json_in_u64_of(last, "ts_ms"), when, sizeof when);
+	(void)printf("config    generation %" PRIu64 ", reload of %s %s",
+		json_in_u64_of(config, "generation"), when,
+		json_in_true_of(last, "applied") ? "taken" : "REFUSED: ");
+	cli_print_text(stdout, (struct slice){ (const uint8_t *)refusal, strlen(refusal) });
+	for (size_t i = 0; i < json_in_count(left); i++) {
+		(void)printf("%s%s", i == 0 ? "\n          a restart is needed for " : ", ",
+			json_in_text(json_in_item(left, i)));
+	}
+	(void)fputc('\n', stdout);
+}
+
 static void print_head(const struct json_in *root)
 {
 	const struct json_in *ledger = json_in_member(root, "ledger");
@@ -39,6 +62,7 @@ static void print_head(const struct json_in *root)
 		json_in_u64_of(ledger, "seq"),
 		json_in_true_of(ledger, "safe_mode") ? ", SAFE MODE: writes are refused" : "",
 		json_in_u64_of(ledger, "lag_ms"), json_in_text_of(ledger, "root"));
+	print_config(root);
 	(void)printf("queues    ingress %" PRIu64 ", prevalidation %" PRIu64 ", commit %" PRIu64
 		     "\n\n",
 		json_in_u64_of(queues, "ingress"), json_in_u64_of(queues, "preval"),
@@ -139,7 +163,7 @@ int cli_status(struct cli *cli)
 	struct control_answer answer;
 	int exit;
 
-	if (!cli_load_config(cli, &config) || !node_open_control(cli, &config, &control)) {
+	if (!cli_load_config_to_ask(cli, &config) || !node_open_control(cli, &config, &control)) {
 		return CLI_CANNOT;
 	}
 	exit = node_control_exit(cli, &control, control_status(&control, &answer), &answer);

@@ -54,7 +54,7 @@ int cli_stop(struct cli *cli)
 	struct control_answer answer;
 	int exit;
 
-	if (!cli_load_config(cli, &config) || !node_open_control(cli, &config, &control)) {
+	if (!cli_load_config_to_ask(cli, &config) || !node_open_control(cli, &config, &control)) {
 		return CLI_CANNOT;
 	}
 	exit = node_control_exit(cli, &control, control_status(&control, &answer), &answer);

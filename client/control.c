@@ -118,6 +118,16 @@ enum mn_result control_stop(
 	return ask(control, OAP_CTL_STOP, &out, payload, ret_answer);
 }
 
+enum mn_result control_reload(struct control *control, struct control_answer *ret_answer)
+{
+	uint8_t payload[1];
+	struct byte_writer out = byte_writer_of(payload, sizeof payload);
+	struct oap_ctl_reload msg = { .detail = 1 };
+
+	(void)!oap_encode_ctl_reload(&out, &msg);
+	return ask(control, OAP_CTL_RELOAD, &out, payload, ret_answer);
+}
+
 enum mn_result control_mint(struct control *control, uint8_t form, struct slice caveats,
 	struct control_answer *ret_answer)
 {

@@ -44,6 +44,9 @@ MUST_CHECK enum mn_result control_status(
 	struct control *control, struct control_answer *ret_answer);
 MUST_CHECK enum mn_result control_stop(
 	struct control *control, const char *reason, struct control_answer *ret_answer);
+/* Waits until it is over: JSON of supervisor/reload_result.c. */
+MUST_CHECK enum mn_result control_reload(
+	struct control *control, struct control_answer *ret_answer);
 /* form: enum token_form of proto/verbs.h; caveats: lines of text */
 MUST_CHECK enum mn_result control_mint(struct control *control, uint8_t form, struct slice caveats,
 	struct control_answer *ret_answer);

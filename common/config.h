@@ -134,6 +134,7 @@ void config_resolve(struct config *config, unsigned processors);
 enum config_reload { CONFIG_HOT, CONFIG_REBIND, CONFIG_RESTART };
 
 bool config_key_differs(enum config_key_id id, const struct config *a, const struct config *b);
+void config_key_copy(enum config_key_id id, struct config *to, const struct config *from);
 enum config_reload config_key_reload(enum config_key_id id);
 const char *config_key_name(enum config_key_id id);
 unsigned config_key_readers(enum config_key_id id); /* bits 1 << PROCESS_ */

@@ -324,3 +324,10 @@ bool config_key_differs(enum config_key_id id, const struct config *a, const str
 	return memcmp((const char *)a + offset, (const char *)b + offset,
 		       config_key_at(id)->member_bytes) != 0;
 }
+
+void config_key_copy(enum config_key_id id, struct config *to, const struct config *from)
+{
+	size_t offset = config_key_at(id)->member_offset;
+
+	memcpy((char *)to + offset, (const char *)from + offset, config_key_at(id)->member_bytes);
+}

@@ -220,6 +220,9 @@ static void print_man_key(FILE *out, size_t id)
 	print_man_names(out, "Ev", key->env_names);
 	print_man_names(out, "Fl", key->flags);
 	(void)fputs(" .\n", out);
+	if (key->reload == CONFIG_RESTART) {
+		(void)fputs("A change takes a restart.\n", out);
+	}
 }
 
 void config_print_man(FILE *out)

@@ -9,15 +9,17 @@
  * what are expanded from it.
  *
  * Columns: member of struct config | type | key in the file | default, as it would be
- * written | min | max | who is told | what a reload will do | environment names besides the
+ * written | min | max | who is told | what a reload does | environment names besides the
  * canonical one | flags | sentence for the manual.
  *
  * - min and max: the value (NUMBER, DURATION in ms, SIZE in bytes, each of NUMBERS), bytes of
  *   text (TEXT, PATH), elements (TEXTS, SIGNERS). A 0 as min of a text means that it may be empty.
  *   A CHOICE has its words instead of them, in the order of its enum.
  * - The canonical environment name is derived: MACRO_<SECTION>_<KEY>.
- * - Reloads are not built yet: HUP is answered with config_needs_restart, and every key takes
- *   a restart.
+ * - HOT: whoever is told goes by the new value from the end of a reload on: it reads it where it is
+ *   used, or takes it over in its `commit` (common/worker.h). REBIND: the same, by opening another
+ *   socket. RESTART: it is named and stays, because memory, limits, directories or processes were
+ *   made by it at the start.
  * - A key that no process obeys has no row: it is listed below the table, with the reason. */
 
 #define CONFIG_FOR(NAME) (1u << PROCESS_##NAME)
@@ -338,7 +340,7 @@
 		"How old it may be while the ledger cannot be asked.") \
 	\
 	K(policy_file, PATH, "policy.file", "", 0, CONFIG_TEXT_BYTES_MAX, \
-		CONFIG_FOR(SUPERVISOR), RESTART, \
+		CONFIG_FOR(SUPERVISOR), HOT, \
 		"SVC_WALLET_POLICY_FILE POLICY_FILE", "", \
 		"JSON document with the policy of the wallet: which operations there are, limits " \
 		"for each asset, and what may be issued. It can only lower what [wallet] says. " \

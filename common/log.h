@@ -71,7 +71,11 @@ enum log_level {
 	E(46, LISTENER_FAILED, listener_failed, ERROR, "could not listen")                        \
 	E(47, CONNECTIONS_FULL, connections_full, WARN, "no room for another connection")         \
 	/* Configuration. */                                                                      \
+	E(60, CONFIG_APPLIED, config_applied, INFO, "the configuration was read again")           \
+	E(61, CONFIG_CHANGED, config_changed, INFO, "a key has another value now")                \
+	E(62, CONFIG_REFUSED, config_refused, ERROR, "the old configuration stays")               \
 	E(63, CONFIG_NEEDS_RESTART, config_needs_restart, WARN, "a changed key needs a restart")  \
+	E(64, AUDIT_LOST, audit_lost, ERROR, "an audit record could not be appended")             \
 	/* Ledger and store. */                                                                   \
 	E(80, STORE_OPENED, store_opened, INFO, "store opened")                                   \
 	E(81, STORE_FAILED, store_failed, ERROR, "the store refused")                             \

@@ -279,6 +279,13 @@ enum {
 	COUNTER(CONFIG_APPLY, config_apply_total, OUTCOME, ONE, SUM, ALWAYS, BY_SUPERVISOR,        \
 		"Configurations applied, that of the start included.",                             \
 		"status=failed rises: the log says which key, and the old one stays.")             \
+	GAUGE(CONFIG_GENERATION, config_generation, NONE, ONE, SUM, ALWAYS, BY_SUPERVISOR,         \
+		"The configuration in force; 1 is that of the start.", "")                         \
+	GAUGE(CONFIG_RELOADED_AT, config_last_reload_timestamp_seconds, NONE, ONE, SUM, ALWAYS,    \
+		BY_SUPERVISOR, "When the configuration was read last, refused or not.", "")        \
+	GAUGE(CONFIG_RELOAD_OK, config_last_reload_successful, NONE, ONE, SUM, ALWAYS,             \
+		BY_SUPERVISOR, "Whether the last reload was taken.",                               \
+		"it is 0: the file and the node disagree, and a restart may fail.")                \
 	COUNTER(LOG_DROPPED, log_dropped_total, NONE, ONE, SERVICE, ALWAYS, BY_ANYONE,             \
 		"Log records dropped because the pipe was full.",                                  \
 		"it rises: the log is incomplete; raise log.level or find who talks so "           \
@@ -297,11 +304,11 @@ enum {
 	GAUGE(AMNESIA_ENABLED, amnesia_enabled, NONE, ONE, SUM, ALWAYS, BY_SUPERVISOR,             \
 		"1 while everything is held in memory and ends with the node.",                    \
 		"it is not what you meant: with 1 nothing outlives the node.")                     \
-	/* Of TLS and of reloads, which are not built: always there, always zero. */               \
+	/* Of TLS, which is not built: always there, always zero. */                               \
 	COUNTER(TLS_HANDSHAKE_FAILURES, tls_handshake_failures_total, NONE, ONE, SUM, ALWAYS,      \
 		BY_INGRESS | BY_ADMIN, "TLS handshakes that failed.", "")                          \
 	COUNTER(CONFIG_ROLLBACK, config_rollback_total, NONE, ONE, SUM, ALWAYS, BY_SUPERVISOR,     \
-		"Configurations taken back.", "")                                                  \
+		"Configurations that workers had been asked about, and were refused.", "")         \
 	COUNTER(CONFIG_COALESCED, config_coalesced_total, NONE, ONE, SUM, ALWAYS, BY_SUPERVISOR,   \
 		"Reloads that were folded into one that ran already.", "")                         \
 	/* Post-quantum posture: always there, zero while off (spec/ledger.md section 5). */       \

@@ -7,6 +7,11 @@ void space_init(struct space *space, int dir_fd, uint64_t reserve_bytes)
 	*space = (struct space){ .dir_fd = dir_fd, .reserve_bytes = reserve_bytes };
 }
 
+void space_set_reserve(struct space *space, uint64_t reserve_bytes)
+{
+	space->reserve_bytes = reserve_bytes;
+}
+
 static enum err ask(struct space *space, struct instant now)
 {
 	struct statvfs status;

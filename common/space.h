@@ -24,6 +24,7 @@ struct space {
 };
 
 void space_init(struct space *space, int dir_fd, uint64_t reserve_bytes);
+void space_set_reserve(struct space *space, uint64_t reserve_bytes); /* of a reload */
 /* ERR_OK, ERR_NO_SPACE, ERR_IO (errno says why). */
 MUST_CHECK enum err space_check(
 	struct space *space, struct instant now, uint64_t batch_bytes, uint64_t wal_bytes);

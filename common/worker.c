@@ -58,7 +58,8 @@ static enum err on_setup_policy(
 	struct worker *worker = self;
 
 	(void)from;
-	return worker->setup_done ? ERR_CONFLICT : policy_decode(msg->policy, &worker->policy);
+	return worker->setup_done ? worker_reload_take_policy(worker, msg->policy)
+				  : policy_decode(msg->policy, &worker->policy);
 }
 
 static enum err on_setup_fd(void *self, const struct oap_from *from, const struct oap_setup_fd *msg)
@@ -67,8 +68,13 @@ static enum err on_setup_fd(void *self, const struct oap_from *from, const struc
 	int fd = peer_take_fd(supervisor_of(worker));
 
 	(void)from;
-	if (fd < 0 || worker->setup_done || worker->fd_count == PEER_FDS_MAX ||
-		msg->what >= SETUP_FD_KIND_COUNT) {
+	if (fd < 0 || msg->what >= SETUP_FD_KIND_COUNT) {
+		return ERR_MALFORMED;
+	}
+	if (worker->setup_done) {
+		return worker_reload_take_fd(worker, msg, fd);
+	}
+	if (worker->fd_count == PEER_FDS_MAX) {
 		return ERR_MALFORMED;
 	}
 	worker->fds[worker->fd_count++] = (struct worker_fd){ msg->what, msg->index, fd };
@@ -81,7 +87,8 @@ static enum err on_setup_end(
 	struct worker *worker = self;
 
 	(void)from;
-	if (msg->process != worker->spec->process || msg->generation == 0 || msg->suspect > 1) {
+	if (msg->process != worker->spec->process || msg->generation == 0 ||
+		msg->config_generation == 0 || msg->suspect > 1) {
 		return ERR_MALFORMED;
 	}
 	if (msg->tables_hash != worker_tables_hash()) {
@@ -89,6 +96,7 @@ static enum err on_setup_end(
 	}
 	worker->instance = msg->instance;
 	worker->generation = msg->generation;
+	worker->config_generation = msg->config_generation;
 	worker->sandbox_mode = msg->sandbox_mode;
 	worker->suspect = msg->suspect == 1;
 	worker->setup_done = true;
@@ -152,6 +160,28 @@ static enum err on_drain(void *self, const struct oap_from *from, const struct o
 	return ERR_OK;
 }
 
+static enum err on_config_prepare(
+	void *self, const struct oap_from *from, const struct oap_config_prepare *msg)
+{
+	(void)from;
+	return worker_reload_prepare(self, msg);
+}
+
+static enum err on_config_commit(
+	void *self, const struct oap_from *from, const struct oap_config_commit *msg)
+{
+	(void)from;
+	return worker_reload_commit(self, msg->config_generation);
+}
+
+static enum err on_config_abort(
+	void *self, const struct oap_from *from, const struct oap_config_abort *msg)
+{
+	(void)from;
+	worker_reload_abort(self, msg->config_generation);
+	return ERR_OK;
+}
+
 static const struct oap_handlers control = {
 	.setup_config = on_setup_config,
 	.setup_policy = on_setup_policy,
@@ -160,6 +190,9 @@ static const struct oap_handlers control = {
 	.ping = on_ping,
 	.link = on_link,
 	.drain = on_drain,
+	.config_prepare = on_config_prepare,
+	.config_commit = on_config_commit,
+	.config_abort = on_config_abort,
 };
 
 /* --- what the mesh tells --- */
@@ -407,6 +440,7 @@ int worker_run(const struct worker_spec *spec, int argc, char *argv[])
 	if (oap_send_ready(supervisor_of(&worker), 0, &ready) != ERR_OK) {
 		return EXIT_FAILURE;
 	}
+	worker.runs = true;
 	log_event(LOG_READY, NULL);
 	ev_run(worker.loop, 0);
 	return EXIT_SUCCESS;

@@ -47,6 +47,9 @@ enum worker_fault {
 
 #define WORKER_PATHS_MAX 4u
 
+/* A reload brings at most so many: each listener anew, and what TLS will want. */
+#define WORKER_STAGED_FDS_MAX 8u
+
 struct worker;
 
 struct worker_spec {
@@ -66,6 +69,14 @@ struct worker_spec {
 	void (*link_up)(void *self, const struct oap_from *whom);   /* may be NULL */
 	void (*link_lost)(void *self, const struct oap_from *whom); /* may be NULL */
 	void (*turn)(void *self);                                   /* may be NULL */
+	/* A reload: worker->staged has what is to come. NULL, or the sentence that says why this
+	 * process cannot go by it; nothing is changed yet. May be NULL: it can by anything. */
+	const char *(*prepare)(void *self, struct worker *worker);
+	/* worker->config and worker->policy are the new ones; fds are still worker->staged's
+	 * (worker_reload_fd). Cannot fail. May be NULL when both are read where they are used. */
+	void (*commit)(void *self, struct worker *worker);
+	/* What was prepared is dropped. May be NULL. */
+	void (*abort)(void *self, struct worker *worker);
 	/* No new work; worker_drained() when the last answer is out. NULL: at once. */
 	void (*drain)(void *self, uint64_t deadline_mono_ms);
 };
@@ -76,6 +87,17 @@ struct worker_fd {
 	int fd;
 };
 
+/* What a reload brought, until it is in force or dropped. */
+struct worker_staged {
+	uint64_t generation; /* 0: CONFIG_PREPARE has not come */
+	struct config config;
+	bool has_policy;
+	struct policy policy;
+	uint16_t closes; /* bits 1 << enum setup_fd */
+	struct worker_fd fds[WORKER_STAGED_FDS_MAX];
+	size_t fd_count;
+};
+
 struct worker {
 	const struct worker_spec *spec;
 	struct ev_loop *loop;
@@ -83,11 +105,14 @@ struct worker {
 	struct config config;
 	struct policy policy; /* of those who judge by it; the others have that of no document */
 	uint8_t instance;
-	uint32_t generation; /* of this process: new with each restart, never 0 */
+	uint32_t generation;        /* of this process: new with each restart, never 0 */
+	uint64_t config_generation; /* of `config`: new with each reload, never 0 */
+	struct worker_staged staged;
 	uint8_t sandbox_mode;
 	bool suspect;  /* committer: one before it failed with WORKER_FAULT_STORE */
 	uint8_t fault; /* enum worker_fault, which worker_fail will tell */
 	bool setup_done;
+	bool runs; /* in the loop */
 	struct worker_fd fds[PEER_FDS_MAX];
 	size_t fd_count;
 	uint64_t ticket_in_hand; /* for the supervisor's log, should we die of it */
@@ -98,6 +123,23 @@ int worker_run(const struct worker_spec *spec, int argc, char *argv[]);
 
 /* -1 when the supervisor gave none. Stays the worker's. */
 int worker_fd(const struct worker *worker, enum setup_fd what, unsigned index);
+
+/* --- worker_reload.c --- */
+
+/* In `commit`. Does another fd take the place of that one, or none? */
+bool worker_reload_replaces(const struct worker *worker, enum setup_fd what);
+int worker_reload_fd(const struct worker *worker, enum setup_fd what); /* -1: none */
+
+/* For worker.c: what the supervisor says about a reload, and what belongs to one. */
+MUST_CHECK enum err worker_reload_take_fd(
+	struct worker *worker, const struct oap_setup_fd *msg, int fd);
+MUST_CHECK enum err worker_reload_take_policy(struct worker *worker, struct slice policy);
+MUST_CHECK enum err worker_reload_prepare(
+	struct worker *worker, const struct oap_config_prepare *msg);
+MUST_CHECK enum err worker_reload_commit(struct worker *worker, uint64_t generation);
+void worker_reload_abort(struct worker *worker, uint64_t generation);
+
+/* --- worker.c --- */
 
 /* Tells the supervisor; text is for an operator and may be "". */
 void worker_report(struct worker *worker, enum worker_phase phase, uint64_t seq, uint64_t lag_ms,

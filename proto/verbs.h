@@ -56,6 +56,7 @@
 #define VERB_TYPE_BYTES_MAX        127u   /* OBJECT_TYPE_BYTES_MAX; asserted in services/archive */
 #define VERB_SIGNATURE_BYTES       64u    /* Ed25519 */
 #define VERB_NOTE_BYTES_MAX        512u   /* a checkpoint or an audit note, with its signature */
+#define VERB_AUDIT_BYTES_MAX       4096u  /* BATCH_AUDIT_BYTES_MAX; asserted in committer */
 #define VERB_TENANT_BYTES_MAX      110u   /* INTENT_TENANT_BYTES_MAX */
 #define VERB_EPOCH_BYTES_MAX       32u    /* INTENT_EPOCH_BYTES_MAX */
 #define VERB_NOTES_BYTES_MAX       4096u  /* 1024 characters */
@@ -85,11 +86,13 @@
 #define PAYLOAD_SETUP_FD(FIXED, SIZED) \
 	FIXED(u8, what)                \
 	FIXED(u16, index)
-/* suspect: a committer before this one died of a failed sync, write or read */
+/* suspect: a committer before this one died of a failed sync, write or read; config_generation:
+ * of the configuration that came before, see CONFIG_PREPARE */
 #define PAYLOAD_SETUP_END(FIXED, SIZED) \
 	FIXED(u8, process)              \
 	FIXED(u8, instance)             \
 	FIXED(u32, generation)          \
+	FIXED(u64, config_generation)   \
 	FIXED(u8, sandbox_mode)         \
 	FIXED(u8, suspect)              \
 	FIXED(u64, tables_hash)
@@ -120,6 +123,21 @@
 	FIXED(u64, lag_ms)           \
 	FIXED(hash, root)            \
 	SIZED(text, VERB_TEXT_BYTES_MAX)
+/* A reload (DESIGN-WALL.md section 6). What belongs to the configuration goes before it, as at a
+ * start: SETUP_FD, SETUP_POLICY. The worker keeps all of it aside and says whether it can go by it;
+ * then COMMIT puts it in force, or ABORT drops and closes it. closes: bits 1 << enum setup_fd of
+ * fds that nothing takes the place of. status: enum err; text: why not, for an operator. */
+#define PAYLOAD_CONFIG_PREPARE(FIXED, SIZED) \
+	FIXED(u64, config_generation)        \
+	FIXED(u16, closes)                   \
+	SIZED(config, VERB_CONFIG_BYTES_MAX)
+#define PAYLOAD_CONFIG_PREPARED(FIXED, SIZED) \
+	FIXED(u64, config_generation)         \
+	FIXED(u8, status)                     \
+	SIZED(text, VERB_TEXT_BYTES_MAX)
+#define PAYLOAD_CONFIG_COMMIT(FIXED, SIZED)  FIXED(u64, config_generation)
+#define PAYLOAD_CONFIG_ABORT(FIXED, SIZED)   FIXED(u64, config_generation)
+#define PAYLOAD_CONFIG_APPLIED(FIXED, SIZED) FIXED(u64, config_generation)
 /* fault: enum worker_fault in common/worker.h */
 #define PAYLOAD_FAILED(FIXED, SIZED) \
 	FIXED(u8, fault)             \
@@ -191,6 +209,13 @@ enum recover_act { RECOVER_EXPLAIN, RECOVER_ACKNOWLEDGE };
 	FIXED(u8, left)                      \
 	FIXED(u8, cleared)                   \
 	SIZED(text, VERB_REPLY_BYTES_MAX)
+/* What the supervisor has done, for the chain of audit records; kind: enum audit_kind in
+ * core/audit.h. status: enum err; ERR_BUSY: not now, it is asked again. */
+#define PAYLOAD_AUDIT(FIXED, SIZED) \
+	FIXED(u16, kind)            \
+	FIXED(u64, ts_unix_ms)      \
+	SIZED(json, VERB_AUDIT_BYTES_MAX)
+#define PAYLOAD_AUDITED(FIXED, SIZED) FIXED(u8, status)
 
 /* --- the control socket: whoever is root or our own uid, and the supervisor --- */
 
@@ -203,6 +228,7 @@ enum recover_act { RECOVER_EXPLAIN, RECOVER_ACKNOWLEDGE };
 #define PAYLOAD_CTL_GOVERN(FIXED, SIZED)  PAYLOAD_GOVERN(FIXED, SIZED)
 #define PAYLOAD_CTL_RECOVER(FIXED, SIZED) PAYLOAD_RECOVER(FIXED, SIZED)
 #define PAYLOAD_CTL_KEY(FIXED, SIZED)     PAYLOAD_KEY_SHOW(FIXED, SIZED)
+#define PAYLOAD_CTL_RELOAD(FIXED, SIZED)  FIXED(u8, detail)
 /* status: enum err; text: JSON, a token, or the sentence that says why not */
 #define PAYLOAD_CTL_ANSWER(FIXED, SIZED) PAYLOAD_CAP_ANSWER(FIXED, SIZED)
 
@@ -229,9 +255,10 @@ enum recover_act { RECOVER_EXPLAIN, RECOVER_ACKNOWLEDGE };
  * client waits for an epoch that is being computed; 0: it did not say. body_bytes: of the whole
  * body; `body` is all of it, or empty when it is longer than fits: then it follows as BODY, after
  * PROCEED. Of OBJECT_PUT `query` is the content type, and the body never follows: it goes to
- * archive. */
+ * archive. config_generation: of what its head was judged by, and so it is to the end. */
 #define PAYLOAD_REQUEST(FIXED, SIZED)       \
 	FIXED(u64, deadline_mono_ms)        \
+	FIXED(u64, config_generation)       \
 	FIXED(u8, route)                    \
 	FIXED(u8, is_oap)                   \
 	FIXED(u8, peer_class)               \
@@ -880,6 +907,11 @@ enum compute_part { COMPUTE_PART_MANIFEST, COMPUTE_PART_ALLOCATIONS, COMPUTE_PAR
 	VERB(0x010C, FAILED, failed, BY_WORKER, BY(SUPERVISOR), CONTROL)                     \
 	VERB(0x010D, CREDIT, credit, BY_PROCESS, BY_PROCESS, CONTROL)                        \
 	VERB(0x010E, SETUP_POLICY, setup_policy, BY(SUPERVISOR), BY_WORKER, CONTROL)         \
+	VERB(0x010F, CONFIG_PREPARE, config_prepare, BY(SUPERVISOR), BY_WORKER, CONTROL)     \
+	VERB(0x0110, CONFIG_PREPARED, config_prepared, BY_WORKER, BY(SUPERVISOR), CONTROL)   \
+	VERB(0x0111, CONFIG_COMMIT, config_commit, BY(SUPERVISOR), BY_WORKER, CONTROL)       \
+	VERB(0x0112, CONFIG_ABORT, config_abort, BY(SUPERVISOR), BY_WORKER, CONTROL)         \
+	VERB(0x0113, CONFIG_APPLIED, config_applied, BY_WORKER, BY(SUPERVISOR), CONTROL)     \
 	VERB(0x0180, READINESS, readiness, BY(SUPERVISOR), BY_EDGE, EVENT)                   \
 	VERB(0x0181, CAP_MINT, cap_mint, BY(SUPERVISOR), BY(KMS), REQUEST)                   \
 	VERB(0x0182, CAP_REVOKE, cap_revoke, BY(SUPERVISOR), BY(KMS), REQUEST)               \
@@ -891,6 +923,8 @@ enum compute_part { COMPUTE_PART_MANIFEST, COMPUTE_PART_ALLOCATIONS, COMPUTE_PAR
 	VERB(0x0188, KEY_SHOW, key_show, BY(SUPERVISOR), BY(KMS), REQUEST)                   \
 	VERB(0x018A, RECOVER, recover, BY(SUPERVISOR), BY(COMMITTER), REQUEST)               \
 	VERB(0x018B, RECOVER_ANSWER, recover_answer, BY(COMMITTER), BY(SUPERVISOR), REPLY)   \
+	VERB(0x018C, AUDIT, audit, BY(SUPERVISOR), BY(COMMITTER), REQUEST)                   \
+	VERB(0x018D, AUDITED, audited, BY(COMMITTER), BY(SUPERVISOR), REPLY)                 \
 	VERB(0x0200, REQUEST, request, BY_EDGE, BY(PREVALIDATOR), REQUEST)                   \
 	VERB(0x0201, BODY, body, BY_EDGE, BY(PREVALIDATOR), EVENT)                           \
 	VERB(0x0202, ABANDON, abandon, BY_EDGE, BY(PREVALIDATOR), EVENT)                     \
@@ -996,7 +1030,8 @@ enum compute_part { COMPUTE_PART_MANIFEST, COMPUTE_PART_ALLOCATIONS, COMPUTE_PAR
 	VERB(0x0406, CTL_ANSWER, ctl_answer, BY(SUPERVISOR), BY(CLIENT), REPLY)              \
 	VERB(0x0407, CTL_ROTATE, ctl_rotate, BY(CLIENT), BY(SUPERVISOR), REQUEST)            \
 	VERB(0x0408, CTL_RECOVER, ctl_recover, BY(CLIENT), BY(SUPERVISOR), REQUEST)          \
-	VERB(0x0409, CTL_KEY, ctl_key, BY(CLIENT), BY(SUPERVISOR), REQUEST)
+	VERB(0x0409, CTL_KEY, ctl_key, BY(CLIENT), BY(SUPERVISOR), REQUEST)                  \
+	VERB(0x040A, CTL_RELOAD, ctl_reload, BY(CLIENT), BY(SUPERVISOR), REQUEST)
 
 /* Credit of a link and direction: requests in the receiver's hands, and their payload bytes.
  * A direction without a row has none: no REQUEST goes that way. Why each is as large as it is:

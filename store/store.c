@@ -723,6 +723,11 @@ struct reader *store_reader(struct store *store)
 	return store->reader;
 }
 
+void store_set_reserve(struct store *store, uint64_t reserve_bytes)
+{
+	space_set_reserve(&store->space, reserve_bytes);
+}
+
 bool store_has_space(struct store *store, struct instant now)
 {
 	return space_check(&store->space, now, DISK_BYTES(0), store_wal_bytes(store)) == ERR_OK;

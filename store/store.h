@@ -132,6 +132,7 @@ const struct reader_head *store_head(const struct store *store);
 struct reader *store_reader(struct store *store);
 
 /* A small batch would be let in: the disk is no longer full. */
+void store_set_reserve(struct store *store, uint64_t reserve_bytes);
 bool store_has_space(struct store *store, struct instant now);
 
 /* The pairs of the last entries, which fill no block yet: size % FINGERPRINT_BLOCK_ENTRIES of

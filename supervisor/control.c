@@ -5,6 +5,7 @@
 #include "supervisor/supervisor.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -259,7 +260,53 @@ static enum err on_stop(void *self, const struct oap_from *from, const struct oa
 	return ERR_OK;
 }
 
+static void on_reloaded(struct supervisor *self, uint64_t id, const struct reload_result *result)
+{
+	static uint8_t json[VERB_REPLY_BYTES_MAX];
+	struct json_out out;
+	size_t bytes = 0;
+	struct oap_from whom;
+
+	if (!recall(self, id, PROCESS_SUPERVISOR, &whom)) {
+		return; /* who asked has left */
+	}
+	if (!result->is_applied) {
+		(void)answer_text(self, &whom, ERR_DENIED, result->refusal);
+		return;
+	}
+	json_out_init(&out, json, sizeof json);
+	reload_result_write(&out, result, true);
+	if (json_out_finish(&out, &bytes) != ERR_OK) {
+		json_out_init(&out, json, sizeof json);
+		reload_result_write(&out, result, false);
+		(void)!json_out_finish(&out, &bytes);
+	}
+	(void)answer(self, &whom, ERR_OK, 0, (struct slice){ json, bytes });
+}
+
+static enum err on_reload(void *self, const struct oap_from *from, const struct oap_ctl_reload *msg)
+{
+	struct supervisor *supervisor = self;
+	uint64_t id = remember(supervisor, from, PROCESS_SUPERVISOR);
+	char actor[32];
+
+	(void)msg;
+	if (id == 0) {
+		return answer_text(self, from, ERR_BUSY, "too many questions wait; try again");
+	}
+	snprintf(actor, sizeof actor, "uid %" PRIu32, supervisor->clients[from->instance].uid);
+	reload_request(supervisor, actor, on_reloaded, id);
+	return ERR_OK;
+}
+
+static enum err on_audited(void *self, const struct oap_from *from, const struct oap_audited *msg)
+{
+	return audits_answered(self, from, msg);
+}
+
 const struct oap_handlers control_handlers = {
+	.ctl_reload = on_reload,
+	.audited = on_audited,
 	.ctl_status = on_status,
 	.ctl_stop = on_stop,
 	.ctl_mint = on_mint,

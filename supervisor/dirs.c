@@ -185,16 +185,29 @@ static bool can_be_reached(const struct supervisor *self)
 	return true;
 }
 
+static struct wanted_dir run_dir(const struct supervisor *self, gid_t gid)
+{
+	bool shared = gid != (gid_t)-1;
+
+	return (struct wanted_dir){ self->config.node_run_dir, shared ? 0750 : 0700, geteuid(),
+		shared ? gid : getegid(), true, false };
+}
+
+bool dirs_share_run(struct supervisor *self, gid_t gid)
+{
+	struct wanted_dir run = run_dir(self, gid);
+
+	return prepare_dir(self, &run);
+}
+
 bool dirs_prepare(struct supervisor *self)
 {
 	mode_t data_mode = self->privileged ? 0711 : 0700;
 	struct wanted_dir data = { self->config.node_data_dir, data_mode, geteuid(), getegid(),
 		true, true };
-	bool shared = self->config.uds_group[0] != '\0';
-	struct wanted_dir run = { self->config.node_run_dir, shared ? 0750 : 0700, geteuid(),
-		shared ? self->uds_gid : getegid(), true, false };
 
-	return prepare_dir(self, &data) && can_be_reached(self) && prepare_dir(self, &run) &&
+	return prepare_dir(self, &data) && can_be_reached(self) &&
+	       dirs_share_run(self, self->uds_gid) &&
 	       prepare_below(self, "store", 02750, PROCESS_COMMITTER, self->store_gid) &&
 	       prepare_below(self, "keys", 0700, PROCESS_KMS, self->gids[PROCESS_KMS]) &&
 	       prepare_below(self, "objects", 0700, PROCESS_ARCHIVE, self->gids[PROCESS_ARCHIVE]) &&

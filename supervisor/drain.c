@@ -132,6 +132,7 @@ void drain_begin(struct supervisor *self, const char *why)
 	}
 	log_event(LOG_STOPPING, &(struct log_fields){ .text = why });
 	self->drain_stage = 1;
+	reload_stopping(self);
 	for (size_t i = 0; i < self->child_count; i++) {
 		struct child *child = &self->children[i];
 		ev_timer_stop(self->loop, &child->restart);

@@ -77,6 +77,8 @@ static bool take(struct supervisor *self, const char *name, int fd)
 		"uds.path" };
 	int *const places[LISTENER_COUNT] = { &self->admin_fd, &self->api_tcp_fd,
 		&self->api_uds_fd };
+	bool *const marks[LISTENER_COUNT] = { &self->admin_is_inherited, &self->api_is_inherited,
+		&self->uds_is_inherited };
 	unsigned listener = 0;
 	int yes = 1;
 
@@ -103,7 +105,7 @@ static bool take(struct supervisor *self, const char *name, int fd)
 		(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
 	}
 	*places[listener] = fd;
-	self->uds_is_inherited |= listener == UDS;
+	*marks[listener] = true;
 	log_event(LOG_LISTENER_OPENED,
 		&(struct log_fields){ .path = keys[listener], .text = "inherited" });
 	return true;

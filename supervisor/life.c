@@ -155,6 +155,7 @@ static enum err on_ready(void *self, const struct oap_from *from, const struct o
 	child->heard_at = clock_now();
 	readiness_tell(supervisor, child);
 	link_all(child);
+	reload_worker_ready(child);
 	life_start_due(supervisor);
 	readiness_update(supervisor);
 	return ERR_OK;
@@ -234,6 +235,7 @@ static enum err on_report(void *self, const struct oap_from *from, const struct 
 	child->root = msg->root;
 	copy_text(child->text, sizeof child->text, msg->text);
 	readiness_update(self);
+	audits_step(self);
 	return ERR_OK;
 }
 
@@ -329,6 +331,8 @@ const struct oap_handlers life_handlers = {
 	.failed = on_failed,
 	.drained = on_drained,
 	.accuse = on_accuse,
+	.config_prepared = reload_prepared,
+	.config_applied = reload_applied,
 };
 
 /* --- ending --- */
@@ -434,10 +438,14 @@ static void on_reaped(struct child *child, int status)
 	logs_detach(child);
 	hear_last_words(child);
 	control_worker_lost(self, child->process);
+	if (child->process == PROCESS_COMMITTER) {
+		audits_committer_lost(self);
+	}
 	deaths_describe(status, how, sizeof how);
 	if (self->drain_stage == 0 || !child->drained || status != 0) {
 		tell_death(child, how);
 	}
+	reload_worker_lost(child);
 	after_death(child);
 }
 
@@ -473,6 +481,7 @@ void life_lost(struct supervisor *self, const struct oap_from *whom)
 		child->state = CHILD_ENDING;
 		life_signal_kill(child);
 		readiness_update(self);
+		reload_worker_lost(child);
 	}
 }
 
@@ -507,6 +516,22 @@ static void check_silence(struct child *child, struct instant now)
 	life_kill(child, "did not answer pings");
 }
 
+/* Silence is counted from now on, because until now nobody was asked as often as this. */
+void life_commit(struct supervisor *self)
+{
+	double interval_s = (double)self->config.node_ping_timeout_ms / 1000.0 / PINGS_PER_TIMEOUT;
+
+	if (self->tick.repeat == interval_s) {
+		return;
+	}
+	self->tick_at = clock_now();
+	for (size_t i = 0; i < self->child_count; i++) {
+		self->children[i].heard_at = self->tick_at;
+	}
+	self->tick.repeat = interval_s;
+	ev_timer_again(self->loop, &self->tick);
+}
+
 void life_tick(struct supervisor *self)
 {
 	struct instant now = clock_now();
@@ -533,5 +558,6 @@ void life_tick(struct supervisor *self)
 			0, &ping);
 	}
 	readiness_update(self);
+	audits_step(self);
 	logs_tick(self);
 }

@@ -63,6 +63,19 @@ bool listen_is_at(int fd, const struct config_address *address)
 	       memcmp(ip, address->ip, address->family == 6 ? 16 : 4) == 0;
 }
 
+bool listen_has_port(int fd, uint16_t port)
+{
+	struct sockaddr_storage bound = { .ss_family = AF_UNSPEC };
+	socklen_t bytes = sizeof bound;
+
+	if (fd < 0 || getsockname(fd, (struct sockaddr *)&bound, &bytes) == -1) {
+		return false;
+	}
+	return bound.ss_family == AF_INET6
+		       ? ((struct sockaddr_in6 *)&bound)->sin6_port == htons(port)
+		       : ((struct sockaddr_in *)&bound)->sin_port == htons(port);
+}
+
 static void name_of(int fd, char *buffer, size_t buffer_bytes)
 {
 	struct sockaddr_storage bound = { .ss_family = AF_UNSPEC };
@@ -84,29 +97,57 @@ static void name_of(int fd, char *buffer, size_t buffer_bytes)
 	snprintf(buffer, buffer_bytes, "%s:%u", ip, port);
 }
 
-/* Bound plainly: with SO_REUSEPORT a second node would share the port in silence. */
-int listen_tcp(const struct config_address *address, const char *what)
+/* Bound plainly: with SO_REUSEPORT a second node would share the port in silence. Only in a reload
+ * a socket shares it, with the one of ours that it takes the place of. */
+int listen_tcp_bind(const struct config_address *address, bool shares_port)
 {
 	struct sockaddr_storage sockaddr;
 	socklen_t sockaddr_bytes = sockaddr_of(address, &sockaddr);
 	int fd = socket(sockaddr.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	int yes = 1;
-	char name[INET6_ADDRSTRLEN + 8];
+	int yes = 1, saved_errno;
 
 	if (fd < 0) {
-		return refuse(fd, what, "no socket");
+		return -1;
 	}
 	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-	if (bind(fd, (struct sockaddr *)&sockaddr, sockaddr_bytes) == -1) {
-		return refuse(fd, what, "the address cannot be bound; does another node run?");
+	listen_share_port(fd, shares_port);
+	if (bind(fd, (struct sockaddr *)&sockaddr, sockaddr_bytes) == 0) {
+		return fd;
 	}
+	saved_errno = errno;
+	close(fd);
+	errno = saved_errno;
+	return -1;
+}
+
+void listen_share_port(int fd, bool shares_port)
+{
+	int on = shares_port ? 1 : 0;
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
+}
+
+bool listen_tcp_begin(int fd, const char *what)
+{
+	char name[INET6_ADDRSTRLEN + 8];
+
 	if (listen(fd, LISTEN_BACKLOG) == -1) {
-		return refuse(fd, what, "cannot listen");
+		return false;
 	}
 	name_of(fd, name, sizeof name);
 	log_event(LOG_LISTENER_OPENED, &(struct log_fields){ .path = what, .text = name });
-	return fd;
+	return true;
+}
+
+int listen_tcp(const struct config_address *address, const char *what)
+{
+	int fd = listen_tcp_bind(address, false);
+
+	if (fd < 0) {
+		return refuse(fd, what, "the address cannot be bound; does another node run?");
+	}
+	return listen_tcp_begin(fd, what) ? fd : refuse(fd, what, "cannot listen");
 }
 
 /* Does somebody answer there? Waits a moment for one that is just ending. */
@@ -140,44 +181,86 @@ static bool is_free(const char *path)
 	return lstat(path, &status) == -1 ? errno == ENOENT : S_ISSOCK(status.st_mode);
 }
 
-/* Bound to a name beside it and renamed: nobody ever meets a socket that does not answer, and
- * one that a dead node left behind is replaced. */
-int listen_unix(const char *path, unsigned mode, gid_t gid)
+static bool temporary_name(const char *path, struct sockaddr_un *ret_sockaddr)
+{
+	int length = snprintf(ret_sockaddr->sun_path, sizeof ret_sockaddr->sun_path, "%s~", path);
+
+	ret_sockaddr->sun_family = AF_UNIX;
+	errno = ENAMETOOLONG;
+	return length > 0 && (size_t)length < sizeof ret_sockaddr->sun_path;
+}
+
+int listen_unix_bind(const struct listen_unix_plan *plan)
 {
 	struct sockaddr_un sockaddr = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-	int length;
 
 	if (fd < 0) {
-		return refuse(fd, path, "no socket");
+		return refuse(fd, plan->path, "no socket");
 	}
-	length = snprintf(sockaddr.sun_path, sizeof sockaddr.sun_path, "%s~", path);
-	if (length < 0 || (size_t)length >= sizeof sockaddr.sun_path) {
-		errno = ENAMETOOLONG;
-		return refuse(fd, path, "the path of the socket is too long");
+	if (!temporary_name(plan->path, &sockaddr)) {
+		return refuse(fd, plan->path, "the path of the socket is too long");
 	}
-	if (!is_free(path) || !is_free(sockaddr.sun_path)) {
+	if (!is_free(plan->path) || !is_free(sockaddr.sun_path)) {
 		errno = EEXIST;
-		return refuse(fd, path, "what stands there, or beside it with a ~, is no socket");
+		return refuse(
+			fd, plan->path, "what stands there, or beside it with a ~, is no socket");
 	}
-	if (is_taken(path)) {
+	if (!plan->replaces_ours && is_taken(plan->path)) {
 		errno = EADDRINUSE;
-		return refuse(fd, path, "somebody answers on this socket; does another node run?");
+		return refuse(
+			fd, plan->path, "somebody answers on this socket; does another node run?");
 	}
 	(void)unlink(sockaddr.sun_path);
 	mode_t old_mask = umask(0177);
 	int bound = bind(fd, (struct sockaddr *)&sockaddr, sizeof sockaddr);
 	umask(old_mask);
 	if (bound == -1) {
-		return refuse(fd, path, "the socket cannot be bound");
+		return refuse(fd, plan->path, "the socket cannot be bound");
 	}
-	if (gid != (gid_t)-1 && chown(sockaddr.sun_path, (uid_t)-1, gid) == -1) {
-		return refuse(fd, path, "the socket cannot be given to its group");
+	if ((plan->gid != (gid_t)-1 && chown(sockaddr.sun_path, (uid_t)-1, plan->gid) == -1) ||
+		chmod(sockaddr.sun_path, plan->mode) == -1) {
+		(void)refuse(fd, plan->path, "the socket cannot be given to its group");
+		listen_unix_drop(plan->path);
+		return -1;
 	}
-	if (chmod(sockaddr.sun_path, mode) == -1 || listen(fd, LISTEN_BACKLOG) == -1 ||
+	return fd;
+}
+
+void listen_unix_drop(const char *path)
+{
+	struct sockaddr_un sockaddr;
+	int saved_errno = errno;
+
+	if (temporary_name(path, &sockaddr)) {
+		(void)unlink(sockaddr.sun_path);
+	}
+	errno = saved_errno;
+}
+
+/* Renamed from a name beside it: nobody ever meets a socket that does not answer, and one that a
+ * dead node left behind, or that we had until now, is replaced. */
+bool listen_unix_begin(int fd, const char *path)
+{
+	struct sockaddr_un sockaddr;
+
+	if (!temporary_name(path, &sockaddr) || listen(fd, LISTEN_BACKLOG) == -1 ||
 		rename(sockaddr.sun_path, path) == -1) {
-		return refuse(fd, path, "cannot listen");
+		return false;
 	}
 	log_event(LOG_LISTENER_OPENED, &(struct log_fields){ .path = path });
+	return true;
+}
+
+int listen_unix(const char *path, unsigned mode, gid_t gid)
+{
+	struct listen_unix_plan plan = { .path = path, .mode = mode, .gid = gid };
+	int fd = listen_unix_bind(&plan);
+
+	if (fd >= 0 && !listen_unix_begin(fd, path)) {
+		(void)refuse(fd, path, "cannot listen");
+		listen_unix_drop(path);
+		return -1;
+	}
 	return fd;
 }

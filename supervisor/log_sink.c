@@ -170,6 +170,20 @@ enum err log_sink_reopen(struct log_sink *sink)
 	return ERR_OK;
 }
 
+void log_sink_take_over(struct log_sink *sink, struct log_sink *next)
+{
+	char *path = sink->path;
+	int fd = sink->fd;
+
+	(void)log_sink_flush(sink); /* what belongs to the old file */
+	sink->path = next->path;
+	sink->fd = next->fd;
+	sink->is_socket = next->is_socket;
+	next->path = path;
+	next->fd = fd;
+	log_sink_destroy(next);
+}
+
 uint64_t log_sink_take_dropped(struct log_sink *sink)
 {
 	uint64_t dropped = sink->dropped;

@@ -33,6 +33,9 @@ int log_sink_fd(const struct log_sink *sink); /* to watch while flush returns fa
 /* USR1: opens the path anew, keeps the old file on failure. ERR_OK for stdout. */
 MUST_CHECK enum err log_sink_reopen(struct log_sink *sink);
 
+/* A reload: what comes from now on goes where `next` would have gone, which ends. */
+void log_sink_take_over(struct log_sink *sink, struct log_sink *next);
+
 /* Lines dropped since the last call. */
 uint64_t log_sink_take_dropped(struct log_sink *sink);
 

@@ -81,6 +81,35 @@ void logs_reopen(struct supervisor *self)
 	sink_flush(self);
 }
 
+bool logs_prepare(struct supervisor *self, const struct config *next)
+{
+	const char *path = next->log_file[0] != '\0' ? next->log_file : NULL;
+
+	return !config_key_differs(CONFIG_KEY_log_file, &self->config, next) ||
+	       log_sink_create(path, &self->reload.log_next) == ERR_OK;
+}
+
+void logs_commit(struct supervisor *self)
+{
+	if (self->reload.log_next != NULL) {
+		ev_io_stop(self->loop, &self->sink_writable);
+		log_sink_take_over(self->sink, self->reload.log_next);
+		self->reload.log_next = NULL;
+	}
+	log_set_level((enum log_level)self->config.log_level);
+	self->own_log.format = format_of(self);
+	for (size_t i = 0; i < self->child_count; i++) {
+		self->children[i].log.format = format_of(self);
+	}
+	sink_flush(self);
+}
+
+void logs_abort(struct supervisor *self)
+{
+	log_sink_destroy(self->reload.log_next);
+	self->reload.log_next = NULL;
+}
+
 /* False at the end of the pipe. */
 static bool read_pipe(struct child *child, int fd, bool is_stderr)
 {

@@ -191,6 +191,25 @@ void notify_update(struct supervisor *self)
 	}
 }
 
+/* sd_notify(3) wants both at once. */
+void notify_reloading(struct supervisor *self)
+{
+	char message[MESSAGE_BYTES];
+
+	if (self->notify.ready_told) {
+		(void)snprintf(message, sizeof message, "RELOADING=1\nMONOTONIC_USEC=%" PRId64,
+			clock_now().monotonic_us);
+		(void)!tell(self, message);
+	}
+}
+
+void notify_reloaded(struct supervisor *self)
+{
+	if (self->notify.ready_told) {
+		tell_ready(self);
+	}
+}
+
 void notify_stopping(struct supervisor *self)
 {
 	char message[MESSAGE_BYTES];

@@ -67,9 +67,7 @@ static void on_hup(struct ev_loop *loop, ev_signal *watcher, int events)
 {
 	(void)loop;
 	(void)events;
-	(void)watcher;
-	log_event(LOG_CONFIG_NEEDS_RESTART,
-		&(struct log_fields){ .text = "reload is not built yet; the configuration stays" });
+	reload_request(watcher->data, "signal HUP", NULL, 0);
 }
 
 static void on_tick(struct ev_loop *loop, ev_timer *watcher, int events)
@@ -179,6 +177,9 @@ static void publish_constants(const struct supervisor *self)
 	metrics_set(METRIC_QUEUE_CAPACITY, METRIC_QUEUE_COMMIT,
 		links_window(PROCESS_SEQUENCER, PROCESS_COMMITTER).requests);
 	metrics_inc(METRIC_CONFIG_APPLY, METRIC_OUTCOME_OK);
+	metrics_set(METRIC_CONFIG_GENERATION, METRIC_PLAIN, self->reload.generation);
+	metrics_set(METRIC_CONFIG_RELOADED_AT, METRIC_PLAIN, (uint64_t)clock_unix_ms() / 1000);
+	metrics_set(METRIC_CONFIG_RELOAD_OK, METRIC_PLAIN, 1);
 	metrics_set(METRIC_PQ_POLICY_MODE, METRIC_PQ_MODE_OFF, 1);
 	metrics_set(METRIC_AMNESIA_ENABLED, METRIC_PLAIN, self->config.amnesia_enabled);
 }
@@ -276,6 +277,7 @@ static void finish(struct supervisor *self)
 	close_fd(&self->api_uds_fd);
 	close_fd(&self->lock_fd);
 	close_fd(&self->clock_fd);
+	audits_finish(self);
 	notify_close(self);
 	if (self->sink != NULL) {
 		logs_close(self);
@@ -296,6 +298,8 @@ int supervisor_run(const struct config *config, const struct supervisor_options 
 
 	self.config = *config;
 	self.options = *options;
+	self.reload.generation = self.reload.generation_next = 1;
+	self.reload.policy = *options->policy;
 	self.privileged = geteuid() == 0;
 	self.admin_fd = self.api_tcp_fd = self.api_uds_fd = self.control_fd = self.lock_fd = -1;
 	self.clock_fd = self.notify.fd = self.notify.ready_fd = -1;

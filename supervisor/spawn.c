@@ -109,20 +109,21 @@ static bool store_group_by_name(struct supervisor *self)
 	return true;
 }
 
-static bool uds_group(struct supervisor *self)
+bool spawn_group(const char *name, gid_t *ret_gid)
 {
 	const struct group *group;
 
-	self->uds_gid = (gid_t)-1;
-	if (self->config.uds_group[0] == '\0') {
+	*ret_gid = (gid_t)-1;
+	if (name[0] == '\0') {
 		return true;
 	}
 	errno = 0;
-	group = getgrnam(self->config.uds_group);
+	group = getgrnam(name);
 	if (group == NULL) {
-		return refuse(self->config.uds_group, "uds.group: there is no such group");
+		errno = errno != 0 ? errno : ENOENT;
+		return false;
 	}
-	self->uds_gid = group->gr_gid;
+	*ret_gid = group->gr_gid;
 	return true;
 }
 
@@ -145,8 +146,8 @@ bool spawn_identities(struct supervisor *self)
 {
 	uint64_t base = self->config.node_uid_base;
 
-	if (!uds_group(self)) {
-		return false;
+	if (!spawn_group(self->config.uds_group, &self->uds_gid)) {
+		return refuse(self->config.uds_group, "uds.group: there is no such group");
 	}
 
 	self->store_gid = getegid();
@@ -428,13 +429,14 @@ static void send_setup(struct child *child, struct peer *peer, int log_fd)
 		.process = child->process,
 		.instance = child->instance,
 		.generation = child->generation,
+		.config_generation = self->reload.generation,
 		.sandbox_mode = self->options.report_syscalls ? SANDBOX_REPORT : SANDBOX_KILL,
 		.suspect = child->process == PROCESS_COMMITTER && self->store_suspect,
 		.tables_hash = worker_tables_hash(),
 	};
 	(void)!oap_send_setup_config(peer, 0, &config);
 	if (child->process == PROCESS_PREVALIDATOR || child->process == PROCESS_SEQUENCER) {
-		send_policy(self->options.policy, peer);
+		send_policy(&self->reload.policy, peer);
 	}
 	send_fds(child, peer, log_fd);
 	(void)!oap_send_setup_end(peer, 0, &end);
@@ -544,6 +546,7 @@ void spawn_child(struct child *child)
 	child->drained = false;
 	child->last_words[0] = child->text[0] = '\0';
 	child->ticket_in_hand = 0;
+	child->config_asked = child->config_prepared = child->config_applied = 0;
 	if (!make_pipes(&pipes)) {
 		life_stillborn(child, "no pipes for it");
 		return;

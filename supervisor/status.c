@@ -199,6 +199,18 @@ static void write_recovery(struct json_out *out, struct supervisor *self)
 	json_out_object_end(out);
 }
 
+static void write_config(struct json_out *out, const struct supervisor *self)
+{
+	json_out_object_begin(out);
+	key_u64(out, "generation", self->reload.generation);
+	key_bool(out, "reloading", self->reload.step != RELOAD_IDLE);
+	if (self->reload.last.unix_ms != 0) {
+		json_out_key(out, "last_reload");
+		reload_result_write(out, &self->reload.last, false);
+	}
+	json_out_object_end(out);
+}
+
 size_t status_write(struct supervisor *self, char *buffer, size_t buffer_bytes)
 {
 	struct json_out out;
@@ -222,6 +234,8 @@ size_t status_write(struct supervisor *self, char *buffer, size_t buffer_bytes)
 	write_ledger(&out, self);
 	json_out_key(&out, "recovery");
 	write_recovery(&out, self);
+	json_out_key(&out, "config");
+	write_config(&out, self);
 	json_out_key(&out, "queues");
 	write_queues(&out, self);
 	json_out_key(&out, "log");

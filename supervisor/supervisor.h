@@ -15,6 +15,9 @@
  *   readiness.c what /readyz and status say, and who is told
  *   control.c   the control socket: status, stop, cap, gov
  *   status.c    the JSON of status
+ *   reload.c    the configuration read again, in two phases over all workers
+ *   rebind.c    listening sockets in a reload
+ *   audits.c    what we did, on its way to the audit records
  *   listen.c    listening sockets
  *   inherit.c   listening sockets that a service manager passed
  *   notify.c    what a service manager is told
@@ -33,11 +36,13 @@
 #include "common/metrics.h"
 #include "common/peer.h"
 #include "common/worker.h"
+#include "core/audit.h"
 #include "supervisor/deaths.h"
 #include "supervisor/log_sink.h"
 #include "supervisor/log_source.h"
 #include "supervisor/notify.h"
 #include "supervisor/processes.h"
+#include "supervisor/reload.h"
 
 /* The last deaths, for `status`. A page of them; older ones are in the log. */
 #define DEATHS_KEPT 16u
@@ -81,6 +86,10 @@ struct child {
 	char last_words[VERB_TEXT_BYTES_MAX + 1]; /* FAILED, or why we killed it */
 	uint64_t ticket_in_hand;
 
+	/* generations of configurations that it was asked about, and said that it could go by, and
+	 * that it did; 0: none since its birth */
+	uint64_t config_asked, config_prepared, config_applied;
+
 	uint8_t phase; /* enum worker_phase, from REPORT */
 	uint64_t seq;
 	uint64_t lag_ms;
@@ -111,6 +120,27 @@ struct supervisor_options {
 	bool log_colour;
 	int ready_fd; /* gets a line when the node is ready; -1: nobody waits. Becomes ours. */
 	const struct policy *policy; /* of policy.file, or of none */
+	/* Reads both again, as at the start. NULL after a sentence; else it is the caller's until
+	 * the next time, and ours to change. */
+	struct config_load *(*read_again)(
+		void *context, struct policy *ret_policy, char *ret_why, size_t why_bytes);
+	void *read_context;
+};
+
+/* DESIGN-WALL.md section 6. */
+#define AUDITS_WAITING_MAX 256u
+
+struct audit_waiting {
+	uint16_t kind; /* enum audit_kind */
+	uint64_t ts_unix_ms;
+	uint8_t *json; /* owned */
+	size_t json_bytes;
+};
+
+struct audits {
+	struct audit_waiting waiting[AUDITS_WAITING_MAX]; /* ring, oldest first */
+	size_t first, count;
+	uint64_t id_last, asked_id; /* 0: the first of them is not asked for */
 };
 
 struct supervisor {
@@ -126,7 +156,8 @@ struct supervisor {
 	uint32_t generation_last;
 	int executables[PROCESS_COUNT];                            /* owned */
 	int lock_fd, admin_fd, api_tcp_fd, api_uds_fd, control_fd; /* owned; -1 */
-	bool uds_is_inherited;                                     /* its name is another's */
+	/* bound by whoever started us, who has the name of the last */
+	bool admin_is_inherited, api_is_inherited, uds_is_inherited;
 	int clock_fd; /* owned; the clock of a test (-Dtest_hooks builds only), else -1 */
 	uid_t uids[PROCESS_COUNT];
 	gid_t gids[PROCESS_COUNT];
@@ -156,6 +187,8 @@ struct supervisor {
 	bool store_suspect;
 	char store_suspect_text[VERB_TEXT_BYTES_MAX + 1];
 
+	struct reload reload;
+	struct audits audits;
 	struct notify notify;
 	bool ready_told;
 	struct oap_readiness readiness;
@@ -183,6 +216,7 @@ MUST_CHECK bool amnesia_begin(struct supervisor *self);
 /* spawn.c */
 MUST_CHECK bool spawn_open_executables(struct supervisor *self);
 MUST_CHECK bool spawn_identities(struct supervisor *self);
+MUST_CHECK bool spawn_group(const char *name, gid_t *ret_gid); /* "": -1. False: errno */
 MUST_CHECK bool spawn_plan_children(struct supervisor *self);
 void spawn_child(struct child *child);
 
@@ -194,6 +228,7 @@ void life_on_exit(struct ev_loop *loop, ev_io *watcher, int events);
 void life_on_ready_limit(struct ev_loop *loop, ev_timer *watcher, int events);
 void life_signal_kill(const struct child *child);
 void life_stillborn(struct child *child, const char *what); /* it could not be forked: errno */
+void life_commit(struct supervisor *self);                  /* node.ping_timeout is another one */
 void life_tick(struct supervisor *self); /* pings, once a fraction of node.ping_timeout */
 void life_lost(struct supervisor *self, const struct oap_from *whom);
 void life_accuse(struct supervisor *self, const struct oap_from *from, enum err err);
@@ -221,12 +256,34 @@ void control_tick(struct supervisor *self);
 void control_lost(struct supervisor *self, const struct oap_from *whom);
 void control_worker_lost(struct supervisor *self, unsigned process);
 
+/* audits.c */
+void audits_add(struct supervisor *self, enum audit_kind kind, struct slice json);
+void audits_step(struct supervisor *self); /* after anything that may let the next one go */
+MUST_CHECK enum err audits_answered(
+	struct supervisor *self, const struct oap_from *from, const struct oap_audited *msg);
+void audits_committer_lost(struct supervisor *self);
+void audits_finish(struct supervisor *self);
+
 /* status.c: JSON into the buffer; its bytes, or 0 when it does not fit. */
 size_t status_write(struct supervisor *self, char *buffer, size_t buffer_bytes);
 
 /* listen.c: -1 after a log line that says what was wrong. */
 int listen_tcp(const struct config_address *address, const char *what);
 int listen_unix(const char *path, unsigned mode, gid_t gid);
+/* The same in two steps, for a reload: bound and not listening yet; errno. */
+struct listen_unix_plan {
+	const char *path;
+	unsigned mode;
+	gid_t gid;          /* -1: ours */
+	bool replaces_ours; /* so that there is no need to ask who answers there */
+};
+int listen_tcp_bind(const struct config_address *address, bool shares_port);
+MUST_CHECK bool listen_tcp_begin(int fd, const char *what);
+int listen_unix_bind(const struct listen_unix_plan *plan);
+MUST_CHECK bool listen_unix_begin(int fd, const char *path);
+void listen_unix_drop(const char *path); /* what was bound there and never listened */
+void listen_share_port(int fd, bool shares_port);
+bool listen_has_port(int fd, uint16_t port);
 /* Port 0 of the configuration is any port. */
 bool listen_is_at(int fd, const struct config_address *address);
 
@@ -237,11 +294,15 @@ MUST_CHECK bool inherit_listeners(struct supervisor *self);
 void notify_open(struct supervisor *self, int ready_fd);
 void notify_update(struct supervisor *self); /* after anything that may have changed readiness */
 void notify_tick(struct supervisor *self);
+void notify_reloading(struct supervisor *self);
+void notify_reloaded(struct supervisor *self);
 void notify_stopping(struct supervisor *self);
 void notify_close(struct supervisor *self);
 
 /* dirs.c */
 MUST_CHECK bool dirs_prepare(struct supervisor *self);
+/* The run directory for that group, or for us alone; false: errno. */
+MUST_CHECK bool dirs_share_run(struct supervisor *self, gid_t gid);
 MUST_CHECK bool dirs_lock(struct supervisor *self);
 
 /* logs.c */
@@ -251,5 +312,9 @@ void logs_attach(struct child *child, int log_fd, int stderr_fd);
 void logs_detach(struct child *child); /* reads what is left, then closes */
 void logs_tick(struct supervisor *self);
 void logs_reopen(struct supervisor *self);
+/* In a reload; false: errno. */
+MUST_CHECK bool logs_prepare(struct supervisor *self, const struct config *next);
+void logs_commit(struct supervisor *self);
+void logs_abort(struct supervisor *self);
 
 #endif

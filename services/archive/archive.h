@@ -246,6 +246,7 @@ size_t archive_paths(
 	void *self, const struct worker *worker, struct landlock_path ret_paths[WORKER_PATHS_MAX]);
 void archive_open(void *self, struct worker *worker);
 void archive_ready(void *self, struct worker *worker);
+void archive_commit(void *self, struct worker *worker);
 void archive_link_lost(void *self, const struct oap_from *whom);
 
 /* May it read this account's entry (empty: the whole store)? */

@@ -473,19 +473,31 @@ size_t archive_paths(
 	return 2;
 }
 
+static uint64_t reserve_of(const struct worker *worker)
+{
+	return 2 * worker->config.engine_disk_reserve_bytes;
+}
+
 void archive_open(void *self, struct worker *worker)
 {
 	struct archive *archive = self;
 	struct shelf_plan plan = {
 		.dir = archive->objects_dir,
 		.quota_bytes = worker->config.objects_quota_bytes,
-		.reserve_bytes = 2 * worker->config.engine_disk_reserve_bytes,
+		.reserve_bytes = reserve_of(worker),
 	};
 
 	archive->worker = worker;
 	if (shelf_open(&archive->shelf, &plan) != ERR_OK) {
 		worker_fail(worker, "cannot open %s: %s", plan.dir, strerror(errno));
 	}
+}
+
+void archive_commit(void *self, struct worker *worker)
+{
+	struct archive *archive = self;
+
+	space_set_reserve(&archive->shelf.space, reserve_of(worker));
 }
 
 void archive_ready(void *self, struct worker *worker)

@@ -13,6 +13,7 @@ int main(int argc, char *argv[])
 		.paths = archive_paths,
 		.open = archive_open,
 		.ready = archive_ready,
+		.commit = archive_commit,
 		.link_lost = archive_link_lost,
 	};
 

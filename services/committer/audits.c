@@ -44,20 +44,44 @@ static enum err append(struct committer *self, struct slice records, const char 
 	return ERR_OK;
 }
 
-static enum err append_one(
-	struct committer *self, enum audit_kind kind, struct slice json, const char *origin)
+static enum err append_record(
+	struct committer *self, const struct batch_audit *audit, const char *origin)
 {
 	uint8_t bytes[BATCH_HEAD_BYTES + 16u + BATCH_AUDIT_BYTES_MAX];
 	struct byte_writer out = byte_writer_of(bytes, sizeof bytes);
+
+	batch_put_audit(&out, audit);
+	assert(!out.failed);
+	return append(self, (struct slice){ bytes, out.used }, origin);
+}
+
+static enum err append_one(
+	struct committer *self, enum audit_kind kind, struct slice json, const char *origin)
+{
 	struct batch_audit audit = {
 		.ts_unix_ms = (uint64_t)clock_unix_ms(),
 		.kind = (uint16_t)kind,
 		.bytes = json,
 	};
 
-	batch_put_audit(&out, &audit);
-	assert(!out.failed);
-	return append(self, (struct slice){ bytes, out.used }, origin);
+	return append_record(self, &audit, origin);
+}
+
+_Static_assert(VERB_AUDIT_BYTES_MAX <= BATCH_AUDIT_BYTES_MAX, "a record fits a batch");
+
+/* At the time when it was done, which may be before others that are there already. */
+enum err audits_supervisor(struct committer *self, const struct oap_audit *msg)
+{
+	struct batch_audit audit = {
+		.ts_unix_ms = msg->ts_unix_ms,
+		.kind = msg->kind,
+		.bytes = msg->json,
+	};
+
+	if (self->phase != PHASE_SERVING || self->store == NULL || self->is_draining) {
+		return ERR_BUSY;
+	}
+	return append_record(self, &audit, NULL);
 }
 
 enum err audits_append(struct committer *self, enum audit_kind kind, struct slice json)

@@ -132,6 +132,7 @@ size_t committer_paths(
 	void *self, const struct worker *worker, struct landlock_path ret_paths[WORKER_PATHS_MAX]);
 void committer_open(void *self, struct worker *worker);
 void committer_ready(void *self, struct worker *worker);
+void committer_commit(void *self, struct worker *worker);
 void committer_link_up(void *self, const struct oap_from *whom);
 void committer_link_lost(void *self, const struct oap_from *whom);
 void committer_turn(void *self);
@@ -176,6 +177,8 @@ void checkpoint_drain_step(struct committer *self);
 
 /* audits.c: ERR_NO_SPACE leaves safe mode behind it, and nothing was appended. */
 MUST_CHECK enum err audits_resume(struct committer *self);
+/* ERR_BUSY: not now. */
+MUST_CHECK enum err audits_supervisor(struct committer *self, const struct oap_audit *msg);
 MUST_CHECK enum err audits_append(struct committer *self, enum audit_kind kind, struct slice json);
 MUST_CHECK enum err audits_origin(struct committer *self, const struct origin_told *told);
 void audits_start(struct committer *self);

@@ -309,6 +309,21 @@ static enum err on_state_bad(
 	return ERR_OK;
 }
 
+/* What the supervisor does is told by it; nothing else of the chain is. */
+static enum err on_audit(void *self, const struct oap_from *from, const struct oap_audit *msg)
+{
+	struct committer *committer = self;
+	struct oap_audited answer;
+
+	if (msg->kind != AUDIT_RELOAD) {
+		return ERR_MALFORMED;
+	}
+	answer.status = (uint8_t)audits_supervisor(committer, msg);
+	mesh_give_back(&committer->worker->mesh, from);
+	return oap_send_audited(
+		mesh_peer(&committer->worker->mesh, PROCESS_SUPERVISOR, 0), from->corr_id, &answer);
+}
+
 const struct oap_handlers committer_handlers = {
 	.origin = on_origin,
 	.signed_checkpoint = on_signed_checkpoint,
@@ -318,6 +333,7 @@ const struct oap_handlers committer_handlers = {
 	.batch_piece = on_batch_piece,
 	.state_bad = on_state_bad,
 	.recover = recover_ask,
+	.audit = on_audit,
 };
 
 /* --- the loop --- */
@@ -349,6 +365,17 @@ void committer_turn(void *self)
 	stream_pump(self);
 	audits_turn(self);
 	checkpoint_turn(self);
+}
+
+/* What is late under a shorter audit.root_emit_interval is asked for in this turn. */
+void committer_commit(void *self, struct worker *worker)
+{
+	struct committer *committer = self;
+
+	if (committer->store != NULL) {
+		store_set_reserve(committer->store, worker->config.engine_disk_reserve_bytes);
+	}
+	ev_timer_stop(worker->loop, &committer->signing.due);
 }
 
 /* The sequencer has sealed its last batch. The end of this life is recorded, signed and kept. */

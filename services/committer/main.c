@@ -13,6 +13,7 @@ int main(int argc, char *argv[])
 		.paths = committer_paths,
 		.open = committer_open,
 		.ready = committer_ready,
+		.commit = committer_commit,
 		.link_up = committer_link_up,
 		.link_lost = committer_link_lost,
 		.turn = committer_turn,

@@ -132,6 +132,7 @@ enum err dispatch_request(struct exchange *exchange, const struct ask *ask)
 	const struct client *client = exchange->client;
 	struct oap_request request = {
 		.deadline_mono_ms = ask->deadline_mono_ms,
+		.config_generation = exchange->config_generation,
 		.route = exchange->route,
 		.is_oap = exchange->is_oap,
 		.peer_class = (uint8_t)client->peer,

@@ -45,6 +45,7 @@ static void take_limits(struct edge *edge, const struct config *config)
 		const char *name = config->api_host_names.texts[i];
 		limits->host_names[i] = (struct slice){ (const uint8_t *)name, strlen(name) };
 	}
+	edge->logs_requests = config->log_level == CONFIG_LOG_LEVEL_DEBUG;
 }
 
 /* Before the filter, which knows no getuid. */
@@ -58,13 +59,13 @@ void edge_open(void *self, struct worker *worker)
 }
 
 /* Each worker keeps its share; one alone keeps at least one a second of a limit. */
-static uint64_t rate_share(const struct config *config)
+static uint64_t rate_share(const struct edge *edge, const struct config *config)
 {
 	uint64_t workers = config->concurrency_ingress_workers;
 	uint64_t rps = config->limits_rps;
 
 	workers = workers == 0 ? 1 : workers;
-	return rps == 0 ? 0 : (rps + workers - 1) / workers;
+	return edge->plane == PLANE_ADMIN || rps == 0 ? 0 : (rps + workers - 1) / workers;
 }
 
 static void on_tick(struct ev_loop *loop, ev_timer *watcher, int events)
@@ -91,9 +92,7 @@ void edge_ready(void *self, struct worker *worker)
 
 	take_limits(edge, &worker->config);
 	edge->start_us = edge_now_us();
-	edge->logs_requests = worker->config.log_level == CONFIG_LOG_LEVEL_DEBUG;
-	limiter_bucket_init(&edge->rate, edge->plane == PLANE_API ? rate_share(&worker->config) : 0,
-		edge->start_us);
+	limiter_bucket_init(&edge->rate, rate_share(edge, &worker->config), edge->start_us);
 	edge_random(edge, edge->networks.key, sizeof edge->networks.key);
 	tickets_init(&edge->tickets, edge->ticket_slots, EDGE_TICKETS_MAX);
 	replies_readiness_keep(&edge->readiness, &unknown);
@@ -102,6 +101,16 @@ void edge_ready(void *self, struct worker *worker)
 	edge->tick.data = edge;
 	listen_start(edge);
 	worker_report(worker, PHASE_SERVING, 0, 0, NULL, "");
+}
+
+/* What has a deadline keeps it; the next head, body or answer has the new one. */
+void edge_commit(void *self, struct worker *worker)
+{
+	struct edge *edge = self;
+
+	take_limits(edge, &worker->config);
+	limiter_bucket_change(&edge->rate, rate_share(edge, &worker->config), edge_now_us());
+	listen_replace(edge);
 }
 
 /* --- links --- */

@@ -92,6 +92,7 @@ struct exchange {
 	struct client *client;
 	uint64_t ticket; /* 0: in nobody else's hands */
 	int64_t first_byte_us, head_us;
+	uint64_t config_generation;
 	uint64_t oap_corr_id;
 	uint64_t probe_nonce;
 	uint16_t oap_verb;
@@ -189,7 +190,6 @@ struct edge {
 	uint32_t own_uid;
 	ev_timer tick;
 	ev_io listeners[EDGE_LISTENERS_MAX];
-	size_t listener_count;
 	bool listening;
 
 	struct client *clients, *free_clients;
@@ -228,6 +228,7 @@ extern const struct sandbox_policy edge_sandbox;
 extern const struct oap_handlers edge_handlers;
 void edge_open(void *self, struct worker *worker);
 void edge_ready(void *self, struct worker *worker);
+void edge_commit(void *self, struct worker *worker);
 void edge_link_up(void *self, const struct oap_from *whom);
 void edge_link_lost(void *self, const struct oap_from *whom);
 void edge_turn(void *self);
@@ -237,6 +238,7 @@ void edge_random(struct edge *edge, void *bytes, size_t bytes_count);
 
 /* --- listen.c --- */
 void listen_start(struct edge *edge);
+void listen_replace(struct edge *edge); /* in a reload */
 void listen_pause(struct edge *edge);
 void listen_resume(struct edge *edge);
 

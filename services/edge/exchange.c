@@ -80,6 +80,7 @@ struct exchange *exchange_begin(struct client *client, enum route route, enum ht
 		.is_reward = routes_is_reward(route),
 		.close = client->edge->is_draining,
 		.reserved_bytes = answer_bytes_of(route),
+		.config_generation = client->edge->worker->config_generation,
 		.early = early,
 	};
 	make_corr_id(exchange);

@@ -11,14 +11,11 @@ void limiter_bucket_init(struct limiter_bucket *bucket, uint64_t per_second, int
 	};
 }
 
-bool limiter_bucket_take(struct limiter_bucket *bucket, int64_t now_us)
+static void fill(struct limiter_bucket *bucket, int64_t now_us)
 {
 	uint64_t full = bucket->per_second * (uint64_t)SECOND_US;
 	int64_t passed_us = now_us - bucket->filled_us;
 
-	if (bucket->per_second == 0) {
-		return true;
-	}
 	if (passed_us >= SECOND_US) {
 		bucket->level_micro = full;
 	} else if (passed_us > 0) {
@@ -26,6 +23,27 @@ bool limiter_bucket_take(struct limiter_bucket *bucket, int64_t now_us)
 		bucket->level_micro = bucket->level_micro < full ? bucket->level_micro : full;
 	}
 	bucket->filled_us = now_us;
+}
+
+void limiter_bucket_change(struct limiter_bucket *bucket, uint64_t per_second, int64_t now_us)
+{
+	uint64_t spent_micro, full = per_second * (uint64_t)SECOND_US;
+
+	if (per_second == bucket->per_second) {
+		return;
+	}
+	fill(bucket, now_us);
+	spent_micro = bucket->per_second * (uint64_t)SECOND_US - bucket->level_micro;
+	bucket->per_second = per_second;
+	bucket->level_micro = full > spent_micro ? full - spent_micro : 0;
+}
+
+bool limiter_bucket_take(struct limiter_bucket *bucket, int64_t now_us)
+{
+	if (bucket->per_second == 0) {
+		return true;
+	}
+	fill(bucket, now_us);
 	if (bucket->level_micro < (uint64_t)SECOND_US) {
 		return false;
 	}

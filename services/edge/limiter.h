@@ -18,6 +18,8 @@ struct limiter_bucket {
 
 /* Full at the start. */
 void limiter_bucket_init(struct limiter_bucket *bucket, uint64_t per_second, int64_t now_us);
+/* Another limit. What was spent of the last second stays spent. */
+void limiter_bucket_change(struct limiter_bucket *bucket, uint64_t per_second, int64_t now_us);
 bool limiter_bucket_take(struct limiter_bucket *bucket, int64_t now_us);
 
 /* DESIGN-WALL.md section 5: at most so many 401 a second for a /32 or /64. */

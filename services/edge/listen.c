@@ -11,6 +11,9 @@
 /* One turn takes at most so many, so that a flood of connections starves nobody. */
 #define ACCEPTS_PER_TURN 64u
 
+/* As many as wait in the kernel at most: the backlog of supervisor/listen.c, and one more. */
+#define WAITING_MAX 1025u
+
 /* The /32 or /64 that a client comes from; an IPv4 address in IPv6 clothes is a /32. */
 static uint64_t network_of(const struct sockaddr_storage *address)
 {
@@ -130,28 +133,66 @@ static void on_connection(struct ev_loop *loop, ev_io *watcher, int events)
 	}
 }
 
-static void add_listener(struct edge *edge, int fd)
-{
-	ev_io *io = &edge->listeners[edge->listener_count];
+static const enum setup_fd kinds[EDGE_LISTENERS_MAX] = { SETUP_FD_LISTEN_TCP, SETUP_FD_LISTEN_UDS };
 
-	if (fd < 0) {
-		return;
-	}
-	edge->listener_count++;
+/* fd: -1 is none. */
+static void set_listener(struct edge *edge, size_t place, int fd)
+{
+	ev_io *io = &edge->listeners[place];
+
 	ev_io_init(io, on_connection, fd, EV_READ);
 	io->data = edge;
 }
 
 void listen_start(struct edge *edge)
 {
-	add_listener(edge, worker_fd(edge->worker, SETUP_FD_LISTEN_TCP, 0));
-	add_listener(edge, worker_fd(edge->worker, SETUP_FD_LISTEN_UDS, 0));
+	for (size_t i = 0; i < EDGE_LISTENERS_MAX; i++) {
+		set_listener(edge, i, worker_fd(edge->worker, kinds[i], 0));
+	}
 	listen_resume(edge);
+}
+
+/* Who connected to the old address before the new one was there is not turned away. */
+static void take_waiting(struct edge *edge, int fd)
+{
+	struct sockaddr_storage address = { .ss_family = AF_UNIX };
+	socklen_t bytes = sizeof address;
+	int client;
+
+	for (unsigned i = 0; i < WAITING_MAX && fd >= 0 && !edge->is_draining; i++) {
+		client = accept4(
+			fd, (struct sockaddr *)&address, &bytes, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (client >= 0) {
+			welcome(edge, client, &address);
+		} else if (errno != ECONNABORTED && errno != EINTR) {
+			return;
+		}
+		address = (struct sockaddr_storage){ .ss_family = AF_UNIX };
+		bytes = sizeof address;
+	}
+}
+
+/* In a reload, whose end closes the old ones: libev lets go of them first (FACTS). */
+void listen_replace(struct edge *edge)
+{
+	bool listening = edge->listening;
+
+	for (size_t i = 0; i < EDGE_LISTENERS_MAX; i++) {
+		if (worker_reload_replaces(edge->worker, kinds[i])) {
+			take_waiting(edge, edge->listeners[i].fd);
+			ev_io_stop(edge->worker->loop, &edge->listeners[i]);
+			set_listener(edge, i, worker_reload_fd(edge->worker, kinds[i]));
+		}
+	}
+	edge->listening = false;
+	if (listening) {
+		listen_resume(edge);
+	}
 }
 
 void listen_pause(struct edge *edge)
 {
-	for (size_t i = 0; i < edge->listener_count; i++) {
+	for (size_t i = 0; i < EDGE_LISTENERS_MAX; i++) {
 		ev_io_stop(edge->worker->loop, &edge->listeners[i]);
 	}
 	edge->listening = false;
@@ -162,8 +203,10 @@ void listen_resume(struct edge *edge)
 	if (edge->listening || edge->is_draining) {
 		return;
 	}
-	for (size_t i = 0; i < edge->listener_count; i++) {
-		ev_io_start(edge->worker->loop, &edge->listeners[i]);
+	for (size_t i = 0; i < EDGE_LISTENERS_MAX; i++) {
+		if (edge->listeners[i].fd >= 0) {
+			ev_io_start(edge->worker->loop, &edge->listeners[i]);
+		}
 	}
 	edge->listening = true;
 }

@@ -13,6 +13,7 @@ int main(int argc, char *argv[])
 		.sandbox = &edge_sandbox,
 		.open = edge_open,
 		.ready = edge_ready,
+		.commit = edge_commit,
 		.link_up = edge_link_up,
 		.link_lost = edge_link_lost,
 		.turn = edge_turn,

@@ -54,6 +54,13 @@ void kms_open(void *self, struct worker *worker)
 	tokens_init(&kms->tokens, &kms->keys, worker);
 }
 
+void kms_commit(void *self, struct worker *worker)
+{
+	struct kms *kms = self;
+
+	tokens_configure(&kms->tokens, worker);
+}
+
 /* --- links --- */
 
 static void tell_grant_key(struct kms *kms, struct peer *peer)

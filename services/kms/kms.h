@@ -42,6 +42,7 @@ extern const struct sandbox_policy kms_sandbox;
 size_t kms_paths(
 	void *self, const struct worker *worker, struct landlock_path ret_paths[WORKER_PATHS_MAX]);
 void kms_open(void *self, struct worker *worker);
+void kms_commit(void *self, struct worker *worker);
 void kms_link_up(void *self, const struct oap_from *whom);
 void kms_turn(void *self);
 

@@ -13,6 +13,7 @@ int main(int argc, char *argv[])
 		.sandbox = &kms_sandbox,
 		.paths = kms_paths,
 		.open = kms_open,
+		.commit = kms_commit,
 		.link_up = kms_link_up,
 		.turn = kms_turn,
 	};

@@ -24,6 +24,11 @@ void tokens_init(struct tokens *tokens, struct keys *keys, struct worker *worker
 	tokens->keys = keys;
 	tokens->secret = keys_locked_alloc(worker, sizeof *tokens->secret);
 	tokens->kms_generation = worker->generation;
+	tokens_configure(tokens, worker);
+}
+
+void tokens_configure(struct tokens *tokens, const struct worker *worker)
+{
 	tokens->grant_life_ms = (uint64_t)worker->config.kms_cache_ttl_ms +
 				(uint64_t)worker->config.limits_req_timeout_ms;
 }

@@ -33,6 +33,7 @@ struct tokens {
 };
 
 void tokens_init(struct tokens *tokens, struct keys *keys, struct worker *worker);
+void tokens_configure(struct tokens *tokens, const struct worker *worker); /* in a reload, too */
 void tokens_wipe(struct tokens *tokens);
 
 /* detail is a constant sentence, fit for the client. grant borrows, until the next call. */

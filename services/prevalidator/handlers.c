@@ -64,6 +64,26 @@ static bool is_body_sound(const struct oap_request *msg)
 	       (msg->body.bytes_count == msg->body_bytes && msg->route != ROUTE_OBJECT_PUT);
 }
 
+static struct body_limit limit_of(uint64_t generation, const struct config *config)
+{
+	return (struct body_limit){ generation, config->limits_max_body_bytes };
+}
+
+/* A request that was let in before a reload is not refused behind it. Its edge may be ahead of us,
+ * too, by as much as a COMMIT is on its way. */
+static uint64_t body_bytes_max(const struct prevalidator *self, uint64_t generation)
+{
+	const struct worker_staged *staged = &self->worker->staged;
+
+	if (generation == self->body_limit_before.generation && generation != 0) {
+		return self->body_limit_before.bytes_max;
+	}
+	if (generation == staged->generation && generation != 0) {
+		return staged->config.limits_max_body_bytes;
+	}
+	return self->body_limit.bytes_max;
+}
+
 static enum err on_request(void *owner, const struct oap_from *from, const struct oap_request *msg)
 {
 	struct prevalidator *self = owner;
@@ -77,6 +97,7 @@ static enum err on_request(void *owner, const struct oap_from *from, const struc
 		.peer_class = (enum grant_peer)msg->peer_class,
 		.peer_uid = msg->peer_class == GRANT_PEER_UNIX ? msg->peer_uid : 0,
 		.body_bytes = msg->body_bytes,
+		.body_bytes_max = body_bytes_max(self, msg->config_generation),
 		.offset = msg->offset,
 		.wait_ms = msg->wait_ms,
 		.query = msg->query,
@@ -223,6 +244,7 @@ void prevalidator_ready(void *owner, struct worker *worker)
 	struct prevalidator *self = owner;
 
 	self->worker = worker;
+	self->body_limit = limit_of(worker->config_generation, &worker->config);
 	self->caveats_judged =
 		(caveat_kinds(CAVEAT_WHERE_EDGE) | caveat_kinds(CAVEAT_WHERE_LEDGER)) &
 		~(1u << CAVEAT_NODE);
@@ -230,6 +252,16 @@ void prevalidator_ready(void *owner, struct worker *worker)
 	ev_timer_init(&self->sweep, on_sweep, SWEEP_S, SWEEP_S);
 	self->sweep.data = self;
 	ev_timer_start(worker->loop, &self->sweep);
+}
+
+/* kms.cache_ttl may be shorter now, and what a grant is kept for was counted by the old one. */
+void prevalidator_commit(void *owner, struct worker *worker)
+{
+	struct prevalidator *self = owner;
+
+	self->body_limit_before = self->body_limit;
+	self->body_limit = limit_of(worker->config_generation, &worker->config);
+	grants_forget(&self->grants);
 }
 
 static void report(struct prevalidator *self)

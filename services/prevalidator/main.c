@@ -11,6 +11,7 @@ int main(int argc, char *argv[])
 		.handlers = &prevalidator_handlers,
 		.sandbox = &prevalidator_sandbox,
 		.ready = prevalidator_ready,
+		.commit = prevalidator_commit,
 		.link_up = prevalidator_link_up,
 		.link_lost = prevalidator_link_lost,
 		.turn = prevalidator_turn,

@@ -70,8 +70,9 @@ struct ask {
 	enum grant_peer peer_class;
 	uint32_t peer_uid;
 	uint32_t body_bytes;
-	uint64_t offset;  /* of a long answer that the edge asks for in pieces */
-	uint32_t wait_ms; /* 0: the client did not say */
+	uint64_t body_bytes_max; /* of the configuration that its edge judged the head by */
+	uint64_t offset;         /* of a long answer that the edge asks for in pieces */
+	uint32_t wait_ms;        /* 0: the client did not say */
 	struct slice query, idem_key, token;
 	struct slice body; /* empty as long as it is not all here */
 };
@@ -113,8 +114,15 @@ struct grants {
 	struct cached_grant cached[GRANTS_SETS][GRANTS_WAYS];
 };
 
+/* Of one generation of the configuration: what an edge judges, too. */
+struct body_limit {
+	uint64_t generation;
+	uint64_t bytes_max;
+};
+
 struct prevalidator {
 	struct worker *worker;
+	struct body_limit body_limit, body_limit_before; /* in force, and until the last reload */
 	ev_timer sweep;
 	uint32_t caveats_judged; /* kinds that are about a request, and that we can judge */
 	bool draining;
@@ -132,6 +140,7 @@ struct prevalidator {
 extern const struct oap_handlers prevalidator_handlers;
 extern const struct sandbox_policy prevalidator_sandbox;
 void prevalidator_ready(void *self, struct worker *worker);
+void prevalidator_commit(void *self, struct worker *worker);
 void prevalidator_link_up(void *self, const struct oap_from *whom);
 void prevalidator_link_lost(void *self, const struct oap_from *whom);
 void prevalidator_turn(void *self);

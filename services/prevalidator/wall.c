@@ -300,8 +300,8 @@ static void handle_packed(
 	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached)
 {
 	struct ask plain = *ask;
-	enum inflate_result result = inflate_body(&self->inflater, ask->body,
-		(size_t)self->worker->config.limits_max_body_bytes, &plain.body);
+	enum inflate_result result =
+		inflate_body(&self->inflater, ask->body, (size_t)ask->body_bytes_max, &plain.body);
 
 	if (result != INFLATE_OK) {
 		refuse_packed(self, ask, cached, result);
@@ -332,11 +332,11 @@ static bool body_is_here(const struct ask *ask)
 }
 
 /* Objects that come in a stream have a bound of their own. */
-static bool is_too_large(const struct prevalidator *self, const struct ask *ask)
+static bool is_too_large(const struct ask *ask)
 {
 	bool is_stream = ask->route == ROUTE_OBJECT_PUT && ask->is_oap;
 
-	return !is_stream && ask->body_bytes > self->worker->config.limits_max_body_bytes;
+	return !is_stream && ask->body_bytes > ask->body_bytes_max;
 }
 
 /* NULL, or why it cannot be a token. */
@@ -374,7 +374,7 @@ void wall_enter(struct prevalidator *self, const struct ask *ask)
 		wall_refuse(self, ask, REASON_TIMEOUT, detail_text(DETAIL_DEADLINE));
 		return;
 	}
-	if (is_too_large(self, ask)) {
+	if (is_too_large(ask)) {
 		wall_refuse(self, ask, REASON_TOO_LARGE, "body");
 		return;
 	}

@@ -35,12 +35,19 @@ static const char *const names[] = { "run.json", "commitment.txt", "attestation.
 void artefacts_open(struct artefacts *artefacts, struct worker *worker, int dir_fd)
 {
 	*artefacts = (struct artefacts){ .worker = worker, .dir_fd = dir_fd };
-	/* As objects: what the ledger needs stays free. */
-	space_init(&artefacts->space, dir_fd, 2 * worker->config.engine_disk_reserve_bytes);
+	space_init(&artefacts->space, dir_fd, 0);
+	artefacts_set_reserve(artefacts);
 	artefacts->sealed = malloc(ARTEFACTS_PIECE_BYTES + TAG_BYTES);
 	if (artefacts->sealed == NULL || sodium_init() < 0) {
 		worker_fail(worker, "there is no memory for artefacts");
 	}
+}
+
+/* As objects: what the ledger needs stays free. */
+void artefacts_set_reserve(struct artefacts *artefacts)
+{
+	space_set_reserve(
+		&artefacts->space, 2 * artefacts->worker->config.engine_disk_reserve_bytes);
 }
 
 enum err artefacts_check_space(struct artefacts *artefacts)

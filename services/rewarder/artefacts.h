@@ -43,6 +43,8 @@ struct artefacts_writer {
 
 void artefacts_open(struct artefacts *artefacts, struct worker *worker, int dir_fd);
 
+void artefacts_set_reserve(struct artefacts *artefacts); /* of a reload */
+
 /* ERR_NO_SPACE: an artefact would not be begun now. ERR_IO. */
 MUST_CHECK enum err artefacts_check_space(struct artefacts *artefacts);
 

@@ -315,6 +315,14 @@ void rewarder_ready(void *owner, struct worker *worker)
 	report_tell(self);
 }
 
+void rewarder_commit(void *owner, struct worker *worker)
+{
+	struct rewarder *self = owner;
+
+	(void)worker;
+	artefacts_set_reserve(&self->artefacts);
+}
+
 void rewarder_drain(void *owner, uint64_t deadline_mono_ms)
 {
 	struct rewarder *self = owner;

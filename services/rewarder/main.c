@@ -13,6 +13,7 @@ int main(int argc, char *argv[])
 		.paths = rewarder_paths,
 		.open = rewarder_open,
 		.ready = rewarder_ready,
+		.commit = rewarder_commit,
 		.link_up = rewarder_link_up,
 		.link_lost = rewarder_link_lost,
 		.turn = rewarder_turn,

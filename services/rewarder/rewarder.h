@@ -228,6 +228,7 @@ size_t rewarder_paths(
 	void *self, const struct worker *worker, struct landlock_path ret_paths[WORKER_PATHS_MAX]);
 void rewarder_open(void *self, struct worker *worker);
 void rewarder_ready(void *self, struct worker *worker);
+void rewarder_commit(void *self, struct worker *worker);
 void rewarder_link_up(void *self, const struct oap_from *whom);
 void rewarder_link_lost(void *self, const struct oap_from *whom);
 void rewarder_turn(void *self);

@@ -313,14 +313,11 @@ static void give_pages(void *owner, void *region, size_t bytes)
 	(void)munmap(region, bytes);
 }
 
-void sequencer_open(void *self, struct worker *worker)
+static struct ledger_limits limits_of(const struct worker *worker)
 {
-	struct sequencer *sequencer = self;
 	const struct config *config = &worker->config;
 
-	sequencer->worker = worker;
-	sequencer->memory = (struct memory){ .take = take_pages, .give = give_pages };
-	sequencer->limits = (struct ledger_limits){
+	return (struct ledger_limits){
 		.account_total_max = config->wallet_max_account_total,
 		.daily_ceiling = config->wallet_daily_ceiling,
 		.op_amount_max = config->wallet_max_amount_per_op,
@@ -334,6 +331,16 @@ void sequencer_open(void *self, struct worker *worker)
 		.fingerprint_mask = UINT64_MAX,
 		.policy = &worker->policy,
 	};
+}
+
+void sequencer_open(void *self, struct worker *worker)
+{
+	struct sequencer *sequencer = self;
+	const struct config *config = &worker->config;
+
+	sequencer->worker = worker;
+	sequencer->memory = (struct memory){ .take = take_pages, .give = give_pages };
+	sequencer->limits = limits_of(worker);
 	sequencer->second_batch_entries = SECOND_BATCH_ENTRIES_MIN;
 	sequencer->scratch_entries = config->engine_batch_max_entries * 2;
 	sequencer->drafts = calloc(sequencer->scratch_entries, sizeof *sequencer->drafts);
@@ -342,6 +349,17 @@ void sequencer_open(void *self, struct worker *worker)
 		worker_fail(worker, "no memory for a batch of engine.batch_max_entries");
 	}
 	batches_init(sequencer);
+}
+
+/* Between two turns: a batch that is being formed was judged by one configuration. */
+void sequencer_commit(void *self, struct worker *worker)
+{
+	struct sequencer *sequencer = self;
+
+	sequencer->limits = limits_of(worker);
+	if (sequencer->ledger != NULL) {
+		ledger_set_limits(sequencer->ledger, &sequencer->limits);
+	}
 }
 
 void sequencer_ready(void *self, struct worker *worker)

@@ -12,6 +12,7 @@ int main(int argc, char *argv[])
 		.sandbox = &sequencer_sandbox,
 		.open = sequencer_open,
 		.ready = sequencer_ready,
+		.commit = sequencer_commit,
 		.link_up = sequencer_link_up,
 		.link_lost = sequencer_link_lost,
 		.turn = sequencer_turn,

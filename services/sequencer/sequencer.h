@@ -239,6 +239,7 @@ extern const struct oap_handlers sequencer_handlers;
 extern const struct sandbox_policy sequencer_sandbox;
 void sequencer_open(void *self, struct worker *worker);
 void sequencer_ready(void *self, struct worker *worker);
+void sequencer_commit(void *self, struct worker *worker);
 void sequencer_turn(void *self);
 void sequencer_link_up(void *self, const struct oap_from *whom);
 void sequencer_link_lost(void *self, const struct oap_from *whom);

@@ -139,6 +139,14 @@ void wallet_ready(void *owner, struct worker *worker)
 	report(self);
 }
 
+/* A key that is known stays known for as long as was promised. */
+void wallet_commit(void *owner, struct worker *worker)
+{
+	struct wallet *self = owner;
+
+	keys_set_ttl(&self->keys, worker->config.wallet_idempotency_ttl_ms);
+}
+
 void wallet_drain(void *owner, uint64_t deadline_mono_ms)
 {
 	struct wallet *self = owner;

@@ -36,6 +36,11 @@ bool keys_init(struct keys *keys, uint32_t places_max, int64_t ttl_ms)
 	return true;
 }
 
+void keys_set_ttl(struct keys *keys, int64_t ttl_ms)
+{
+	keys->ttl_ms = ttl_ms;
+}
+
 void keys_finish(struct keys *keys)
 {
 	free(keys->places);

@@ -44,6 +44,7 @@ struct keys {
 
 /* False: no memory. */
 MUST_CHECK bool keys_init(struct keys *keys, uint32_t places_max, int64_t ttl_ms);
+void keys_set_ttl(struct keys *keys, int64_t ttl_ms); /* of those that are done from now on */
 void keys_finish(struct keys *keys);
 
 /* NEW and SAME: it is claimed now, at *ret_place. BUSY: the same request is under way. OTHER: it

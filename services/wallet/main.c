@@ -12,6 +12,7 @@ int main(int argc, char *argv[])
 		.sandbox = &wallet_sandbox,
 		.open = wallet_open,
 		.ready = wallet_ready,
+		.commit = wallet_commit,
 		.link_up = wallet_link_up,
 		.link_lost = wallet_link_lost,
 		.turn = wallet_turn,

@@ -123,6 +123,7 @@ extern const struct oap_handlers wallet_handlers;
 extern const struct sandbox_policy wallet_sandbox;
 void wallet_open(void *self, struct worker *worker);
 void wallet_ready(void *self, struct worker *worker);
+void wallet_commit(void *self, struct worker *worker);
 void wallet_link_up(void *self, const struct oap_from *whom);
 void wallet_link_lost(void *self, const struct oap_from *whom);
 void wallet_turn(void *self);

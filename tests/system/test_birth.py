@@ -173,7 +173,7 @@ def test_signals_meant_for_the_node_do_not_end_its_workers():
 			assert int(status(pid)['SigBlk'], 16) == 0
 		os.killpg(node.child.pid, signal.SIGHUP)
 		os.killpg(node.child.pid, signal.SIGUSR1)
-		eventually(lambda: 'reload is not built' in node.log_text(), 'HUP was taken')
+		eventually(lambda: 'config_applied' in node.log_text(), 'HUP was taken')
 		assert node.workers() == before
 
 

@@ -4,10 +4,12 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import time
 
 import tap
 import wire
@@ -113,6 +115,25 @@ def test_a_node_in_safe_mode_has_started():
 			manager.expect('READY=1')
 			eventually(lambda: manager.last_status().startswith('STATUS=not ready: safe_mode:'),
 				'and says why it is not ready')
+
+
+def test_a_reload_is_told_with_its_time():
+	with Manager() as manager, Node(environment=manager.environment) as node:
+		manager.expect('READY=1')
+		for reloads in (1, 2):
+			before = time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+			node.cli('reload')
+			eventually(lambda reloads=reloads: manager.lines().count('READY=1') == 1 + reloads, 'it is over')
+			lines = manager.lines()
+			assert lines.count('RELOADING=1') == reloads
+			last = len(lines) - 1 - lines[::-1].index('RELOADING=1')
+			when = int(lines[last + 1].removeprefix('MONOTONIC_USEC='))
+			assert before <= when <= time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
+			assert 'READY=1' in lines[last:]
+		node.profile.config.write_text('[nothing]\n')
+		os.kill(node.child.pid, signal.SIGHUP)  # refused, and over all the same
+		eventually(lambda: manager.lines().count('READY=1') == 4, 'it is over')
+		assert manager.lines().count('RELOADING=1') == 3
 
 
 def test_the_loop_answers_the_watchdog():

@@ -32,6 +32,28 @@ static void a_bucket_holds_a_second_and_fills_in_one(void **state)
 	assert_int_equal(take_all(&bucket, 1000 * SECOND), 10);
 }
 
+/* Goal: a reload gives nobody a second for nothing, and takes no more than the limit says. */
+static void another_limit_keeps_what_was_spent(void **state)
+{
+	struct limiter_bucket bucket;
+
+	(void)state;
+	limiter_bucket_init(&bucket, 10, 0);
+	assert_true(limiter_bucket_take(&bucket, 0));
+	assert_true(limiter_bucket_take(&bucket, 0));
+	limiter_bucket_change(&bucket, 10, 0);
+	assert_int_equal(take_all(&bucket, 0), 8);
+	limiter_bucket_change(&bucket, 4, 0);
+	assert_int_equal(take_all(&bucket, 0), 0);
+	limiter_bucket_change(&bucket, 14, 0);
+	assert_int_equal(take_all(&bucket, 0), 10);
+	limiter_bucket_change(&bucket, 0, SECOND);
+	assert_int_equal(take_all(&bucket, SECOND), 1000);
+	limiter_bucket_change(&bucket, 3, SECOND);
+	assert_int_equal(take_all(&bucket, SECOND), 3);
+	assert_int_equal(take_all(&bucket, 2 * SECOND), 3);
+}
+
 static void zero_is_no_limit(void **state)
 {
 	struct limiter_bucket bucket;
@@ -71,6 +93,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_bucket_holds_a_second_and_fills_in_one),
+		cmocka_unit_test(another_limit_keeps_what_was_spent),
 		cmocka_unit_test(zero_is_no_limit),
 		cmocka_unit_test(a_clock_that_stands_still_or_jumps_adds_nothing_wrong),
 		cmocka_unit_test(a_network_has_twenty_in_a_second_and_its_neighbour_its_own),

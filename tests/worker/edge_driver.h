@@ -48,12 +48,17 @@ void start(void);       /* with all of them, and ready */
 int set_up_ingress(void **state);
 int tear_down(void **state);
 
+void give_tcp(void); /* another listener, in a reload; connect_tcp() goes there from now on */
+uint16_t tcp_port(void);
+
 /* The value of a counter of the worker. */
 uint64_t counted(enum metric metric, size_t label);
 
 /* --- clients --- */
 
+/* NULL: nobody listens there. */
 struct conn *connect_tcp(void);
+struct conn *connect_port(uint16_t to);
 struct conn *connect_local(void);
 void hang_up(struct conn *conn);
 void close_conns(void);

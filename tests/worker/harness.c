@@ -179,10 +179,30 @@ static void open_link(struct harness_link *link, struct harness *harness, int fd
 	assert_non_null(link->in);
 }
 
-void harness_start_begin(struct harness *harness)
+static struct slice encode(const struct harness *harness)
 {
 	static uint8_t encoded[VERB_CONFIG_BYTES_MAX];
 	size_t encoded_bytes = 0;
+
+	assert_int_equal(config_encode_for(&harness->config, (enum process)harness->process,
+				 encoded, sizeof encoded, &encoded_bytes),
+		ERR_OK);
+	return (struct slice){ encoded, encoded_bytes };
+}
+
+static void send_policy(struct harness *harness)
+{
+	static uint8_t policy[POLICY_BYTES_MAX];
+
+	if (harness->policy != NULL) {
+		harness_send_setup_policy(&harness->control, 0,
+			&(struct oap_setup_policy){
+				.policy = { policy, policy_encode(harness->policy, policy) } });
+	}
+}
+
+void harness_start_begin(struct harness *harness)
+{
 	int executable = open_executable(harness->process), pair[2];
 	pid_t supervisor_pid = getpid();
 
@@ -199,18 +219,10 @@ void harness_start_begin(struct harness *harness)
 	open_link(&harness->control, harness, pair[0]);
 	harness->control.process = PROCESS_SUPERVISOR;
 	harness->control.generation = 1;
-	assert_int_equal(config_encode_for(&harness->config, (enum process)harness->process,
-				 encoded, sizeof encoded, &encoded_bytes),
-		ERR_OK);
-	harness_send_setup_config(&harness->control, 0,
-		&(struct oap_setup_config){ .config = { encoded, encoded_bytes } });
-	if (harness->policy != NULL) {
-		static uint8_t policy[POLICY_BYTES_MAX];
-
-		harness_send_setup_policy(&harness->control, 0,
-			&(struct oap_setup_policy){
-				.policy = { policy, policy_encode(harness->policy, policy) } });
-	}
+	harness->config_generation = 1;
+	harness_send_setup_config(
+		&harness->control, 0, &(struct oap_setup_config){ .config = encode(harness) });
+	send_policy(harness);
 }
 
 void harness_start_end(struct harness *harness)
@@ -220,6 +232,7 @@ void harness_start_end(struct harness *harness)
 			.suspect = harness->suspect,
 			.process = (uint8_t)harness->process,
 			.generation = harness->generation,
+			.config_generation = 1,
 			.sandbox_mode = SANDBOX_KILL,
 			.tables_hash = worker_tables_hash(),
 		});
@@ -229,6 +242,49 @@ void harness_start(struct harness *harness)
 {
 	harness_start_begin(harness);
 	harness_start_end(harness);
+}
+
+void harness_ask(struct harness *harness, uint64_t generation, uint16_t closes)
+{
+	send_policy(harness);
+	harness_send_config_prepare(&harness->control, 0,
+		&(struct oap_config_prepare){ .config_generation = generation,
+			.closes = closes,
+			.config = encode(harness) });
+}
+
+void harness_prepare(struct harness *harness, uint64_t generation, uint16_t closes)
+{
+	struct oap_config_prepared prepared;
+
+	harness_ask(harness, generation, closes);
+	(void)harness_expect_config_prepared(&harness->control, &prepared);
+	assert_int_equal(prepared.status, ERR_OK);
+	assert_int_equal(prepared.config_generation, generation);
+}
+
+void harness_commit(struct harness *harness, uint64_t generation)
+{
+	struct oap_config_applied applied;
+
+	harness_send_config_commit(&harness->control, 0, &(struct oap_config_commit){ generation });
+	(void)harness_expect_config_applied(&harness->control, &applied);
+	assert_int_equal(applied.config_generation, generation);
+	harness->config_generation = generation;
+}
+
+void harness_abort(struct harness *harness, uint64_t generation)
+{
+	harness_send_config_abort(&harness->control, 0, &(struct oap_config_abort){ generation });
+	harness_settle(harness);
+}
+
+void harness_reload(struct harness *harness)
+{
+	uint64_t generation = harness->config_generation + 1;
+
+	harness_prepare(harness, generation, 0);
+	harness_commit(harness, generation);
 }
 
 void harness_expect_up(struct harness *harness)

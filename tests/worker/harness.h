@@ -55,6 +55,7 @@ struct harness {
 	unsigned process;
 	pid_t pid; /* 0: does not run */
 	uint32_t generation;
+	uint64_t config_generation;
 	uid_t uid;
 	gid_t gid;
 	char dir[64];                /* is config.node_data_dir, too */
@@ -88,6 +89,14 @@ void harness_expect_up(struct harness *harness);
 
 /* It refuses to start: FAILED with these words somewhere, and exit status 1. */
 void harness_expect_refusal(struct harness *harness, const char *words);
+
+/* A reload of harness->config and ->policy: asked and agreed to, and then in force or dropped.
+ * closes: bits 1 << enum setup_fd. harness_reload() does both under the next generation. */
+void harness_ask(struct harness *harness, uint64_t generation, uint16_t closes);
+void harness_prepare(struct harness *harness, uint64_t generation, uint16_t closes);
+void harness_commit(struct harness *harness, uint64_t generation);
+void harness_abort(struct harness *harness, uint64_t generation);
+void harness_reload(struct harness *harness);
 
 void harness_stop(struct harness *harness); /* must exit with 0 */
 void harness_kill(struct harness *harness); /* SIGKILL */

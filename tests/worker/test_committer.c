@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include "common/space.h"
+#include "core/audit.h"
 #include "tests/skip.h"
 #include "tests/worker/committer_driver.h"
 
@@ -530,9 +531,46 @@ static void a_genesis_on_a_full_disk_waits_for_room(void **state)
 	assert_int_equal(umount(path), 0);
 }
 
+/* --- what the supervisor did --- */
+
+static void ask_audit(uint64_t corr_id, uint16_t kind)
+{
+	static const char json[] = "{\"generation\":2}";
+
+	harness_send_audit(&h.control, corr_id,
+		&(struct oap_audit){
+			.kind = kind,
+			.ts_unix_ms = 1700000000000,
+			.json = { (const uint8_t *)json, sizeof json - 1 },
+		});
+}
+
+static enum err audited(uint64_t corr_id)
+{
+	struct oap_audited answer;
+
+	assert_int_equal(harness_expect_audited(&h.control, &answer), corr_id);
+	return (enum err)answer.status;
+}
+
+static void a_record_of_the_supervisor_is_taken_while_writes_are(void **state)
+{
+	(void)state;
+	start();
+	ask_audit(1, AUDIT_RELOAD);
+	assert_int_equal(audited(1), ERR_BUSY);
+	harness_stop(&h);
+	start_serving();
+	ask_audit(2, AUDIT_RELOAD);
+	assert_int_equal(audited(2), ERR_OK);
+	ask_audit(3, AUDIT_GOVERNANCE); /* which is not its to tell */
+	harness_expect_refusal(&h, "AUDIT is MALFORMED");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		CASE(a_record_of_the_supervisor_is_taken_while_writes_are),
 		CASE(without_the_lock_it_does_not_start),
 		CASE(a_lock_that_somebody_else_holds_is_no_lock),
 		CASE(it_waits_for_the_name_of_the_ledger),

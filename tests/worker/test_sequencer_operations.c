@@ -259,16 +259,35 @@ static void a_policy_that_is_none_starts_nothing(void **state)
 	assert_int_not_equal(harness_reap(&h), 0);
 }
 
-static void a_policy_comes_before_the_start_or_not_at_all(void **state)
+/* Goal: what a reload brings is judged by from COMMIT on, not earlier, and never after ABORT. */
+static void operations_are_judged_by_the_policy_of_the_last_reload(void **state)
 {
-	uint8_t bytes[POLICY_BYTES_MAX];
+	struct made made;
 
 	(void)state;
+	allow_transfers(20);
 	start_with_money();
-	policy_init(&policy);
-	harness_send_setup_policy(&h.control, 0,
-		&(struct oap_setup_policy){ .policy = { bytes, policy_encode(&policy, bytes) } });
-	assert_int_not_equal(harness_reap(&h), 0);
+	allow_transfers(5);
+	harness_prepare(&h, 2, 0);
+	make(21, 1, &made);
+	operate(5, &made);
+	(void)expect_op(5, DETAIL_PER_OP_MAX);
+	harness_abort(&h, 2);
+	make(20, 1, &made);
+	operate(6, &made);
+	expect_work(&first);
+	commit(&first);
+	(void)expect_op(6, DETAIL_NONE);
+	harness_prepare(&h, 3, 0);
+	harness_commit(&h, 3);
+	make(6, 2, &made);
+	operate(7, &made);
+	(void)expect_op(7, DETAIL_PER_OP_MAX);
+	h.config.wallet_max_amount_per_op = 4;
+	harness_reload(&h);
+	make(5, 2, &made);
+	operate(8, &made);
+	(void)expect_op(8, DETAIL_PER_OP_MAX);
 }
 
 /* --- balances for views and events --- */
@@ -452,7 +471,7 @@ int main(void)
 		CASE(a_receipt_that_is_not_of_its_entry_accuses_the_wallet),
 		CASE(operations_are_judged_by_the_policy_of_the_start),
 		CASE(a_policy_that_is_none_starts_nothing),
-		CASE(a_policy_comes_before_the_start_or_not_at_all),
+		CASE(operations_are_judged_by_the_policy_of_the_last_reload),
 		CASE(balances_at_rest_are_told_at_once),
 		CASE(balances_are_told_in_order_with_commits),
 		CASE(balances_of_what_was_not_committed_are_not_known),
