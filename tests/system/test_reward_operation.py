@@ -117,21 +117,21 @@ def test_a_freeze_of_rewards_outlives_the_node_and_is_in_the_audit_log():
 
 
 def test_a_ledger_that_does_not_answer_is_a_brownout_that_ends_by_itself():
-	one, policy = with_policy(rewarder={'ledger_deadline_ms': 100, 'ledger_max_retries': 1},
+	one, policy = with_policy(rewarder={'ledger_deadline_ms': 100, 'ledger_max_retries': 1, 'attempt_budget': '300ms'},
 		brownout={'exit_window': '1s', 'ping': '50ms'}, node={'ping_timeout': '60s'})
 	with one:
 		request = one.seal(policy, DAYS[0])
 		dry = compute(one, DAYS[0], request, dry_run=True)
 		assert dry.status == 200, dry
-		one.node.signal_worker('sequencer', signal.SIGSTOP)
+		one.node.signal_worker('committer', signal.SIGSTOP)  # it judges, and commits nothing
 		try:
 			result = told(compute(one, DAYS[0], request), 202)
 			assert result['quarantine'] and result['ledger']['result'] == 'error', result
 			assert one.node.metric('readyz_degraded', cause='ledger_degraded') == 1
-			assert one.node.metric('io_timeouts_total', op='ledger') >= 2
-			assert one.node.metric('ledger_retry_total', reason='timeout') >= 1
+			assert one.node.metric('io_timeouts_total', op='ledger') >= 1
+			assert one.node.metric('ledger_retry_total') >= 1
 		finally:
-			one.node.signal_worker('sequencer', signal.SIGCONT)
+			one.node.signal_worker('committer', signal.SIGCONT)
 		eventually(lambda: summary(one, DAYS[0])['state'] == 'settled', 'it is paid by itself')
 		assert one.node.metric('readyz_degraded', cause='ledger_degraded') == 0
 		for event in ('brownout_enter', 'brownout_exit', 'brownout_drained'):

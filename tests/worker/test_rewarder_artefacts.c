@@ -286,7 +286,9 @@ static void what_nobody_speaks_for_is_swept(void **state)
 			.edge_generation = edge->generation,
 			.tenant = text_of("acme"),
 			.epoch = text_of(EPOCH),
-			.reason = text_of("something else in its place") });
+			.reason = text_of("something else in its place"),
+			.deadline_mono_ms = now_mono_ms() + 60000,
+			.grant = grants_seal_acme() });
 	reply = expect_reply(9);
 	assert_int_equal(reply.status, 200);
 	ask(3, EPOCH, &others);

@@ -20,10 +20,11 @@ static struct oap_run_reply release(uint64_t ticket, const char *epoch)
 {
 	const struct oap_quarantine_release msg = { .edge_process = PROCESS_INGRESS,
 		.edge_generation = edge->generation,
-		.capability = grants_capability(),
+		.deadline_mono_ms = now_mono_ms() + 60000,
 		.tenant = text_of("acme"),
 		.epoch = text_of(epoch),
-		.reason = text_of("looked at") };
+		.reason = text_of("looked at"),
+		.grant = grants_seal_acme() };
 
 	harness_send_quarantine_release(prevalidator, ticket, &msg);
 	return expect_reply(ticket);
@@ -84,6 +85,7 @@ static void a_run_holds_itself_alone(void **state)
  * lets all be paid. */
 static void a_run_holds_the_whole_service(void **state)
 {
+	static const char *const globex[] = { "tenant=globex", NULL };
 	struct hash inputs = seal_epoch(&golden);
 	struct oap_run_compute dry;
 	struct oap_run_reply reply;
@@ -115,10 +117,11 @@ static void a_run_holds_the_whole_service(void **state)
 	harness_send_quarantine_release(prevalidator, 6,
 		&(struct oap_quarantine_release){ .edge_process = PROCESS_INGRESS,
 			.edge_generation = edge->generation,
-			.capability = grants_capability(),
+			.deadline_mono_ms = now_mono_ms() + 60000,
 			.tenant = text_of("globex"),
 			.epoch = text_of(EPOCH),
-			.reason = text_of("looked at") });
+			.reason = text_of("looked at"),
+			.grant = grants_seal_for(GRANTS_GENERATION, globex) });
 	reply = expect_reply(6);
 	assert_int_equal(reply.status, 200);
 	run_until_sealed(7, &inputs);
