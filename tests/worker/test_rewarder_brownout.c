@@ -16,14 +16,6 @@ static struct oap_run_reply expect_waits(uint64_t ticket)
 	return reply;
 }
 
-static void expect_accepted(uint64_t ticket)
-{
-	struct oap_run_reply reply = expect_reply(ticket);
-
-	assert_int_equal(reply.status, 200);
-	expect_body(&reply, "\"accepted\"");
-}
-
 /* What readiness is told, at the latest by the next tick. */
 static void expect_report(const char *words)
 {
@@ -157,6 +149,14 @@ static void who_is_held_is_paid_when_released(void **state)
 }
 
 #ifdef MACRONODE_TEST_HOOKS
+
+static void expect_accepted(uint64_t ticket)
+{
+	struct oap_run_reply reply = expect_reply(ticket);
+
+	assert_int_equal(reply.status, 200);
+	expect_body(&reply, "\"accepted\"");
+}
 
 /* --- slow, by a clock of ours --- */
 
