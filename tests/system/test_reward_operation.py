@@ -129,13 +129,26 @@ def test_a_ledger_that_does_not_answer_is_a_brownout_that_ends_by_itself():
 			assert result['quarantine'] and result['ledger']['result'] == 'error', result
 			assert one.node.metric('readyz_degraded', cause='ledger_degraded') == 1
 			assert one.node.metric('io_timeouts_total', op='ledger') >= 1
-			assert one.node.metric('ledger_retry_total') >= 1
 		finally:
 			one.node.signal_worker('committer', signal.SIGCONT)
 		eventually(lambda: summary(one, DAYS[0])['state'] == 'settled', 'it is paid by itself')
 		assert one.node.metric('readyz_degraded', cause='ledger_degraded') == 0
 		for event in ('brownout_enter', 'brownout_exit', 'brownout_drained'):
 			eventually(lambda event=event: f'"event":"{event}"' in one.node.log_text(), event)
+
+
+def test_an_intent_whose_ledger_dies_is_sent_again():
+	one, policy = with_policy(node={'ping_timeout': '60s'})
+	with one:
+		request = one.seal(policy, DAYS[0])
+		one.node.signal_worker('committer', signal.SIGSTOP)
+		waits = OverHttp(one.node, 'api').ask('compute', one.runner(), DAYS[0], request,
+			{'X-Request-Deadline-Ms': '500'})
+		assert waits.status == 202, waits
+		eventually(lambda: one.node.metric('queue_depth', q='intents') == 1, 'it is with the ledger')
+		one.node.replace_worker('committer')
+		eventually(lambda: summary(one, DAYS[0])['state'] == 'settled', 'it is paid by itself')
+		assert one.node.metric('ledger_retry_total', reason='refused') >= 1
 
 
 # --- whom a quarantine holds ----------------------------------------------------------------------
