@@ -69,6 +69,7 @@ static void look_before_a_start(struct doctor *doctor)
 	doctor_disk(doctor);
 	doctor_owners(doctor);
 	doctor_network_ports(doctor);
+	doctor_tls(doctor);
 	doctor_roles(doctor);
 	doctor_machine(doctor);
 }

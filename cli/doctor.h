@@ -10,6 +10,7 @@
  *   doctor_disk.c     file systems and free space
  *   doctor_owners.c   whose the files are, and who else may read or change them
  *   doctor_network.c  ports and host names
+ *   doctor_tls.c      certificate and key
  *   doctor_roles.c    users, executables and walls of the workers
  *   doctor_machine.c  clock, entropy, limits, swap
  *   doctor_store.c    store and keys against each other */
@@ -52,6 +53,7 @@ void doctor_disk(struct doctor *doctor);
 void doctor_owners(struct doctor *doctor);
 void doctor_network_ports(struct doctor *doctor);
 void doctor_network_names(struct doctor *doctor);
+void doctor_tls(struct doctor *doctor);
 void doctor_roles(struct doctor *doctor);
 void doctor_machine(struct doctor *doctor);
 void doctor_store(struct doctor *doctor);

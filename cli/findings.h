@@ -36,6 +36,14 @@
 		"end who has the port, or set api.bind_addr to another")                          \
 	F(ADMIN, "admin", "admin.bind_addr is free, unless the node has it",                      \
 		"end who has the port, or set admin.bind_addr to another")                        \
+	F(TLS, "tls", "the files of TLS can be read, are whole and belong together",              \
+		"correct the file that is named; macronode.toml(5), TLS, says what is expected")  \
+	F(TLS_DATES, "tls.dates", "certificate and OCSP response are good for some weeks",        \
+		"renew them, then `macronode reload`; or set the clock right")                    \
+	F(TLS_NAMES, "tls.names", "the certificate is for each name of api.host_names",           \
+		"have it issued for these names as well, or take them out")                       \
+	F(TLS_KEY, "tls.key", "nobody but its owner reads the private key",                       \
+		"chown root, chmod 0600, in a directory that only root writes")                   \
 	F(HOST_NAMES, "host_names", "each name of api.host_names is known to this machine",       \
 		"give the name an address in DNS or /etc/hosts, or take it out")                  \
 	F(USERS, "users", "each role has a user of its own",                                      \

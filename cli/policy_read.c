@@ -6,7 +6,9 @@
 #include <time.h>
 
 #include "core/amount.h"
+#include "core/caveat.h"
 #include "core/entry.h"
+#include "core/hex.h"
 
 struct reader {
 	struct policy *policy;
@@ -14,6 +16,7 @@ struct reader {
 	char path[POLICY_FAULT_PATH_BYTES]; /* of the value in hand */
 	struct policy_asset row;            /* in hand */
 	struct policy_quota *quota;         /* likewise */
+	struct policy_client client;        /* likewise */
 	bool has_cap, has_proposal, has_expiry;
 };
 
@@ -380,6 +383,56 @@ static void take_quotas(struct reader *reader, const struct json_in *value)
 	take_object(reader, value, members);
 }
 
+/* ---- clients ---- */
+
+static void take_action(struct reader *reader, const struct json_in *value)
+{
+	for (unsigned action = 0; action < CAVEAT_ACTION_COUNT; action++) {
+		if (strcmp(text_of(value), caveat_action_name(action)) == 0) {
+			reader->client.actions |= CAVEAT_ACTION_BIT(action);
+			return;
+		}
+	}
+	fault(reader, "expected actions as tokens have them (macronode-caveats(7)), like "
+		      "\"wallet.transfer\"");
+}
+
+static void take_client(struct reader *reader, const char *name, const struct json_in *value)
+{
+	reader->client = (struct policy_client){ .actions = 0 };
+	if (hex_decode(name, strlen(name), reader->client.certificate.bytes, HASH_BYTES) !=
+		ERR_OK) {
+		fault(reader, "expected the SHA-256 of a certificate in DER, 64 of 0-9 a-f");
+		return;
+	}
+	if (json_in_type(value) != JSON_IN_ARRAY) {
+		fault(reader, "expected an array of actions");
+		return;
+	}
+	for (size_t i = 0; i < json_in_count(value); i++) {
+		take_action(reader, json_in_item(value, i));
+	}
+	if (!policy_add_client(reader->policy, &reader->client)) {
+		fault(reader, "expected it once, and at most %u clients", POLICY_CLIENTS_MAX);
+	}
+}
+
+static void take_clients(struct reader *reader, const struct json_in *value)
+{
+	if (json_in_type(value) != JSON_IN_OBJECT) {
+		fault(reader, "expected an object, with a member for each certificate");
+		return;
+	}
+	reader->policy->has_clients = true;
+	for (size_t i = 0; i < json_in_member_count(value); i++) {
+		const char *name = json_in_member_name(value, i);
+		size_t length = enter(reader, name);
+
+		take_client(reader, name, json_in_member_at(value, i));
+		leave(reader, length);
+	}
+}
+
 /* ---- what is not held: who writes it would believe that it is ---- */
 
 static void take_dispute_window(struct reader *reader, const struct json_in *value)
@@ -415,6 +468,7 @@ bool policy_read(struct slice text, struct policy *ret_policy, struct policy_fau
 		{ "allowed_ops", take_ops, true },
 		{ "assets", take_assets, true },
 		{ "quotas", take_quotas, false },
+		{ "clients", take_clients, false },
 		{ "dispute_window_s", take_dispute_window, false },
 		{ "signatures", take_signatures, false },
 		{ NULL, NULL, false },

@@ -10,6 +10,7 @@
  *                                 "proposal_id":"2026-11","expiry":"2027-01-01T00:00:00Z"}}},
  *    "quotas":{"per_account":{"ops_per_day":1000,"spend_minor_per_day":"50000"},
  *              "per_tenant":{"ops_per_day":20000,"spend_minor_per_day":"900000"}},
+ *    "clients":{"<SHA-256 of a certificate in DER, in hex>":["wallet.transfer",...]},
  *    "dispute_window_s":0,"signatures":[]}
  *
  * Closed: a member that it does not have is a fault, and so is one that asks for what the node

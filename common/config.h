@@ -40,6 +40,8 @@ struct config_texts {
 /* The choices, in the order of the words of their rows. */
 enum { CONFIG_ENGINE_PERSISTENT, CONFIG_ENGINE_AMNESIA };
 enum { CONFIG_HASH_SHA256, CONFIG_HASH_BLAKE3 };
+enum { CONFIG_TLS_ALL, CONFIG_TLS_API, CONFIG_TLS_ADMIN };
+enum { CONFIG_PQ_OFF, CONFIG_PQ_HYBRID, CONFIG_PQ_ONLY };
 enum {
 	CONFIG_LOG_LEVEL_ERROR,
 	CONFIG_LOG_LEVEL_WARN,

@@ -19,14 +19,64 @@ static bool is_loopback(const struct config_address *address)
 				    : memcmp(address->ip, loopback6, sizeof loopback6) == 0;
 }
 
-static void check_listener(
-	struct config_load *load, enum config_key_id id, const struct config_address *address)
+/* Whoever reads the network reads tokens, and whoever reaches the admin plane may try them. */
+static void check_api(struct config_load *load)
 {
-	if (!is_loopback(address)) {
-		config_load_problem(load, &load->sources[id],
-			"%s: only a loopback address (127.0.0.0/8 or [::1]) may be bound, because "
-			"TLS is not built yet and tokens would cross the network in the clear",
-			config_key_name(id));
+	const struct config *config = &load->config;
+
+	if (!is_loopback(&config->api_bind_addr) &&
+		(!config->tls_enabled || config->tls_listeners == CONFIG_TLS_ADMIN)) {
+		config_load_problem(load, &load->sources[CONFIG_KEY_api_bind_addr],
+			"api.bind_addr: expected a loopback address (127.0.0.0/8 or [::1]), or "
+			"tls.enabled with tls.listeners all or api: tokens would cross the network "
+			"in the clear");
+	}
+}
+
+static void check_admin(struct config_load *load)
+{
+	const struct config *config = &load->config;
+
+	if (is_loopback(&config->admin_bind_addr)) {
+		return;
+	}
+	if (!config->tls_enabled || config->tls_listeners == CONFIG_TLS_API) {
+		config_load_problem(load, &load->sources[CONFIG_KEY_admin_bind_addr],
+			"admin.bind_addr: expected a loopback address (127.0.0.0/8 or [::1]), or "
+			"tls.enabled with tls.listeners all or admin");
+	} else if (config->tls_client_ca_path[0] == '\0') {
+		config_load_problem(load, &load->sources[CONFIG_KEY_admin_bind_addr],
+			"admin.bind_addr: expected a loopback address, or tls.client_ca_path: off "
+			"loopback the admin plane is for clients with a certificate alone");
+	}
+}
+
+static void demand_path(struct config_load *load, enum config_key_id because, enum config_key_id id,
+	const char *path)
+{
+	if (path[0] == '\0') {
+		config_load_problem(load, &load->sources[because], "%s: expected %s, too",
+			config_key_name(because), config_key_name(id));
+	}
+}
+
+static void check_tls(struct config_load *load)
+{
+	const struct config *config = &load->config;
+
+	if (config->tls_enabled) {
+		demand_path(load, CONFIG_KEY_tls_enabled, CONFIG_KEY_tls_cert_path,
+			config->tls_cert_path);
+		demand_path(load, CONFIG_KEY_tls_enabled, CONFIG_KEY_tls_key_path,
+			config->tls_key_path);
+	}
+	if (config->tls_mtls_required) {
+		demand_path(load, CONFIG_KEY_tls_mtls_required, CONFIG_KEY_tls_client_ca_path,
+			config->tls_client_ca_path);
+	}
+	if (config->pq_mode != CONFIG_PQ_OFF && !config->tls_enabled) {
+		config_load_problem(load, &load->sources[CONFIG_KEY_pq_mode],
+			"pq.mode: expected off, or tls.enabled: without TLS no keys are exchanged");
 	}
 }
 
@@ -35,8 +85,9 @@ static void check_listeners(struct config_load *load)
 	const struct config_address *admin = &load->config.admin_bind_addr;
 	const struct config_address *api = &load->config.api_bind_addr;
 
-	check_listener(load, CONFIG_KEY_admin_bind_addr, admin);
-	check_listener(load, CONFIG_KEY_api_bind_addr, api);
+	check_api(load);
+	check_admin(load);
+	check_tls(load);
 	if (admin->port != 0 && memcmp(admin, api, sizeof *admin) == 0) {
 		config_load_problem(load,
 			stronger(load, CONFIG_KEY_admin_bind_addr, CONFIG_KEY_api_bind_addr),

@@ -153,6 +153,46 @@
 		"Requests per second that the API accepts, shared out over the ingress workers; " \
 		"0 is no limit.") \
 	\
+	K(tls_enabled, SWITCH, "tls.enabled", "false", 0, 1, \
+		CONFIG_FOR(SUPERVISOR) | CONFIG_FOR_EDGE | CONFIG_FOR(KMS), RESTART, \
+		"MACRO_TLS " CONFIG_ENV_API("TLS_ENABLED"), "--tls", \
+		"Speak TLS 1.3 on the TCP listeners of tls.listeners, as every address that is " \
+		"not loopback has to. The local socket never does.") \
+	CHOICE(tls_listeners, "tls.listeners", "all", "all|api|admin", \
+		CONFIG_FOR(SUPERVISOR) | CONFIG_FOR_EDGE, RESTART, "", "", \
+		"Which TCP listeners speak it: both, or that of api.bind_addr or " \
+		"admin.bind_addr alone.") \
+	K(tls_cert_path, PATH, "tls.cert_path", "", 0, CONFIG_TEXT_BYTES_MAX, \
+		CONFIG_FOR(SUPERVISOR), REBIND, \
+		CONFIG_ENV_API("TLS_CERT_PATH") " RON_LEDGER_TLS_CERT_FILE", "--tls-cert", \
+		"The server's certificate and those of its issuers behind it, in PEM.") \
+	K(tls_key_path, PATH, "tls.key_path", "", 0, CONFIG_TEXT_BYTES_MAX, \
+		CONFIG_FOR(SUPERVISOR), REBIND, \
+		CONFIG_ENV_API("TLS_KEY_PATH") " RON_LEDGER_TLS_KEY_FILE", "--tls-key", \
+		"Its private key: PKCS#8 in PEM, not encrypted, Ed25519, P-256, P-384 or RSA. " \
+		"Only kms ever reads it.") \
+	K(tls_client_ca_path, PATH, "tls.client_ca_path", "", 0, CONFIG_TEXT_BYTES_MAX, \
+		CONFIG_FOR(SUPERVISOR), REBIND, \
+		"SVC_REWARDER_CLIENT_CA_PATH RON_LEDGER_TLS_CA_FILE", "", \
+		"Authorities whose client certificates are good, in PEM. With it the admin " \
+		"listener demands one, and the API takes one; writes need a token all the same.") \
+	K(tls_ocsp_path, PATH, "tls.ocsp_path", "", 0, CONFIG_TEXT_BYTES_MAX, \
+		CONFIG_FOR(SUPERVISOR), REBIND, "", "", \
+		"OCSP response about the server's certificate, in DER, to staple to it.") \
+	K(tls_mtls_required, SWITCH, "tls.mtls_required", "false", 0, 1, \
+		CONFIG_FOR_EDGE, REBIND, "", "", \
+		"The API, too, demands a client certificate.") \
+	K(tls_handshake_timeout_ms, DURATION, "tls.handshake_timeout", "2s", 10, CONFIG_MINUTE_MS, \
+		CONFIG_FOR_EDGE, HOT, "", "", \
+		"Close a connection whose handshake takes longer than this.") \
+	\
+	CHOICE(pq_mode, "pq.mode", "off", "off|hybrid|pq-only", \
+		CONFIG_FOR(SUPERVISOR) | CONFIG_FOR_EDGE, RESTART, \
+		CONFIG_ENV_API("PQ_MODE"), "--pq", \
+		"Key exchange of TLS: off is classical, hybrid prefers X25519 with ML-KEM-768, " \
+		"pq-only has nothing else. The node refuses to start where its TLS library lacks " \
+		"what is asked for.") \
+	\
 	K(uds_path, PATH, "uds.path", "/run/macronode/macronode.sock", 0, \
 		CONFIG_UDS_PATH_BYTES_MAX, \
 		CONFIG_FOR(SUPERVISOR), REBIND, CONFIG_ENV_API("UDS_PATH"), "--uds", \
@@ -414,8 +454,7 @@
 /* Names of spec/ that are known and refused. The key may end in .* for all of a section.
  *
  * key in the file ("" for none) | environment names | flags | why */
-#define CONFIG_NO_TLS   "TLS is not built yet and every listener is on loopback"
-#define CONFIG_NO_PQ    "post-quantum forms are not built yet"
+#define CONFIG_NO_PQ    "post-quantum signatures are not built yet"
 #define CONFIG_NO_OTEL  "the OpenTelemetry exporter is not built yet"
 #define CONFIG_NO_GOV   "the governance workflow is not built yet"
 #define CONFIG_NO_UP    "the node has no upstream services"
@@ -457,11 +496,10 @@
 	D("limits.tenant_rps_max", "SVC_REWARDER_TENANT_RPS_MAX", "", "rates per tenant are not " \
 		"built yet") \
 	D("limits.work_queue_max", "SVC_REWARDER_WORK_QUEUE_MAX", "", CONFIG_NO_QUEUE) \
-	D("tls.*", CONFIG_ENV_API("TLS_ENABLED") " " CONFIG_ENV_API("TLS_CERT_PATH") " " \
-		CONFIG_ENV_API("TLS_KEY_PATH") \
-		" RON_LEDGER_TLS_CERT_FILE RON_LEDGER_TLS_KEY_FILE MACRO_TLS MACRO_TLS_ENABLED " \
-		"MACRO_TLS_CERT_PATH MACRO_TLS_KEY_PATH", \
-		"--tls --no-tls --tls-cert --tls-key", CONFIG_NO_TLS) \
+	D("tls.min_version", "", "", "TLS 1.3 is the only one that is spoken") \
+	D("tls.enable", "", "--no-tls", "it is tls.enabled, which is off by default") \
+	D("tls.pq_hybrid", "", "", "it is pq.mode") \
+	D("tls.pq_only", "", "", "it is pq.mode") \
 	D("queues.*", "SVC_WALLET_QUEUE_WORK SVC_WALLET_QUEUE_EVENTS", "", CONFIG_NO_QUEUE) \
 	D("backpressure.*", "RON_LEDGER_Q_HIGH RON_LEDGER_Q_REJECT", "", "without credit a " \
 		"request is refused at once, there is no mark to set") \
@@ -504,9 +542,9 @@
 	D("policy.*", "", "", "the one policy is the document of policy.file") \
 	D("governance.*", "RON_LEDGER_REVERSIBLE", "--reversible", CONFIG_NO_GOV) \
 	D("rotation.*", "", "", "keys are rotated by command: macronode cap rotate") \
-	D("pq.*", CONFIG_ENV_API("PQ_MODE") " SVC_WALLET_PQ_SIGN_ALGO SVC_WALLET_PQ_ONLY " \
-		"SVC_REWARDER_PQ_REQUIRE SVC_REWARDER_PQ_SIGN_ALGO MACRO_PQ_MODE", \
-		"--pq --pq-mode", CONFIG_NO_PQ) \
+	D("pq.sign_algo", "SVC_WALLET_PQ_SIGN_ALGO SVC_REWARDER_PQ_SIGN_ALGO", "", CONFIG_NO_PQ) \
+	D("pq.only", "SVC_WALLET_PQ_ONLY", "--pq-mode", "it is pq.mode") \
+	D("pq.require", "SVC_REWARDER_PQ_REQUIRE", "", "it is pq.mode") \
 	D("observability.*", "RON_LEDGER_LAT_BUCKETS", "", "the buckets of a histogram are part " \
 		"of its name's meaning and are fixed") \
 	D("otel.*", "", "", CONFIG_NO_OTEL) \

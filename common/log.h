@@ -70,6 +70,11 @@ enum log_level {
 	E(44, LISTENER_OPENED, listener_opened, INFO, "listening")                                \
 	E(46, LISTENER_FAILED, listener_failed, ERROR, "could not listen")                        \
 	E(47, CONNECTIONS_FULL, connections_full, WARN, "no room for another connection")         \
+	E(48, TLS_FAILED, tls_failed, DEBUG, "a TLS handshake failed")                            \
+	E(49, TLS_UNSIGNED, tls_unsigned, WARN, "kms did not sign a TLS handshake")               \
+	E(50, TLS_LOADED, tls_loaded, INFO, "TLS certificate and key are in force")               \
+	E(51, TLS_DATES, tls_dates, WARN, "the TLS certificate is not good at this time")         \
+	E(52, TLS_REFUSED, tls_refused, ERROR, "the files of TLS cannot be used")                 \
 	/* Configuration. */                                                                      \
 	E(60, CONFIG_APPLIED, config_applied, INFO, "the configuration was read again")           \
 	E(61, CONFIG_CHANGED, config_changed, INFO, "a key has another value now")                \

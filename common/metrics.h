@@ -304,9 +304,18 @@ enum {
 	GAUGE(AMNESIA_ENABLED, amnesia_enabled, NONE, ONE, SUM, ALWAYS, BY_SUPERVISOR,             \
 		"1 while everything is held in memory and ends with the node.",                    \
 		"it is not what you meant: with 1 nothing outlives the node.")                     \
-	/* Of TLS, which is not built: always there, always zero. */                               \
+	/* TLS. */                                                                                 \
+	COUNTER(TLS_HANDSHAKES, tls_handshakes_total, TLS_RESULT, ONE, SERVICE, ALWAYS,            \
+		BY_INGRESS | BY_ADMIN, "TLS handshakes, by how they ended.",                       \
+		"result=signer rises: kms does not sign. late or left: somebody holds "            \
+		"connections open; the other failures are clients' mistakes. full grows like "     \
+		"http_requests_total: clients open a connection for each request.")                \
 	COUNTER(TLS_HANDSHAKE_FAILURES, tls_handshake_failures_total, NONE, ONE, SUM, ALWAYS,      \
-		BY_INGRESS | BY_ADMIN, "TLS handshakes that failed.", "")                          \
+		BY_INGRESS | BY_ADMIN, "TLS handshakes that failed.",                              \
+		"it rises by more than 20 a minute: tls_handshakes_total says why.")               \
+	GAUGE(TLS_CERTIFICATE_EXPIRY, tls_certificate_expiry_timestamp_seconds, NONE, ONE, SUM,    \
+		WHEN_SET, BY_SUPERVISOR, "When the server's certificate ends, in Unix time.",      \
+		"it is less than 21 days away: renew it, then macronode reload.")                  \
 	COUNTER(CONFIG_ROLLBACK, config_rollback_total, NONE, ONE, SUM, ALWAYS, BY_SUPERVISOR,     \
 		"Configurations that workers had been asked about, and were refused.", "")         \
 	COUNTER(CONFIG_COALESCED, config_coalesced_total, NONE, ONE, SUM, ALWAYS, BY_SUPERVISOR,   \

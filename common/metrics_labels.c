@@ -50,7 +50,11 @@ static const char *const KEX_FAILURE_texts[] = { "reason=\"no_common_algo\"",
 static const char *const SIGNATURE_texts[] = { "algo=\"ed25519\"", "algo=\"ml-dsa\"",
 	"algo=\"slh-dsa\"" };
 static const char *const IO_texts[] = { "op=\"read\"", "op=\"write\"", "op=\"kms\"",
-	"op=\"ledger\"" };
+	"op=\"ledger\"", "op=\"handshake\"" };
+static const char *const TLS_RESULT_texts[] = { "result=\"full\"", "result=\"resumed\"",
+	"result=\"not_tls\"", "result=\"version\"", "result=\"nothing_common\"",
+	"result=\"no_certificate\"", "result=\"bad_certificate\"", "result=\"refused_us\"",
+	"result=\"late\"", "result=\"left\"", "result=\"signer\"", "result=\"other\"" };
 static const char *const OP_texts[] = { "op=\"sign\"", "op=\"verify\"" };
 static const char *const PQ_MODE_texts[] = { "mode=\"off\"", "mode=\"hybrid\"",
 	"mode=\"pq-only\"" };

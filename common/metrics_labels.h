@@ -43,7 +43,28 @@ enum metric_signature {
 	METRIC_SIGNATURE_ML_DSA,
 	METRIC_SIGNATURE_SLH_DSA,
 };
-enum metric_io { METRIC_IO_READ, METRIC_IO_WRITE, METRIC_IO_KMS, METRIC_IO_LEDGER };
+enum metric_io {
+	METRIC_IO_READ,
+	METRIC_IO_WRITE,
+	METRIC_IO_KMS,
+	METRIC_IO_LEDGER,
+	METRIC_IO_HANDSHAKE,
+};
+/* The last ones are why it failed. */
+enum metric_tls {
+	METRIC_TLS_FULL,
+	METRIC_TLS_RESUMED,
+	METRIC_TLS_NOT_TLS,
+	METRIC_TLS_VERSION,
+	METRIC_TLS_NOTHING_COMMON,
+	METRIC_TLS_NO_CERTIFICATE,
+	METRIC_TLS_BAD_CERTIFICATE,
+	METRIC_TLS_REFUSED_US,
+	METRIC_TLS_LATE,
+	METRIC_TLS_LEFT,
+	METRIC_TLS_SIGNER,
+	METRIC_TLS_OTHER,
+};
 enum metric_op { METRIC_OP_SIGN, METRIC_OP_VERIFY };
 enum metric_freeze {
 	METRIC_FREEZE_GLOBAL,
@@ -90,7 +111,8 @@ enum metric_degraded {
 	D(SIDE, 2)                        \
 	D(KEX_FAILURE, 3)                 \
 	D(SIGNATURE, 3)                   \
-	D(IO, 4)                          \
+	D(IO, 5)                          \
+	D(TLS_RESULT, 12)                 \
 	D(OP, 2)                          \
 	D(PQ_MODE, 3)                     \
 	D(FREEZE, 4)                      \
@@ -136,6 +158,7 @@ enum {
 	L(BOOL, BOOL, NONE)                   \
 	L(OUTCOME, OUTCOME, NONE)             \
 	L(IO, IO, NONE)                       \
+	L(TLS_RESULT, TLS_RESULT, NONE)       \
 	L(ROLE, ROLE, NONE)                   \
 	L(PROCESS, ROLE, INSTANCE)            \
 	L(KEX_SIDE, KEX, SIDE)                \

@@ -135,6 +135,10 @@ static enum err on_link(void *self, const struct oap_from *from, const struct oa
 		msg->instance >= process_instances_max(msg->process)) {
 		return ERR_MALFORMED;
 	}
+	if (worker->spec->take_link != NULL &&
+		worker->spec->take_link(worker->spec->self, &whom, fd)) {
+		return ERR_OK;
+	}
 	if (peer_create(&worker->mesh, &plan) == NULL) {
 		worker_fail(worker, "no memory for a link");
 	}
@@ -255,6 +259,23 @@ int worker_fd(const struct worker *worker, enum setup_fd what, unsigned index)
 		}
 	}
 	return -1;
+}
+
+bool worker_read_fd(int fd, uint8_t *bytes, size_t bytes_max, size_t *ret_bytes)
+{
+	size_t used = 0;
+	ssize_t got = 1;
+
+	while (got > 0 && used < bytes_max) {
+		got = pread(fd, bytes + used, bytes_max - used, (off_t)used);
+		if (got < 0 && errno == EINTR) {
+			got = 1;
+			continue;
+		}
+		used += got > 0 ? (size_t)got : 0;
+	}
+	*ret_bytes = used;
+	return got >= 0 && used < bytes_max;
 }
 
 static struct slice text_slice(const char *text, size_t bytes_max)

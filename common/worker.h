@@ -25,6 +25,10 @@ enum setup_fd {
 	SETUP_FD_LISTEN_TCP, /* the plane's TCP listener */
 	SETUP_FD_LISTEN_UDS, /* API: the UNIX listener */
 	SETUP_FD_LOCK,       /* committer: the lock of the data directory */
+	SETUP_FD_TLS_CHAIN,  /* edges: the server's certificates */
+	SETUP_FD_TLS_ROOTS,  /* edges: authorities of client certificates */
+	SETUP_FD_TLS_OCSP,   /* edges: the response to staple */
+	SETUP_FD_TLS_KEY,    /* kms alone */
 	SETUP_FD_CLOCK,      /* of a test_hooks build: the file of clock_adopt_hook */
 	SETUP_FD_KIND_COUNT
 };
@@ -66,6 +70,8 @@ struct worker_spec {
 	/* Behind the filter: everything else. May be NULL. */
 	void (*ready)(void *self, struct worker *worker);
 
+	/* A link that the role reads by itself: true, and the fd is its own. May be NULL. */
+	bool (*take_link)(void *self, const struct oap_from *whom, int fd);
 	void (*link_up)(void *self, const struct oap_from *whom);   /* may be NULL */
 	void (*link_lost)(void *self, const struct oap_from *whom); /* may be NULL */
 	void (*turn)(void *self);                                   /* may be NULL */
@@ -140,6 +146,9 @@ MUST_CHECK enum err worker_reload_commit(struct worker *worker, uint64_t generat
 void worker_reload_abort(struct worker *worker, uint64_t generation);
 
 /* --- worker.c --- */
+/* All of a file that came as an fd, wherever others who hold it have read; needs pread64 behind
+ * the filter. False: it cannot be read, or is longer. */
+MUST_CHECK bool worker_read_fd(int fd, uint8_t *bytes, size_t bytes_max, size_t *ret_bytes);
 
 /* Tells the supervisor; text is for an operator and may be "". */
 void worker_report(struct worker *worker, enum worker_phase phase, uint64_t seq, uint64_t lag_ms,

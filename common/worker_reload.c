@@ -24,7 +24,9 @@ static void drop_staged(struct worker *worker)
 
 static bool may_be_replaced(uint8_t what)
 {
-	return what == SETUP_FD_LISTEN_TCP || what == SETUP_FD_LISTEN_UDS;
+	return what == SETUP_FD_LISTEN_TCP || what == SETUP_FD_LISTEN_UDS ||
+	       what == SETUP_FD_TLS_CHAIN || what == SETUP_FD_TLS_ROOTS ||
+	       what == SETUP_FD_TLS_OCSP || what == SETUP_FD_TLS_KEY;
 }
 
 enum err worker_reload_take_fd(struct worker *worker, const struct oap_setup_fd *msg, int fd)

@@ -115,6 +115,7 @@ enum caveat_action {
 };
 
 #define CAVEAT_ACTION_BIT(action) (1u << (action))
+#define CAVEAT_ACTIONS_ALL        ((1u << CAVEAT_ACTION_COUNT) - 1)
 
 #define CAVEAT_NBF_SKEW_S 60u
 #define CAVEAT_UNIX_S_MAX 253402300799u /* the year 9999: sums and milliseconds fit 64 bits */

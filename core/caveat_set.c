@@ -5,7 +5,6 @@
 #include "core/amount.h"
 
 #define BIT(kind)       (1u << (kind))
-#define ACTIONS_ALL     ((1u << CAVEAT_ACTION_COUNT) - 1u)
 #define ENTRY_KINDS_ALL 0xfeu /* bits 1-7 */
 
 /* Kinds whose value is a list that stays text. */
@@ -16,7 +15,7 @@
 void caveat_set_init(struct caveat_set *ret_set)
 {
 	ret_set->kinds = 0;
-	ret_set->actions = ACTIONS_ALL;
+	ret_set->actions = CAVEAT_ACTIONS_ALL;
 	ret_set->entry_kinds = ENTRY_KINDS_ALL;
 	ret_set->exp_is_ttl = false;
 	ret_set->amount_max = U128_MAX;
@@ -114,7 +113,7 @@ static bool has(const struct caveat_set *set, enum caveat_kind kind)
 /* What a folded field is when no caveat of its kind was added. */
 static bool absent_fields_are_wide_open(const struct caveat_set *set)
 {
-	return (has(set, CAVEAT_ACTION) || set->actions == ACTIONS_ALL) &&
+	return (has(set, CAVEAT_ACTION) || set->actions == CAVEAT_ACTIONS_ALL) &&
 	       (has(set, CAVEAT_KIND) || set->entry_kinds == ENTRY_KINDS_ALL) &&
 	       (has(set, CAVEAT_AMOUNT) || set->amount_max == U128_MAX) &&
 	       (has(set, CAVEAT_MAX_BYTES) || set->body_bytes_max == UINT64_MAX) &&
@@ -137,7 +136,7 @@ bool caveat_set_is_sound(const struct caveat_set *set)
 {
 	uint32_t clause_kinds = 0;
 
-	if (set->kinds >= BIT(CAVEAT_KIND_COUNT) || (set->actions & ~ACTIONS_ALL) != 0 ||
+	if (set->kinds >= BIT(CAVEAT_KIND_COUNT) || (set->actions & ~CAVEAT_ACTIONS_ALL) != 0 ||
 		(set->entry_kinds & ~ENTRY_KINDS_ALL) != 0 || set->nbf_unix_s > CAVEAT_UNIX_S_MAX ||
 		set->clause_count + set->daily_count > (int)TOKEN_CAVEATS_MAX) {
 		return false;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/bytes.h"
+#include "core/caveat.h"
 #include "core/entry.h"
 
 static const struct policy_quota no_quota = { .ops = UINT64_MAX, .spend_minor = U128_MAX };
@@ -83,6 +84,38 @@ bool policy_add(struct policy *policy, const struct policy_asset *row)
 	return true;
 }
 
+static const struct policy_client *find_client(
+	const struct policy *policy, const struct hash *certificate)
+{
+	for (uint32_t i = 0; i < policy->client_count; i++) {
+		if (memcmp(&policy->clients[i].certificate, certificate, sizeof *certificate) ==
+			0) {
+			return &policy->clients[i];
+		}
+	}
+	return NULL;
+}
+
+uint32_t policy_actions_of(const struct policy *policy, const struct hash *certificate)
+{
+	const struct policy_client *row = find_client(policy, certificate);
+
+	if (!policy->has_clients) {
+		return CAVEAT_ACTIONS_ALL;
+	}
+	return row == NULL ? 0 : row->actions;
+}
+
+bool policy_add_client(struct policy *policy, const struct policy_client *row)
+{
+	if (policy->client_count == POLICY_CLIENTS_MAX ||
+		find_client(policy, &row->certificate) != NULL) {
+		return false;
+	}
+	policy->clients[policy->client_count++] = *row;
+	return true;
+}
+
 /* ---- on its way ---- */
 
 static void put_quota(struct byte_writer *out, const struct policy_quota *quota)
@@ -109,6 +142,12 @@ size_t policy_encode(const struct policy *policy, uint8_t ret_bytes[POLICY_BYTES
 		byte_put_u8(&out, row->may_issue);
 		byte_put_u128(&out, row->issuance_cap);
 		byte_put_u64(&out, row->issuance_expires_unix_ms);
+	}
+	byte_put_u8(&out, policy->has_clients);
+	byte_put_u8(&out, policy->client_count);
+	for (uint32_t i = 0; i < policy->client_count; i++) {
+		byte_put_bytes(&out, policy->clients[i].certificate.bytes, HASH_BYTES);
+		byte_put_u32(&out, policy->clients[i].actions);
 	}
 	assert(!out.failed); /* rows are bounded */
 	return out.used;
@@ -152,6 +191,29 @@ static enum err take_rows(struct byte_reader *in, uint32_t count, struct policy 
 		}
 		policy->asset_count++;
 	}
+	return ERR_OK;
+}
+
+static enum err take_clients(struct byte_reader *in, struct policy *policy)
+{
+	uint8_t has = byte_get_u8(in), count = byte_get_u8(in);
+
+	if (in->failed || has > 1 || count > POLICY_CLIENTS_MAX || (has == 0 && count > 0)) {
+		return ERR_MALFORMED;
+	}
+	policy->has_clients = has == 1;
+	for (uint32_t i = 0; i < count; i++) {
+		struct slice certificate = byte_get_view(in, HASH_BYTES);
+		struct policy_client row = { .actions = byte_get_u32(in) };
+
+		if (in->failed || (row.actions & ~CAVEAT_ACTIONS_ALL) != 0) {
+			return ERR_MALFORMED;
+		}
+		memcpy(row.certificate.bytes, certificate.bytes, HASH_BYTES);
+		if (!policy_add_client(policy, &row)) {
+			return ERR_MALFORMED;
+		}
+	}
 	return byte_reader_done(in) ? ERR_OK : ERR_MALFORMED;
 }
 
@@ -169,6 +231,9 @@ enum err policy_decode(struct slice bytes, struct policy *ret_policy)
 		ret_policy->per_account = per_account;
 		ret_policy->per_tenant = per_tenant;
 		err = take_rows(&in, count, ret_policy);
+	}
+	if (err == ERR_OK) {
+		err = take_clients(&in, ret_policy);
 	}
 	if (err != ERR_OK) {
 		policy_init(ret_policy); /* nothing of it */

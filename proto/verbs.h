@@ -55,6 +55,9 @@
 #define VERB_PROOF_BYTES_MAX       2048u  /* MERKLE_PROOF_HASHES_MAX hashes */
 #define VERB_TYPE_BYTES_MAX        127u   /* OBJECT_TYPE_BYTES_MAX; asserted in services/archive */
 #define VERB_SIGNATURE_BYTES       64u    /* Ed25519 */
+#define VERB_TLS_SIGNATURE_BYTES   512u   /* RSA of 4096 bits; asserted in services/kms */
+#define VERB_TRANSCRIPT_BYTES_MAX  48u    /* SHA-384 */
+#define VERB_TICKET_KEY_BYTES      64u    /* of GnuTLS; asserted in services/edge */
 #define VERB_NOTE_BYTES_MAX        512u   /* a checkpoint or an audit note, with its signature */
 #define VERB_AUDIT_BYTES_MAX       4096u  /* BATCH_AUDIT_BYTES_MAX; asserted in committer */
 #define VERB_TENANT_BYTES_MAX      110u   /* INTENT_TENANT_BYTES_MAX */
@@ -232,6 +235,22 @@ enum recover_act { RECOVER_EXPLAIN, RECOVER_ACKNOWLEDGE };
 /* status: enum err; text: JSON, a token, or the sentence that says why not */
 #define PAYLOAD_CTL_ANSWER(FIXED, SIZED) PAYLOAD_CAP_ANSWER(FIXED, SIZED)
 
+/* --- edge and kms: TLS (tls/tls_key.h). The edge waits for the answer where it stands. --- */
+
+/* What kms signs it builds itself, of the hash of a handshake so far: the CertificateVerify of a
+ * server, nothing else. key: SHA-256 of the SubjectPublicKeyInfo of the certificate that the edge
+ * showed, so that around a reload each gets the signature of its own key; scheme: of RFC 8446. */
+#define PAYLOAD_SIGN_TLS(FIXED, SIZED) \
+	FIXED(hash, key)               \
+	FIXED(u16, scheme)             \
+	SIZED(transcript, VERB_TRANSCRIPT_BYTES_MAX)
+/* status: enum err; STALE: there is no such key */
+#define PAYLOAD_SIGNED_TLS(FIXED, SIZED) \
+	FIXED(u8, status)                \
+	SIZED(signature, VERB_TLS_SIGNATURE_BYTES)
+/* Seals the tickets of one plane, so that none of the other's opens there. */
+#define PAYLOAD_TICKET_KEY(FIXED, SIZED) SIZED(key, VERB_TICKET_KEY_BYTES)
+
 /* --- the diagnostic that crosses three roles (public verb HEALTH_PING) --- */
 
 #define PAYLOAD_PROBE(FIXED, SIZED)  \
@@ -255,7 +274,8 @@ enum recover_act { RECOVER_EXPLAIN, RECOVER_ACKNOWLEDGE };
  * client waits for an epoch that is being computed; 0: it did not say. body_bytes: of the whole
  * body; `body` is all of it, or empty when it is longer than fits: then it follows as BODY, after
  * PROCEED. Of OBJECT_PUT `query` is the content type, and the body never follows: it goes to
- * archive. config_generation: of what its head was judged by, and so it is to the end. */
+ * archive. config_generation: of what its head was judged by, and so it is to the end. certificate:
+ * SHA-256 of the client's, of GRANT_PEER_MTLS; else zero. */
 #define PAYLOAD_REQUEST(FIXED, SIZED)       \
 	FIXED(u64, deadline_mono_ms)        \
 	FIXED(u64, config_generation)       \
@@ -263,6 +283,7 @@ enum recover_act { RECOVER_EXPLAIN, RECOVER_ACKNOWLEDGE };
 	FIXED(u8, is_oap)                   \
 	FIXED(u8, peer_class)               \
 	FIXED(u32, peer_uid)                \
+	FIXED(hash, certificate)            \
 	FIXED(u32, body_bytes)              \
 	FIXED(u64, offset)                  \
 	FIXED(u8, is_gzip)                  \
@@ -289,9 +310,12 @@ enum recover_act { RECOVER_EXPLAIN, RECOVER_ACKNOWLEDGE };
 
 /* --- prevalidator and kms --- */
 
+/* actions: bits of core/caveat.h that the client's certificate is good for; all without one. The
+ * grant has no other, so that who checks it knows of certificates as well. */
 #define PAYLOAD_VERIFY(FIXED, SIZED) \
 	FIXED(u8, peer_class)        \
 	FIXED(u32, peer_uid)         \
+	FIXED(u32, actions)          \
 	SIZED(token, TOKEN_BYTES_MAX)
 /* api_reason: of a refusal under /v1, enum api_reason; 0: that of any token that is not good */
 #define PAYLOAD_GRANT(FIXED, SIZED)        \
@@ -972,6 +996,9 @@ enum compute_part { COMPUTE_PART_MANIFEST, COMPUTE_PART_ALLOCATIONS, COMPUTE_PAR
 	VERB(0x0251, PROBE_ORDER, probe_order, BY(PREVALIDATOR), BY(SEQUENCER), REQUEST)     \
 	VERB(0x0252, PROBE_ECHO, probe_echo, BY(SEQUENCER), BY_EDGE, REPLY)                  \
 	VERB(0x0253, PROBE_REFUSED, probe_refused, BY(PREVALIDATOR), BY_EDGE, REPLY)         \
+	VERB(0x0254, SIGN_TLS, sign_tls, BY_EDGE, BY(KMS), REQUEST)                          \
+	VERB(0x0255, SIGNED_TLS, signed_tls, BY(KMS), BY_EDGE, REPLY)                        \
+	VERB(0x0256, TICKET_KEY, ticket_key, BY(KMS), BY_EDGE, EVENT)                        \
 	VERB(0x0260, WALLET_OP, wallet_op, BY(PREVALIDATOR), BY(WALLET), REQUEST)            \
 	VERB(0x0261, OP_SUBMIT, op_submit, BY(WALLET), BY(SEQUENCER), REQUEST)               \
 	VERB(0x0262, OP_VERDICT, op_verdict, BY(SEQUENCER), BY(WALLET), REPLY)               \
@@ -1037,6 +1064,7 @@ enum compute_part { COMPUTE_PART_MANIFEST, COMPUTE_PART_ALLOCATIONS, COMPUTE_PAR
  * A direction without a row has none: no REQUEST goes that way. Why each is as large as it is:
  *   edge -> prevalidator   512 requests of spec/node.md section 8.3 (in flight), bodies of 16 KiB
  *   prevalidator -> kms    64: DESIGN-WALL.md section 4
+ *   edge -> kms            one signature: the edge waits for it
  *   prevalidator -> sequencer  the same 512, and 256 clients with 256 entries each: at 4 MiB they
  *                          were told busy and came back after seconds
  *   sequencer -> committer two batches in flight (DESIGN.md section 3), each of any size
@@ -1056,6 +1084,8 @@ enum compute_part { COMPUTE_PART_MANIFEST, COMPUTE_PART_ALLOCATIONS, COMPUTE_PAR
 	WINDOW(INGRESS, PREVALIDATOR, 512, 16777216)   \
 	WINDOW(ADMIN, PREVALIDATOR, 64, 2097152)       \
 	WINDOW(PREVALIDATOR, KMS, 64, 1048576)         \
+	WINDOW(INGRESS, KMS, 4, 4096)                  \
+	WINDOW(ADMIN, KMS, 4, 4096)                    \
 	WINDOW(PREVALIDATOR, SEQUENCER, 512, 16777216) \
 	WINDOW(PREVALIDATOR, ARCHIVE, 256, 4194304)    \
 	WINDOW(KMS, SEQUENCER, 16, 65536)              \

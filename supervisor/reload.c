@@ -109,6 +109,7 @@ static void drop(struct supervisor *self)
 	}
 	rebind_abort(self, &reload->next);
 	logs_abort(self);
+	secure_abort(self);
 	finish(self);
 }
 
@@ -138,6 +139,7 @@ static void commit(struct supervisor *self)
 	}
 	rebind_commit(self, &reload->now.before);
 	logs_commit(self);
+	secure_commit(self);
 	life_commit(self);
 	ev_timer_again(self->loop, &reload->limit);
 	readiness_update(self);
@@ -252,7 +254,8 @@ static void ask(struct child *child)
 
 	assert(err == ERR_OK); /* the bound of the frame is above the table's */
 	child->config_asked = reload->generation_next;
-	if (!rebind_send(child, &reload->next, &msg.closes)) {
+	if (!rebind_send(child, &reload->next, &msg.closes) ||
+		!secure_stage(child, peer_of(child), &msg.closes)) {
 		return; /* no descriptor is left: it will not answer */
 	}
 	msg.config = (struct slice){ encoded, encoded_bytes };
@@ -400,6 +403,10 @@ static bool open_all(struct supervisor *self)
 	}
 	if (!logs_prepare(self, &reload->next)) {
 		say_refusal(self, "log.file: cannot be opened: %s", strerror(errno));
+		return false;
+	}
+	if (!secure_prepare(self, &reload->next)) {
+		say_refusal(self, "%s", self->material_next.why);
 		return false;
 	}
 	return true;

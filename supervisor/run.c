@@ -180,7 +180,7 @@ static void publish_constants(const struct supervisor *self)
 	metrics_set(METRIC_CONFIG_GENERATION, METRIC_PLAIN, self->reload.generation);
 	metrics_set(METRIC_CONFIG_RELOADED_AT, METRIC_PLAIN, (uint64_t)clock_unix_ms() / 1000);
 	metrics_set(METRIC_CONFIG_RELOAD_OK, METRIC_PLAIN, 1);
-	metrics_set(METRIC_PQ_POLICY_MODE, METRIC_PQ_MODE_OFF, 1);
+	metrics_set(METRIC_PQ_POLICY_MODE, self->config.pq_mode, 1);
 	metrics_set(METRIC_AMNESIA_ENABLED, METRIC_PLAIN, self->config.amnesia_enabled);
 }
 
@@ -248,7 +248,8 @@ static bool start(struct supervisor *self)
 	publish_constants(self);
 	if (!amnesia_begin(self) || !close_to_others() || !spawn_identities(self) ||
 		!dirs_prepare(self) || !dirs_lock(self) || !spawn_open_executables(self) ||
-		!spawn_plan_children(self) || !open_listeners(self) || !control_open(self)) {
+		!spawn_plan_children(self) || !secure_open(self) || !open_listeners(self) ||
+		!control_open(self)) {
 		return false;
 	}
 	watch_all(self);
@@ -278,6 +279,8 @@ static void finish(struct supervisor *self)
 	close_fd(&self->lock_fd);
 	close_fd(&self->clock_fd);
 	audits_finish(self);
+	close_fd(&self->tls_checker);
+	material_close(&self->material);
 	notify_close(self);
 	if (self->sink != NULL) {
 		logs_close(self);
@@ -302,6 +305,9 @@ int supervisor_run(const struct config *config, const struct supervisor_options 
 	self.reload.policy = *options->policy;
 	self.privileged = geteuid() == 0;
 	self.admin_fd = self.api_tcp_fd = self.api_uds_fd = self.control_fd = self.lock_fd = -1;
+	self.tls_checker = -1;
+	material_init(&self.material);
+	material_init(&self.material_next);
 	self.clock_fd = self.notify.fd = self.notify.ready_fd = -1;
 	self.started_at = self.tick_at = clock_now();
 	if (start(&self)) {

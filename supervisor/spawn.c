@@ -231,11 +231,11 @@ static void say_and_exit(const char *step)
 }
 
 /* Of an edge; what else it holds is in its plan. */
-static uint64_t connections_of(const struct child *child)
+static uint64_t connections_of(const struct supervisor *self, unsigned process)
 {
-	const struct config *config = &child->supervisor->config;
+	const struct config *config = &self->config;
 
-	switch (process_plan(child->process)->listener) {
+	switch (process_plan(process)->listener) {
 	case LISTENER_ADMIN:
 		return (uint64_t)config->admin_max_conns;
 	case LISTENER_API:
@@ -246,20 +246,20 @@ static uint64_t connections_of(const struct child *child)
 	return 0;
 }
 
-static struct identity_plan identity_of(const struct child *child, gid_t *store_gid)
+struct identity_plan spawn_identity_of(
+	const struct supervisor *self, unsigned process, gid_t *store_gid)
 {
-	const struct supervisor *self = child->supervisor;
-	const struct process_plan *plan = process_plan(child->process);
+	const struct process_plan *plan = process_plan(process);
 
 	*store_gid = self->store_gid;
 	return (struct identity_plan){
 		.switch_user = self->privileged,
-		.uid = self->uids[child->process],
-		.gid = self->gids[child->process],
+		.uid = self->uids[process],
+		.gid = self->gids[process],
 		.groups = store_gid,
 		.group_count = plan->in_store_group ? 1 : 0,
 		.limits = {
-			.files = plan->open_files_max + connections_of(child),
+			.files = plan->open_files_max + connections_of(self, process),
 			.file_bytes = plan->may_write_files ? IDENTITY_UNLIMITED : 0,
 			.data_bytes = plan->memory_mib_max == 0 ?
 				IDENTITY_UNLIMITED :
@@ -326,7 +326,8 @@ static void become_worker(const struct child *child, struct birth_fds fds, pid_t
 	char zone[] = "TZ=UTC0", locale[] = "LC_ALL=C";
 	char *environment[] = { zone, locale, NULL };
 	gid_t store_gid;
-	struct identity_plan plan = identity_of(child, &store_gid);
+	struct identity_plan plan =
+		spawn_identity_of(child->supervisor, child->process, &store_gid);
 	const char *failed = "";
 	int executable = child->supervisor->executables[child->process];
 
@@ -397,6 +398,7 @@ static void send_fds(struct child *child, struct peer *peer, int log_fd)
 			send_fd(peer, SETUP_FD_LISTEN_UDS, 0, self->api_uds_fd);
 		}
 	}
+	secure_send(child, peer);
 	if (child->process == PROCESS_COMMITTER) {
 		send_fd(peer, SETUP_FD_LOCK, 0, self->lock_fd);
 	}

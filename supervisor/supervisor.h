@@ -19,6 +19,8 @@
  *   rebind.c    listening sockets in a reload
  *   audits.c    what we did, on its way to the audit records
  *   listen.c    listening sockets
+ *   material.c  the files of TLS
+ *   secure.c    which of them are in force
  *   inherit.c   listening sockets that a service manager passed
  *   notify.c    what a service manager is told
  *   dirs.c      data and run directories, the lock
@@ -40,6 +42,7 @@
 #include "supervisor/deaths.h"
 #include "supervisor/log_sink.h"
 #include "supervisor/log_source.h"
+#include "supervisor/material.h"
 #include "supervisor/notify.h"
 #include "supervisor/processes.h"
 #include "supervisor/reload.h"
@@ -158,6 +161,9 @@ struct supervisor {
 	int lock_fd, admin_fd, api_tcp_fd, api_uds_fd, control_fd; /* owned; -1 */
 	/* bound by whoever started us, who has the name of the last */
 	bool admin_is_inherited, api_is_inherited, uds_is_inherited;
+	int tls_checker;               /* owned: the executable of mn-tls-check; -1 */
+	struct material material;      /* owned: the files of TLS that are in force */
+	struct material material_next; /* owned: of a reload that is tried */
 	int clock_fd; /* owned; the clock of a test (-Dtest_hooks builds only), else -1 */
 	uid_t uids[PROCESS_COUNT];
 	gid_t gids[PROCESS_COUNT];
@@ -219,6 +225,8 @@ MUST_CHECK bool spawn_identities(struct supervisor *self);
 MUST_CHECK bool spawn_group(const char *name, gid_t *ret_gid); /* "": -1. False: errno */
 MUST_CHECK bool spawn_plan_children(struct supervisor *self);
 void spawn_child(struct child *child);
+struct identity_plan spawn_identity_of(
+	const struct supervisor *self, unsigned process, gid_t *store_gid);
 
 /* life.c */
 extern const struct oap_handlers life_handlers;
@@ -286,6 +294,17 @@ void listen_share_port(int fd, bool shares_port);
 bool listen_has_port(int fd, uint16_t port);
 /* Port 0 of the configuration is any port. */
 bool listen_is_at(int fd, const struct config_address *address);
+
+/* secure.c: false after a log line that says what was wrong. */
+MUST_CHECK bool secure_open(struct supervisor *self);
+void secure_send(const struct child *child, struct peer *peer); /* what of it is his */
+/* Reads the files again; false: self->material_next.why says why not. Those with other contents are
+ * marked as changed. */
+MUST_CHECK bool secure_prepare(struct supervisor *self, const struct config *next);
+/* False: no descriptor is left. *closes: what is gone without another in its place. */
+MUST_CHECK bool secure_stage(const struct child *child, struct peer *peer, uint16_t *closes);
+void secure_commit(struct supervisor *self);
+void secure_abort(struct supervisor *self);
 
 /* inherit.c: those that were passed to us; false after a log line that says what was wrong. */
 MUST_CHECK bool inherit_listeners(struct supervisor *self);

@@ -98,20 +98,22 @@ static void toggle(struct client *client, ev_io *watcher, bool wanted)
 	}
 }
 
-/* One write for all that is there. */
-static void flush(struct client *client)
+/* One write for all that is there; of TLS one a record. True: there is more, and room for it. */
+static bool write_some(struct client *client)
 {
 	size_t unsent = client_unsent(client);
+	const uint8_t *bytes;
 	ssize_t sent;
 
 	if (unsent == 0) {
-		return;
+		return false;
 	}
-	sent = send(client->fd, client->out.bytes + client->out.head, unsent,
-		MSG_DONTWAIT | MSG_NOSIGNAL);
+	bytes = client->out.bytes + client->out.head;
+	sent = client->tls != NULL ? tls_stream_write(client->tls, bytes, unsent)
+				   : send(client->fd, bytes, unsent, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (sent < 0) {
 		client->is_broken |= errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR;
-		return;
+		return false;
 	}
 	metrics_add(METRIC_BYTES_OUT, METRIC_PLAIN, (uint64_t)sent);
 	client->out_moved_us = edge_now_us();
@@ -119,6 +121,14 @@ static void flush(struct client *client)
 	client->out.head += (size_t)sent;
 	if (client->out.head == client->out.tail) {
 		empty(&client->out);
+		return false;
+	}
+	return client->tls != NULL;
+}
+
+static void flush(struct client *client)
+{
+	while (write_some(client)) {
 	}
 }
 
@@ -192,6 +202,9 @@ static void say_goodbye(struct client *client)
 		return;
 	}
 	if (!client->is_shut) {
+		if (client->tls != NULL) {
+			tls_stream_farewell(client->tls);
+		}
 		(void)shutdown(client->fd, SHUT_WR);
 		client->is_shut = true;
 		client->input = INPUT_DISCARD;
@@ -203,10 +216,66 @@ static void say_goodbye(struct client *client)
 static void watch(struct client *client)
 {
 	bool room = client->in_tail - client->in_head < EDGE_IN_BYTES;
-	bool deaf = client->input == INPUT_DISCARD && !client->is_shut;
+	bool deaf = (client->input == INPUT_DISCARD && !client->is_shut) ||
+		    (client->tls != NULL && tls_stream_waits(client->tls));
 
 	toggle(client, &client->readable, !client->at_end && room && !deaf);
-	toggle(client, &client->writable, client_unsent(client) > 0);
+	toggle(client, &client->writable,
+		client_unsent(client) > 0 ||
+			(client->tls != NULL && tls_stream_wants_write(client->tls)));
+	/* what GnuTLS has read already, the socket does not tell of */
+	if (ev_is_active(&client->readable) && client->tls != NULL &&
+		tls_stream_has_more(client->tls)) {
+		ev_feed_event(client->edge->worker->loop, &client->readable, EV_READ);
+	}
+}
+
+/* --- TLS --- */
+
+/* To somebody who takes the port for one of plain HTTP; else our alert was the last word. */
+static void tell_of_tls(struct client *client)
+{
+	static const char answer[] = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n"
+				     "Content-Length: 36\r\nConnection: close\r\n\r\n"
+				     "this port speaks TLS: ask https://\r\n";
+
+	(void)!send(client->fd, answer, sizeof answer - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+static bool is_shaking_hands(const struct client *client)
+{
+	return client->tls != NULL && !tls_stream_is_open(client->tls);
+}
+
+/* What the client still sends is thrown away: an end that is a reset would take our last words
+ * with it. */
+static void end_handshake(struct client *client)
+{
+	if (tls_stream_met_http(client->tls)) {
+		tell_of_tls(client);
+	}
+	tls_stream_destroy(client->tls);
+	client->tls = NULL;
+	client->is_closing = true;
+	say_goodbye(client);
+}
+
+static void shake_hands(struct client *client)
+{
+	switch (tls_stream_handshake(client->tls)) {
+	case TLS_STEP_AGAIN:
+		break;
+	case TLS_STEP_FAILED:
+		end_handshake(client);
+		break;
+	case TLS_STEP_DONE:
+		client->input_due_us = 0;
+		client->idle_since_us = edge_now_us();
+		if (tls_stream_certificate(client->tls) != NULL) {
+			client->peer = GRANT_PEER_MTLS;
+		}
+		break;
+	}
 }
 
 /* Takes it as far as its bytes and its answers go; true when what was sent made room for more. */
@@ -230,8 +299,24 @@ static bool advance(struct client *client)
 	return client->is_blocked && unsent > 0 && client_unsent(client) == 0;
 }
 
+static void keep_or_end(struct client *client)
+{
+	if (client->is_broken) {
+		client_destroy(client);
+	} else {
+		watch(client);
+	}
+}
+
 void client_turn(struct client *client)
 {
+	if (is_shaking_hands(client) && !client->is_broken) { /* else its time is up */
+		shake_hands(client);
+	}
+	if (is_shaking_hands(client)) {
+		keep_or_end(client);
+		return;
+	}
 	while (advance(client)) {
 	}
 	if (client->is_closing && client->ring_count == 0 && client_unsent(client) == 0) {
@@ -240,14 +325,16 @@ void client_turn(struct client *client)
 	if (client->ring_count == 0 && client_unsent(client) == 0) {
 		client->idle_since_us = edge_now_us();
 	}
-	if (client->is_broken) {
-		client_destroy(client);
-	} else {
-		watch(client);
-	}
+	keep_or_end(client);
 }
 
 /* --- what the loop says --- */
+
+static ssize_t read_some(struct client *client, uint8_t *bytes, size_t bytes_max)
+{
+	return client->tls != NULL ? tls_stream_read(client->tls, bytes, bytes_max)
+				   : recv(client->fd, bytes, bytes_max, MSG_DONTWAIT);
+}
 
 static void on_readable(struct ev_loop *loop, ev_io *watcher, int events)
 {
@@ -256,14 +343,17 @@ static void on_readable(struct ev_loop *loop, ev_io *watcher, int events)
 
 	(void)loop;
 	(void)events;
+	if (is_shaking_hands(client)) {
+		client_mark(client);
+		return;
+	}
 	if (client->in_head == client->in_tail && client->input != INPUT_BODY) {
 		client->in_head = client->in_tail = 0;
 	} else if (EDGE_IN_BYTES - client->in_tail < IN_BYTES_WORTH &&
 		   client->input != INPUT_BODY) {
 		client_pull(client, client->in_head);
 	}
-	got = recv(client->fd, client->in + client->in_tail, EDGE_IN_BYTES - client->in_tail,
-		MSG_DONTWAIT);
+	got = read_some(client, client->in + client->in_tail, EDGE_IN_BYTES - client->in_tail);
 	if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
 		return;
 	}
@@ -307,6 +397,11 @@ static void refuse_late(struct client *client)
 	struct exchange *exchange = client->current;
 	enum http_decision decision = exchange == NULL ? HTTP_HEAD_LATE : HTTP_BODY_LATE;
 
+	if (is_shaking_hands(client)) {
+		tls_stream_give_up(client->tls);
+		client->is_broken = true;
+		return;
+	}
 	if (client->input == INPUT_DRAIN || client->input == INPUT_DISCARD) {
 		client->is_broken = true;
 		return;
@@ -345,7 +440,8 @@ void client_expire(struct client *client, int64_t now_us)
 	} else if (is_idle && client->input == INPUT_HEAD &&
 		   now_us - client->idle_since_us >= client->edge->limits.idle_us) {
 		client->is_broken = true;
-	} else if (!pull_is_waiting(client) && !events_is_due(client, now_us)) {
+	} else if (!pull_is_waiting(client) && !events_is_due(client, now_us) &&
+		   !is_shaking_hands(client)) {
 		return;
 	}
 	client_mark(client);
@@ -394,7 +490,7 @@ static void leave(struct edge *edge, struct client *client)
 }
 
 /* A freed client is as calloc made it, but for the buffers that it keeps. */
-struct client *client_create(struct edge *edge, int fd)
+struct client *client_create(struct edge *edge, int fd, struct tls_stream *tls)
 {
 	struct client *client = take_free(edge);
 
@@ -403,6 +499,10 @@ struct client *client_create(struct edge *edge, int fd)
 	}
 	join(edge, client);
 	client->fd = fd;
+	client->tls = tls;
+	if (tls != NULL) {
+		client->input_due_us = edge_now_us() + edge->limits.handshake_us;
+	}
 	client->idle_since_us = edge_now_us();
 	ev_io_init(&client->readable, on_readable, fd, EV_READ);
 	ev_io_init(&client->writable, on_writable, fd, EV_WRITE);
@@ -447,6 +547,7 @@ void client_destroy(struct client *client)
 	}
 	ev_io_stop(edge->worker->loop, &client->readable);
 	ev_io_stop(edge->worker->loop, &client->writable);
+	tls_stream_destroy(client->tls);
 	close(client->fd);
 	explicit_bzero(client->in, client->in_tail); /* tokens */
 	wipe(client);

@@ -130,6 +130,8 @@ static bool has_at(struct slice query)
 enum err dispatch_request(struct exchange *exchange, const struct ask *ask)
 {
 	const struct client *client = exchange->client;
+	const struct hash *certificate =
+		client->tls != NULL ? tls_stream_certificate(client->tls) : NULL;
 	struct oap_request request = {
 		.deadline_mono_ms = ask->deadline_mono_ms,
 		.config_generation = exchange->config_generation,
@@ -149,6 +151,9 @@ enum err dispatch_request(struct exchange *exchange, const struct ask *ask)
 		.body = ask->body,
 	};
 
+	if (certificate != NULL) {
+		request.certificate = *certificate;
+	}
 	exchange->is_past = exchange->route == ROUTE_BALANCE && has_at(ask->query);
 	return send_least_busy(exchange, ask->deadline_mono_ms, send_request, &request);
 }

@@ -38,6 +38,7 @@ static void take_limits(struct edge *edge, const struct config *config)
 		(admin ? config->admin_write_timeout_ms : config->api_write_timeout_ms) * 1000;
 	limits->idle_us =
 		(admin ? config->admin_idle_timeout_ms : config->api_idle_timeout_ms) * 1000;
+	limits->handshake_us = config->tls_handshake_timeout_ms * 1000;
 	limits->req_timeout_ms = (uint64_t)config->limits_req_timeout_ms;
 	limits->body_bytes_max = config->limits_max_body_bytes;
 	limits->host_name_count = config->api_host_names.count;
@@ -56,6 +57,7 @@ void edge_open(void *self, struct worker *worker)
 	edge->worker = worker;
 	edge->own_uid = (uint32_t)getuid();
 	exposition_open(edge);
+	tls_open(edge);
 }
 
 /* Each worker keeps its share; one alone keeps at least one a second of a limit. */
@@ -97,10 +99,24 @@ void edge_ready(void *self, struct worker *worker)
 	tickets_init(&edge->tickets, edge->ticket_slots, EDGE_TICKETS_MAX);
 	replies_readiness_keep(&edge->readiness, &unknown);
 	edge->readiness.amnesia = worker->config.amnesia_enabled;
+	edge->readiness.tls = worker->config.tls_enabled;
+	edge->readiness.pq_mode = worker->config.pq_mode;
 	ev_timer_init(&edge->tick, on_tick, EDGE_TICK_S, EDGE_TICK_S);
 	edge->tick.data = edge;
 	listen_start(edge);
 	worker_report(worker, PHASE_SERVING, 0, 0, NULL, "");
+}
+
+const char *edge_prepare(void *self, struct worker *worker)
+{
+	(void)worker;
+	return tls_prepare(self);
+}
+
+void edge_abort(void *self, struct worker *worker)
+{
+	(void)worker;
+	tls_abort(self);
 }
 
 /* What has a deadline keeps it; the next head, body or answer has the new one. */
@@ -110,10 +126,16 @@ void edge_commit(void *self, struct worker *worker)
 
 	take_limits(edge, &worker->config);
 	limiter_bucket_change(&edge->rate, rate_share(edge, &worker->config), edge_now_us());
+	tls_commit(edge);
 	listen_replace(edge);
 }
 
 /* --- links --- */
+
+bool edge_take_link(void *self, const struct oap_from *whom, int fd)
+{
+	return tls_takes_link(self, whom, fd);
+}
 
 void edge_link_up(void *self, const struct oap_from *whom)
 {

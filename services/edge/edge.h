@@ -33,6 +33,7 @@
 #include "services/edge/replies.h"
 #include "services/edge/route_table.h"
 #include "services/edge/tickets.h"
+#include "services/edge/tls.h"
 
 /* A head (32 KiB) and an inline body (16 KiB) lie in it side by side. */
 #define EDGE_IN_BYTES 65536u
@@ -137,7 +138,8 @@ struct client {
 	struct client *next, *previous; /* of all, or of the free ones */
 	struct client *marked_next;
 	ev_io readable, writable;
-	int fd; /* owned */
+	int fd;                 /* owned */
+	struct tls_stream *tls; /* owned; NULL: its bytes are plain */
 	enum client_wire wire;
 	enum client_input input;
 	enum grant_peer peer;
@@ -171,7 +173,7 @@ struct client {
 
 struct edge_limits {
 	uint32_t conns_max;
-	int64_t read_us, write_us, idle_us;
+	int64_t read_us, write_us, idle_us, handshake_us;
 	uint64_t req_timeout_ms;
 	uint64_t body_bytes_max;
 	struct slice host_names[CONFIG_HOST_NAMES_MAX];
@@ -191,6 +193,7 @@ struct edge {
 	ev_timer tick;
 	ev_io listeners[EDGE_LISTENERS_MAX];
 	bool listening;
+	struct tls *tls; /* owned; NULL: TCP is plain */
 
 	struct client *clients, *free_clients;
 	struct client *marked, *turning;
@@ -228,7 +231,10 @@ extern const struct sandbox_policy edge_sandbox;
 extern const struct oap_handlers edge_handlers;
 void edge_open(void *self, struct worker *worker);
 void edge_ready(void *self, struct worker *worker);
+const char *edge_prepare(void *self, struct worker *worker);
 void edge_commit(void *self, struct worker *worker);
+void edge_abort(void *self, struct worker *worker);
+bool edge_take_link(void *self, const struct oap_from *whom, int fd);
 void edge_link_up(void *self, const struct oap_from *whom);
 void edge_link_lost(void *self, const struct oap_from *whom);
 void edge_turn(void *self);
@@ -243,7 +249,8 @@ void listen_pause(struct edge *edge);
 void listen_resume(struct edge *edge);
 
 /* --- client.c: a connection --- */
-struct client *client_create(struct edge *edge, int fd); /* NULL: no memory, fd stays */
+/* NULL: no memory; then both stay the caller's. */
+struct client *client_create(struct edge *edge, int fd, struct tls_stream *tls);
 void client_mark(struct client *client);
 void client_turn(struct client *client);                   /* may destroy it */
 void client_expire(struct client *client, int64_t now_us); /* may mark it broken */

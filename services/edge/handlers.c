@@ -465,7 +465,25 @@ static enum err on_run_reply(
 	return rewards_take(find(self, from), msg);
 }
 
+/* Both come on the link that tls_signer.c reads. */
+static enum err on_signed_tls(
+	void *self, const struct oap_from *from, const struct oap_signed_tls *msg)
+{
+	struct edge *edge = self;
+
+	return tls_signer_take(&edge->tls->signer, from, msg);
+}
+
+static enum err on_ticket_key(
+	void *self, const struct oap_from *from, const struct oap_ticket_key *msg)
+{
+	(void)from;
+	return tls_take_ticket_key(self, msg);
+}
+
 const struct oap_handlers edge_handlers = {
+	.signed_tls = on_signed_tls,
+	.ticket_key = on_ticket_key,
 	.readiness = on_readiness,
 	.proceed = on_proceed,
 	.refused = on_refused,

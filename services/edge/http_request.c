@@ -154,7 +154,7 @@ static void answer_here(struct exchange *exchange, const struct http_head *head)
 			replies_readiness(edge->scratch, readiness));
 		break;
 	case ROUTE_VERSION:
-		answer_json(exchange, 200, replies_version(edge->scratch, readiness->amnesia));
+		answer_json(exchange, 200, replies_version(edge->scratch, readiness));
 		break;
 	case ROUTE_METRICS:
 		exposition_answer(exchange, head->accepts_openmetrics);

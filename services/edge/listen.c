@@ -68,15 +68,18 @@ static bool know_local(const struct edge *edge, int fd, uint32_t *ret_uid)
 }
 
 /* What no connection can be kept for is told so, as far as one write goes: that a probe hears
- * "busy" is worth more than that it waits. Counted first: who has the answer finds it counted. */
-static void turn_away(struct edge *edge, int fd)
+ * "busy" is worth more than that it waits. Counted first: who has the answer finds it counted. Who
+ * would have to hear it in TLS is let go. */
+static void turn_away(struct edge *edge, int fd, bool says_so)
 {
 	static const char busy[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n"
 				   "Connection: close\r\nRetry-After: 1\r\n\r\n";
 
 	metrics_inc(METRIC_BUSY_REJECTIONS, METRIC_BUSY_INGRESS);
 	metrics_inc(METRIC_REJECTED, metrics_label_reason(REASON_BUSY));
-	(void)!send(fd, busy, sizeof busy - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (says_so) {
+		(void)!send(fd, busy, sizeof busy - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	}
 	close(fd);
 	if (!edge->was_full) {
 		edge->was_full = true;
@@ -85,6 +88,28 @@ static void turn_away(struct edge *edge, int fd)
 				.key = edge->plane == PLANE_ADMIN ? "admin.max_conns"
 								  : "api.max_conns" });
 	}
+}
+
+/* NULL with a fd that is still the caller's. */
+static struct client *create(struct edge *edge, int fd, bool is_local)
+{
+	struct client *client;
+	struct tls_stream *stream = NULL;
+
+	if (edge->client_count >= edge->limits.conns_max) {
+		return NULL;
+	}
+	if (edge->tls != NULL && !is_local) {
+		stream = tls_stream_create(edge->tls, fd);
+		if (stream == NULL) {
+			return NULL;
+		}
+	}
+	client = client_create(edge, fd, stream);
+	if (client == NULL) {
+		tls_stream_destroy(stream);
+	}
+	return client;
 }
 
 static void welcome(struct edge *edge, int fd, const struct sockaddr_storage *address)
@@ -97,9 +122,9 @@ static void welcome(struct edge *edge, int fd, const struct sockaddr_storage *ad
 		close(fd);
 		return;
 	}
-	client = edge->client_count < edge->limits.conns_max ? client_create(edge, fd) : NULL;
+	client = create(edge, fd, is_local);
 	if (client == NULL) {
-		turn_away(edge, fd);
+		turn_away(edge, fd, is_local || edge->tls == NULL);
 		return;
 	}
 	client->wire = is_local ? WIRE_UNDECIDED : WIRE_HTTP;

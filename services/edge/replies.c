@@ -49,7 +49,14 @@ static void put_commit(struct json_out *out)
 	put_text(out, "build_ts", *date == ' ' ? date + 1 : "1970-01-01T00:00:00Z");
 }
 
-size_t replies_version(uint8_t *bytes, bool amnesia)
+static const char *pq_mode_name(unsigned mode)
+{
+	static const char *const names[] = { "off", "hybrid", "pq-only" };
+
+	return names[mode < COUNT_OF(names) ? mode : 0];
+}
+
+size_t replies_version(uint8_t *bytes, const struct readiness *readiness)
 {
 	struct json_out out = begin_document(bytes);
 
@@ -65,13 +72,13 @@ size_t replies_version(uint8_t *bytes, bool amnesia)
 	json_out_object_end(&out);
 	json_out_key(&out, "features");
 	json_out_object_begin(&out);
-	put_bool(&out, "amnesia", amnesia);
-	put_bool(&out, "tls", false);
-	put_bool(&out, "pq", false);
+	put_bool(&out, "amnesia", readiness->amnesia);
+	put_bool(&out, "tls", readiness->tls);
+	put_bool(&out, "pq", readiness->pq_mode != 0);
 	put_bool(&out, "zk", false);
 	put_bool(&out, "arti", false);
 	json_out_object_end(&out);
-	put_text(&out, "pq_mode", "off");
+	put_text(&out, "pq_mode", pq_mode_name(readiness->pq_mode));
 	return end_document(&out);
 }
 
@@ -134,7 +141,7 @@ static void put_readiness(struct json_out *out, const struct readiness *readines
 	}
 	put_bool(out, "backpressure_ok", !has_reason(readiness, "committer_lag"));
 	put_u64(out, "committer_lag_ms", now->lag_ms);
-	put_text(out, "pq_mode", "off");
+	put_text(out, "pq_mode", pq_mode_name(readiness->pq_mode));
 	put_bool(out, "amnesia", readiness->amnesia);
 	if (now->degraded) {
 		put_text(out, "reason", readiness->reason);

@@ -32,14 +32,15 @@
 struct readiness {
 	struct oap_readiness now; /* its `reason` is in reason */
 	char reason[VERB_TEXT_BYTES_MAX + 1];
-	bool amnesia; /* ours: from the configuration */
+	bool amnesia, tls; /* ours, like pq_mode: from the configuration */
+	unsigned pq_mode;
 };
 
 void replies_readiness_keep(struct readiness *readiness, const struct oap_readiness *msg);
 
 /* {"ok":true,...}; {"service":"macronode",...}; the ReadyzReport. Return the bytes written. */
 size_t replies_health(uint8_t *bytes);
-size_t replies_version(uint8_t *bytes, bool amnesia);
+size_t replies_version(uint8_t *bytes, const struct readiness *readiness);
 size_t replies_readiness(uint8_t *bytes, const struct readiness *readiness);
 uint32_t replies_retry_after_s(const struct readiness *readiness);
 

@@ -52,13 +52,7 @@ void kms_open(void *self, struct worker *worker)
 	keys_open(&kms->keys, worker, kms->dir, worker->config.node_name);
 	signer_open(&kms->signer, &kms->keys, worker, kms->dir);
 	tokens_init(&kms->tokens, &kms->keys, worker);
-}
-
-void kms_commit(void *self, struct worker *worker)
-{
-	struct kms *kms = self;
-
-	tokens_configure(&kms->tokens, worker);
+	tls_open(&kms->tls, worker);
 }
 
 /* --- links --- */
@@ -120,6 +114,25 @@ static void tell_artefact_key(struct kms *kms, struct peer *peer)
 	sodium_memzero(&artefacts, sizeof artefacts);
 }
 
+static void tell_ticket_key(struct kms *kms, struct peer *peer, enum tls_plane plane)
+{
+	struct oap_ticket_key ticket = { .key = tls_ticket_key(&kms->tls, plane) };
+
+	if (ticket.key.bytes_count > 0) {
+		(void)!oap_send_ticket_key(peer, 0, &ticket);
+	}
+}
+
+static void tell_ticket_keys(struct kms *kms)
+{
+	struct mesh *mesh = &kms->worker->mesh;
+
+	tell_ticket_key(kms, mesh_peer(mesh, PROCESS_ADMIN, 0), TLS_PLANE_ADMIN);
+	for (unsigned i = 0; i < process_instances_max(PROCESS_INGRESS); i++) {
+		tell_ticket_key(kms, mesh_peer(mesh, PROCESS_INGRESS, i), TLS_PLANE_API);
+	}
+}
+
 /* That something happened to a key; the committer asks what. */
 static void tell_events(struct kms *kms)
 {
@@ -155,10 +168,14 @@ void kms_link_up(void *self, const struct oap_from *whom)
 	case PROCESS_REWARDER:
 		tell_artefact_key(kms, peer);
 		break;
+	case PROCESS_ADMIN:
+		tell_ticket_key(kms, peer, TLS_PLANE_ADMIN);
+		break;
+	case PROCESS_INGRESS:
+		tell_ticket_key(kms, peer, TLS_PLANE_API);
+		break;
 	case PROCESS_CLIENT:
 	case PROCESS_SUPERVISOR:
-	case PROCESS_ADMIN:
-	case PROCESS_INGRESS:
 	case PROCESS_KMS:
 	case PROCESS_WALLET:
 	case PROCESS_COMPUTE:
@@ -185,6 +202,33 @@ static void forget_everywhere(struct kms *kms)
 	}
 }
 
+/* --- a reload --- */
+
+const char *kms_prepare(void *self, struct worker *worker)
+{
+	struct kms *kms = self;
+
+	(void)worker;
+	return tls_prepare(&kms->tls);
+}
+
+void kms_commit(void *self, struct worker *worker)
+{
+	struct kms *kms = self;
+
+	tokens_configure(&kms->tokens, worker);
+	tls_commit(&kms->tls);
+	tell_ticket_keys(kms);
+}
+
+void kms_abort(void *self, struct worker *worker)
+{
+	struct kms *kms = self;
+
+	(void)worker;
+	tls_abort(&kms->tls);
+}
+
 /* --- what is asked --- */
 
 static enum err on_verify(void *self, const struct oap_from *from, const struct oap_verify *msg)
@@ -195,7 +239,7 @@ static enum err on_verify(void *self, const struct oap_from *from, const struct 
 	struct tokens_verdict verdict;
 	struct oap_grant grant;
 
-	if (msg->peer_class >= GRANT_PEER_COUNT ||
+	if (msg->peer_class >= GRANT_PEER_COUNT || (msg->actions & ~CAVEAT_ACTIONS_ALL) != 0 ||
 		(msg->peer_class != GRANT_PEER_UNIX && msg->peer_uid != 0)) {
 		return ERR_MALFORMED;
 	}
@@ -389,6 +433,24 @@ static enum err on_sign_attestation(
 	return ERR_OK;
 }
 
+static enum err on_sign_tls(void *self, const struct oap_from *from, const struct oap_sign_tls *msg)
+{
+	struct kms *kms = self;
+	struct mesh *mesh = &kms->worker->mesh;
+	struct oap_signed_tls reply = { .signature = { NULL, 0 } };
+	enum err err = tls_sign(&kms->tls, msg, &reply.signature);
+
+	if (err == ERR_MALFORMED) {
+		return err;
+	}
+	reply.status = (uint8_t)err;
+	(void)!oap_send_signed_tls(
+		mesh_peer_of(mesh, from->process, from->instance, from->generation), from->corr_id,
+		&reply);
+	mesh_give_back(mesh, from);
+	return ERR_OK;
+}
+
 static enum err on_read_key_events(
 	void *self, const struct oap_from *from, const struct oap_read_key_events *msg)
 {
@@ -427,5 +489,6 @@ const struct oap_handlers kms_handlers = {
 	.sign_checkpoint = on_sign_checkpoint,
 	.sign_snapshot = on_sign_snapshot,
 	.sign_attestation = on_sign_attestation,
+	.sign_tls = on_sign_tls,
 	.read_key_events = on_read_key_events,
 };

@@ -4,6 +4,7 @@
 #include "common/worker.h"
 #include "services/kms/keys.h"
 #include "services/kms/signer.h"
+#include "services/kms/tls.h"
 #include "services/kms/tokens.h"
 
 /* As many revocations as the supervisor may have asked for at once: its window. */
@@ -21,6 +22,7 @@ struct kms {
 	struct keys keys;
 	struct tokens tokens;
 	struct signer signer;
+	struct tls tls;
 	uint64_t events_told; /* to the committer that is linked now */
 
 	/* How far the sequencer that is linked now has confirmed our revocations, in their
@@ -42,7 +44,9 @@ extern const struct sandbox_policy kms_sandbox;
 size_t kms_paths(
 	void *self, const struct worker *worker, struct landlock_path ret_paths[WORKER_PATHS_MAX]);
 void kms_open(void *self, struct worker *worker);
+const char *kms_prepare(void *self, struct worker *worker);
 void kms_commit(void *self, struct worker *worker);
+void kms_abort(void *self, struct worker *worker);
 void kms_link_up(void *self, const struct oap_from *whom);
 void kms_turn(void *self);
 

@@ -13,7 +13,9 @@ int main(int argc, char *argv[])
 		.sandbox = &kms_sandbox,
 		.paths = kms_paths,
 		.open = kms_open,
+		.prepare = kms_prepare,
 		.commit = kms_commit,
+		.abort = kms_abort,
 		.link_up = kms_link_up,
 		.turn = kms_turn,
 	};

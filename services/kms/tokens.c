@@ -236,6 +236,14 @@ static struct tokens_verdict judge(
 	if (why != NULL) {
 		return refusal(403, api_reason, why);
 	}
+	if (ask->actions != CAVEAT_ACTIONS_ALL) { /* as an action= that the client appended */
+		grant.caveats.kinds |= BIT(CAVEAT_ACTION);
+		grant.caveats.actions &= ask->actions;
+	}
+	if (grant.caveats.actions == 0) {
+		return refusal(403, API_REASON_SCOPE,
+			"the policy gives the client's certificate none of the token's actions");
+	}
 	seal(tokens, &grant, now, &verdict);
 	return verdict;
 }

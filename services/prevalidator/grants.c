@@ -17,9 +17,10 @@ void grants_init(struct grants *grants)
 
 struct hash grants_name(const struct grants *grants, const struct ask *ask)
 {
-	const uint8_t way[5] = { (uint8_t)ask->peer_class, (uint8_t)ask->peer_uid,
+	const uint8_t way[9] = { (uint8_t)ask->peer_class, (uint8_t)ask->peer_uid,
 		(uint8_t)(ask->peer_uid >> 8), (uint8_t)(ask->peer_uid >> 16),
-		(uint8_t)(ask->peer_uid >> 24) };
+		(uint8_t)(ask->peer_uid >> 24), (uint8_t)ask->actions, (uint8_t)(ask->actions >> 8),
+		(uint8_t)(ask->actions >> 16), (uint8_t)(ask->actions >> 24) };
 	const struct slice parts[] = {
 		{ grants->salt, sizeof grants->salt },
 		{ way, sizeof way },
@@ -162,6 +163,7 @@ bool grants_ask(struct prevalidator *self, struct job *job)
 	struct oap_verify msg = {
 		.peer_class = (uint8_t)job->ask.peer_class,
 		.peer_uid = job->ask.peer_uid,
+		.actions = job->ask.actions,
 		.token = job->ask.token,
 	};
 	enum err err;

@@ -96,6 +96,9 @@ static enum err on_request(void *owner, const struct oap_from *from, const struc
 		.is_gzip = msg->is_gzip != 0,
 		.peer_class = (enum grant_peer)msg->peer_class,
 		.peer_uid = msg->peer_class == GRANT_PEER_UNIX ? msg->peer_uid : 0,
+		.actions = msg->peer_class == GRANT_PEER_MTLS
+				   ? policy_actions_of(&self->worker->policy, &msg->certificate)
+				   : CAVEAT_ACTIONS_ALL,
 		.body_bytes = msg->body_bytes,
 		.body_bytes_max = body_bytes_max(self, msg->config_generation),
 		.offset = msg->offset,

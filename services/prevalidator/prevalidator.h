@@ -69,6 +69,7 @@ struct ask {
 	bool is_gzip; /* the body is packed */
 	enum grant_peer peer_class;
 	uint32_t peer_uid;
+	uint32_t actions; /* that its client's certificate is good for; all without one */
 	uint32_t body_bytes;
 	uint64_t body_bytes_max; /* of the configuration that its edge judged the head by */
 	uint64_t offset;         /* of a long answer that the edge asks for in pieces */

@@ -19,7 +19,7 @@ ALERTS = ROOT / 'etc/prometheus/alerts.yml'
 DASHBOARD = ROOT / 'etc/grafana/macronode.json'
 RUNBOOK = ROOT / 'docs/runbook.md'
 WORDS = set('and avg avg_over_time bool by changes clamp_max deriv resets group_left histogram_quantile ignoring increase '
-	'irate label_replace max max_over_time min min_over_time offset on or rate sum topk unless without'.split())
+	'irate label_replace max max_over_time min min_over_time offset on or rate sum time topk unless without'.split())
 TARGET = {'instance', 'job', 'le'}  # labels that Prometheus gives, and those of buckets
 
 
@@ -214,6 +214,14 @@ CASES = {
 		[('busy_rejections_total{q="ingress"}', up(2900)), ('busy_rejections_total{q="commit"}', up(200))]),
 	'MacronodeAuthFailures': ([('auth_failures_total{peer="http"}', up(9))],
 		[('auth_failures_total{peer="http"}', up(9)), ('auth_failures_total{peer="uds"}', up(3))]),
+	'MacronodeHandshakes': ([('tls_handshake_failures_total', up(19))], [('tls_handshake_failures_total', up(21))]),
+	'MacronodeNotSigning': ([('tls_handshakes_total{result="signer"}', flat(3)), ('tls_handshakes_total{result="full"}', up(9))],
+		[('tls_handshakes_total{result="signer"}', up(1))]),
+	# the clock of promtool begins at 0
+	'MacronodeCertificateEnds': ([('tls_certificate_expiry_timestamp_seconds', flat(22 * 86400))],
+		[('tls_certificate_expiry_timestamp_seconds', flat(20 * 86400))]),
+	'MacronodeCertificateEndsSoon': ([('tls_certificate_expiry_timestamp_seconds', flat(22 * 86400))],
+		[('tls_certificate_expiry_timestamp_seconds', flat(6 * 86400))]),
 	'MacronodeTokensRefused': ([('rejected_total{reason="cap_invalid"}', up(9))],
 		[('rejected_total{reason="cap_invalid"}', up(11))]),
 	'MacronodeUnknownKind': ([('rejected_total{reason="unknown_kind"}', flat(9))],
@@ -254,6 +262,7 @@ ALSO = {  # what is the matter enough for both
 	'MacronodeWritesSlowFor15m': {'MacronodeWritesSlow'},
 	'MacronodeRewardTooSlow': {'MacronodeRewardSlow'},
 	'MacronodeRewardBurn': {'MacronodeRewardBurnFor1d', 'MacronodeErrors'},
+	'MacronodeCertificateEndsSoon': {'MacronodeCertificateEnds'},
 }
 
 

@@ -121,6 +121,7 @@ class Node:
 		self.environment = {**clean_environment(), **(environment or {})}
 		self.seconds = seconds
 		self.child = None
+		self.tls = {}  # plane: the ssl.SSLContext that speaks to it
 		self.directory = pathlib.Path(tempfile.mkdtemp(prefix='macronode-test-'))
 		self.directory.chmod(0o755)
 		# A user namespace tells no other user than its own: then that one must ask.
@@ -243,7 +244,14 @@ class Node:
 		if plane == 'uds':
 			return wire.connect_unix(self.profile.uds, seconds)
 		address = self.profile.api_address if plane == 'api' else self.profile.admin_address
-		return wire.connect_tcp(address, seconds)
+		connected = wire.connect_tcp(address, seconds)
+		if plane not in self.tls:
+			return connected
+		try:
+			return self.tls[plane].wrap_socket(connected, server_hostname='localhost')
+		except BaseException:
+			connected.close()
+			raise
 
 	def open_http(self, plane='api'):
 		return wire.Http(self.connect(plane))

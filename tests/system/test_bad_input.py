@@ -53,22 +53,24 @@ def noticed(reason, text, event='request_refused'):
 # --- HTTP ---------------------------------------------------------------------------------
 
 
+GOOD = b'GET /roots HTTP/1.1\r\nHost: localhost\r\n'
+HTTP_ROWS = (
+	(b'nonsense\r\n\r\n', 400, 'the request line'),
+	(b'GET /%61 HTTP/1.1\r\nHost: localhost\r\n\r\n', 400, ''),
+	(b'GET /roots HTTP/1.1\r\n\r\n', 400, 'Host'),
+	(b'GET /roots HTTP/1.1\r\nHost: elsewhere.example\r\n\r\n', 421, ''),
+	(b'GET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n', 404, ''),
+	(b'DELETE /roots HTTP/1.1\r\nHost: localhost\r\n\r\n', 405, ''),
+	(b'BREW /roots HTTP/1.1\r\nHost: localhost\r\n\r\n', 501, ''),
+	(b'GET /roots HTTP/1.0\r\n\r\n', 505, 'HTTP/1.1'),
+	(GOOD + b'Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n', 400, ''),
+	(GOOD + b' folded: x\r\n\r\n', 400, ''),
+	(GOOD + b'X: ' + b'x' * 70000 + b'\r\n\r\n', 431, ''),
+)
+
+
 def test_a_row_of_each_kind_of_the_http_table_is_answered_and_named():
-	good = b'GET /roots HTTP/1.1\r\nHost: localhost\r\n'
-	rows = (
-		(b'nonsense\r\n\r\n', 400, 'the request line'),
-		(b'GET /%61 HTTP/1.1\r\nHost: localhost\r\n\r\n', 400, ''),
-		(b'GET /roots HTTP/1.1\r\n\r\n', 400, 'Host'),
-		(b'GET /roots HTTP/1.1\r\nHost: elsewhere.example\r\n\r\n', 421, ''),
-		(b'GET /nowhere HTTP/1.1\r\nHost: localhost\r\n\r\n', 404, ''),
-		(b'DELETE /roots HTTP/1.1\r\nHost: localhost\r\n\r\n', 405, ''),
-		(b'BREW /roots HTTP/1.1\r\nHost: localhost\r\n\r\n', 501, ''),
-		(b'GET /roots HTTP/1.0\r\n\r\n', 505, 'HTTP/1.1'),
-		(good + b'Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n', 400, ''),
-		(good + b' folded: x\r\n\r\n', 400, ''),
-		(good + b'X: ' + b'x' * 70000 + b'\r\n\r\n', 431, ''),
-	)
-	for sent, status, text in rows:
+	for sent, status, text in HTTP_ROWS:
 		with noticed(reason_of(status), text):
 			with node().open_http() as client:
 				client.send(sent)

@@ -30,7 +30,7 @@ SERIES = {  # name: the values of its one label, from the first scrape on
 	'pq_policy_mode': ('mode', {'off', 'hybrid', 'pq-only'}),
 	'pq_handshake_failures_total': ('reason', {'no_common_algo', 'policy_refused', 'internal'}),
 	'ready_state': ('state', {'true', 'false'}),
-	'io_timeouts_total': ('op', {'read', 'write', 'kms', 'ledger'}),
+	'io_timeouts_total': ('op', {'read', 'write', 'kms', 'ledger', 'handshake'}),
 }
 COMMIT_BOUNDS = ['0.005', '0.01', '0.02', '0.04', '0.08', '0.15', '0.3', '0.6', '+Inf']
 BOUNDS = {

@@ -199,8 +199,8 @@ static void problems_name_place_expectation_and_finding(void **state)
 		{ "[[api]]", "test.toml:1:3", "expected one section [api]; found an array" },
 		{ "[api.tls]\nx=1", "test.toml:1:6", "there is no key api.tls" },
 		{ "bind_addr = \"x\"", "test.toml:1:1", "write it under [api] or [admin]" },
-		{ "[tls]\nenabled = true", "test.toml:2:1",
-			"tls.enabled is not used, because TLS" },
+		{ "[tls]\nmin_version = '1.2'", "test.toml:2:1",
+			"tls.min_version is not used, because TLS 1.3" },
 		{ "[queues]\ncommit = 1", "test.toml:2:1", "queues.commit is not used, because" },
 		{ "[uds]\nallow_uids = [1, \"x\"]", "test.toml:2:18", "found a string" },
 		{ "[api]\nhost_names = [\"a,b\"]", "test.toml:2:15", "expected a list of" },
@@ -298,9 +298,9 @@ static void every_flag_is_known_and_sets_its_key(void **state)
 	assert_false(config_knows_flag("--json", &wants_value));
 	assert_false(config_knows_flag("", &wants_value));
 	config_init(&load);
-	assert_true(config_knows_flag("--tls", &wants_value));
-	assert_false(config_apply_flag(&load, "--tls", NULL));
-	expect_problem("flag --tls", "not used, because TLS");
+	assert_true(config_knows_flag("--no-tls", &wants_value));
+	assert_false(config_apply_flag(&load, "--no-tls", NULL));
+	expect_problem("flag --no-tls", "not used, because it is tls.enabled");
 	config_init(&load);
 	assert_true(config_apply_flag(&load, "sandbox.require", NULL));
 	assert_true(load.config.sandbox_require);
@@ -309,14 +309,26 @@ static void every_flag_is_known_and_sets_its_key(void **state)
 
 /* ---- rules ---- */
 
+#define TLS_GOOD "[tls]\nenabled=true\ncert_path='/c'\nkey_path='/k'\n"
+
 static void check_refuses_what_no_row_can_say(void **state)
 {
 	static const struct {
 		const char *file, *where, *text;
 	} cases[] = {
-		{ "[api]\nbind_addr='0.0.0.0:80'", "test.toml:2:11", "only a loopback address" },
-		{ "[admin]\nbind_addr='[::]:80'", "test.toml:2:11", "TLS is not built yet" },
-		{ "[api]\nbind_addr='192.168.0.1:1'", "test.toml:2:11", "only a loopback address" },
+		{ "[api]\nbind_addr='0.0.0.0:80'", "test.toml:2:11", "a loopback address" },
+		{ "[admin]\nbind_addr='[::]:80'", "test.toml:2:11", "or tls.enabled" },
+		{ "[api]\nbind_addr='192.168.0.1:1'", "test.toml:2:11", "or tls.enabled" },
+		{ "[api]\nbind_addr='192.168.0.1:1'\n" TLS_GOOD "listeners='admin'",
+			"test.toml:2:11", "tls.listeners all or api" },
+		{ "[admin]\nbind_addr='192.168.0.1:1'\n" TLS_GOOD "listeners='api'",
+			"test.toml:2:11", "tls.listeners all or admin" },
+		{ "[admin]\nbind_addr='192.168.0.1:1'\n" TLS_GOOD, "test.toml:2:11",
+			"tls.client_ca_path" },
+		{ "[tls]\nenabled=true\nkey_path='/k'", "test.toml:2:9", "tls.cert_path" },
+		{ "[tls]\nenabled=true\ncert_path='/c'", "test.toml:2:9", "tls.key_path" },
+		{ TLS_GOOD "mtls_required=true", "test.toml:5:15", "tls.client_ca_path" },
+		{ "[pq]\nmode='hybrid'", "test.toml:2:6", "expected off, or tls.enabled" },
 		{ "[api]\nbind_addr='127.0.0.1:8080'", "test.toml:2:11", "two listeners" },
 		{ "[node]\nrestart_min='501ms'", "test.toml:2:13", "node.restart_max" },
 		{ "[node]\nrestart_max='6s'", "test.toml:2:13", "node.restart_cap" },
@@ -352,6 +364,11 @@ static void check_refuses_what_no_row_can_say(void **state)
 	}
 	config_init(&load);
 	assert_true(apply_file(good));
+	assert_true(config_check(&load));
+	config_init(&load);
+	assert_true(
+		apply_file("[api]\nbind_addr='0.0.0.0:1'\n[admin]\nbind_addr='[::]:2'\n" TLS_GOOD
+			   "client_ca_path='/ca'\nmtls_required=true\n[pq]\nmode='pq-only'"));
 	assert_true(config_check(&load));
 }
 

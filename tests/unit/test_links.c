@@ -40,6 +40,8 @@ static void these_processes_share_a_link_and_no_others(void **state)
 		PAIR(INGRESS, SEQUENCER),
 		PAIR(INGRESS, ARCHIVE),
 		PAIR(PREVALIDATOR, KMS),
+		PAIR(INGRESS, KMS),
+		PAIR(ADMIN, KMS),
 		PAIR(PREVALIDATOR, SEQUENCER),
 		PAIR(PREVALIDATOR, ARCHIVE),
 		PAIR(KMS, COMMITTER),

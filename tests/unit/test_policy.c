@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "core/caveat.h"
 #include "core/policy.h"
 
 static struct policy sent, got;
@@ -37,6 +38,18 @@ static bool add(const char *name)
 	struct policy_asset row = row_of(name);
 
 	return policy_add(&sent, &row);
+}
+
+static struct hash certificates[256];
+
+static bool add_client(uint8_t which, uint32_t actions)
+{
+	struct policy_client row = { .actions = actions };
+
+	certificates[which].bytes[0] = which;
+	certificates[which].bytes[1] = 1;
+	row.certificate = certificates[which];
+	return policy_add_client(&sent, &row);
 }
 
 static enum err decode(size_t count)
@@ -97,9 +110,42 @@ static void there_is_room_for_so_many_and_no_more(void **state)
 		assert_true(add(name));
 	}
 	assert_false(add("one-more"));
+	sent.has_clients = true;
+	for (unsigned i = 0; i < POLICY_CLIENTS_MAX; i++) {
+		assert_true(add_client((uint8_t)i, i + 1));
+		assert_false(add_client((uint8_t)i, 1));
+	}
+	assert_false(add_client(0xff, 1));
 	assert_int_equal(policy_encode(&sent, bytes), POLICY_BYTES_MAX);
 	assert_int_equal(decode(POLICY_BYTES_MAX), ERR_OK);
 	assert_int_equal(got.asset_count, POLICY_ASSETS_MAX);
+	assert_int_equal(policy_actions_of(&got, &certificates[63]), 64);
+}
+
+static void a_certificate_that_the_policy_does_not_name_may_do_nothing(void **state)
+{
+	(void)state;
+	policy_init(&sent);
+	assert_true(add_client(1, CAVEAT_ACTION_BIT(CAVEAT_ACTION_WALLET_READ)));
+	assert_int_equal(policy_actions_of(&sent, &certificates[2]), CAVEAT_ACTIONS_ALL);
+	sent.has_clients = true;
+	assert_int_equal(policy_actions_of(&sent, &certificates[1]),
+		CAVEAT_ACTION_BIT(CAVEAT_ACTION_WALLET_READ));
+	assert_int_equal(policy_actions_of(&sent, &certificates[2]), 0);
+}
+
+/* Goal: who writes a policy for a client knows of every bit that it has. */
+static void actions_that_there_are_not_are_refused(void **state)
+{
+	(void)state;
+	policy_init(&sent);
+	sent.has_clients = true;
+	assert_true(add_client(1, CAVEAT_ACTIONS_ALL + 1));
+	assert_int_equal(decode(policy_encode(&sent, bytes)), ERR_MALFORMED);
+	sent.clients[0].actions = CAVEAT_ACTIONS_ALL;
+	assert_int_equal(decode(policy_encode(&sent, bytes)), ERR_OK);
+	sent.has_clients = false;
+	assert_int_equal(decode(policy_encode(&sent, bytes)), ERR_MALFORMED);
 }
 
 /* Goal: every prefix of what was written is refused, and so is one byte more. */
@@ -163,6 +209,8 @@ int main(void)
 		cmocka_unit_test(without_a_document_all_may_be_done_and_nothing_issued),
 		cmocka_unit_test(rows_are_found_whatever_their_order),
 		cmocka_unit_test(there_is_room_for_so_many_and_no_more),
+		cmocka_unit_test(a_certificate_that_the_policy_does_not_name_may_do_nothing),
+		cmocka_unit_test(actions_that_there_are_not_are_refused),
 		cmocka_unit_test(it_is_read_only_when_whole),
 		cmocka_unit_test(what_nobody_writes_is_refused),
 	};

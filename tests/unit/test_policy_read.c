@@ -9,6 +9,7 @@
 
 #include "cli/commands.h"
 #include "cli/policy_read.h"
+#include "core/caveat.h"
 
 /* The table of commands is in the library that we test; nothing here runs one. */
 #define AS_STUB(id, name, words, min, max, summary) \
@@ -26,6 +27,9 @@ CLI_COMMANDS(AS_STUB)
 #define RON(members)   HEAD "{\"ron\":{" members "}}}"
 #define REST(members)  HEAD "{}," members "}"
 #define QUOTA(members) REST("\"quotas\":{\"per_tenant\":{" members "}}")
+
+#define CERTIFICATE_TEXT "00000000000000000000000000000000000000000000000000000000000000ab"
+#define CERTIFICATE      "\"" CERTIFICATE_TEXT "\""
 
 static struct policy policy;
 static struct policy_faults faults;
@@ -52,6 +56,25 @@ static void expect_fault(const char *text, const char *path, const char *words)
 	if (strstr(faults.faults[0].text, words) == NULL) {
 		fail_msg("%s: \"%s\", not \"%s\"", path, faults.faults[0].text, words);
 	}
+}
+
+static void certificates_have_their_actions(void **state)
+{
+	struct hash certificate = { .bytes = { [31] = 0xab } };
+
+	(void)state;
+	assert_true(read_text(
+		REST("\"clients\":{" CERTIFICATE ":[\"wallet.read\",\"admin.reload\"]}")));
+	assert_true(policy.has_clients);
+	assert_int_equal(policy_actions_of(&policy, &certificate),
+		CAVEAT_ACTION_BIT(CAVEAT_ACTION_WALLET_READ) |
+			CAVEAT_ACTION_BIT(CAVEAT_ACTION_ADMIN_RELOAD));
+	certificate.bytes[0] = 1;
+	assert_int_equal(policy_actions_of(&policy, &certificate), 0);
+	assert_true(read_text(REST("\"clients\":{}")));
+	assert_true(policy.has_clients);
+	assert_true(read_text(HEAD "{}}"));
+	assert_false(policy.has_clients);
 }
 
 static void a_document_is_read(void **state)
@@ -158,6 +181,14 @@ static void each_fault_of_a_quota_is_named_by_its_member(void **state)
 	static const struct {
 		const char *text, *path, *words;
 	} rows[] = {
+		{ REST("\"clients\":[]"), "clients", "an object" },
+		{ REST("\"clients\":{\"AB\":[]}"), "clients.AB", "SHA-256" },
+		{ REST("\"clients\":{" CERTIFICATE ":{}}"), "clients." CERTIFICATE_TEXT,
+			"an array of actions" },
+		{ REST("\"clients\":{" CERTIFICATE ":[\"wallet.steal\"]}"),
+			"clients." CERTIFICATE_TEXT, "expected actions" },
+		{ REST("\"clients\":{" CERTIFICATE ":[]," CERTIFICATE ":[]}"),
+			"clients." CERTIFICATE_TEXT, "expected it once" },
 		{ REST("\"quotas\":[]"), "quotas", "an object" },
 		{ REST("\"quotas\":{\"per_user\":{}}"), "quotas.per_user",
 			"one of per_account, per_tenant" },
@@ -221,6 +252,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_document_is_read),
+		cmocka_unit_test(certificates_have_their_actions),
 		cmocka_unit_test(an_approval_that_is_off_approves_nothing),
 		cmocka_unit_test(each_fault_is_named_by_its_member),
 		cmocka_unit_test(each_fault_of_a_quota_is_named_by_its_member),

@@ -107,7 +107,10 @@ static inline struct oap_grant verify_as(
 {
 	static uint64_t corr_id = 5000;
 	struct oap_verify ask = {
-		.peer_class = (uint8_t)peer, .peer_uid = uid, .token = text_of(token)
+		.peer_class = (uint8_t)peer,
+		.peer_uid = uid,
+		.actions = CAVEAT_ACTIONS_ALL,
+		.token = text_of(token),
 	};
 	struct oap_grant grant;
 

@@ -533,8 +533,9 @@ static void a_full_window_of_tokens_is_answered_and_given_back(void **state)
 	prevalidator = link_prevalidator();
 	mint(ordinary, token);
 	for (uint64_t i = 1; i <= 64; i++) {
-		harness_send_verify(
-			prevalidator, i, &(struct oap_verify){ .token = text_of(token) });
+		harness_send_verify(prevalidator, i,
+			&(struct oap_verify){
+				.actions = CAVEAT_ACTIONS_ALL, .token = text_of(token) });
 	}
 	for (uint64_t i = 1; i <= 64; i++) {
 		assert_int_equal(harness_expect_grant(prevalidator, &answer), i);
