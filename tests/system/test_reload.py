@@ -97,7 +97,7 @@ def test_what_is_broken_keeps_the_old_configuration_and_says_where():
 				'wallet.max_amount_per_op must not be above wallet.daily_ceiling',
 			good.replace('policy.json', 'nowhere.json'): 'nowhere.json: it cannot be read',
 			'[nothing]\n': 'nothing',
-			good.replace(node.profile.api_address, '10.0.0.1:80'): 'only a loopback address',
+			good.replace(node.profile.api_address, '10.0.0.1:80'): 'expected a loopback address',
 			good + '[log]\nfile = "/nowhere/node.log"\n': 'log.file: cannot be opened: No such file',
 			good.replace('[uds]', '[uds]\ngroup = "no-such-group"'): 'uds.group: cannot be bound',
 		}
