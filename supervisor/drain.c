@@ -7,7 +7,7 @@
 
 static bool in_stage(const struct child *child, unsigned stage)
 {
-	return process_plan(child->process)->drain_stage == stage;
+	return child->plan->drain_stage == stage;
 }
 
 /* Those before the ledger wait for clients, and clients may wait for ever: each of these stages

@@ -29,6 +29,11 @@
  * short node.ping_timeout, one interval is already too much. */
 #define OWN_LATENESS_MS_MAX 1000
 
+struct process_id supervisor_id(const struct child *child)
+{
+	return (struct process_id){ .process = child->process, .instance = child->instance };
+}
+
 struct child *supervisor_child(struct supervisor *self, unsigned process, unsigned instance)
 {
 	for (size_t i = 0; i < self->child_count; i++) {
@@ -84,7 +89,7 @@ void life_start_due(struct supervisor *self)
 	for (size_t i = 0; i < self->child_count; i++) {
 		struct child *child = &self->children[i];
 		if (child->wanted && child->state == CHILD_ABSENT &&
-			has_been_ready(self, process_plan(child->process)->after)) {
+			has_been_ready(self, child->plan->after)) {
 			spawn_child(child);
 		}
 	}
@@ -121,7 +126,7 @@ static void link_all(struct child *child)
 	for (size_t i = 0; i < self->child_count; i++) {
 		struct child *other = &self->children[i];
 		if (other != child && other->state == CHILD_UP &&
-			links_exist(child->process, other->process)) {
+			links_join(supervisor_id(child), supervisor_id(other))) {
 			link_ends(child, other);
 		}
 	}
@@ -269,7 +274,7 @@ static enum err on_drained(void *self, const struct oap_from *from, const struct
 	if (child == NULL) {
 		return ERR_OK;
 	}
-	if (child->supervisor->drain_stage != process_plan(child->process)->drain_stage) {
+	if (child->supervisor->drain_stage != child->plan->drain_stage) {
 		return ERR_CONFLICT; /* nobody asked it to */
 	}
 	if (msg->left_over > 0) {
@@ -304,7 +309,9 @@ static enum err on_accuse(void *self, const struct oap_from *from, const struct 
 		.fault = (enum err)msg->err,
 	};
 
-	if (accuser != NULL && !links_exist(accuser->process, msg->process)) {
+	if (accuser != NULL &&
+		!links_join(supervisor_id(accuser),
+			(struct process_id){ msg->process, msg->instance })) {
 		return ERR_NOT_ROUTED;
 	}
 	if (accuser == NULL || !runs(accused)) {
@@ -504,7 +511,7 @@ void life_accuse(struct supervisor *self, const struct oap_from *from, enum err 
 static void check_silence(struct child *child, struct instant now)
 {
 	const struct config *config = &child->supervisor->config;
-	uint32_t own_ms = process_plan(child->process)->silent_ms_max;
+	uint32_t own_ms = child->plan->silent_ms_max;
 	int64_t silent_ms_max = own_ms > 0 ? own_ms : config->node_ping_timeout_ms;
 
 	if (child->state != CHILD_UP ||

@@ -67,6 +67,7 @@ struct death {
 
 struct child {
 	struct supervisor *supervisor;
+	const struct process_plan *plan;
 	uint8_t process;
 	uint8_t instance;
 	bool wanted;
@@ -206,6 +207,7 @@ int supervisor_run(const struct config *config, const struct supervisor_options 
 
 /* --- between the files of this folder --- */
 
+struct process_id supervisor_id(const struct child *child);
 struct child *supervisor_child(struct supervisor *self, unsigned process, unsigned instance);
 struct child *supervisor_child_of(
 	struct supervisor *self, unsigned process, unsigned instance, uint32_t generation);

@@ -239,6 +239,11 @@ static void on_sweep(struct ev_loop *loop, ev_timer *timer, int events)
 
 /* --- life --- */
 
+bool prevalidator_is_of_admin(const struct prevalidator *self)
+{
+	return self->worker->instance == PREVALIDATOR_OF_ADMIN;
+}
+
 void prevalidator_ready(void *owner, struct worker *worker)
 {
 	struct prevalidator *self = owner;
@@ -275,11 +280,12 @@ static void report(struct prevalidator *self)
 		{ PROCESS_ARCHIVE, "waiting for archive" },
 		{ PROCESS_WALLET, "waiting for the wallet" },
 	};
+	size_t needed_count = prevalidator_is_of_admin(self) ? 1 : COUNT_OF(needed);
 
 	if (self->worker->phase == PHASE_DRAINED) {
 		return;
 	}
-	for (size_t i = 0; i < COUNT_OF(needed); i++) {
+	for (size_t i = 0; i < needed_count; i++) {
 		if (mesh_peer(&self->worker->mesh, needed[i].process, 0) == NULL) {
 			worker_report(self->worker, PHASE_LOADING, 0, 0, NULL, needed[i].text);
 			return;

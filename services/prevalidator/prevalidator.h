@@ -139,6 +139,8 @@ struct prevalidator {
 
 extern const struct oap_handlers prevalidator_handlers;
 extern const struct sandbox_policy prevalidator_sandbox;
+/* It has another set of routes, and of all peers kms and admin alone. */
+bool prevalidator_is_of_admin(const struct prevalidator *self);
 void prevalidator_ready(void *self, struct worker *worker);
 void prevalidator_commit(void *self, struct worker *worker);
 void prevalidator_link_up(void *self, const struct oap_from *whom);
