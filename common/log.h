@@ -108,6 +108,9 @@ enum log_level {
 	E(132, LOG_LINES_DROPPED, log_lines_dropped, WARN, "the log's reader was too slow")       \
 	E(133, LOG_REOPENED, log_reopened, INFO, "log file reopened")                             \
 	E(134, LOG_REOPEN_FAILED, log_reopen_failed, ERROR, "the old log file stays")             \
+	/* The admin plane. */                                                                    \
+	E(190, ADMIN_ASKED, admin_asked, WARN, "an administrator wants something changed")        \
+	E(191, ADMIN_READ, admin_read, DEBUG, "an administrator wants to know something")         \
 	/* The wallet. */                                                                         \
 	E(140, OPERATION_ACCEPTED, operation_accepted, DEBUG, "an operation under /v1 is done")   \
 	E(141, OPERATION_REFUSED, operation_refused, WARN, "an operation under /v1 is refused")   \

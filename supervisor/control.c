@@ -232,6 +232,9 @@ static enum err on_recover_answer(
 		supervisor->store_suspect = false;
 		readiness_update(supervisor);
 	}
+	if (admin_recover_answer(supervisor, from, msg)) {
+		return ERR_OK;
+	}
 	if (!recall(supervisor, from->corr_id, from->process, &whom)) {
 		return ERR_OK;
 	}
@@ -319,6 +322,8 @@ const struct oap_handlers control_handlers = {
 	.cap_answer = on_cap_answer,
 	.recover_answer = on_recover_answer,
 	.govern_answer = on_govern_answer,
+	.admin_ask = admin_ask,
+	.grant_checked = admin_grant_checked,
 };
 
 /* --- connections --- */

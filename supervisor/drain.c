@@ -131,6 +131,7 @@ void drain_begin(struct supervisor *self, const char *why)
 		return;
 	}
 	log_event(LOG_STOPPING, &(struct log_fields){ .text = why });
+	events_draining(self, why);
 	self->drain_stage = 1;
 	reload_stopping(self);
 	for (size_t i = 0; i < self->child_count; i++) {

@@ -159,6 +159,9 @@ static enum err on_ready(void *self, const struct oap_from *from, const struct o
 	}
 	child->heard_at = clock_now();
 	readiness_tell(supervisor, child);
+	if (child->process == PROCESS_ADMIN) {
+		events_to_admin(supervisor);
+	}
 	link_all(child);
 	reload_worker_ready(child);
 	life_start_due(supervisor);
@@ -405,6 +408,7 @@ static void tell_death(struct child *child, const char *how)
 	struct log_fields fields = about(child);
 
 	remember_death(child, how);
+	events_death(child);
 	fields.text = child->last_words;
 	fields.outcome = how;
 	fields.ticket = child->ticket_in_hand;
@@ -448,6 +452,7 @@ static void on_reaped(struct child *child, int status)
 	if (child->process == PROCESS_COMMITTER) {
 		audits_committer_lost(self);
 	}
+	admin_worker_lost(self, child->process);
 	deaths_describe(status, how, sizeof how);
 	if (self->drain_stage == 0 || !child->drained || status != 0) {
 		tell_death(child, how);

@@ -221,6 +221,7 @@ void readiness_update(struct supervisor *self)
 
 	compute(self, &now, &reasons);
 	bool is_news = !self->ready_told || !is_same(&now, &self->readiness);
+	events_readiness(self, &now, &self->readiness);
 	memcpy(self->readiness_reason, text, sizeof text);
 	self->readiness = now;
 	self->readiness.reason.bytes = (const uint8_t *)self->readiness_reason;

@@ -56,6 +56,9 @@ static void start_again(struct child *child)
 						.pid_of = (uint64_t)child->pid,
 						.generation = child->generation,
 						.count = child->restarts });
+	if (child->pid > 0) {
+		events_restart(child);
+	}
 }
 
 /* Those of the group that come after another one of it are started in the second round. */
@@ -124,5 +127,6 @@ void restart_judge(struct child *child)
 		log_event(degraded ? LOG_DEGRADED : LOG_RECOVERED,
 			&(struct log_fields){
 				.about = child->process, .instance_of = child->instance });
+		events_degraded(child);
 	}
 }

@@ -285,6 +285,7 @@ static void finish(struct supervisor *self)
 	if (self->mesh.watch != NULL) {
 		mesh_finish(&self->mesh);
 	}
+	events_finish(self);
 	free(self->children);
 	if (self->loop != NULL) {
 		ev_loop_destroy(self->loop);

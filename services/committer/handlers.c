@@ -303,7 +303,10 @@ static enum err on_batch_piece(
 static enum err on_state_bad(
 	void *self, const struct oap_from *from, const struct oap_state_bad *msg)
 {
+	struct committer *committer = self;
+
 	(void)from;
+	committer->bad_seq = msg->seq;
 	trouble_enter(self, TROUBLE_REPLAY, "%.*s", (int)msg->text.bytes_count,
 		(const char *)msg->text.bytes);
 	return ERR_OK;

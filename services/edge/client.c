@@ -226,6 +226,7 @@ static bool advance(struct client *client)
 		flush(client);
 		pull_step(client);
 		events_step(client);
+		watch_step(client);
 	}
 	return client->is_blocked && unsent > 0 && client_unsent(client) == 0;
 }
@@ -345,7 +346,8 @@ void client_expire(struct client *client, int64_t now_us)
 	} else if (is_idle && client->input == INPUT_HEAD &&
 		   now_us - client->idle_since_us >= client->edge->limits.idle_us) {
 		client->is_broken = true;
-	} else if (!pull_is_waiting(client) && !events_is_due(client, now_us)) {
+	} else if (!pull_is_waiting(client) && !events_is_due(client, now_us) &&
+		   !watch_is_due(client, now_us)) {
 		return;
 	}
 	client_mark(client);

@@ -13,6 +13,7 @@
 #define OWNER_ARCHIVE   PROCESS_ARCHIVE
 #define OWNER_WALLET    PROCESS_WALLET
 #define OWNER_REWARDER  PROCESS_REWARDER
+#define OWNER_SUPERVISOR PROCESS_SUPERVISOR
 
 static const struct row {
 	const char *method;

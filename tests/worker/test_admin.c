@@ -70,7 +70,8 @@ static void its_errors_are_problem_documents(void **state)
 	assert_string_equal(field(&response, "Content-Type"), "application/problem+json");
 	expect_body(&response,
 		"{\"type\":\"about:blank\",\"title\":\"Not Found\",\"status\":404,\"detail\":"
-		"\"there is no such path\",\"error\":{\"code\":\"NotFound\",\"message\":"
+		"\"there is no such path\","
+		"\"instance\":\"9c7d9bda-1f8a-4f3e-8f7a-1a0e3b6a9a10\",\"error\":{\"code\":\"NotFound\",\"message\":"
 		"\"there is no such path\",\"corr_id\":\"9c7d9bda-1f8a-4f3e-8f7a-1a0e3b6a9a10\"}}");
 }
 
