@@ -92,6 +92,12 @@ static uint64_t last_id(const struct told_events *told)
 	return told == NULL || told->count == 0 ? 0 : told->id_first + told->count - 1;
 }
 
+/* Of the oldest that is there. */
+static uint64_t id_kept(const struct told_events *told)
+{
+	return told->id_first + told->count - told->kept;
+}
+
 static const char *topic_of(unsigned topic)
 {
 	static const char *const topics[NODE_EVENT_COUNT] = {
@@ -107,18 +113,18 @@ static const char *topic_of(unsigned topic)
  * knows how many. Nothing, if it has missed none. */
 static size_t put_lost(const struct told_events *told, struct watch *watch, uint8_t *bytes)
 {
-	uint64_t id_kept = told->id_first + told->count - told->kept;
 	bool is_of_this_life =
 		watch->cursor + 1 >= told->id_first && watch->cursor <= last_id(told);
 	char missed[24] = "null";
 
-	if (is_of_this_life && watch->cursor + 1 >= id_kept) {
+	if (is_of_this_life && watch->cursor + 1 >= id_kept(told)) {
 		return 0;
 	}
 	if (is_of_this_life) {
-		(void)snprintf(missed, sizeof missed, "%" PRIu64, id_kept - watch->cursor - 1);
+		(void)snprintf(missed, sizeof missed, "%" PRIu64,
+			id_kept(told) - watch->cursor - 1);
 	}
-	watch->cursor = id_kept - 1;
+	watch->cursor = id_kept(told) - 1;
 	return (size_t)snprintf((char *)bytes, AROUND_BYTES_MAX,
 		"event: %s\nid: %" PRIu64 "\ndata: {\"missed\":%s}\n\n",
 		topic_of(NODE_EVENT_LAGGED), watch->cursor, missed);
@@ -143,8 +149,9 @@ static size_t put_events(const struct told_events *told, struct watch *watch, ui
 		return 0;
 	}
 	if (!watch->has_cursor) {
-		watch->has_cursor = true; /* from now on */
-		watch->cursor = last_id(told);
+		/* from now on; or all, when nothing had happened before it began */
+		watch->has_cursor = true;
+		watch->cursor = watch->has_begun ? id_kept(told) - 1 : last_id(told);
 	}
 	used = put_lost(told, watch, bytes);
 	while (watch->cursor < last_id(told) &&
