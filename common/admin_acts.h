@@ -11,7 +11,7 @@
  * are audit records, and there is at most one of them a second.
  *
  * NAME, name, action */
-#define ADMIN_ACTS(A)                       \
+#define ADMIN_ACTS(A)                         \
 	A(STATUS, "status", ADMIN_STATUS)     \
 	A(RECOVERY, "recovery", ADMIN_STATUS) \
 	A(EVENTS, "events", ADMIN_STATUS)     \

@@ -5,22 +5,22 @@
  * The id on the wire is internal; clients know the topic. Append only.
  *
  * NAME, topic, its members, when */
-#define NODE_EVENTS(E)                                                                              \
-	E(HEALTH, "macronode.health", "service ok ready degraded draining safe_mode reason",        \
-		"readiness changed: of one role, or of the node, which is `macronode`")             \
-	E(CRASHED, "macronode.service.crashed", "service instance pid cause restarts",              \
-		"a worker died")                                                                    \
-	E(RESTARTED, "macronode.service.restarted", "service instance pid restarts",                \
-		"another one took its place")                                                       \
-	E(DEGRADED, "macronode.service.degraded", "service instance degraded",                      \
-		"a worker dies too often, or no longer")                                            \
-	E(SAFE_MODE, "macronode.safe_mode", "safe_mode reason",                                     \
-		"safe mode was entered, has another reason, or was left")                           \
-	E(DRAINING, "macronode.draining", "reason", "the node stops")                               \
-	E(CONFIG, "macronode.config.updated", "version changed needs_restart refusal actor",        \
-		"a reload is over; `refusal` is empty when it was applied")                         \
-	E(LAGGED, "macronode.lagged", "missed",                                                     \
-		"this client was too slow, or came too late, for so many events; null: for an "     \
+#define NODE_EVENTS(E)                                                                          \
+	E(HEALTH, "macronode.health", "service ok ready degraded draining safe_mode reason",    \
+		"readiness changed: of one role, or of the node, which is `macronode`")         \
+	E(CRASHED, "macronode.service.crashed", "service instance pid cause restarts",          \
+		"a worker died")                                                                \
+	E(RESTARTED, "macronode.service.restarted", "service instance pid restarts",            \
+		"another one took its place")                                                   \
+	E(DEGRADED, "macronode.service.degraded", "service instance degraded",                  \
+		"a worker dies too often, or no longer")                                        \
+	E(SAFE_MODE, "macronode.safe_mode", "safe_mode reason",                                 \
+		"safe mode was entered, has another reason, or was left")                       \
+	E(DRAINING, "macronode.draining", "reason", "the node stops")                           \
+	E(CONFIG, "macronode.config.updated", "version changed needs_restart refusal actor",    \
+		"a reload is over; `refusal` is empty when it was applied")                     \
+	E(LAGGED, "macronode.lagged", "missed",                                                 \
+		"this client was too slow, or came too late, for so many events; null: for an " \
 		"unknown number, of a node that was started since")
 
 enum node_event {

@@ -221,8 +221,8 @@ enum recover_act { RECOVER_EXPLAIN, RECOVER_ACKNOWLEDGE };
 
 /* --- what administrators ask for: admin's prevalidator, the supervisor, kms, and admin --- */
 
-/* act: enum admin_act of common/admin_acts.h. corr_id: the client's, for log and audit. reason: of an
- * act that changes something; may be empty. grant: the supervisor believes it when kms does. */
+/* act: enum admin_act of common/admin_acts.h. corr_id: the client's, for log and audit. reason: of
+ * an act that changes something; may be empty. grant: the supervisor believes it when kms does. */
 #define PAYLOAD_ADMIN_ASK(FIXED, SIZED)        \
 	FIXED(u8, act)                         \
 	FIXED(u32, edge_generation)            \
@@ -230,7 +230,8 @@ enum recover_act { RECOVER_EXPLAIN, RECOVER_ACKNOWLEDGE };
 	SIZED(corr_id, VERB_CORR_ID_BYTES_MAX) \
 	SIZED(reason, VERB_TEXT_BYTES_MAX)     \
 	SIZED(grant, VERB_GRANT_BYTES_MAX)
-/* status: HTTP's. 200, 202: body is JSON, and of EVENTS empty: it may be told. Else text says why not. */
+/* status: HTTP's. 200, 202: body is JSON, and of EVENTS empty: it may be told. Else text says why
+ * not. */
 #define PAYLOAD_ADMIN_ANSWER(FIXED, SIZED) \
 	FIXED(u16, status)                 \
 	FIXED(u32, retry_after_s)          \
@@ -240,8 +241,9 @@ enum recover_act { RECOVER_EXPLAIN, RECOVER_ACKNOWLEDGE };
 #define PAYLOAD_CHECK_GRANT(FIXED, SIZED) \
 	FIXED(u8, action)                 \
 	SIZED(grant, VERB_GRANT_BYTES_MAX)
-/* status: enum err. DENIED, MALFORMED: kms never sealed it, and whoever brought it is to be accused;
- * STALE: of a kms before this one, or past its end. covers: the action is allowed now; else text. */
+/* status: enum err. DENIED, MALFORMED: kms never sealed it, and whoever brought it is to be
+ * accused; STALE: of a kms before this one, or past its end. covers: the action is allowed now;
+ * else text. */
 #define PAYLOAD_GRANT_CHECKED(FIXED, SIZED) \
 	FIXED(u8, status)                   \
 	FIXED(u8, covers)                   \
@@ -249,7 +251,8 @@ enum recover_act { RECOVER_EXPLAIN, RECOVER_ACKNOWLEDGE };
 	FIXED(id128, capability)            \
 	SIZED(text, VERB_TEXT_BYTES_MAX)
 /* topic: enum node_event of common/node_events.h. number: of this life of the node, from 0. id: the
- * same plus a constant that is higher with each start. A new admin hears those that are kept again. */
+ * same plus a constant that is higher with each start. A new admin hears those that are kept again.
+ */
 #define PAYLOAD_NODE_EVENT(FIXED, SIZED) \
 	FIXED(u8, topic)                 \
 	FIXED(u64, number)               \
@@ -296,21 +299,21 @@ enum recover_act { RECOVER_EXPLAIN, RECOVER_ACKNOWLEDGE };
  * body; `body` is all of it, or empty when it is longer than fits: then it follows as BODY, after
  * PROCEED. Of OBJECT_PUT `query` is the content type, and the body never follows: it goes to
  * archive. config_generation: of what its head was judged by, and so it is to the end. */
-#define PAYLOAD_REQUEST(FIXED, SIZED)       \
-	FIXED(u64, deadline_mono_ms)        \
-	FIXED(u64, config_generation)       \
-	FIXED(u8, route)                    \
-	FIXED(u8, is_oap)                   \
-	FIXED(u8, peer_class)               \
-	FIXED(u32, peer_uid)                \
-	FIXED(u32, body_bytes)              \
-	FIXED(u64, offset)                  \
-	FIXED(u8, is_gzip)                  \
-	FIXED(u32, wait_ms)                 \
-	SIZED(query, VERB_QUERY_BYTES_MAX)  \
+#define PAYLOAD_REQUEST(FIXED, SIZED)          \
+	FIXED(u64, deadline_mono_ms)           \
+	FIXED(u64, config_generation)          \
+	FIXED(u8, route)                       \
+	FIXED(u8, is_oap)                      \
+	FIXED(u8, peer_class)                  \
+	FIXED(u32, peer_uid)                   \
+	FIXED(u32, body_bytes)                 \
+	FIXED(u64, offset)                     \
+	FIXED(u8, is_gzip)                     \
+	FIXED(u32, wait_ms)                    \
+	SIZED(query, VERB_QUERY_BYTES_MAX)     \
 	SIZED(corr_id, VERB_CORR_ID_BYTES_MAX) \
-	SIZED(idem_key, VERB_KEY_BYTES_MAX) \
-	SIZED(token, VERB_TOKEN_BYTES_MAX)  \
+	SIZED(idem_key, VERB_KEY_BYTES_MAX)    \
+	SIZED(token, VERB_TOKEN_BYTES_MAX)     \
 	SIZED(body, VERB_BODY_INLINE_BYTES_MAX)
 #define PAYLOAD_BODY(FIXED, SIZED) \
 	FIXED(u32, offset)         \

@@ -1,8 +1,10 @@
-/* What administrators ask for over the admin plane (common/admin_acts.h). Admin's prevalidator passes
- * it on with the grant of the token, and its word counts for nothing: kms looks whether it sealed that
- * grant and whether it allows the action. Then it is done, and answered to admin itself.
+/* What administrators ask for over the admin plane (common/admin_acts.h). Admin's prevalidator
+ * passes it on with the grant of the token, and its word counts for nothing: kms looks whether it
+ * sealed that grant and whether it allows the action. Then it is done, and answered to admin
+ * itself.
  *
- *   ADMIN_ASK -> CHECK_GRANT -> GRANT_CHECKED -> done, or RECOVER -> RECOVER_ANSWER -> ADMIN_ANSWER */
+ *   ADMIN_ASK -> CHECK_GRANT -> GRANT_CHECKED -> done, or RECOVER -> RECOVER_ANSWER -> ADMIN_ANSWER
+ */
 #include "supervisor/supervisor.h"
 
 #include <stdio.h>
@@ -107,8 +109,8 @@ static void recovery(struct supervisor *self, struct admin_ask *ask)
 	const struct oap_recover question = { .act = RECOVER_EXPLAIN };
 
 	if (committer->state != CHILD_UP ||
-		oap_send_recover(mesh_peer_of(&self->mesh, PROCESS_COMMITTER, 0,
-					 committer->generation),
+		oap_send_recover(
+			mesh_peer_of(&self->mesh, PROCESS_COMMITTER, 0, committer->generation),
 			ask->id, &question) != ERR_OK) {
 		tell_recovery(self, ask, (struct slice){ NULL, 0 });
 		return;

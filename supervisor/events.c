@@ -20,8 +20,8 @@ _Static_assert(TEXT_BYTES_MAX * 6 + 512 <= VERB_NODE_EVENT_BYTES_MAX, "an event 
 static void key_text(struct json_out *out, const char *key, const char *text)
 {
 	json_out_key(out, key);
-	json_out_string(out,
-		(struct slice){ (const uint8_t *)text, strnlen(text, TEXT_BYTES_MAX) });
+	json_out_string(
+		out, (struct slice){ (const uint8_t *)text, strnlen(text, TEXT_BYTES_MAX) });
 }
 
 static void key_u64(struct json_out *out, const char *key, uint64_t value)
@@ -159,8 +159,8 @@ static void tell_safe_mode(struct supervisor *self, bool safe_mode, const char *
 	end(self, &event, NODE_EVENT_SAFE_MODE);
 }
 
-void events_readiness(
-	struct supervisor *self, const struct oap_readiness *now, const struct oap_readiness *before)
+void events_readiness(struct supervisor *self, const struct oap_readiness *now,
+	const struct oap_readiness *before)
 {
 	const struct {
 		const char *service;

@@ -312,9 +312,8 @@ static enum err on_accuse(void *self, const struct oap_from *from, const struct 
 		.fault = (enum err)msg->err,
 	};
 
-	if (accuser != NULL &&
-		!links_join(supervisor_id(accuser),
-			(struct process_id){ msg->process, msg->instance })) {
+	if (accuser != NULL && !links_join(supervisor_id(accuser),
+				       (struct process_id){ msg->process, msg->instance })) {
 		return ERR_NOT_ROUTED;
 	}
 	if (accuser == NULL || !runs(accused)) {

@@ -72,8 +72,11 @@ static const struct process_plan plans[PROCESS_COUNT] = {
 };
 
 static const struct process_plan prevalidator_of_admin = {
-	.user = "mn-check", .memory_mib_max = 512, .open_files_max = FILES_MAX,
-	.after = ROLE(KMS), .drain_stage = 7,
+	.user = "mn-check",
+	.memory_mib_max = 512,
+	.open_files_max = FILES_MAX,
+	.after = ROLE(KMS),
+	.drain_stage = 7,
 	.purpose = "judges what administrators ask; nobody takes its word either",
 };
 

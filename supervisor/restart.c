@@ -21,8 +21,7 @@ void restart_end_partners(struct child *child)
 
 	for (size_t i = 0; i < self->child_count; i++) {
 		struct child *other = &self->children[i];
-		bool is_needed =
-			self->drain_stage > 0 && other->plan->drain_stage > stage;
+		bool is_needed = self->drain_stage > 0 && other->plan->drain_stage > stage;
 		if (dies_with(child, other) && !is_needed &&
 			(other->state == CHILD_STARTING || other->state == CHILD_UP)) {
 			other->ended_with_partner = true;

@@ -1,5 +1,6 @@
-/* admin: health, readiness, metrics and administration, on a listener and in a process of its own, so that they are
- * there when the API is saturated, restarting or draining. The same code as ingress. */
+/* admin: health, readiness, metrics and administration, on a listener and in a process of its own,
+ * so that they are there when the API is saturated, restarting or draining. The same code as
+ * ingress. */
 #include "services/edge/edge.h"
 
 static struct edge edge = { .plane = PLANE_ADMIN }; /* the process's whole state */

@@ -1,4 +1,5 @@
-/* What administrators are answered: the supervisor's word, written by it, and passed on as it is. */
+/* What administrators are answered: the supervisor's word, written by it, and passed on as it is.
+ */
 #include "services/edge/edge.h"
 
 static bool is_done(const struct oap_admin_answer *msg)

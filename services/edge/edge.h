@@ -205,7 +205,7 @@ struct edge {
 	uint32_t client_count;
 	uint32_t in_flight[ROUTE_COUNT];
 	uint32_t exchange_count;
-	uint64_t ledger_size; /* as archive told last */
+	uint64_t ledger_size;     /* as archive told last */
 	struct told_events *told; /* owned; NULL: the supervisor has told of none */
 	uint32_t watch_count;
 
@@ -235,8 +235,9 @@ _Static_assert(METRICS_TEXT_BYTES_MAX >= REPLIES_BYTES_MAX, "the scratch holds e
 
 /* --- edge.c: birth, the turn, the tick, drain --- */
 extern const struct sandbox_policy edge_sandbox;
-extern const struct oap_handlers edge_handlers;       /* of ingress */
-extern const struct oap_handlers edge_admin_handlers; /* these, and what the supervisor tells admin */
+extern const struct oap_handlers edge_handlers; /* of ingress */
+extern const struct oap_handlers
+	edge_admin_handlers; /* these, and what the supervisor tells admin */
 void edge_open(void *self, struct worker *worker);
 void edge_ready(void *self, struct worker *worker);
 void edge_commit(void *self, struct worker *worker);
@@ -425,7 +426,8 @@ void rewards_keep(struct exchange *exchange, const struct http_head *head);
 struct slice documents_openapi(void);
 struct slice documents_compute_schema(void);
 struct slice documents_schemas(void); /* the list */
-/* Of a document its entity tag, without quotes; *ret_schema is empty when there is none of the name. */
+/* Of a document its entity tag, without quotes; *ret_schema is empty when there is none of the
+ * name. */
 const char *documents_tag(struct slice document);
 struct slice documents_schema(struct slice name);
 

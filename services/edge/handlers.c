@@ -478,24 +478,12 @@ static enum err on_node_event(
 	return watch_told(self, msg);
 }
 
-#define HANDLERS_OF_EVERY \
-	.readiness = on_readiness, \
-	.proceed = on_proceed, \
-	.refused = on_refused, \
-	.verdict = on_verdict, \
-	.wallet_result = on_wallet_result, \
-	.run_reply = on_run_reply, \
-	.balance = on_balance, \
-	.roots = on_roots, \
-	.entry = on_entry, \
-	.verified = on_verified, \
-	.blob = on_blob, \
-	.events = on_events, \
-	.grew = on_grew, \
-	.object = on_object, \
-	.put_want = on_put_want, \
-	.put_done = on_put_done, \
-	.probe_echo = on_probe_echo, \
+#define HANDLERS_OF_EVERY                                                                     \
+	.readiness = on_readiness, .proceed = on_proceed, .refused = on_refused,              \
+	.verdict = on_verdict, .wallet_result = on_wallet_result, .run_reply = on_run_reply,  \
+	.balance = on_balance, .roots = on_roots, .entry = on_entry, .verified = on_verified, \
+	.blob = on_blob, .events = on_events, .grew = on_grew, .object = on_object,           \
+	.put_want = on_put_want, .put_done = on_put_done, .probe_echo = on_probe_echo,        \
 	.probe_refused = on_probe_refused
 
 const struct oap_handlers edge_handlers = { HANDLERS_OF_EVERY };

@@ -167,9 +167,29 @@ static void answer_document(
 	exchange_answer(exchange, &answer);
 }
 
+/* False: the route has none. */
+static bool answer_with_document(
+	struct exchange *exchange, const struct http_head *head, const struct route_match *match)
+{
+	struct slice document;
+
+	if (match->route == ROUTE_OPENAPI) {
+		document = documents_openapi();
+	} else if (match->route == ROUTE_COMPUTE_SCHEMA) {
+		document = documents_compute_schema();
+	} else if (match->route == ROUTE_SCHEMAS) {
+		document = documents_schemas();
+	} else if (match->route == ROUTE_SCHEMA) {
+		document = documents_schema(match->variable);
+	} else {
+		return false;
+	}
+	answer_document(exchange, head, document);
+	return true;
+}
+
 /* What the edge knows itself. */
-static void answer_here(struct exchange *exchange, const struct http_head *head,
-	const struct route_match *match)
+static void answer_here(struct exchange *exchange, const struct http_head *head)
 {
 	struct edge *edge = exchange->client->edge;
 	const struct readiness *readiness = &edge->readiness;
@@ -189,17 +209,9 @@ static void answer_here(struct exchange *exchange, const struct http_head *head,
 		exposition_answer(exchange, head->accepts_openmetrics);
 		break;
 	case ROUTE_OPENAPI:
-		answer_document(exchange, head, documents_openapi());
-		break;
 	case ROUTE_COMPUTE_SCHEMA:
-		answer_document(exchange, head, documents_compute_schema());
-		break;
 	case ROUTE_SCHEMAS:
-		answer_document(exchange, head, documents_schemas());
-		break;
 	case ROUTE_SCHEMA:
-		answer_document(exchange, head, documents_schema(match->variable));
-		break;
 	case ROUTE_OTHER:
 	case ROUTE_ADMIN_STATUS:
 	case ROUTE_ADMIN_RECOVERY:
@@ -316,7 +328,8 @@ static void ask_read(
 		return;
 	}
 	rewards_keep(exchange, head);
-	if (match->route == ROUTE_ADMIN_EVENTS && !read_cursor(exchange, head, &has_cursor, &cursor)) {
+	if (match->route == ROUTE_ADMIN_EVENTS &&
+		!read_cursor(exchange, head, &has_cursor, &cursor)) {
 		return;
 	}
 	err = objects_keep(exchange, head, &ask) &&
@@ -416,10 +429,10 @@ static void begin(struct client *client, const struct http_head *head, enum http
 		ask_write(exchange, head, too_large);
 	} else {
 		intake_next(client, exchange->close);
-		if (route_table_owner(match->route) == PROCESS_COUNT) {
-			answer_here(exchange, head, match);
-		} else {
+		if (route_table_owner(match->route) != PROCESS_COUNT) {
 			ask_read(exchange, head, match);
+		} else if (!answer_with_document(exchange, head, match)) {
+			answer_here(exchange, head);
 		}
 	}
 }

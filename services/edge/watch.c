@@ -1,10 +1,11 @@
-/* GET /events of the admin plane: what happens to the node (common/node_events.h), as text/event-stream.
+/* GET /events of the admin plane: what happens to the node (common/node_events.h), as
+ * text/event-stream.
  *
- * The supervisor tells; the last NODE_EVENTS_KEPT are kept once for all clients, and where a client is
- * is one number here. So a slow reader costs nothing, and who is farther behind than what is kept is
- * told how much is lost. The token is looked at again with each heartbeat, and ends the stream when it
- * is not good any more; while it cannot be looked at (kms is away) the stream goes on, for that is
- * what it is there to tell. */
+ * The supervisor tells; the last NODE_EVENTS_KEPT are kept once for all clients, and where a client
+ * is is one number here. So a slow reader costs nothing, and who is farther behind than what is
+ * kept is told how much is lost. The token is looked at again with each heartbeat, and ends the
+ * stream when it is not good any more; while it cannot be looked at (kms is away) the stream goes
+ * on, for that is what it is there to tell. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -121,8 +122,8 @@ static size_t put_lost(const struct told_events *told, struct watch *watch, uint
 		return 0;
 	}
 	if (is_of_this_life) {
-		(void)snprintf(missed, sizeof missed, "%" PRIu64,
-			id_kept(told) - watch->cursor - 1);
+		(void)snprintf(
+			missed, sizeof missed, "%" PRIu64, id_kept(told) - watch->cursor - 1);
 	}
 	watch->cursor = id_kept(told) - 1;
 	return (size_t)snprintf((char *)bytes, AROUND_BYTES_MAX,
@@ -170,8 +171,8 @@ static size_t put_heartbeat(const struct watch *watch, uint8_t *bytes)
 	if (!watch->has_cursor) {
 		return (size_t)snprintf((char *)bytes, AROUND_BYTES_MAX, ": heartbeat\n\n");
 	}
-	return (size_t)snprintf((char *)bytes, AROUND_BYTES_MAX,
-		": heartbeat\nid: %" PRIu64 "\n\n", watch->cursor);
+	return (size_t)snprintf(
+		(char *)bytes, AROUND_BYTES_MAX, ": heartbeat\nid: %" PRIu64 "\n\n", watch->cursor);
 }
 
 static void answer(struct exchange *exchange, size_t bytes_count, bool is_last)
@@ -293,9 +294,9 @@ bool watch_is_due(struct client *client, int64_t now_us)
 {
 	const struct exchange *exchange = idle_of(client);
 
-	return exchange != NULL && (now_us >= exchange->watch->due_us ||
-					   client->edge->is_draining ||
-					   has_news(client->edge, exchange->watch));
+	return exchange != NULL &&
+	       (now_us >= exchange->watch->due_us || client->edge->is_draining ||
+		       has_news(client->edge, exchange->watch));
 }
 
 /* --- what the supervisor tells --- */

@@ -225,8 +225,8 @@ static enum err on_check_grant(
 	if (msg->action >= CAVEAT_ACTION_COUNT) {
 		return ERR_MALFORMED;
 	}
-	enum err err = tokens_check_grant(&kms->tokens, msg->grant,
-		(enum caveat_action)msg->action, &now, &grant, &why);
+	enum err err = tokens_check_grant(
+		&kms->tokens, msg->grant, (enum caveat_action)msg->action, &now, &grant, &why);
 	struct oap_grant_checked checked = {
 		.status = (uint8_t)err,
 		.covers = err == ERR_OK && why == NULL,

@@ -1,5 +1,5 @@
-/* What administrators ask the supervisor for over the admin plane. It does not believe us: kms looks
- * at the grant again, which goes along. */
+/* What administrators ask the supervisor for over the admin plane. It does not believe us: kms
+ * looks at the grant again, which goes along. */
 #include "services/prevalidator/administration.h"
 
 #include <string.h>
@@ -32,8 +32,7 @@ static bool take(void *self, unsigned member, struct slice text)
 		return false;
 	}
 	memcpy(administration->reason_bytes, text.bytes, text.bytes_count);
-	administration->reason =
-		(struct slice){ administration->reason_bytes, text.bytes_count };
+	administration->reason = (struct slice){ administration->reason_bytes, text.bytes_count };
 	return true;
 }
 

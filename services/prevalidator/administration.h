@@ -10,7 +10,7 @@
 #define ADMINISTRATION_BODY_BYTES_MAX 4096u
 
 /* NAME, name, type, must it be there, what is expected of it */
-#define ADMINISTRATION_MEMBERS(M)         \
+#define ADMINISTRATION_MEMBERS(M)          \
 	M(REASON, "reason", STRING, false, \
 		"reason: expected a string of 1 to 512 bytes, for log and audit records")
 

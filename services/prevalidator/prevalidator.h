@@ -133,7 +133,7 @@ struct prevalidator {
 	struct grants grants;
 	struct ingest ingest; /* its JSON is wish's, too */
 	struct wish wish;
-	struct compute compute; /* likewise */
+	struct compute compute;               /* likewise */
 	struct administration administration; /* likewise */
 	struct inflater inflater;
 };

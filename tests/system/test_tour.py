@@ -50,11 +50,13 @@ def check_requests(said):
 	first, again = map(json.loads, said['ingest'].splitlines())
 	assert first['accepted'] and (first['seq_start'], first['seq_end']) == (1, 4), first
 	assert again == first
-	roots, shown = said['read'].split('\n', 1)
+	roots, shown, status = said['read'].strip().split('\n', 1)[0], *said['read'].strip().split('\n', 1)[1].rsplit('\n', 1)
+	told = json.loads(status)
+	assert told['ready'] and told['ledger']['seq'] == 4, told
 	assert [(one['seq'], one['root']) for one in json.loads(roots)['roots']] == [
 		(4, first['new_root'])], roots
 	assert re.search(r'^memo +rent, first half$', shown, re.MULTILINE), shown
-	assert shown.count('serving') == 9, shown
+	assert shown.count('serving') == len(told['processes']) == 10, shown
 
 
 def check_wallet(said, errors):

@@ -74,7 +74,8 @@ static void its_errors_are_problem_documents(void **state)
 	expect_body(&response,
 		"{\"type\":\"about:blank\",\"title\":\"Not Found\",\"status\":404,\"detail\":"
 		"\"there is no such path\","
-		"\"instance\":\"9c7d9bda-1f8a-4f3e-8f7a-1a0e3b6a9a10\",\"error\":{\"code\":\"NotFound\",\"message\":"
+		"\"instance\":\"9c7d9bda-1f8a-4f3e-8f7a-1a0e3b6a9a10\",\"error\":{\"code\":"
+		"\"NotFound\",\"message\":"
 		"\"there is no such path\",\"corr_id\":\"9c7d9bda-1f8a-4f3e-8f7a-1a0e3b6a9a10\"}}");
 }
 
@@ -113,8 +114,8 @@ static void start_with_checker(void)
 static void answer(uint64_t ticket, uint16_t status, const char *body)
 {
 	harness_send_admin_answer(&h.control, ticket,
-		&(struct oap_admin_answer){ .status = status,
-			.body = { (const uint8_t *)body, strlen(body) } });
+		&(struct oap_admin_answer){
+			.status = status, .body = { (const uint8_t *)body, strlen(body) } });
 }
 
 static void deny(uint64_t ticket, uint16_t status, const char *text)

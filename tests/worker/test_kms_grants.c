@@ -100,9 +100,9 @@ static void a_forged_grant_is_told_from_a_good_one(void **state)
 			ERR_OK);
 	}
 	forged[grant.bytes_count - 1] ^= 1;
-	assert_int_equal(check((struct slice){ forged, grant.bytes_count },
-				 CAVEAT_ACTION_ADMIN_STATUS)
-				 .status,
+	assert_int_equal(
+		check((struct slice){ forged, grant.bytes_count }, CAVEAT_ACTION_ADMIN_STATUS)
+			.status,
 		ERR_DENIED);
 }
 

@@ -81,8 +81,8 @@ static void each_act_needs_its_action_and_goes_with_the_grant(void **state)
 		harness_settle(&h);
 		ask_act(20 + i, rows[i].route, "");
 		grant("token", i < 3 ? "action=admin.reload" : "action=ledger.ingest");
-		expect_refused(20 + i, 403, REASON_CAP_INVALID,
-			"the token does not allow this action");
+		expect_refused(
+			20 + i, 403, REASON_CAP_INVALID, "the token does not allow this action");
 	}
 }
 
