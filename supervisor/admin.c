@@ -9,11 +9,18 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/log.h"
+#include "core/hex.h"
+#include "core/json_out.h"
 
 /* DESIGN-WALL.md section 4. */
 #define ACT_INTERVAL_MS 1000
+
+/* Linux has 64; longer ones are cut. */
+#define HOST_BYTES_MAX 65u
+_Static_assert(VERB_TEXT_BYTES_MAX * 6 + 512 <= VERB_AUDIT_BYTES_MAX, "a record fits its frame");
 
 /* Each is some 50 KiB of JSON out of this one loop; what watches a node asks once in seconds. */
 #define READS_PER_S 20u
@@ -31,7 +38,8 @@ static struct admin_ask *find(struct supervisor *self, uint64_t id)
 }
 
 /* What changes something is worth a line always, and so is what is refused. */
-static void note(const struct admin_ask *ask, unsigned status, const char *text)
+static void note(
+	struct supervisor *self, const struct admin_ask *ask, unsigned status, const char *text)
 {
 	bool is_act = admin_acts_change(ask->act);
 
@@ -45,6 +53,7 @@ static void note(const struct admin_ask *ask, unsigned status, const char *text)
 			.capability_ref = ask->kid == 0 ? NULL : &ask->capability,
 			.status = status,
 			.reason = ask->reason[0] == '\0' ? NULL : ask->reason,
+			.outcome = is_act && audits_wait(self) ? "audit=deferred" : NULL,
 			.text = text[0] == '\0' ? NULL : text,
 		});
 }
@@ -64,7 +73,7 @@ static void answer(struct supervisor *self, struct admin_ask *ask, struct oap_ad
 static void refuse(struct supervisor *self, struct admin_ask *ask, uint16_t status,
 	uint32_t retry_after_s, const char *text)
 {
-	note(ask, status, text);
+	note(self, ask, status, text);
 	answer(self, ask,
 		(struct oap_admin_answer){
 			.status = status,
@@ -75,8 +84,43 @@ static void refuse(struct supervisor *self, struct admin_ask *ask, uint16_t stat
 
 static void give(struct supervisor *self, struct admin_ask *ask, uint16_t status, struct slice body)
 {
-	note(ask, status, "");
+	note(self, ask, status, "");
 	answer(self, ask, (struct oap_admin_answer){ .status = status, .body = body });
+}
+
+/* --- audit records --- */
+
+static void key_text(struct json_out *out, const char *key, const char *value)
+{
+	json_out_key(out, key);
+	json_out_text(out, value);
+}
+
+/* Members in the order of their names (core/audit.h). */
+void admin_audit(struct supervisor *self, enum admin_act act, const struct admin_deed *deed)
+{
+	char host[HOST_BYTES_MAX] = "", instance[HOST_BYTES_MAX + 16], type[32];
+	uint8_t json[VERB_AUDIT_BYTES_MAX];
+	struct json_out out;
+	size_t bytes = 0;
+
+	(void)gethostname(host, sizeof host - 1);
+	(void)snprintf(instance, sizeof instance, "macronode@%s", host);
+	(void)snprintf(type, sizeof type, "admin.%s", admin_acts_name(act));
+	json_out_init(&out, json, sizeof json);
+	json_out_object_begin(&out);
+	key_text(&out, "actor", deed->actor);
+	key_text(&out, "instance", instance);
+	json_out_key(&out, "kid");
+	json_out_u64(&out, deed->kid);
+	key_text(&out, "outcome", deed->outcome);
+	key_text(&out, "reason", deed->reason);
+	key_text(&out, "request_id", deed->request_id);
+	key_text(&out, "type", type);
+	json_out_object_end(&out);
+	enum err err = json_out_finish(&out, &bytes);
+	assert(err == ERR_OK); /* a reason, each byte of it escaped, and names */
+	audits_add(self, AUDIT_ADMIN, (struct slice){ json, bytes });
 }
 
 /* --- what is asked for --- */
@@ -118,12 +162,59 @@ static void recovery(struct supervisor *self, struct admin_ask *ask)
 	ask->process = PROCESS_COMMITTER;
 }
 
+static void audit(struct supervisor *self, const struct admin_ask *ask, const char *outcome)
+{
+	char actor[sizeof "capability " + HEX_TEXT_BYTES(ID_BYTES)] = "capability ";
+
+	hex_encode(ask->capability.bytes, ID_BYTES, actor + strlen(actor));
+	admin_audit(self, ask->act,
+		&(struct admin_deed){
+			.actor = actor,
+			.kid = ask->kid,
+			.reason = ask->reason,
+			.request_id = ask->corr_id,
+			.outcome = outcome,
+		});
+}
+
 static void shut_down(struct supervisor *self, struct admin_ask *ask)
 {
 	static const char body[] = "{\"draining\":true}";
 
+	audit(self, ask, "accepted");
 	give(self, ask, 202, (struct slice){ (const uint8_t *)body, sizeof body - 1 });
 	drain_begin(self, "asked over the admin plane");
+}
+
+static void on_reloaded(struct supervisor *self, uint64_t id, const struct reload_result *result)
+{
+	struct admin_ask *ask = find(self, id);
+	struct json_out out;
+	size_t bytes = 0;
+
+	assert(ask != NULL && ask->process == PROCESS_SUPERVISOR);
+	audit(self, ask, result->is_applied ? "applied" : "refused");
+	if (!result->is_applied) {
+		refuse(self, ask, 422, 0, result->refusal);
+		return;
+	}
+	for (int with_values = 1; with_values >= 0 && bytes == 0; with_values--) {
+		json_out_init(&out, (uint8_t *)text, sizeof text);
+		reload_result_write(&out, result, with_values == 1);
+		if (json_out_finish(&out, &bytes) != ERR_OK) {
+			bytes = 0; /* the names alone do fit */
+		}
+	}
+	give_text(self, ask, bytes);
+}
+
+static void reload(struct supervisor *self, struct admin_ask *ask)
+{
+	char actor[sizeof "capability " + HEX_TEXT_BYTES(ID_BYTES)] = "capability ";
+
+	hex_encode(ask->capability.bytes, ID_BYTES, actor + strlen(actor));
+	ask->process = PROCESS_SUPERVISOR; /* it is in our own hands */
+	reload_request(self, actor, on_reloaded, ask->id);
 }
 
 static void act(struct supervisor *self, struct admin_ask *ask)
@@ -139,7 +230,7 @@ static void act(struct supervisor *self, struct admin_ask *ask)
 		give(self, ask, 200, (struct slice){ NULL, 0 });
 		return;
 	case ADMIN_ACT_RELOAD:
-		refuse(self, ask, 503, 5, "reload is not built yet; the configuration stays");
+		reload(self, ask);
 		return;
 	case ADMIN_ACT_SHUTDOWN:
 		shut_down(self, ask);

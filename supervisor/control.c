@@ -257,7 +257,17 @@ static enum err on_status(void *self, const struct oap_from *from, const struct 
 
 static enum err on_stop(void *self, const struct oap_from *from, const struct oap_ctl_stop *msg)
 {
-	(void)msg;
+	struct supervisor *supervisor = self;
+	char actor[32], reason[VERB_TEXT_BYTES_MAX + 1];
+
+	snprintf(actor, sizeof actor, "uid %" PRIu32, supervisor->clients[from->instance].uid);
+	snprintf(reason, sizeof reason, "%.*s", (int)msg->reason.bytes_count,
+		msg->reason.bytes_count == 0 ? "" : (const char *)msg->reason.bytes);
+	admin_audit(supervisor, ADMIN_ACT_SHUTDOWN,
+		&(struct admin_deed){ .actor = actor,
+			.reason = reason,
+			.request_id = "",
+			.outcome = "accepted" });
 	(void)answer_text(self, from, ERR_OK, "stopping");
 	drain_begin(self, "asked over the control socket");
 	return ERR_OK;

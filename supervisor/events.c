@@ -17,11 +17,15 @@
 #define TEXT_BYTES_MAX 512u
 _Static_assert(TEXT_BYTES_MAX * 6 + 512 <= VERB_NODE_EVENT_BYTES_MAX, "an event fits its frame");
 
-static void key_text(struct json_out *out, const char *key, const char *text)
+static void key_cut(struct json_out *out, const char *key, const char *text, size_t bytes_max)
 {
 	json_out_key(out, key);
-	json_out_string(
-		out, (struct slice){ (const uint8_t *)text, strnlen(text, TEXT_BYTES_MAX) });
+	json_out_string(out, (struct slice){ (const uint8_t *)text, strnlen(text, bytes_max) });
+}
+
+static void key_text(struct json_out *out, const char *key, const char *text)
+{
+	key_cut(out, key, text, TEXT_BYTES_MAX);
 }
 
 static void key_u64(struct json_out *out, const char *key, uint64_t value)
@@ -237,4 +241,40 @@ void events_draining(struct supervisor *self, const char *why)
 
 	key_text(begin(&event), "reason", why);
 	end(self, &event, NODE_EVENT_DRAINING);
+}
+
+/* Together with the rest they fit, with each byte escaped. */
+#define ACTOR_BYTES_MAX   64u
+#define REFUSAL_BYTES_MAX 384u
+_Static_assert((ACTOR_BYTES_MAX + REFUSAL_BYTES_MAX) * 6 + 512 <= VERB_NODE_EVENT_BYTES_MAX, "");
+
+/* Its keys by name; none when there are so many that they do not fit: status has them. */
+static bool tell_reload(struct supervisor *self, const struct reload_result *result, bool with_keys)
+{
+	struct event event;
+	struct json_out *out = begin(&event);
+	size_t bytes = 0;
+
+	key_cut(out, "actor", result->actor, ACTOR_BYTES_MAX);
+	json_out_key(out, "changed");
+	reload_result_write_keys(out, with_keys ? result->changed : NULL);
+	json_out_key(out, "needs_restart");
+	reload_result_write_keys(out, with_keys ? result->needs_restart : NULL);
+	key_cut(out, "refusal", result->refusal, REFUSAL_BYTES_MAX);
+	key_u64(out, "version", result->generation);
+	key_u64(out, "ts_ms", (uint64_t)clock_unix_ms());
+	json_out_object_end(out);
+	if (json_out_finish(out, &bytes) != ERR_OK) {
+		return false;
+	}
+	keep(self, NODE_EVENT_CONFIG, (struct slice){ event.bytes, bytes });
+	return true;
+}
+
+void events_reload(struct supervisor *self, const struct reload_result *result)
+{
+	bool told = tell_reload(self, result, true) || tell_reload(self, result, false);
+
+	assert(told); /* without keys it is a refusal and a name */
+	(void)told;
 }

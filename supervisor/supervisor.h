@@ -307,10 +307,16 @@ void audits_add(struct supervisor *self, enum audit_kind kind, struct slice json
 void audits_step(struct supervisor *self); /* after anything that may let the next one go */
 MUST_CHECK enum err audits_answered(
 	struct supervisor *self, const struct oap_from *from, const struct oap_audited *msg);
+bool audits_wait(const struct supervisor *self); /* something is not on disk yet */
 void audits_committer_lost(struct supervisor *self);
 void audits_finish(struct supervisor *self);
 
 /* admin.c */
+struct admin_deed {
+	const char *actor, *reason, *request_id, *outcome; /* "": there is none */
+	uint32_t kid;                                      /* 0: it was no capability */
+};
+void admin_audit(struct supervisor *self, enum admin_act act, const struct admin_deed *deed);
 MUST_CHECK enum err admin_ask(
 	void *self, const struct oap_from *from, const struct oap_admin_ask *msg);
 MUST_CHECK enum err admin_grant_checked(
@@ -327,6 +333,7 @@ void events_death(struct child *child);
 void events_restart(struct child *child);
 void events_degraded(struct child *child); /* or no longer */
 void events_draining(struct supervisor *self, const char *why);
+void events_reload(struct supervisor *self, const struct reload_result *result);
 void events_to_admin(struct supervisor *self); /* a new one: all that are kept */
 void events_finish(struct supervisor *self);
 

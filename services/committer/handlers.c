@@ -318,7 +318,7 @@ static enum err on_audit(void *self, const struct oap_from *from, const struct o
 	struct committer *committer = self;
 	struct oap_audited answer;
 
-	if (msg->kind != AUDIT_RELOAD) {
+	if (msg->kind != AUDIT_RELOAD && msg->kind != AUDIT_ADMIN) {
 		return ERR_MALFORMED;
 	}
 	answer.status = (uint8_t)audits_supervisor(committer, msg);

@@ -1,21 +1,23 @@
 """The admin plane: status, reload, shutdown, recovery, events and schemas, each as it is asked for with
 a token, and each way in which it is refused."""
+import contextlib
 import json
 import os
 import re
-import shutil
 import signal
 import struct
-import subprocess
 import threading
 import uuid
 
 import fd3
 import tap
 import wire
+from faults import FaultyNode
 from harness import Node, entry, eventually, nodes
+from reloading import change
 
 ADMIN_ASK = 0x0190
+ADMIN_KIND = 10  # core/audit.h
 READS = ('/api/v1/status', '/recovery', '/events')
 ACTS = ('/api/v1/reload', '/api/v1/shutdown')
 ACTIONS = {'/api/v1/status': 'admin.status', '/recovery': 'admin.status', '/events': 'admin.status',
@@ -113,8 +115,18 @@ def test_shutdown_is_accepted_and_the_node_leaves_in_order():
 		lines = [line for line in one.log() if line['event'] == 'admin_asked']
 		assert len(lines) == 1 and lines[0]['corr_id'] == corr_id, lines
 		assert lines[0]['op'] == 'shutdown' and lines[0]['reason'] == 'moving house', lines
-		assert lines[0]['status'] == 202 and lines[0]['capability_ref'], lines
+		assert lines[0]['status'] == 202 and lines[0]['capability_ref'] and 'outcome' not in lines[0], lines
 		one.child = None
+		one.start()
+		(record,) = audited(one)
+		assert record == {'actor': f'capability {lines[0]["capability_ref"]}', 'kid': 1, 'outcome': 'accepted',
+			'instance': f'macronode@{os.uname().nodename}', 'reason': 'moving house', 'request_id': corr_id,
+			'type': 'admin.shutdown'}, record
+		one.cli('stop')
+		assert one.child.wait(60) == 0
+		one.child = None
+		one.start()
+		assert audited(one)[1]['actor'] == f'uid {os.geteuid()}', audited(one)
 
 
 def test_a_shutdown_without_a_body_will_do():
@@ -128,37 +140,142 @@ def test_a_shutdown_without_a_body_will_do():
 		one.child = None
 
 
+@contextlib.contextmanager
+def load(node, writer):
+	"""Four clients that mint for alice as long as this lasts; yields what they were answered: (status, seq)."""
+	stopped, answers = threading.Event(), []
+
+	def write():
+		while not stopped.is_set():
+			try:
+				response = node.ingest([entry('Mint', 'alice', 1)], writer)
+			except (OSError, wire.Closed):
+				continue
+			answers.append((response.status, response.json()['seq_end']))
+
+	writers = [threading.Thread(target=write) for _ in range(4)]
+	for thread in writers:
+		thread.start()
+	try:
+		eventually(lambda: len(answers) > 50, 'writes')
+		yield answers
+	finally:
+		stopped.set()
+		for thread in writers:
+			thread.join()
+
+
 def test_shutdown_under_load_loses_nothing():
 	with Node() as one:
-		writer, stopped, acknowledged = one.mint(), threading.Event(), []
-
-		def write():
-			while not stopped.is_set():
-				try:
-					response = one.ingest([entry('Mint', 'alice', 1)], writer)
-				except (OSError, wire.Closed):
-					continue
-				if response.status == 200:
-					acknowledged.append(response.json()['seq_end'])
-
-		writers = [threading.Thread(target=write) for _ in range(4)]
-		for thread in writers:
-			thread.start()
-		eventually(lambda: len(acknowledged) > 50, 'writes')
-		try:
+		writer = one.mint()
+		with load(one, writer) as answers:
 			assert ask(one, '/api/v1/shutdown', token(one, 'admin.shutdown')).status == 202
 			assert one.child.wait(60) == 0
-		finally:
-			stopped.set()
-			for thread in writers:
-				thread.join()
+		acknowledged = [seq for status, seq in answers if status == 200]
 		one.child = None
 		one.start()
+		assert [record['type'] for record in audited(one)] == ['admin.shutdown']
 		told = one.http('GET', '/v1/balance?account=alice&asset=ron', token=writer).json()
 		assert int(told['amount_minor']) >= len(acknowledged), (told, len(acknowledged))
 		assert max(acknowledged) <= json.loads(one.cli('status', '--json').stdout)['ledger']['seq']
 		one.environment['MACRONODE_TOKEN'] = writer
 		assert one.cli('verify').returncode == 0
+
+
+def test_a_reload_is_answered_when_it_is_over():
+	with Node() as one:
+		allowed, watch = token(one, 'admin.reload'), Watch(one, token(one, 'admin.status'))
+		corr_id = str(uuid.uuid4())
+		change(one, limits={'rps': 900}, concurrency={'ingress_workers': 2})
+		response = ask(one, '/api/v1/reload', allowed, {'reason': 'more clients'}, X_Corr_ID=corr_id)
+		assert response.status == 200, response
+		told = response.json()
+		assert told['applied'] and told['generation'] == 2 and told['refusal'] == '', told
+		assert told['changed'] == [{'from': '0', 'key': 'limits.rps', 'to': '900'}], told
+		assert [key['key'] for key in told['needs_restart']] == ['concurrency.ingress_workers'], told
+		event = watch.until('macronode.config.updated')
+		assert event['version'] == 2 and event['changed'] == ['limits.rps'] and event['refusal'] == '', event
+		assert event['needs_restart'] == ['concurrency.ingress_workers'] and event['actor'] == told['actor'], event
+		watch.close()
+		config = json.loads(one.cli('status', '--json').stdout)['config']
+		assert config['last_reload']['actor'] == told['actor'], config
+		(record,) = eventually(lambda: audited(one), 'the record')
+		assert record['type'] == 'admin.reload' and record['request_id'] == corr_id, record
+		assert record['outcome'] == 'applied' and record['actor'] == told['actor'], record
+
+
+def test_what_cannot_be_reloaded_is_said_and_nothing_changes():
+	with Node() as one:
+		allowed = token(one, 'admin.reload')
+		good = one.profile.config.read_text()
+		for broken, words in (('[limits', ''), (good.replace('rps = 0', 'rps = -1'), 'limits.rps'),
+				(good.replace('rps = 0', 'rsp = 1'), 'did you mean limits.rps?')):
+			one.profile.config.write_text(broken)
+			response = eventually(lambda: in_time(ask(one, '/api/v1/reload', allowed)), 'it to be time')
+			refused(response, 422, words)
+		one.profile.config.write_text(good)
+		response = eventually(lambda: in_time(ask(one, '/api/v1/reload', allowed)), 'it to be time')
+		assert response.status == 200 and response.json()['changed'] == [], response
+		assert response.json()['generation'] > 1, response
+		outcomes = eventually(lambda: len(audited(one)) == 4 and audited(one), 'the records')
+		assert [record['outcome'] for record in outcomes] == ['refused'] * 3 + ['applied'], outcomes
+
+
+def in_time(response):
+	"""None: at most one a second."""
+	if response.status == 429:
+		refused(response, 429, 'a second')
+		return None
+	return response
+
+
+def test_at_most_one_reload_a_second():
+	with Node() as one:
+		allowed = token(one, 'admin.reload')
+		with one.open_http('admin') as connection:
+			def post():
+				return connection.request('POST', '/api/v1/reload', headers={'Authorization': f'Bearer {allowed}'})
+			refused(eventually(lambda: (response := post()).status == 429 and response, 'one too many'), 429, 'a second')
+		eventually(lambda: in_time(ask(one, '/api/v1/reload', allowed)), 'a second later')
+
+
+def test_reloads_under_load_fail_no_write():
+	with Node() as one:
+		allowed, writer = token(one, 'admin.reload'), one.mint()
+		with load(one, writer) as answers:
+			for rps in range(100000, 100005):
+				change(one, limits={'rps': rps})
+				response = eventually(lambda: in_time(ask(one, '/api/v1/reload', allowed)), 'it to be time')
+				assert response.status == 200, response
+				assert response.json()['changed'][0]['to'] == str(rps), response
+		assert {status for status, _ in answers} == {200}, {status for status, _ in answers}
+
+
+def test_what_is_done_in_safe_mode_is_recorded_later():
+	with FaultyNode() as one:
+		allowed, writer = token(one, 'admin.reload'), one.mint()
+		assert one.ingest([entry('Mint', 'a', 1)], writer).status == 200
+		one.fail('fdatasync', count=1)
+		assert one.ingest([entry('Mint', 'a', 1)], writer).status == 503
+		recovery = token(one, 'admin.status')
+		told = eventually(lambda: (answer := ask(one, '/recovery', recovery)).status == 200 and answer.json()['explained']
+			and answer.json()['explained']['may_acknowledge'] and answer.json(), 'what to do')
+		assert told['safe_mode'] and 'sync_failed' in told['cause'] and told['next'], told
+		assert ask(one, '/api/v1/reload', allowed).status == 200
+		(line,) = [line for line in one.log() if line['event'] == 'admin_asked']
+		assert line['outcome'] == 'audit=deferred', line
+		there = told['explained']['on_disk']
+		one.cli('recover', '--ack', f'{there["height"]}:{there["root"]}')
+		one.wait_ready()
+		(record,) = eventually(lambda: audited(one), 'the record')
+		assert record['type'] == 'admin.reload' and record['outcome'] == 'applied', record
+
+
+def audited(node):
+	"""The audit records of administration, oldest first."""
+	node.environment['MACRONODE_TOKEN'] = node.mint()
+	lines = [json.loads(line) for line in node.cli('audit', 'export').stdout.splitlines()]
+	return [json.loads(one['bytes']) for one in lines if one.get('kind') == ADMIN_KIND]
 
 
 # --- refused -----------------------------------------------------------------------------------

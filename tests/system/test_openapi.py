@@ -11,6 +11,7 @@ import uuid
 import tap
 import wire
 from harness import Node, entry, eventually, nodes
+from reloading import change
 from reward_node import Payer
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -348,6 +349,16 @@ def too_much_for_admin(node, one):
 	node.wait_ready()
 
 
+def in_time(one, name, status):
+	"""Once it is time again: at most one a second is taken."""
+	def sent():
+		response = judge(name, one.node.http('POST', OPERATIONS[name][1], {'reason': 'a test'}, plane='admin',
+			token=one.all))
+		return response.status != 429 and response
+	response = eventually(sent, f'{name} to be taken')
+	assert response.status == status, response
+
+
 def test_administration_is_as_described():
 	with Node({'node': {'ping_timeout': '60s'}}) as node:
 		one = Client(node)
@@ -358,7 +369,11 @@ def test_administration_is_as_described():
 		for stream, _ in streams:
 			stream.socket.close()
 		too_much_for_admin(node, one)
-		one.send('shutdown', 202, body={'reason': 'the end'}, token=one.all)
+		change(node, limits={'rps': 100000})
+		in_time(one, 'reload', 200)
+		node.profile.config.write_text('[limits')
+		in_time(one, 'reload', 422)
+		in_time(one, 'shutdown', 202)
 		node.child.wait(60)
 		node.child = None
 
