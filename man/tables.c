@@ -190,8 +190,8 @@ static void print_admin_acts(void)
 static void print_node_events(void)
 {
 	printf(".Bl -tag -width Ds\n");
-#define AS_ROW(NAME, topic, members, text)                                                     \
-	printf(".It Li %s\n%c%s.\n.br\nMembers:\n.Li %s\n", topic, toupper(text[0]), text + 1, \
+#define AS_ROW(NAME, topic, members, text)                                                         \
+	printf(".It Li %s\n%c%s.\n.br\nMembers:\n.Li %s\n", topic, toupper((text)[0]), &(text)[1], \
 		members);
 	NODE_EVENTS(AS_ROW)
 #undef AS_ROW

@@ -487,7 +487,7 @@ def test_too_much_at_once():
 	with Node({'limits': {'rps': 1}, 'rewarder': REWARDER}) as node:
 		node.wait_rewarder()
 		one = Client(node)
-		for name in set(answered_by(True)) - set(ADMIN):
+		for name in [name for name in answered_by(True) if name not in ADMIN]:
 			method = OPERATIONS[name][0]
 			target = one.target(name, [7] * OPERATIONS[name][1].count('{'))
 			for _ in range(200):  # a bucket is as deep as its rate, and somebody may have filled it
