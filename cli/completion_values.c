@@ -9,11 +9,11 @@
 #include "core/entry.h"
 #include "core/http.h"
 
-#define AS_WORD(NAME, name)         name " "
-#define AS_KIND(NAME, name, number) name " "
-#define AS_METHOD(NAME, safety)     #NAME " "
-#define AS_CONFIG_KEY(member, TYPE, name, ...)  name " "
-#define AS_CHOICE(member, name, ...)            name " "
+#define AS_WORD(NAME, name)                    name " "
+#define AS_KIND(NAME, name, number)            name " "
+#define AS_METHOD(NAME, safety)                #NAME " "
+#define AS_CONFIG_KEY(member, TYPE, name, ...) name " "
+#define AS_CHOICE(member, name, ...)           name " "
 static const char actions[] = CAVEAT_ACTIONS(AS_WORD);
 static const char kinds[] = ENTRY_KINDS(AS_KIND);
 static const char methods[] = HTTP_METHODS(AS_METHOD);
