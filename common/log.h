@@ -139,7 +139,7 @@ enum log_level {
 	E(173, ARTEFACT_DAMAGED, artefact_damaged, ERROR, "an artefact cannot be read")           \
 	E(174, POLICY_PUT, policy_put, INFO, "a policy of rewards is there")                      \
 	E(175, AUDIT_DEFERRED, audit_deferred, WARN,                                              \
-		"what is quarantined cannot be put into the audit log now, and will be later") \
+		"what is quarantined cannot be put into the audit log now, and will be later")    \
 	E(184, REWARDS_FROZEN, rewards_frozen, ERROR, "rewards are frozen: runs are not paid")    \
 	E(185, REWARDS_RELEASED, rewards_released, INFO, "rewards are not frozen any more")
 
