@@ -38,7 +38,8 @@ enum cli_exit {
 	C(audit_verify, "audit verify", "[FILE]", 0, 1, "check such a text; needs no node")        \
 	C(recover, "recover", "", 0, 0,                                                            \
 		"explain safe mode, and go on after it with what is on disk")                      \
-	C(config_print, "config print", "", 0, 0, "print the effective configuration")             \
+	C(config_print, "config print", "[CONFIG_KEY]", 0, 1,                                      \
+		"print the effective configuration, or the value of one key")                      \
 	C(config_validate, "config validate", "[FILE]", 0, 1,                                      \
 		"check a configuration file, start nothing")                                       \
 	C(policy_check, "policy check", "FILE", 1, 1,                                              \

@@ -4,16 +4,22 @@
 #include "cli/completion.h"
 #include "common/check.h"
 #include "common/config_key.h"
+#include "common/config_table.h"
 #include "core/caveat.h"
 #include "core/entry.h"
 #include "core/http.h"
 
-#define AS_WORD(NAME, name)         name " "
-#define AS_KIND(NAME, name, number) name " "
-#define AS_METHOD(NAME, safety)     #NAME " "
+#define AS_WORD(NAME, name)                    name " "
+#define AS_KIND(NAME, name, number)            name " "
+#define AS_METHOD(NAME, safety)                #NAME " "
+#define AS_CONFIG_KEY(member, TYPE, name, ...) name " "
+#define AS_CHOICE(member, name, ...)           name " "
 static const char actions[] = CAVEAT_ACTIONS(AS_WORD);
 static const char kinds[] = ENTRY_KINDS(AS_KIND);
 static const char methods[] = HTTP_METHODS(AS_METHOD);
+static const char config_keys[] = CONFIG_KEYS(AS_CONFIG_KEY, AS_CHOICE);
+#undef AS_CHOICE
+#undef AS_CONFIG_KEY
 #undef AS_METHOD
 #undef AS_KIND
 #undef AS_WORD
@@ -72,6 +78,9 @@ struct completion completion_of_words(const struct cli_command *command)
 	}
 	if (strcmp(first, "on|off|status") == 0) {
 		return (struct completion){ COMPLETION_WORDS, "on off status" };
+	}
+	if (strcmp(first, "CONFIG_KEY]") == 0) {
+		return (struct completion){ COMPLETION_WORDS, config_keys };
 	}
 	return (struct completion){ kind_of(first, strcspn(first, " ]")), "" };
 }

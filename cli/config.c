@@ -24,25 +24,31 @@ static const char *rank_name(enum config_rank rank)
 	return "default";
 }
 
-static int print_json(const struct cli *cli, const struct config_load *load)
+static const char *value_of(const struct config_load *load, size_t id)
 {
-	static uint8_t bytes[JSON_BYTES_MAX];
 	static char text[CONFIG_VALUE_TEXT_BYTES_MAX];
 	static union config_value value;
+
+	config_value_get(config_key_at(id), &load->config, &value);
+	config_value_print(config_key_at(id), &value, text);
+	return text;
+}
+
+/* Those from `first` to before `end`. */
+static int print_json(
+	const struct cli *cli, const struct config_load *load, size_t first, size_t end)
+{
+	static uint8_t bytes[JSON_BYTES_MAX];
 	struct json_out out;
 	size_t bytes_count = 0;
 
 	json_out_init(&out, bytes, sizeof bytes);
 	json_out_object_begin(&out);
-	for (size_t id = 0; id < CONFIG_KEY_COUNT; id++) {
-		const struct config_key *key = config_key_at(id);
-
-		config_value_get(key, &load->config, &value);
-		config_value_print(key, &value, text);
-		json_out_key(&out, key->name);
+	for (size_t id = first; id < end; id++) {
+		json_out_key(&out, config_key_at(id)->name);
 		json_out_object_begin(&out);
 		json_out_key(&out, "value");
-		json_out_text(&out, text);
+		json_out_text(&out, value_of(load, id));
 		json_out_key(&out, "from");
 		json_out_text(&out, rank_name(load->sources[id].rank));
 		json_out_object_end(&out);
@@ -56,10 +62,36 @@ static int print_json(const struct cli *cli, const struct config_load *load)
 	return CLI_GOOD;
 }
 
+static int no_key(const struct cli *cli, const char *name)
+{
+	char nearest[CONFIG_ENV_NAME_BYTES_MAX];
+
+	config_key_nearest(name, nearest, sizeof nearest);
+	return cli_fail(cli, CLI_USAGE, "there is no key %s%s%s%s", name,
+		nearest[0] == '\0' ? "" : "; did you mean ", nearest,
+		nearest[0] == '\0' ? "" : "?");
+}
+
+/* The value alone, for a script. */
+static int print_one(const struct cli *cli, const struct config_load *load, size_t id)
+{
+	if (cli->json) {
+		return print_json(cli, load, id, id + 1);
+	}
+	(void)printf("%s\n", value_of(load, id));
+	return CLI_GOOD;
+}
+
 int cli_config_print(struct cli *cli)
 {
-	const struct config_load *load = cli_read_config(cli);
+	const char *name = cli->word_count > 0 ? cli->words[0] : NULL;
+	size_t id = name == NULL ? CONFIG_KEY_COUNT : config_key_find(name);
+	const struct config_load *load;
 
+	if (name != NULL && id == CONFIG_KEY_COUNT) {
+		return no_key(cli, name);
+	}
+	load = cli_read_config(cli);
 	if (load == NULL) {
 		return CLI_CANNOT;
 	}
@@ -67,8 +99,11 @@ int cli_config_print(struct cli *cli)
 		config_print_problems(stderr, load);
 		return CLI_BAD;
 	}
+	if (name != NULL) {
+		return print_one(cli, load, id);
+	}
 	if (cli->json) {
-		return print_json(cli, load);
+		return print_json(cli, load, 0, CONFIG_KEY_COUNT);
 	}
 	config_print_values(stdout, load);
 	return CLI_GOOD;

@@ -32,11 +32,11 @@ static bool parse_pid(const char *text, pid_t *ret_pid)
 	return true;
 }
 
-static bool name_process(const char *role)
+bool birth_name(const char *title)
 {
 	char comm[COMM_BYTES];
 
-	(void)snprintf(comm, sizeof comm, "mn-%s", role); /* cut: "mn-prevalidator" fits whole */
+	(void)snprintf(comm, sizeof comm, "mn-%s", title); /* cut: "mn-prevalidator" fits whole */
 	return prctl(PR_SET_NAME, comm) == 0;
 }
 
@@ -50,7 +50,7 @@ enum err birth_begin(const char *role, const char *supervisor_pid, const char **
 		return ERR_MALFORMED;
 	}
 	*failed = "process name";
-	if (!name_process(role)) {
+	if (!birth_name(role)) {
 		return ERR_IO;
 	}
 	*failed = "still root";

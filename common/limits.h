@@ -36,7 +36,7 @@
 #define ORIGIN_BYTES_MAX 80u
 
 /* Instances of a role (DESIGN-WALL.md section 7). Tables have room for one prevalidator more, which
- * is to be admin's alone. */
+ * is admin's alone. */
 #define INGRESS_MAX       16u
 #define PREVALIDATORS_MAX 16u
 #define COMPUTE_MAX       16u

@@ -113,6 +113,9 @@ enum log_level {
 	E(132, LOG_LINES_DROPPED, log_lines_dropped, WARN, "the log's reader was too slow")       \
 	E(133, LOG_REOPENED, log_reopened, INFO, "log file reopened")                             \
 	E(134, LOG_REOPEN_FAILED, log_reopen_failed, ERROR, "the old log file stays")             \
+	/* The admin plane. */                                                                    \
+	E(190, ADMIN_ASKED, admin_asked, WARN, "an administrator wants something changed")        \
+	E(191, ADMIN_READ, admin_read, DEBUG, "an administrator wants to know something")         \
 	/* The wallet. */                                                                         \
 	E(140, OPERATION_ACCEPTED, operation_accepted, DEBUG, "an operation under /v1 is done")   \
 	E(141, OPERATION_REFUSED, operation_refused, WARN, "an operation under /v1 is refused")   \
@@ -141,7 +144,7 @@ enum log_level {
 	E(173, ARTEFACT_DAMAGED, artefact_damaged, ERROR, "an artefact cannot be read")           \
 	E(174, POLICY_PUT, policy_put, INFO, "a policy of rewards is there")                      \
 	E(175, AUDIT_DEFERRED, audit_deferred, WARN,                                              \
-		"what is quarantined cannot be put into the audit log now, and will be later") \
+		"what is quarantined cannot be put into the audit log now, and will be later")    \
 	E(184, REWARDS_FROZEN, rewards_frozen, ERROR, "rewards are frozen: runs are not paid")    \
 	E(185, REWARDS_RELEASED, rewards_released, INFO, "rewards are not frozen any more")
 

@@ -36,7 +36,7 @@ struct metrics_view {
 };
 
 /* Enough for every series of the table to be shown (a test proves it). */
-#define METRICS_TEXT_BYTES_MAX (640u * 1024u)
+#define METRICS_TEXT_BYTES_MAX (1024u * 1024u)
 
 const char *metrics_render_content_type(enum metrics_format format);
 

@@ -11,7 +11,8 @@
  * the local socket only. In a template {name} stands for a part of the path without a slash,
  * {name...} for all of the rest. What begins with /v1/ is refused as an ApiError, what
  * begins with /rewarder/ as common/reward_reasons.h has it.
- * owner: who has it in hand at last (services/edge); EDGE: the edge itself.
+ * owner: who has it in hand at last (services/edge); EDGE: the edge itself. What the SUPERVISOR has
+ * is in common/admin_acts.h, too.
  *
  * NAME, method, template, plane, owner */
 #define ROUTES(R)                                                                        \
@@ -20,6 +21,13 @@
 	R(READYZ, "GET", "/readyz", EVERY, EDGE)                                         \
 	R(VERSION, "GET", "/version", EVERY, EDGE)                                       \
 	R(METRICS, "GET", "/metrics", ADMIN, EDGE)                                       \
+	R(ADMIN_STATUS, "GET", "/api/v1/status", ADMIN, SUPERVISOR)                      \
+	R(ADMIN_RECOVERY, "GET", "/recovery", ADMIN, SUPERVISOR)                         \
+	R(ADMIN_EVENTS, "GET", "/events", ADMIN, SUPERVISOR)                             \
+	R(ADMIN_RELOAD, "POST", "/api/v1/reload", ADMIN, SUPERVISOR)                     \
+	R(ADMIN_SHUTDOWN, "POST", "/api/v1/shutdown", ADMIN, SUPERVISOR)                 \
+	R(SCHEMAS, "GET", "/schemas", EVERY, EDGE)                                       \
+	R(SCHEMA, "GET", "/schemas/{name}.json", EVERY, EDGE)                            \
 	R(INGEST, "POST", "/ingest", API, SEQUENCER)                                     \
 	R(ROOTS, "GET", "/roots", API, ARCHIVE)                                          \
 	R(ENTRY, "GET", "/entries/{seq}", API, ARCHIVE)                                  \

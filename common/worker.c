@@ -451,6 +451,10 @@ int worker_run(const struct worker_spec *spec, int argc, char *argv[])
 		return EXIT_FAILURE;
 	}
 	open_log_and_page(&worker);
+	if (!birth_name(process_title(
+		    (struct process_id){ (uint8_t)spec->process, worker.instance }))) {
+		worker_fail(&worker, "it cannot be named: %s", strerror(errno));
+	}
 	if (worker.config.amnesia_enabled && birth_lock_memory() != ERR_OK) {
 		worker_fail(&worker, "memory cannot be locked: %s", strerror(errno));
 	}

@@ -23,6 +23,7 @@
 	K(QUARANTINED, "quarantined", 7)       \
 	K(RELEASED, "released", 8)             \
 	K(RELOAD, "reload", 9)                 \
+	K(ADMIN, "admin", 10)                  \
 	K(KEY_CREATED, "key_created", 16)      \
 	K(MINTED, "minted", 17)                \
 	K(REVOKED, "revoked", 18)              \

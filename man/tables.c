@@ -3,17 +3,20 @@
  * them on demand.
  *
  * Usage: tables SECTION [PAGE] */
+#include <ctype.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "cli/commands.h"
 #include "cli/findings.h"
+#include "common/admin_acts.h"
 #include "common/api_reasons.h"
 #include "common/check.h"
 #include "common/config_print.h"
 #include "common/errors.h"
 #include "common/metrics.h"
+#include "common/node_events.h"
 #include "common/reasons.h"
 #include "core/caveat.h"
 #include "core/entry.h"
@@ -168,6 +171,29 @@ static void print_reasons(void)
 	       ".It Em reason Ta Em status\n");
 #define AS_ROW(NAME, name, status) printf(".It Li %s Ta %u\n", name, status);
 	REASONS(AS_ROW)
+#undef AS_ROW
+	printf(".El\n");
+}
+
+static void print_admin_acts(void)
+{
+	printf(".Bl -column -compact \"POST\" \"/api/v1/shutdown\" \"admin.shutdown\"\n"
+	       ".It Em method Ta Em path Ta Em action\n");
+#define AS_ROW(NAME, name, action)                                                 \
+	printf(".It Li %s Ta Li %s Ta Li %s\n", routes_method(ROUTE_ADMIN_##NAME), \
+		routes_template(ROUTE_ADMIN_##NAME), caveat_action_name(CAVEAT_ACTION_##action));
+	ADMIN_ACTS(AS_ROW)
+#undef AS_ROW
+	printf(".El\n");
+}
+
+static void print_node_events(void)
+{
+	printf(".Bl -tag -width Ds\n");
+#define AS_ROW(NAME, topic, members, text)                                                         \
+	printf(".It Li %s\n%c%s.\n.br\nMembers:\n.Li %s\n", topic, toupper((text)[0]), &(text)[1], \
+		members);
+	NODE_EVENTS(AS_ROW)
 #undef AS_ROW
 	printf(".El\n");
 }
@@ -452,6 +478,7 @@ int main(int argc, char *argv[])
 		void (*print_of)(const char *page);
 	} sections[] = {
 		{ "actions", print_actions, NULL },
+		{ "admin_acts", print_admin_acts, NULL },
 		{ "advices", print_advices, NULL },
 		{ "api_reasons", print_api_reasons, NULL },
 		{ "caveats", print_caveats, NULL },
@@ -465,6 +492,7 @@ int main(int argc, char *argv[])
 		{ "kinds", print_kinds, NULL },
 		{ "links", print_links, NULL },
 		{ "metrics", print_metrics, NULL },
+		{ "node_events", print_node_events, NULL },
 		{ "processes", print_processes, NULL },
 		{ "reasons", print_reasons, NULL },
 		{ "refusals", print_refusals, NULL },

@@ -17,6 +17,22 @@ bool links_exist(unsigned a, unsigned b)
 	return false;
 }
 
+static bool is_plane_of_admin(struct process_id id)
+{
+	return id.process == PROCESS_ADMIN || process_is_of_admin(id);
+}
+
+bool links_join(struct process_id a, struct process_id b)
+{
+	if (!links_exist(a.process, b.process)) {
+		return false;
+	}
+	if (is_plane_of_admin(a)) {
+		return is_plane_of_admin(b) || (process_is_of_admin(a) && b.process == PROCESS_KMS);
+	}
+	return !is_plane_of_admin(b) || (process_is_of_admin(b) && a.process == PROCESS_KMS);
+}
+
 struct link_window links_window(unsigned sender, unsigned receiver)
 {
 	static const struct window_row {

@@ -15,6 +15,11 @@ const char *process_name(unsigned process)
 	return process < PROCESS_COUNT ? rows[process].name : "unknown";
 }
 
+const char *process_title(struct process_id id)
+{
+	return process_is_of_admin(id) ? "admin-check" : process_name(id.process);
+}
+
 unsigned process_rank(unsigned process)
 {
 	return process < PROCESS_COUNT ? rows[process].rank : 0;

@@ -1,7 +1,10 @@
 #ifndef PROTO_PROCESSES_H
 #define PROTO_PROCESSES_H
 
+#include <stdbool.h>
 #include <stdint.h>
+
+#include "common/limits.h"
 
 /* Every process there can be. Order is the wire id: append only.
  *
@@ -37,8 +40,20 @@ struct process_id {
 	uint8_t instance;
 };
 
+/* Admin has a prevalidator of its own, which serves nobody else: the control plane is there when
+ * those of the API are saturated, restarting or draining (DESIGN-WALL.md section 4). */
+#define PREVALIDATOR_OF_ADMIN PREVALIDATORS_MAX
+
+static inline bool process_is_of_admin(struct process_id id)
+{
+	return id.process == PROCESS_PREVALIDATOR && id.instance == PREVALIDATOR_OF_ADMIN;
+}
+
 const char *process_name(unsigned process);       /* "unknown" for one that is not */
 unsigned process_rank(unsigned process);          /* 0 for one that is not */
 unsigned process_instances_max(unsigned process); /* 0 for one that is not */
+
+/* In the process list behind "mn-": the role, but for admin's prevalidator. */
+const char *process_title(struct process_id id);
 
 #endif

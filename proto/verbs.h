@@ -60,6 +60,8 @@
 #define VERB_TICKET_KEY_BYTES      64u    /* of GnuTLS; asserted in services/edge */
 #define VERB_NOTE_BYTES_MAX        512u   /* a checkpoint or an audit note, with its signature */
 #define VERB_AUDIT_BYTES_MAX       4096u  /* BATCH_AUDIT_BYTES_MAX; asserted in committer */
+#define VERB_NODE_EVENT_BYTES_MAX  4096u  /* a reason or a cause, each byte of it escaped */
+#define VERB_CORR_ID_BYTES_MAX     36u    /* a ULID or a UUID */
 #define VERB_TENANT_BYTES_MAX      110u   /* INTENT_TENANT_BYTES_MAX */
 #define VERB_EPOCH_BYTES_MAX       32u    /* INTENT_EPOCH_BYTES_MAX */
 #define VERB_NOTES_BYTES_MAX       4096u  /* 1024 characters */
@@ -220,6 +222,46 @@ enum recover_act { RECOVER_EXPLAIN, RECOVER_ACKNOWLEDGE };
 	SIZED(json, VERB_AUDIT_BYTES_MAX)
 #define PAYLOAD_AUDITED(FIXED, SIZED) FIXED(u8, status)
 
+/* --- what administrators ask for: admin's prevalidator, the supervisor, kms, and admin --- */
+
+/* act: enum admin_act of common/admin_acts.h. corr_id: the client's, for log and audit. reason: of
+ * an act that changes something; may be empty. grant: the supervisor believes it when kms does. */
+#define PAYLOAD_ADMIN_ASK(FIXED, SIZED)        \
+	FIXED(u8, act)                         \
+	FIXED(u32, edge_generation)            \
+	FIXED(u64, deadline_mono_ms)           \
+	SIZED(corr_id, VERB_CORR_ID_BYTES_MAX) \
+	SIZED(reason, VERB_TEXT_BYTES_MAX)     \
+	SIZED(grant, VERB_GRANT_BYTES_MAX)
+/* status: HTTP's. 200, 202: body is JSON, and of EVENTS empty: it may be told. Else text says why
+ * not. */
+#define PAYLOAD_ADMIN_ANSWER(FIXED, SIZED) \
+	FIXED(u16, status)                 \
+	FIXED(u32, retry_after_s)          \
+	SIZED(text, VERB_TEXT_BYTES_MAX)   \
+	SIZED(body, VERB_REPLY_BYTES_MAX)
+/* action: enum caveat_action. */
+#define PAYLOAD_CHECK_GRANT(FIXED, SIZED) \
+	FIXED(u8, action)                 \
+	SIZED(grant, VERB_GRANT_BYTES_MAX)
+/* status: enum err. DENIED, MALFORMED: kms never sealed it, and whoever brought it is to be
+ * accused; STALE: of a kms before this one, or past its end. covers: the action is allowed now;
+ * else text. */
+#define PAYLOAD_GRANT_CHECKED(FIXED, SIZED) \
+	FIXED(u8, status)                   \
+	FIXED(u8, covers)                   \
+	FIXED(u32, kid)                     \
+	FIXED(id128, capability)            \
+	SIZED(text, VERB_TEXT_BYTES_MAX)
+/* topic: enum node_event of common/node_events.h. number: of this life of the node, from 0. id: the
+ * same plus a constant that is higher with each start. A new admin hears those that are kept again.
+ */
+#define PAYLOAD_NODE_EVENT(FIXED, SIZED) \
+	FIXED(u8, topic)                 \
+	FIXED(u64, number)               \
+	FIXED(u64, id)                   \
+	SIZED(json, VERB_NODE_EVENT_BYTES_MAX)
+
 /* --- the control socket: whoever is root or our own uid, and the supervisor --- */
 
 #define PAYLOAD_CTL_STATUS(FIXED, SIZED)  FIXED(u8, detail)
@@ -271,26 +313,28 @@ enum recover_act { RECOVER_EXPLAIN, RECOVER_ACKNOWLEDGE };
  * beginning the edge has, of TLOG_TILE; of EVENTS the seq after which to go on; else 0. idem_key:
  * the field Idempotency-Key, of a longer one its beginning, which is too long, too. token: as text,
  * empty when there was none. is_gzip: the body is packed, over HTTP only. wait_ms: so long the
- * client waits for an epoch that is being computed; 0: it did not say. body_bytes: of the whole
+ * client waits for an epoch that is being computed; 0: it did not say. corr_id: of what is asked of
+ * the supervisor, who keeps a record; else empty. body_bytes: of the whole
  * body; `body` is all of it, or empty when it is longer than fits: then it follows as BODY, after
  * PROCEED. Of OBJECT_PUT `query` is the content type, and the body never follows: it goes to
  * archive. config_generation: of what its head was judged by, and so it is to the end. certificate:
  * SHA-256 of the client's, of GRANT_PEER_MTLS; else zero. */
-#define PAYLOAD_REQUEST(FIXED, SIZED)       \
-	FIXED(u64, deadline_mono_ms)        \
-	FIXED(u64, config_generation)       \
-	FIXED(u8, route)                    \
-	FIXED(u8, is_oap)                   \
-	FIXED(u8, peer_class)               \
-	FIXED(u32, peer_uid)                \
-	FIXED(hash, certificate)            \
-	FIXED(u32, body_bytes)              \
-	FIXED(u64, offset)                  \
-	FIXED(u8, is_gzip)                  \
-	FIXED(u32, wait_ms)                 \
-	SIZED(query, VERB_QUERY_BYTES_MAX)  \
-	SIZED(idem_key, VERB_KEY_BYTES_MAX) \
-	SIZED(token, VERB_TOKEN_BYTES_MAX)  \
+#define PAYLOAD_REQUEST(FIXED, SIZED)          \
+	FIXED(u64, deadline_mono_ms)           \
+	FIXED(u64, config_generation)          \
+	FIXED(u8, route)                       \
+	FIXED(u8, is_oap)                      \
+	FIXED(u8, peer_class)                  \
+	FIXED(u32, peer_uid)                   \
+	FIXED(hash, certificate)               \
+	FIXED(u32, body_bytes)                 \
+	FIXED(u64, offset)                     \
+	FIXED(u8, is_gzip)                     \
+	FIXED(u32, wait_ms)                    \
+	SIZED(query, VERB_QUERY_BYTES_MAX)     \
+	SIZED(corr_id, VERB_CORR_ID_BYTES_MAX) \
+	SIZED(idem_key, VERB_KEY_BYTES_MAX)    \
+	SIZED(token, VERB_TOKEN_BYTES_MAX)     \
 	SIZED(body, VERB_BODY_INLINE_BYTES_MAX)
 #define PAYLOAD_BODY(FIXED, SIZED) \
 	FIXED(u32, offset)         \
@@ -949,6 +993,11 @@ enum compute_part { COMPUTE_PART_MANIFEST, COMPUTE_PART_ALLOCATIONS, COMPUTE_PAR
 	VERB(0x018B, RECOVER_ANSWER, recover_answer, BY(COMMITTER), BY(SUPERVISOR), REPLY)   \
 	VERB(0x018C, AUDIT, audit, BY(SUPERVISOR), BY(COMMITTER), REQUEST)                   \
 	VERB(0x018D, AUDITED, audited, BY(COMMITTER), BY(SUPERVISOR), REPLY)                 \
+	VERB(0x0190, ADMIN_ASK, admin_ask, BY(PREVALIDATOR), BY(SUPERVISOR), REQUEST)        \
+	VERB(0x0191, ADMIN_ANSWER, admin_answer, BY(SUPERVISOR), BY(ADMIN), REPLY)           \
+	VERB(0x0192, CHECK_GRANT, check_grant, BY(SUPERVISOR), BY(KMS), REQUEST)             \
+	VERB(0x0193, GRANT_CHECKED, grant_checked, BY(KMS), BY(SUPERVISOR), REPLY)           \
+	VERB(0x0194, NODE_EVENT, node_event, BY(SUPERVISOR), BY(ADMIN), EVENT)               \
 	VERB(0x0200, REQUEST, request, BY_EDGE, BY(PREVALIDATOR), REQUEST)                   \
 	VERB(0x0201, BODY, body, BY_EDGE, BY(PREVALIDATOR), EVENT)                           \
 	VERB(0x0202, ABANDON, abandon, BY_EDGE, BY(PREVALIDATOR), EVENT)                     \
@@ -1079,7 +1128,8 @@ enum compute_part { COMPUTE_PART_MANIFEST, COMPUTE_PART_ALLOCATIONS, COMPUTE_PAR
  *   rewarder -> kms        an attestation at a time
  *   prevalidator -> rewarder  512 of spec/rewarder.md section 8, of 1 KiB as a rule
  *   rewarder -> archive    pieces of the inputs, four ahead for each run that is computed
- *   rewarder -> compute    the pieces of one run, sixteen ahead */
+ *   rewarder -> compute    the pieces of one run, sixteen ahead
+ *   prevalidator -> supervisor  what administrators ask for: people, and what watches a node */
 #define OAP_WINDOWS(WINDOW)                            \
 	WINDOW(INGRESS, PREVALIDATOR, 512, 16777216)   \
 	WINDOW(ADMIN, PREVALIDATOR, 64, 2097152)       \
@@ -1104,6 +1154,7 @@ enum compute_part { COMPUTE_PART_MANIFEST, COMPUTE_PART_ALLOCATIONS, COMPUTE_PAR
 	WINDOW(REWARDER, ARCHIVE, 64, 4096)            \
 	WINDOW(REWARDER, COMPUTE, 64, 1048576)         \
 	WINDOW(CLIENT, SUPERVISOR, 4, 65536)           \
+	WINDOW(PREVALIDATOR, SUPERVISOR, 16, 262144)   \
 	WINDOW(SUPERVISOR, KMS, 16, 262144)            \
 	WINDOW(SUPERVISOR, SEQUENCER, 16, 65536)       \
 	WINDOW(SUPERVISOR, COMMITTER, 4, 16384)

@@ -83,6 +83,12 @@ enum err audits_answered(
 	return ERR_OK;
 }
 
+/* One that is on its way to a committer that takes it does not wait. */
+bool audits_wait(const struct supervisor *self)
+{
+	return self->audits.count > (self->audits.asked_id != 0 ? 1 : 0);
+}
+
 void audits_committer_lost(struct supervisor *self)
 {
 	self->audits.asked_id = 0;

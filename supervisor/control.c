@@ -232,6 +232,9 @@ static enum err on_recover_answer(
 		supervisor->store_suspect = false;
 		readiness_update(supervisor);
 	}
+	if (admin_recover_answer(supervisor, from, msg)) {
+		return ERR_OK;
+	}
 	if (!recall(supervisor, from->corr_id, from->process, &whom)) {
 		return ERR_OK;
 	}
@@ -254,7 +257,17 @@ static enum err on_status(void *self, const struct oap_from *from, const struct 
 
 static enum err on_stop(void *self, const struct oap_from *from, const struct oap_ctl_stop *msg)
 {
-	(void)msg;
+	struct supervisor *supervisor = self;
+	char actor[32], reason[VERB_TEXT_BYTES_MAX + 1];
+
+	snprintf(actor, sizeof actor, "uid %" PRIu32, supervisor->clients[from->instance].uid);
+	snprintf(reason, sizeof reason, "%.*s", (int)msg->reason.bytes_count,
+		msg->reason.bytes_count == 0 ? "" : (const char *)msg->reason.bytes);
+	admin_audit(supervisor, ADMIN_ACT_SHUTDOWN,
+		&(struct admin_deed){ .actor = actor,
+			.reason = reason,
+			.request_id = "",
+			.outcome = "accepted" });
 	(void)answer_text(self, from, ERR_OK, "stopping");
 	drain_begin(self, "asked over the control socket");
 	return ERR_OK;
@@ -319,6 +332,8 @@ const struct oap_handlers control_handlers = {
 	.cap_answer = on_cap_answer,
 	.recover_answer = on_recover_answer,
 	.govern_answer = on_govern_answer,
+	.admin_ask = admin_ask,
+	.grant_checked = admin_grant_checked,
 };
 
 /* --- connections --- */

@@ -7,7 +7,7 @@
 
 static bool in_stage(const struct child *child, unsigned stage)
 {
-	return process_plan(child->process)->drain_stage == stage;
+	return child->plan->drain_stage == stage;
 }
 
 /* Those before the ledger wait for clients, and clients may wait for ever: each of these stages
@@ -131,6 +131,7 @@ void drain_begin(struct supervisor *self, const char *why)
 		return;
 	}
 	log_event(LOG_STOPPING, &(struct log_fields){ .text = why });
+	events_draining(self, why);
 	self->drain_stage = 1;
 	reload_stopping(self);
 	for (size_t i = 0; i < self->child_count; i++) {

@@ -29,6 +29,11 @@
  * short node.ping_timeout, one interval is already too much. */
 #define OWN_LATENESS_MS_MAX 1000
 
+struct process_id supervisor_id(const struct child *child)
+{
+	return (struct process_id){ .process = child->process, .instance = child->instance };
+}
+
 struct child *supervisor_child(struct supervisor *self, unsigned process, unsigned instance)
 {
 	for (size_t i = 0; i < self->child_count; i++) {
@@ -84,7 +89,7 @@ void life_start_due(struct supervisor *self)
 	for (size_t i = 0; i < self->child_count; i++) {
 		struct child *child = &self->children[i];
 		if (child->wanted && child->state == CHILD_ABSENT &&
-			has_been_ready(self, process_plan(child->process)->after)) {
+			has_been_ready(self, child->plan->after)) {
 			spawn_child(child);
 		}
 	}
@@ -121,7 +126,7 @@ static void link_all(struct child *child)
 	for (size_t i = 0; i < self->child_count; i++) {
 		struct child *other = &self->children[i];
 		if (other != child && other->state == CHILD_UP &&
-			links_exist(child->process, other->process)) {
+			links_join(supervisor_id(child), supervisor_id(other))) {
 			link_ends(child, other);
 		}
 	}
@@ -154,6 +159,9 @@ static enum err on_ready(void *self, const struct oap_from *from, const struct o
 	}
 	child->heard_at = clock_now();
 	readiness_tell(supervisor, child);
+	if (child->process == PROCESS_ADMIN) {
+		events_to_admin(supervisor);
+	}
 	link_all(child);
 	reload_worker_ready(child);
 	life_start_due(supervisor);
@@ -269,7 +277,7 @@ static enum err on_drained(void *self, const struct oap_from *from, const struct
 	if (child == NULL) {
 		return ERR_OK;
 	}
-	if (child->supervisor->drain_stage != process_plan(child->process)->drain_stage) {
+	if (child->supervisor->drain_stage != child->plan->drain_stage) {
 		return ERR_CONFLICT; /* nobody asked it to */
 	}
 	if (msg->left_over > 0) {
@@ -304,7 +312,8 @@ static enum err on_accuse(void *self, const struct oap_from *from, const struct 
 		.fault = (enum err)msg->err,
 	};
 
-	if (accuser != NULL && !links_exist(accuser->process, msg->process)) {
+	if (accuser != NULL && !links_join(supervisor_id(accuser),
+				       (struct process_id){ msg->process, msg->instance })) {
 		return ERR_NOT_ROUTED;
 	}
 	if (accuser == NULL || !runs(accused)) {
@@ -398,6 +407,7 @@ static void tell_death(struct child *child, const char *how)
 	struct log_fields fields = about(child);
 
 	remember_death(child, how);
+	events_death(child);
 	fields.text = child->last_words;
 	fields.outcome = how;
 	fields.ticket = child->ticket_in_hand;
@@ -441,6 +451,7 @@ static void on_reaped(struct child *child, int status)
 	if (child->process == PROCESS_COMMITTER) {
 		audits_committer_lost(self);
 	}
+	admin_worker_lost(self, child->process);
 	deaths_describe(status, how, sizeof how);
 	if (self->drain_stage == 0 || !child->drained || status != 0) {
 		tell_death(child, how);
@@ -504,7 +515,7 @@ void life_accuse(struct supervisor *self, const struct oap_from *from, enum err 
 static void check_silence(struct child *child, struct instant now)
 {
 	const struct config *config = &child->supervisor->config;
-	uint32_t own_ms = process_plan(child->process)->silent_ms_max;
+	uint32_t own_ms = child->plan->silent_ms_max;
 	int64_t silent_ms_max = own_ms > 0 ? own_ms : config->node_ping_timeout_ms;
 
 	if (child->state != CHILD_UP ||

@@ -71,6 +71,20 @@ static const struct process_plan plans[PROCESS_COUNT] = {
 	},
 };
 
+static const struct process_plan prevalidator_of_admin = {
+	.user = "mn-check",
+	.memory_mib_max = 512,
+	.open_files_max = FILES_MAX,
+	.after = ROLE(KMS),
+	.drain_stage = 7,
+	.purpose = "judges what administrators ask; nobody takes its word either",
+};
+
+const struct process_plan *process_plan_of(struct process_id id)
+{
+	return process_is_of_admin(id) ? &prevalidator_of_admin : process_plan(id.process);
+}
+
 const struct process_plan *process_plan(unsigned process)
 {
 	if (process >= PROCESS_COUNT || plans[process].user == NULL) {

@@ -28,6 +28,8 @@ struct process_plan {
 
 /* NULL for what is no worker. */
 const struct process_plan *process_plan(unsigned process);
+/* That of its role, but for admin's prevalidator: it comes and goes with kms, not with the API. */
+const struct process_plan *process_plan_of(struct process_id id);
 
 #define DRAIN_STAGES 8u
 

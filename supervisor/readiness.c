@@ -42,7 +42,7 @@ static bool serves(struct supervisor *self, unsigned process, struct reasons *re
 
 	for (size_t i = 0; i < self->child_count; i++) {
 		const struct child *child = &self->children[i];
-		if (child->process != process) {
+		if (child->process != process || process_is_of_admin(supervisor_id(child))) {
 			continue;
 		}
 		if (child->state == CHILD_UP && child->phase == PHASE_SERVING) {
@@ -128,6 +128,18 @@ static void name_rewarder(struct supervisor *self, struct reasons *reasons)
 	}
 }
 
+/* Without it the ledger serves, and nobody can ask for anything over the admin plane but for what
+ * needs no token. Its first start delays nobody. */
+static void name_admin(struct supervisor *self, struct reasons *reasons)
+{
+	const struct child *child =
+		supervisor_child(self, PROCESS_PREVALIDATOR, PREVALIDATOR_OF_ADMIN);
+
+	if (child->was_ready && (child->state != CHILD_UP || child->phase != PHASE_SERVING)) {
+		add_reason(reasons, "restarting:%s", process_title(supervisor_id(child)));
+	}
+}
+
 static void compute(struct supervisor *self, struct oap_readiness *ret, struct reasons *reasons)
 {
 	memset(ret, 0, sizeof *ret);
@@ -154,6 +166,7 @@ static void compute(struct supervisor *self, struct oap_readiness *ret, struct r
 	name_crashing(self, reasons);
 	name_objects(self, reasons);
 	name_rewarder(self, reasons);
+	name_admin(self, reasons);
 	ret->ready = !ret->draining && open && ret->kms_ready && ret->committer_ready &&
 		     ret->sequencer_ready && ret->archive_ready && ret->wallet_ready &&
 		     ret->prevalidator_ready && !ret->safe_mode && !lagging;
@@ -168,6 +181,9 @@ static void write_metrics(struct supervisor *self)
 	metrics_set(METRIC_LEDGER_SAFE_MODE, METRIC_PLAIN, self->readiness.safe_mode);
 	for (size_t i = 0; i < self->child_count; i++) {
 		const struct child *child = &self->children[i];
+		if (process_is_of_admin(supervisor_id(child))) {
+			continue; /* its role is what the API needs */
+		}
 		bool serving = child->state == CHILD_UP && child->phase == PHASE_SERVING;
 		metrics_set(METRIC_READYZ_STATE, child->process,
 			serving ? (child->degraded ? 1 : 2) : 0);
@@ -205,6 +221,7 @@ void readiness_update(struct supervisor *self)
 
 	compute(self, &now, &reasons);
 	bool is_news = !self->ready_told || !is_same(&now, &self->readiness);
+	events_readiness(self, &now, &self->readiness);
 	memcpy(self->readiness_reason, text, sizeof text);
 	self->readiness = now;
 	self->readiness.reason.bytes = (const uint8_t *)self->readiness_reason;

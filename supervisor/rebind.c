@@ -107,7 +107,7 @@ bool rebind_send(const struct child *child, const struct config *next, uint16_t 
 	const struct rebind *rebind = &child->supervisor->reload.rebind;
 
 	*ret_closes = 0;
-	switch (process_plan(child->process)->listener) {
+	switch (child->plan->listener) {
 	case LISTENER_NONE:
 		break;
 	case LISTENER_ADMIN:

@@ -72,6 +72,7 @@ static void finish(struct supervisor *self)
 	reload_result_log(&reload->last);
 	count(&reload->last);
 	record(self);
+	events_reload(self, &reload->last);
 	notify_reloaded(self);
 	told = reload->waiters;
 	reload->waiters = reload->waiters_next;

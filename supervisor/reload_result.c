@@ -61,6 +61,17 @@ static void write_keys(struct json_out *out, const struct reload_result *result,
 	json_out_array_end(out);
 }
 
+void reload_result_write_keys(struct json_out *out, const bool *keys)
+{
+	json_out_array_begin(out);
+	for (size_t id = 0; keys != NULL && id < CONFIG_KEY_COUNT; id++) {
+		if (keys[id]) {
+			json_out_text(out, config_key_at(id)->name);
+		}
+	}
+	json_out_array_end(out);
+}
+
 void reload_result_write(struct json_out *out, const struct reload_result *result, bool with_values)
 {
 	json_out_object_begin(out);

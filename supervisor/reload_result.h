@@ -29,6 +29,9 @@ size_t reload_result_count(const bool keys[CONFIG_KEY_COUNT]);
 void reload_result_write(
 	struct json_out *out, const struct reload_result *result, bool with_values);
 
+/* Their names, in an array; NULL: an empty one. */
+void reload_result_write_keys(struct json_out *out, const bool *keys);
+
 /* An event for the whole and one for each key. */
 void reload_result_log(const struct reload_result *result);
 

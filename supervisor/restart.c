@@ -10,19 +10,18 @@
 
 static bool dies_with(const struct child *child, const struct child *other)
 {
-	return (process_plan(child->process)->dies_with & ROLE_OF(other)) != 0;
+	return (child->plan->dies_with & ROLE_OF(other)) != 0;
 }
 
 /* In a drain nobody starts again: only those are ended that would wait for the dead. */
 void restart_end_partners(struct child *child)
 {
 	struct supervisor *self = child->supervisor;
-	unsigned stage = process_plan(child->process)->drain_stage;
+	unsigned stage = child->plan->drain_stage;
 
 	for (size_t i = 0; i < self->child_count; i++) {
 		struct child *other = &self->children[i];
-		bool is_needed =
-			self->drain_stage > 0 && process_plan(other->process)->drain_stage > stage;
+		bool is_needed = self->drain_stage > 0 && other->plan->drain_stage > stage;
 		if (dies_with(child, other) && !is_needed &&
 			(other->state == CHILD_STARTING || other->state == CHILD_UP)) {
 			other->ended_with_partner = true;
@@ -56,18 +55,21 @@ static void start_again(struct child *child)
 						.pid_of = (uint64_t)child->pid,
 						.generation = child->generation,
 						.count = child->restarts });
+	if (child->pid > 0) {
+		events_restart(child);
+	}
 }
 
 /* Those of the group that come after another one of it are started in the second round. */
 static void start_group(struct child *child)
 {
 	struct supervisor *self = child->supervisor;
-	unsigned group = process_plan(child->process)->dies_with | ROLE_OF(child);
+	unsigned group = child->plan->dies_with | ROLE_OF(child);
 
 	for (unsigned round = 0; round < 2; round++) {
 		for (size_t i = 0; i < self->child_count; i++) {
 			struct child *one = &self->children[i];
-			bool comes_later = (process_plan(one->process)->after & group) != 0;
+			bool comes_later = (one->plan->after & group) != 0;
 			if ((one == child || dies_with(child, one)) &&
 				one->state == CHILD_WAITING && !ev_is_active(&one->restart) &&
 				comes_later == (round == 1)) {
@@ -124,5 +126,6 @@ void restart_judge(struct child *child)
 		log_event(degraded ? LOG_DEGRADED : LOG_RECOVERED,
 			&(struct log_fields){
 				.about = child->process, .instance_of = child->instance });
+		events_degraded(child);
 	}
 }

@@ -168,9 +168,9 @@ static bool take_over_process(void)
 static void publish_constants(const struct supervisor *self)
 {
 	uint64_t ingress = self->config.concurrency_ingress_workers;
-	uint64_t of_one = ingress * links_window(PROCESS_INGRESS, PROCESS_PREVALIDATOR).requests +
-			  links_window(PROCESS_ADMIN, PROCESS_PREVALIDATOR).requests;
-	uint64_t of_all = of_one * self->config.concurrency_prevalidators;
+	uint64_t of_one = ingress * links_window(PROCESS_INGRESS, PROCESS_PREVALIDATOR).requests;
+	uint64_t of_admin = links_window(PROCESS_ADMIN, PROCESS_PREVALIDATOR).requests;
+	uint64_t of_all = of_one * self->config.concurrency_prevalidators + of_admin;
 
 	metrics_set(METRIC_QUEUE_CAPACITY, METRIC_QUEUE_INGRESS, of_all);
 	metrics_set(METRIC_QUEUE_CAPACITY, METRIC_QUEUE_PREVAL, of_all);
@@ -288,6 +288,7 @@ static void finish(struct supervisor *self)
 	if (self->mesh.watch != NULL) {
 		mesh_finish(&self->mesh);
 	}
+	events_finish(self);
 	free(self->children);
 	if (self->loop != NULL) {
 		ev_loop_destroy(self->loop);

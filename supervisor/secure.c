@@ -9,7 +9,8 @@
 /* As kms, whose key is among what it looks at; without files of its own, and not for long. */
 static struct identity_plan plan_of_checker(const struct supervisor *self, gid_t *store_gid)
 {
-	struct identity_plan plan = spawn_identity_of(self, PROCESS_KMS, store_gid);
+	struct identity_plan plan =
+		spawn_identity_of(self, process_plan(PROCESS_KMS), PROCESS_KMS, store_gid);
 
 	plan.limits.file_bytes = 0;
 	return plan;
@@ -75,8 +76,7 @@ static bool speaks_tls(const struct config *config, enum process_listener listen
 static bool is_his(const struct child *child, unsigned kind)
 {
 	return kind == MATERIAL_KEY ? child->process == PROCESS_KMS
-				    : speaks_tls(&child->supervisor->config,
-					      process_plan(child->process)->listener);
+				    : speaks_tls(&child->supervisor->config, child->plan->listener);
 }
 
 static bool send_one(const struct child *child, struct peer *peer, const struct material *material,

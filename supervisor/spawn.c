@@ -177,12 +177,13 @@ bool spawn_identities(struct supervisor *self)
 	return base != 0 || store_group_by_name(self);
 }
 
-static bool init_child(
-	struct supervisor *self, struct child *child, unsigned process, unsigned instance)
+static bool init_child(struct supervisor *self, unsigned process, unsigned instance)
 {
+	struct child *child = &self->children[self->child_count++];
 	struct process_id id = { (uint8_t)process, (uint8_t)instance };
 
 	child->supervisor = self;
+	child->plan = process_plan_of(id);
 	child->process = (uint8_t)process;
 	child->instance = (uint8_t)instance;
 	child->wanted = true;
@@ -204,18 +205,19 @@ bool spawn_plan_children(struct supervisor *self)
 	for (unsigned process = 0; process < PROCESS_COUNT; process++) {
 		count += wanted_instances(self, process);
 	}
-	self->children = calloc(count, sizeof *self->children);
+	self->children = calloc(count + 1, sizeof *self->children);
 	if (self->children == NULL) {
 		return refuse("", "no memory for the process table");
 	}
 	for (unsigned process = 0; process < PROCESS_COUNT; process++) {
 		for (unsigned i = 0; i < wanted_instances(self, process); i++) {
-			if (!init_child(self, &self->children[self->child_count++], process, i)) {
+			if (!init_child(self, process, i)) {
 				return refuse("", "no metrics page");
 			}
 		}
 	}
-	return true;
+	return init_child(self, PROCESS_PREVALIDATOR, PREVALIDATOR_OF_ADMIN) ||
+	       refuse("", "no metrics page");
 }
 
 /* --- the child's side, between fork and exec --- */
@@ -231,11 +233,11 @@ static void say_and_exit(const char *step)
 }
 
 /* Of an edge; what else it holds is in its plan. */
-static uint64_t connections_of(const struct supervisor *self, unsigned process)
+static uint64_t connections_of(const struct supervisor *self, const struct process_plan *plan)
 {
 	const struct config *config = &self->config;
 
-	switch (process_plan(process)->listener) {
+	switch (plan->listener) {
 	case LISTENER_ADMIN:
 		return (uint64_t)config->admin_max_conns;
 	case LISTENER_API:
@@ -246,11 +248,9 @@ static uint64_t connections_of(const struct supervisor *self, unsigned process)
 	return 0;
 }
 
-struct identity_plan spawn_identity_of(
-	const struct supervisor *self, unsigned process, gid_t *store_gid)
+struct identity_plan spawn_identity_of(const struct supervisor *self,
+	const struct process_plan *plan, unsigned process, gid_t *store_gid)
 {
-	const struct process_plan *plan = process_plan(process);
-
 	*store_gid = self->store_gid;
 	return (struct identity_plan){
 		.switch_user = self->privileged,
@@ -259,7 +259,7 @@ struct identity_plan spawn_identity_of(
 		.groups = store_gid,
 		.group_count = plan->in_store_group ? 1 : 0,
 		.limits = {
-			.files = plan->open_files_max + connections_of(self, process),
+			.files = plan->open_files_max + connections_of(self, plan),
 			.file_bytes = plan->may_write_files ? IDENTITY_UNLIMITED : 0,
 			.data_bytes = plan->memory_mib_max == 0 ?
 				IDENTITY_UNLIMITED :
@@ -327,7 +327,7 @@ static void become_worker(const struct child *child, struct birth_fds fds, pid_t
 	char *environment[] = { zone, locale, NULL };
 	gid_t store_gid;
 	struct identity_plan plan =
-		spawn_identity_of(child->supervisor, child->process, &store_gid);
+		spawn_identity_of(child->supervisor, child->plan, child->process, &store_gid);
 	const char *failed = "";
 	int executable = child->supervisor->executables[child->process];
 
@@ -378,7 +378,7 @@ static void send_fd(struct peer *peer, enum setup_fd what, unsigned index, int f
 static void send_fds(struct child *child, struct peer *peer, int log_fd)
 {
 	struct supervisor *self = child->supervisor;
-	const struct process_plan *plan = process_plan(child->process);
+	const struct process_plan *plan = child->plan;
 
 	(void)!peer_send_setup_fd(peer, &(struct oap_setup_fd){ .what = SETUP_FD_LOG }, log_fd);
 	send_fd(peer, SETUP_FD_METRICS, 0, child->page_fd);
@@ -458,9 +458,8 @@ static void watch(struct child *child, int control_fd, int log_write_fd)
 		.control = &life_handlers,
 		.control_self = self,
 	};
-	const struct process_plan *role = process_plan(child->process);
-	int64_t limit_ms =
-		role->silent_ms_max > 0 ? role->silent_ms_max : self->config.node_ready_timeout_ms;
+	int64_t limit_ms = child->plan->silent_ms_max > 0 ? child->plan->silent_ms_max
+							  : self->config.node_ready_timeout_ms;
 	struct peer *peer = peer_create(&self->mesh, &plan);
 
 	assert(peer != NULL); /* a supervisor without memory for a socket cannot go on */

@@ -211,6 +211,44 @@ static void write_config(struct json_out *out, const struct supervisor *self)
 	json_out_object_end(out);
 }
 
+/* The committer's object without its braces. */
+static struct slice members_of(struct slice object)
+{
+	if (object.bytes_count < 2 || object.bytes[0] != '{') {
+		return (struct slice){ NULL, 0 };
+	}
+	return (struct slice){ object.bytes + 1, object.bytes_count - 2 };
+}
+
+size_t status_write_recovery(
+	struct supervisor *self, struct slice explained, char *buffer, size_t buffer_bytes)
+{
+	const struct child *committer = supervisor_child(self, PROCESS_COMMITTER, 0);
+	struct json_out out;
+	size_t bytes = 0;
+
+	json_out_init(&out, (uint8_t *)buffer, buffer_bytes);
+	json_out_object_begin(&out);
+	key_bool(&out, "safe_mode", self->readiness.safe_mode);
+	key_text(&out, "cause", readiness_safe_mode_reason(self));
+	key_bool(&out, "store_suspect", self->store_suspect);
+	key_u64(&out, "height", committer->seq);
+	json_out_key(&out, "root");
+	json_out_hex(&out, (struct slice){ committer->root.bytes, HASH_BYTES });
+	json_out_key(&out, "next");
+	write_advice(&out, self->readiness.reason);
+	json_out_key(&out, "explained");
+	if (explained.bytes_count == 0) {
+		json_out_null(&out);
+	} else {
+		json_out_object_begin(&out);
+		json_out_members(&out, members_of(explained));
+		json_out_object_end(&out);
+	}
+	json_out_object_end(&out);
+	return json_out_finish(&out, &bytes) == ERR_OK ? bytes : 0;
+}
+
 size_t status_write(struct supervisor *self, char *buffer, size_t buffer_bytes)
 {
 	struct json_out out;

@@ -14,6 +14,8 @@
  *   advice.c    what to do next about a reason of readiness
  *   readiness.c what /readyz and status say, and who is told
  *   control.c   the control socket: status, stop, cap, gov
+ *   admin.c     what administrators ask for over the admin plane
+ *   events.c    what happens to the node, for GET /events
  *   status.c    the JSON of status
  *   reload.c    the configuration read again, in two phases over all workers
  *   rebind.c    listening sockets in a reload
@@ -33,9 +35,11 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "common/admin_acts.h"
 #include "common/clock.h"
 #include "common/config.h"
 #include "common/metrics.h"
+#include "common/node_events.h"
 #include "common/peer.h"
 #include "common/worker.h"
 #include "core/audit.h"
@@ -70,6 +74,7 @@ struct death {
 
 struct child {
 	struct supervisor *supervisor;
+	const struct process_plan *plan;
 	uint8_t process;
 	uint8_t instance;
 	bool wanted;
@@ -115,6 +120,43 @@ struct control_client {
 	uint32_t generation;
 	uid_t uid;
 	struct instant asked_at; /* or came in */
+};
+
+/* As many as admin's prevalidator has credit for. */
+#define ADMIN_ASKS_MAX 16u
+
+/* What an administrator asked for, until it is answered. */
+struct admin_ask {
+	uint64_t id;     /* 0: free; of the question to a worker */
+	uint8_t process; /* of that worker: kms, then whoever knows */
+	enum admin_act act;
+	struct oap_from from; /* of the prevalidator; its corr_id is the ticket */
+	uint32_t edge_generation;
+	uint32_t kid; /* 0: kms has not said yet whose it is */
+	struct id128 capability;
+	char corr_id[VERB_CORR_ID_BYTES_MAX + 1];
+	char reason[VERB_TEXT_BYTES_MAX + 1];
+};
+
+struct admin {
+	struct admin_ask asks[ADMIN_ASKS_MAX];
+	struct instant act_after; /* no change before then */
+	struct instant reads_until;
+	unsigned reads; /* until then */
+};
+
+struct kept_event {
+	uint8_t *json; /* owned */
+	size_t json_bytes;
+	uint64_t number;
+	uint8_t topic; /* enum node_event */
+};
+
+struct events {
+	struct kept_event kept[NODE_EVENTS_KEPT]; /* ring */
+	uint64_t count;                           /* there were */
+	uint64_t id_first;                        /* of number 0 */
+	char safe_mode_reason[VERB_TEXT_BYTES_MAX + 1];
 };
 
 struct supervisor_options {
@@ -188,6 +230,9 @@ struct supervisor {
 		struct oap_from whom;
 	} asked[32];
 
+	struct admin admin;
+	struct events events;
+
 	/* A committer died of a failed sync, write or read. Kept until one says that an operator
 	 * has acknowledged what is on disk: the mark in the store may not have been written. */
 	bool store_suspect;
@@ -212,6 +257,7 @@ int supervisor_run(const struct config *config, const struct supervisor_options 
 
 /* --- between the files of this folder --- */
 
+struct process_id supervisor_id(const struct child *child);
 struct child *supervisor_child(struct supervisor *self, unsigned process, unsigned instance);
 struct child *supervisor_child_of(
 	struct supervisor *self, unsigned process, unsigned instance, uint32_t generation);
@@ -225,8 +271,8 @@ MUST_CHECK bool spawn_identities(struct supervisor *self);
 MUST_CHECK bool spawn_group(const char *name, gid_t *ret_gid); /* "": -1. False: errno */
 MUST_CHECK bool spawn_plan_children(struct supervisor *self);
 void spawn_child(struct child *child);
-struct identity_plan spawn_identity_of(
-	const struct supervisor *self, unsigned process, gid_t *store_gid);
+struct identity_plan spawn_identity_of(const struct supervisor *self,
+	const struct process_plan *plan, unsigned process, gid_t *store_gid);
 
 /* life.c */
 extern const struct oap_handlers life_handlers;
@@ -269,11 +315,41 @@ void audits_add(struct supervisor *self, enum audit_kind kind, struct slice json
 void audits_step(struct supervisor *self); /* after anything that may let the next one go */
 MUST_CHECK enum err audits_answered(
 	struct supervisor *self, const struct oap_from *from, const struct oap_audited *msg);
+bool audits_wait(const struct supervisor *self); /* something is not on disk yet */
 void audits_committer_lost(struct supervisor *self);
 void audits_finish(struct supervisor *self);
 
-/* status.c: JSON into the buffer; its bytes, or 0 when it does not fit. */
+/* admin.c */
+struct admin_deed {
+	const char *actor, *reason, *request_id, *outcome; /* "": there is none */
+	uint32_t kid;                                      /* 0: it was no capability */
+};
+void admin_audit(struct supervisor *self, enum admin_act act, const struct admin_deed *deed);
+MUST_CHECK enum err admin_ask(
+	void *self, const struct oap_from *from, const struct oap_admin_ask *msg);
+MUST_CHECK enum err admin_grant_checked(
+	void *self, const struct oap_from *from, const struct oap_grant_checked *msg);
+/* False: it was another's question. */
+bool admin_recover_answer(
+	struct supervisor *self, const struct oap_from *from, const struct oap_recover_answer *msg);
+void admin_worker_lost(struct supervisor *self, unsigned process);
+
+/* events.c */
+void events_readiness(struct supervisor *self, const struct oap_readiness *now,
+	const struct oap_readiness *before);
+void events_death(struct child *child);
+void events_restart(struct child *child);
+void events_degraded(struct child *child); /* or no longer */
+void events_draining(struct supervisor *self, const char *why);
+void events_reload(struct supervisor *self, const struct reload_result *result);
+void events_to_admin(struct supervisor *self); /* a new one: all that are kept */
+void events_finish(struct supervisor *self);
+
+/* status.c: JSON into the buffer; its bytes, or 0 when it does not fit. explained: the committer's
+ * JSON object, or empty. */
 size_t status_write(struct supervisor *self, char *buffer, size_t buffer_bytes);
+size_t status_write_recovery(
+	struct supervisor *self, struct slice explained, char *buffer, size_t buffer_bytes);
 
 /* listen.c: -1 after a log line that says what was wrong. */
 int listen_tcp(const struct config_address *address, const char *what);

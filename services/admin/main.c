@@ -1,5 +1,6 @@
-/* admin: health, readiness and metrics, on a listener and in a process of its own, so that they are
- * there when the API is saturated, restarting or draining. The same code as ingress. */
+/* admin: health, readiness, metrics and administration, on a listener and in a process of its own,
+ * so that they are there when the API is saturated, restarting or draining. The same code as
+ * ingress. */
 #include "services/edge/edge.h"
 
 static struct edge edge = { .plane = PLANE_ADMIN }; /* the process's whole state */
@@ -9,7 +10,7 @@ int main(int argc, char *argv[])
 	static const struct worker_spec spec = {
 		.process = PROCESS_ADMIN,
 		.self = &edge,
-		.handlers = &edge_handlers,
+		.handlers = &edge_admin_handlers,
 		.sandbox = &edge_sandbox,
 		.open = edge_open,
 		.ready = edge_ready,

@@ -109,6 +109,7 @@ struct committer {
 	enum worker_phase phase;
 	enum trouble trouble;             /* safe mode, unless NONE */
 	char reason[VERB_TEXT_BYTES_MAX]; /* of it */
+	uint64_t bad_seq;                 /* of TROUBLE_REPLAY: where the replay stopped */
 	bool was_in_trouble;              /* and has not served since */
 	bool suspect;                     /* a sync, write or read failed, here or before us */
 	struct suspect_mark mark;         /* of that, if it is known */

@@ -303,7 +303,10 @@ static enum err on_batch_piece(
 static enum err on_state_bad(
 	void *self, const struct oap_from *from, const struct oap_state_bad *msg)
 {
+	struct committer *committer = self;
+
 	(void)from;
+	committer->bad_seq = msg->seq;
 	trouble_enter(self, TROUBLE_REPLAY, "%.*s", (int)msg->text.bytes_count,
 		(const char *)msg->text.bytes);
 	return ERR_OK;
@@ -315,7 +318,7 @@ static enum err on_audit(void *self, const struct oap_from *from, const struct o
 	struct committer *committer = self;
 	struct oap_audited answer;
 
-	if (msg->kind != AUDIT_RELOAD) {
+	if (msg->kind != AUDIT_RELOAD && msg->kind != AUDIT_ADMIN) {
 		return ERR_MALFORMED;
 	}
 	answer.status = (uint8_t)audits_supervisor(committer, msg);

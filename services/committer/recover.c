@@ -112,6 +112,12 @@ static size_t print_answer(const struct committer *self, uint8_t *bytes)
 	json_out_bool(&out, self->trouble != TROUBLE_NONE);
 	put_text(&out, "kind", trouble_word(self->trouble));
 	put_text(&out, "reason", self->reason);
+	json_out_key(&out, "failing_seq");
+	if (self->trouble == TROUBLE_REPLAY) {
+		json_out_u64(&out, self->bad_seq);
+	} else {
+		json_out_null(&out);
+	}
 	put_known(&out, "on_disk", &there);
 	put_known(&out, "acknowledged", &was);
 	put_known(&out, "signed", &held);

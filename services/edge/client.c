@@ -295,6 +295,7 @@ static bool advance(struct client *client)
 		flush(client);
 		pull_step(client);
 		events_step(client);
+		watch_step(client);
 	}
 	return client->is_blocked && unsent > 0 && client_unsent(client) == 0;
 }
@@ -441,7 +442,7 @@ void client_expire(struct client *client, int64_t now_us)
 		   now_us - client->idle_since_us >= client->edge->limits.idle_us) {
 		client->is_broken = true;
 	} else if (!pull_is_waiting(client) && !events_is_due(client, now_us) &&
-		   !is_shaking_hands(client)) {
+		   !watch_is_due(client, now_us) && !is_shaking_hands(client)) {
 		return;
 	}
 	client_mark(client);

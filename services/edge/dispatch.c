@@ -127,6 +127,15 @@ static bool has_at(struct slice query)
 	return false;
 }
 
+/* For whoever keeps a record of it. */
+static struct slice corr_id_of(const struct exchange *exchange)
+{
+	if (route_table_owner((enum route)exchange->route) != PROCESS_SUPERVISOR) {
+		return (struct slice){ NULL, 0 };
+	}
+	return (struct slice){ (const uint8_t *)exchange->corr_id, exchange->corr_id_bytes };
+}
+
 enum err dispatch_request(struct exchange *exchange, const struct ask *ask)
 {
 	const struct client *client = exchange->client;
@@ -146,6 +155,7 @@ enum err dispatch_request(struct exchange *exchange, const struct ask *ask)
 		.query = exchange_is_write(exchange)
 				 ? (struct slice){ exchange->variable, exchange->variable_bytes }
 				 : ask->query,
+		.corr_id = corr_id_of(exchange),
 		.idem_key = { exchange->idem_key, exchange->idem_key_bytes },
 		.token = ask->token,
 		.body = ask->body,
@@ -258,6 +268,9 @@ bool dispatch_gate(struct exchange *exchange)
 	struct edge *edge = exchange->client->edge;
 	enum api_reason why = why_not(edge, exchange_is_write(exchange));
 
+	if (edge->plane == PLANE_ADMIN) {
+		return false; /* it is there above all when the ledger is not */
+	}
 	if (exchange->is_reward && !edge->readiness.now.rewarder_used) {
 		exchange_refuse(exchange, 404, REASON_UNKNOWN_KIND,
 			"this node pays no epochs: rewarder.enabled is off");

@@ -19,7 +19,9 @@
 
 #include <ev.h>
 
+#include "common/admin_acts.h"
 #include "common/metrics_render.h"
+#include "common/node_events.h"
 #include "common/reads.h"
 #include "common/worker.h"
 #include "core/grant.h"
@@ -73,6 +75,9 @@ _Static_assert(EDGE_BODIES_BYTES_MAX + 16777216u <= PEER_QUEUE_BYTES_MAX, "");
 /* The owner refuses what reaches it late by itself; its word is worth waiting a moment for. */
 #define EDGE_GRACE_MS 1000u
 
+/* Clients of GET /events at once: each is asked about again every few seconds. */
+#define EDGE_WATCHES_MAX 32u
+
 #define EDGE_TICK_S        0.1
 #define EDGE_LISTENERS_MAX 2u
 #define EDGE_PAGES_MAX     PEER_FDS_MAX
@@ -83,6 +88,8 @@ struct client;
 struct pull;        /* pull.c */
 struct object_wish; /* objects.c */
 struct events;      /* events.c */
+struct watch;       /* watch.c */
+struct told_events; /* likewise */
 
 struct buffer {
 	uint8_t *bytes; /* owned */
@@ -116,6 +123,7 @@ struct exchange {
 	uint32_t body_reserved;     /* of the body budget */
 	struct buffer early;        /* the answer, when elder ones are not answered yet */
 	struct events *events;      /* owned; NULL: it is no GET /v1/events */
+	struct watch *watch;        /* owned; NULL: it is no GET /events of the admin plane */
 	struct object_wish *object; /* owned; NULL: it is no GET /o over HTTP */
 	struct pull *pull;          /* owned; NULL: the answer cannot be longer than one piece */
 };
@@ -200,7 +208,9 @@ struct edge {
 	uint32_t client_count;
 	uint32_t in_flight[ROUTE_COUNT];
 	uint32_t exchange_count;
-	uint64_t ledger_size; /* as archive told last */
+	uint64_t ledger_size;     /* as archive told last */
+	struct told_events *told; /* owned; NULL: the supervisor has told of none */
+	uint32_t watch_count;
 
 	struct tickets tickets;
 	struct ticket ticket_slots[EDGE_TICKETS_MAX];
@@ -228,7 +238,9 @@ _Static_assert(METRICS_TEXT_BYTES_MAX >= REPLIES_BYTES_MAX, "the scratch holds e
 
 /* --- edge.c: birth, the turn, the tick, drain --- */
 extern const struct sandbox_policy edge_sandbox;
-extern const struct oap_handlers edge_handlers;
+extern const struct oap_handlers edge_handlers; /* of ingress */
+extern const struct oap_handlers
+	edge_admin_handlers; /* these, and what the supervisor tells admin */
 void edge_open(void *self, struct worker *worker);
 void edge_ready(void *self, struct worker *worker);
 const char *edge_prepare(void *self, struct worker *worker);
@@ -382,6 +394,23 @@ bool events_is_due(struct client *client, int64_t now_us);
 MUST_CHECK bool events_refused(struct exchange *exchange, uint16_t status);
 void events_grew(struct edge *edge, uint64_t size);
 
+/* --- watch.c: GET /events of the admin plane --- */
+/* has_cursor: the client has seen all up to the event of that id. False: no memory, or no room for
+ * one more. */
+MUST_CHECK bool watch_keep(
+	struct exchange *exchange, const struct ask *ask, bool has_cursor, uint64_t cursor);
+void watch_forget(struct exchange *exchange);
+void watch_allowed(struct exchange *exchange); /* the token is good, still */
+/* True: the refusal is no answer, because the answer has begun, and ends or goes on. */
+MUST_CHECK bool watch_refused(struct exchange *exchange, uint16_t status);
+MUST_CHECK enum err watch_told(struct edge *edge, const struct oap_node_event *msg);
+void watch_step(struct client *client);
+bool watch_is_due(struct client *client, int64_t now_us);
+
+/* --- administration.c: what the supervisor answers, and documents --- */
+MUST_CHECK enum err administration_take(
+	struct exchange *exchange, const struct oap_admin_answer *msg);
+
 /* --- objects.c --- */
 /* Keeps what an HTTP client wishes beside the whole; false: no memory. May change `ask`. */
 MUST_CHECK bool objects_keep(
@@ -400,8 +429,14 @@ MUST_CHECK enum err rewards_take(struct exchange *exchange, const struct oap_run
 void rewards_keep(struct exchange *exchange, const struct http_head *head);
 
 /* --- documents.c: what is generated from docs/ --- */
+#define DOCUMENTS_TAG_BYTES 32u
 struct slice documents_openapi(void);
 struct slice documents_compute_schema(void);
+struct slice documents_schemas(void); /* the list */
+/* Of a document its entity tag, without quotes; *ret_schema is empty when there is none of the
+ * name. */
+const char *documents_tag(struct slice document);
+struct slice documents_schema(struct slice name);
 
 /* --- exposition.c: /metrics --- */
 void exposition_open(struct edge *edge);

@@ -20,11 +20,12 @@ static uint32_t answer_bytes_of(enum route route)
 {
 	if (route == ROUTE_TLOG_TILE || route == ROUTE_EXPORT || route == ROUTE_HISTORY ||
 		route == ROUTE_EVENTS || route == ROUTE_OBJECT || route == ROUTE_REWARD_MANIFEST ||
-		route == ROUTE_REWARD_RUNS || route == ROUTE_REWARD_POLICY) { /* a piece of it */
+		route == ROUTE_REWARD_RUNS || route == ROUTE_REWARD_POLICY ||
+		admin_acts_of(route) != ADMIN_ACT_COUNT) { /* a piece of it, or all */
 		return VERB_REPLY_BYTES_MAX + HEAD_BYTES_MAX;
 	}
-	if (route == ROUTE_OPENAPI) {
-		return (uint32_t)documents_openapi().bytes_count + HEAD_BYTES_MAX;
+	if (route == ROUTE_OPENAPI || route == ROUTE_SCHEMAS || route == ROUTE_SCHEMA) {
+		return (uint32_t)documents_openapi().bytes_count + HEAD_BYTES_MAX; /* the largest */
 	}
 	return route == ROUTE_ROOTS ? REPLIES_ROOTS_BYTES_MAX : EDGE_ANSWER_BYTES_USUAL;
 }
@@ -221,6 +222,7 @@ static void release(struct exchange *exchange)
 	dispatch_end(exchange);
 	pull_forget(exchange);
 	events_forget(exchange);
+	watch_forget(exchange);
 	client->edge->bodies_bytes -= exchange->body_reserved;
 	exchange->body_reserved = 0;
 	count_in_flight(client->edge, (enum route)exchange->route, false);
@@ -382,7 +384,7 @@ void exchange_refuse_as(
 	struct refusal told = *refusal;
 	enum reply_style style = style_of(exchange);
 
-	if (events_refused(exchange, told.status)) {
+	if (events_refused(exchange, told.status) || watch_refused(exchange, told.status)) {
 		return;
 	}
 	if (pull_has_begun(exchange)) {

@@ -481,25 +481,31 @@ static enum err on_ticket_key(
 	return tls_take_ticket_key(self, msg);
 }
 
-const struct oap_handlers edge_handlers = {
-	.signed_tls = on_signed_tls,
-	.ticket_key = on_ticket_key,
-	.readiness = on_readiness,
-	.proceed = on_proceed,
-	.refused = on_refused,
-	.verdict = on_verdict,
-	.wallet_result = on_wallet_result,
-	.run_reply = on_run_reply,
-	.balance = on_balance,
-	.roots = on_roots,
-	.entry = on_entry,
-	.verified = on_verified,
-	.blob = on_blob,
-	.events = on_events,
-	.grew = on_grew,
-	.object = on_object,
-	.put_want = on_put_want,
-	.put_done = on_put_done,
-	.probe_echo = on_probe_echo,
-	.probe_refused = on_probe_refused,
+static enum err on_admin_answer(
+	void *self, const struct oap_from *from, const struct oap_admin_answer *msg)
+{
+	return administration_take(find(self, from), msg);
+}
+
+static enum err on_node_event(
+	void *self, const struct oap_from *from, const struct oap_node_event *msg)
+{
+	(void)from;
+	return watch_told(self, msg);
+}
+
+#define HANDLERS_OF_EVERY                                                                    \
+	.signed_tls = on_signed_tls, .ticket_key = on_ticket_key, .readiness = on_readiness, \
+	.proceed = on_proceed, .refused = on_refused, .verdict = on_verdict,                 \
+	.wallet_result = on_wallet_result, .run_reply = on_run_reply, .balance = on_balance, \
+	.roots = on_roots, .entry = on_entry, .verified = on_verified, .blob = on_blob,      \
+	.events = on_events, .grew = on_grew, .object = on_object, .put_want = on_put_want,  \
+	.put_done = on_put_done, .probe_echo = on_probe_echo, .probe_refused = on_probe_refused
+
+const struct oap_handlers edge_handlers = { HANDLERS_OF_EVERY };
+
+const struct oap_handlers edge_admin_handlers = {
+	HANDLERS_OF_EVERY,
+	.admin_answer = on_admin_answer,
+	.node_event = on_node_event,
 };

@@ -2,9 +2,11 @@
  * DESIGN-WALL.md section 5; core/ knows those that follow from the bytes alone. */
 #include "services/edge/edge.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "core/amount.h"
+#include "core/http_range.h"
 
 static void refuse(struct exchange *exchange, const struct http_answer *answer, uint32_t allow)
 {
@@ -30,6 +32,11 @@ static bool refuse_bytes(struct client *client, enum http_decision decision)
 	return true;
 }
 
+static bool has_body(const struct http_head *head)
+{
+	return head->chunked || head->content_length > 0;
+}
+
 /* Ours, then known, then found, then with a body that we take. */
 static enum http_decision judge(const struct edge *edge, const struct http_head *head,
 	enum http_decision parsed, struct route_match *ret_match)
@@ -51,6 +58,9 @@ static enum http_decision judge(const struct edge *edge, const struct http_head 
 	}
 	if (found == HTTP_OK && ret_match->route == ROUTE_OBJECT_PUT) {
 		return http_head_check_object(head);
+	}
+	if (found == HTTP_OK && edge->plane == PLANE_ADMIN && !has_body(head)) {
+		return HTTP_OK; /* a reason may be missing */
 	}
 	if (found == HTTP_OK && routes_is_write(ret_match->route)) {
 		return http_head_check_json(head);
@@ -129,14 +139,53 @@ static void answer_json(struct exchange *exchange, uint16_t status, size_t bytes
 	exchange_answer(exchange, &answer);
 }
 
-/* What it is changes with the version alone. */
-static void answer_document(struct exchange *exchange, struct slice document)
+/* What it is changes with the version alone. Empty: there is none. */
+static void answer_document(
+	struct exchange *exchange, const struct http_head *head, struct slice document)
 {
-	exchange_answer(exchange, &(struct answer){
-					  .status = 200,
-					  .cache = READ_CACHE_ASK,
-					  .body = document,
-				  });
+	char tag[DOCUMENTS_TAG_BYTES + 3];
+	struct http_reply_field etag = { "ETag", { (const uint8_t *)tag, sizeof tag - 1 } };
+	struct answer answer = {
+		.status = 200,
+		.cache = READ_CACHE_ASK,
+		.body = document,
+		.fields = &etag,
+		.fields_count = 1,
+	};
+
+	if (document.bytes_count == 0) {
+		exchange_refuse(exchange, 404, REASON_NONE,
+			"there is no schema of that name; GET /schemas lists them");
+		return;
+	}
+	(void)snprintf(tag, sizeof tag, "\"%s\"", documents_tag(document));
+	if (http_range_has_tag(head->if_none_match,
+		    (struct slice){ (const uint8_t *)tag + 1, DOCUMENTS_TAG_BYTES })) {
+		answer.status = 304;
+		answer.body = (struct slice){ NULL, 0 };
+	}
+	exchange_answer(exchange, &answer);
+}
+
+/* False: the route has none. */
+static bool answer_with_document(
+	struct exchange *exchange, const struct http_head *head, const struct route_match *match)
+{
+	struct slice document;
+
+	if (match->route == ROUTE_OPENAPI) {
+		document = documents_openapi();
+	} else if (match->route == ROUTE_COMPUTE_SCHEMA) {
+		document = documents_compute_schema();
+	} else if (match->route == ROUTE_SCHEMAS) {
+		document = documents_schemas();
+	} else if (match->route == ROUTE_SCHEMA) {
+		document = documents_schema(match->variable);
+	} else {
+		return false;
+	}
+	answer_document(exchange, head, document);
+	return true;
 }
 
 /* What the edge knows itself. */
@@ -160,12 +209,15 @@ static void answer_here(struct exchange *exchange, const struct http_head *head)
 		exposition_answer(exchange, head->accepts_openmetrics);
 		break;
 	case ROUTE_OPENAPI:
-		answer_document(exchange, documents_openapi());
-		break;
 	case ROUTE_COMPUTE_SCHEMA:
-		answer_document(exchange, documents_compute_schema());
-		break;
+	case ROUTE_SCHEMAS:
+	case ROUTE_SCHEMA:
 	case ROUTE_OTHER:
+	case ROUTE_ADMIN_STATUS:
+	case ROUTE_ADMIN_RECOVERY:
+	case ROUTE_ADMIN_EVENTS:
+	case ROUTE_ADMIN_RELOAD:
+	case ROUTE_ADMIN_SHUTDOWN:
 	case ROUTE_INGEST:
 	case ROUTE_ROOTS:
 	case ROUTE_ENTRY:
@@ -231,6 +283,19 @@ static bool parse_event_id(struct slice text, uint64_t *ret_seq)
 	return true;
 }
 
+/* The id of an event of the node; false: it was refused. */
+static bool read_cursor(struct exchange *exchange, const struct http_head *head,
+	bool *ret_has_cursor, uint64_t *ret_cursor)
+{
+	*ret_has_cursor = head->last_event_id.bytes != NULL;
+	if (!*ret_has_cursor || parse_event_id(head->last_event_id, ret_cursor)) {
+		return true;
+	}
+	exchange_refuse(exchange, 400, REASON_UNKNOWN_KIND,
+		"Last-Event-ID: expected the id of an event, digits from 0 to 2^63-1");
+	return false;
+}
+
 static void ask_read(
 	struct exchange *exchange, const struct http_head *head, const struct route_match *match)
 {
@@ -239,6 +304,8 @@ static void ask_read(
 		.query = rest_of(head, match),
 		.deadline_mono_ms = (uint64_t)edge_now_us() / 1000 + edge->limits.req_timeout_ms,
 	};
+	bool has_cursor = false;
+	uint64_t cursor = 0;
 	enum err err;
 
 	(void)!http_head_bearer(head, &ask.token);
@@ -261,7 +328,12 @@ static void ask_read(
 		return;
 	}
 	rewards_keep(exchange, head);
+	if (match->route == ROUTE_ADMIN_EVENTS &&
+		!read_cursor(exchange, head, &has_cursor, &cursor)) {
+		return;
+	}
 	err = objects_keep(exchange, head, &ask) &&
+			      watch_keep(exchange, &ask, has_cursor, cursor) &&
 			      events_keep(exchange, &ask, head->accepts_events) &&
 			      pull_keep(exchange, &ask)
 		      ? dispatch_request(exchange, &ask)
@@ -357,10 +429,10 @@ static void begin(struct client *client, const struct http_head *head, enum http
 		ask_write(exchange, head, too_large);
 	} else {
 		intake_next(client, exchange->close);
-		if (route_table_owner(match->route) == PROCESS_COUNT) {
-			answer_here(exchange, head);
-		} else {
+		if (route_table_owner(match->route) != PROCESS_COUNT) {
 			ask_read(exchange, head, match);
+		} else if (!answer_with_document(exchange, head, match)) {
+			answer_here(exchange, head);
 		}
 	}
 }

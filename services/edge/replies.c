@@ -288,6 +288,7 @@ static void put_problem(struct json_out *out, const struct refusal *refusal)
 	put_text(out, "title", row == NULL ? "Error" : row->title);
 	put_u64(out, "status", refusal->status);
 	put_slice(out, "detail", refusal->text);
+	put_slice(out, "instance", refusal->corr_id);
 	put_error(out, refusal);
 }
 

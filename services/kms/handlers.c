@@ -257,6 +257,35 @@ static enum err on_verify(void *self, const struct oap_from *from, const struct 
 	return ERR_OK;
 }
 
+static enum err on_check_grant(
+	void *self, const struct oap_from *from, const struct oap_check_grant *msg)
+{
+	struct kms *kms = self;
+	struct mesh *mesh = &kms->worker->mesh;
+	struct tokens_now now = { now_unix_ms(), (uint64_t)clock_now().monotonic_us / 1000 };
+	struct grant grant;
+	const char *why = NULL;
+
+	if (msg->action >= CAVEAT_ACTION_COUNT) {
+		return ERR_MALFORMED;
+	}
+	enum err err = tokens_check_grant(
+		&kms->tokens, msg->grant, (enum caveat_action)msg->action, &now, &grant, &why);
+	struct oap_grant_checked checked = {
+		.status = (uint8_t)err,
+		.covers = err == ERR_OK && why == NULL,
+	};
+	if (err == ERR_OK) {
+		checked.kid = grant.key_id;
+		checked.capability = grant.capability_id;
+		checked.text = text_of(why == NULL ? "" : why);
+	}
+	(void)!oap_send_grant_checked(
+		mesh_peer(mesh, PROCESS_SUPERVISOR, 0), from->corr_id, &checked);
+	mesh_give_back(mesh, from);
+	return ERR_OK;
+}
+
 static enum err on_cap_mint(void *self, const struct oap_from *from, const struct oap_cap_mint *msg)
 {
 	struct kms *kms = self;
@@ -486,6 +515,7 @@ const struct oap_handlers kms_handlers = {
 	.cap_list = on_cap_list,
 	.cap_rotate = on_cap_rotate,
 	.key_show = on_key_show,
+	.check_grant = on_check_grant,
 	.sign_checkpoint = on_sign_checkpoint,
 	.sign_snapshot = on_sign_snapshot,
 	.sign_attestation = on_sign_attestation,

@@ -256,3 +256,62 @@ struct tokens_verdict tokens_verify(
 	tokens_wipe(tokens);
 	return verdict;
 }
+
+/* --- grants that come back --- */
+
+/* As check_issue, of what may have changed since. */
+static const char *check_revoked(const struct keys *keys, const struct grant *grant)
+{
+	const struct keys_item *item = keys_find(keys, grant->key_id, &grant->capability_id);
+
+	if (keys_root_is_revoked(keys, grant->key_id)) {
+		return "the key of the token is revoked";
+	}
+	return item == NULL || item->revoked_unix_s != 0 ? "the token is revoked" : NULL;
+}
+
+/* What is asked is about no account, asset or epoch: who may only ask about one may not. */
+static const char *check_covers(
+	const struct grant *grant, enum caveat_action action, uint64_t now_unix_s)
+{
+	const struct caveat_request request = {
+		.now_unix_s = now_unix_s,
+		.tenant = grant->tenant,
+	};
+	const struct caveat_entry entry = { .actions = CAVEAT_ACTION_BIT(action) };
+	struct caveat_verdict verdict = caveat_set_check_request(
+		&grant->caveats, caveat_kinds(CAVEAT_WHERE_LEDGER), &request);
+
+	if (verdict.result == CAVEAT_HOLDS) {
+		verdict = caveat_set_check_entry(&grant->caveats, &entry);
+	}
+	return verdict.result == CAVEAT_HOLDS ? NULL : caveat_set_verdict_text(verdict);
+}
+
+enum err tokens_check_grant(const struct tokens *tokens, struct slice sealed,
+	enum caveat_action action, const struct tokens_now *now, struct grant *ret_grant,
+	const char **ret_why)
+{
+	uint32_t generation = 0;
+	enum err err = grant_generation(sealed, &generation);
+
+	*ret_why = NULL;
+	if (err != ERR_OK) {
+		return err;
+	}
+	if (generation < tokens->kms_generation) {
+		return ERR_STALE;
+	}
+	err = grant_open(sealed, &tokens->keys->secret->grant_key, ret_grant);
+	if (err != ERR_OK) {
+		return err;
+	}
+	if (grant_is_expired(ret_grant, now->mono_ms)) {
+		return ERR_STALE;
+	}
+	*ret_why = check_revoked(tokens->keys, ret_grant);
+	if (*ret_why == NULL) {
+		*ret_why = check_covers(ret_grant, action, now->unix_ms / 1000);
+	}
+	return ERR_OK;
+}

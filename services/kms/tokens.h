@@ -56,6 +56,13 @@ struct tokens_now {
 struct tokens_verdict tokens_verify(
 	struct tokens *tokens, const struct oap_verify *ask, const struct tokens_now *now);
 
+/* Whether a grant of ours, brought by somebody else, allows the action now. ERR_OK: *ret_grant is
+ * what it says, and *ret_why NULL, or the constant sentence that refuses. ERR_STALE: of a kms
+ * before us, or past its end. ERR_DENIED, ERR_MALFORMED: it is not ours. */
+MUST_CHECK enum err tokens_check_grant(const struct tokens *tokens, struct slice sealed,
+	enum caveat_action action, const struct tokens_now *now, struct grant *ret_grant,
+	const char **ret_why);
+
 /* Mints for caveats given as lines of text; node= is added when it is not among them. What comes
  * first in the token is node, action and expiry, then the rest in their order. It is on record
  * when this returns ERR_OK; *ret_text borrows until tokens_wipe. Otherwise why says what is

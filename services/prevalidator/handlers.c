@@ -3,8 +3,10 @@
 
 /* --- an edge --- */
 
-static bool is_ours(unsigned route)
+static bool is_ours(const struct prevalidator *self, unsigned route)
 {
+	bool is_of_admin = prevalidator_is_of_admin(self);
+
 	switch ((enum route)route) {
 	case ROUTE_INGEST:
 	case ROUTE_ROOTS:
@@ -36,12 +38,20 @@ static bool is_ours(unsigned route)
 	case ROUTE_EXPORT:
 	case ROUTE_SIGN_SNAPSHOT:
 	case ROUTE_VERIFY:
-		return true;
+		return !is_of_admin;
+	case ROUTE_ADMIN_STATUS:
+	case ROUTE_ADMIN_RECOVERY:
+	case ROUTE_ADMIN_EVENTS:
+	case ROUTE_ADMIN_RELOAD:
+	case ROUTE_ADMIN_SHUTDOWN:
+		return is_of_admin;
 	case ROUTE_OTHER:
 	case ROUTE_HEALTHZ:
 	case ROUTE_READYZ:
 	case ROUTE_VERSION:
 	case ROUTE_METRICS:
+	case ROUTE_SCHEMAS:
+	case ROUTE_SCHEMA:
 	case ROUTE_OPENAPI:
 	case ROUTE_COMPUTE_SCHEMA:
 	case ROUTE_PROBE:
@@ -104,12 +114,13 @@ static enum err on_request(void *owner, const struct oap_from *from, const struc
 		.offset = msg->offset,
 		.wait_ms = msg->wait_ms,
 		.query = msg->query,
+		.corr_id = msg->corr_id,
 		.idem_key = msg->idem_key,
 		.token = msg->token,
 		.body = msg->body,
 	};
 
-	if (!is_ours(msg->route) || (msg->offset != 0 && !may_have_offset(msg->route)) ||
+	if (!is_ours(self, msg->route) || (msg->offset != 0 && !may_have_offset(msg->route)) ||
 		msg->is_oap > 1 || msg->is_gzip > 1 || (msg->is_oap == 1 && msg->is_gzip == 1) ||
 		msg->peer_class >= GRANT_PEER_COUNT || !is_body_sound(msg) ||
 		(msg->is_gzip == 1 && msg->route == ROUTE_OBJECT_PUT)) {
@@ -242,6 +253,11 @@ static void on_sweep(struct ev_loop *loop, ev_timer *timer, int events)
 
 /* --- life --- */
 
+bool prevalidator_is_of_admin(const struct prevalidator *self)
+{
+	return self->worker->instance == PREVALIDATOR_OF_ADMIN;
+}
+
 void prevalidator_ready(void *owner, struct worker *worker)
 {
 	struct prevalidator *self = owner;
@@ -278,11 +294,12 @@ static void report(struct prevalidator *self)
 		{ PROCESS_ARCHIVE, "waiting for archive" },
 		{ PROCESS_WALLET, "waiting for the wallet" },
 	};
+	size_t needed_count = prevalidator_is_of_admin(self) ? 1 : COUNT_OF(needed);
 
 	if (self->worker->phase == PHASE_DRAINED) {
 		return;
 	}
-	for (size_t i = 0; i < COUNT_OF(needed); i++) {
+	for (size_t i = 0; i < needed_count; i++) {
 		if (mesh_peer(&self->worker->mesh, needed[i].process, 0) == NULL) {
 			worker_report(self->worker, PHASE_LOADING, 0, 0, NULL, needed[i].text);
 			return;

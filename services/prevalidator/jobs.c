@@ -41,7 +41,8 @@ static struct slice keep(struct job *job, size_t *used, struct slice bytes)
 struct job *jobs_add(struct prevalidator *self, const struct ask *ask)
 {
 	size_t bytes_count = ask->query.bytes_count + ask->token.bytes_count +
-			     ask->body.bytes_count + ask->idem_key.bytes_count;
+			     ask->body.bytes_count + ask->idem_key.bytes_count +
+			     ask->corr_id.bytes_count;
 	struct job **bucket = bucket_of(&self->jobs, ask->from.corr_id);
 	struct job *job;
 	size_t used = 0;
@@ -56,6 +57,7 @@ struct job *jobs_add(struct prevalidator *self, const struct ask *ask)
 	job->ask.token = keep(job, &used, ask->token);
 	job->ask.body = keep(job, &used, ask->body);
 	job->ask.idem_key = keep(job, &used, ask->idem_key);
+	job->ask.corr_id = keep(job, &used, ask->corr_id);
 	job->next = *bucket;
 	*bucket = job;
 	self->jobs.count++;

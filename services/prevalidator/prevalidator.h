@@ -19,6 +19,7 @@
  *   jobs.c      requests that wait
  *   bodies.c    bodies in pieces
  *   ingest.c    IngestRequest, from events to drafts
+ *   administration.c  what administrators ask for, to the supervisor
  *   objects.c   objects: whose bytes go from the edge to archive
  *   rewards.c   epochs that are paid, to the rewarder; compute.c: their bodies
  *   operations.c  operations under /v1, to the wallet; wish.c: their bodies
@@ -34,6 +35,7 @@
 #include "common/worker.h"
 #include "core/grant.h"
 #include "core/siphash.h"
+#include "services/prevalidator/administration.h"
 #include "services/prevalidator/compute.h"
 #include "services/prevalidator/inflate.h"
 #include "services/prevalidator/ingest.h"
@@ -74,7 +76,7 @@ struct ask {
 	uint64_t body_bytes_max; /* of the configuration that its edge judged the head by */
 	uint64_t offset;         /* of a long answer that the edge asks for in pieces */
 	uint32_t wait_ms;        /* 0: the client did not say */
-	struct slice query, idem_key, token;
+	struct slice query, corr_id, idem_key, token;
 	struct slice body; /* empty as long as it is not all here */
 };
 
@@ -132,7 +134,8 @@ struct prevalidator {
 	struct grants grants;
 	struct ingest ingest; /* its JSON is wish's, too */
 	struct wish wish;
-	struct compute compute; /* likewise */
+	struct compute compute;               /* likewise */
+	struct administration administration; /* likewise */
 	struct inflater inflater;
 };
 
@@ -140,6 +143,8 @@ struct prevalidator {
 
 extern const struct oap_handlers prevalidator_handlers;
 extern const struct sandbox_policy prevalidator_sandbox;
+/* It has another set of routes, and of all peers kms and admin alone. */
+bool prevalidator_is_of_admin(const struct prevalidator *self);
 void prevalidator_ready(void *self, struct worker *worker);
 void prevalidator_commit(void *self, struct worker *worker);
 void prevalidator_link_up(void *self, const struct oap_from *whom);
@@ -206,6 +211,11 @@ void rewards_handle(
 /* --- wallet_reads.c --- */
 
 void wallet_reads_handle(
+	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached);
+
+/* --- administration.c --- */
+
+void administration_handle(
 	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached);
 
 /* --- objects.c --- */

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "common/admin_acts.h"
 #include "common/log.h"
 #include "common/metrics.h"
 #include "core/detail.h"
@@ -222,6 +223,8 @@ static void handle_plain(
 		objects_handle(self, ask, cached);
 	} else if (routes_is_reward(ask->route)) {
 		rewards_handle(self, ask, cached);
+	} else if (admin_acts_of(ask->route) != ADMIN_ACT_COUNT) {
+		administration_handle(self, ask, cached);
 	} else {
 		reads_handle(self, ask, cached);
 	}
@@ -336,6 +339,9 @@ static bool is_too_large(const struct ask *ask)
 {
 	bool is_stream = ask->route == ROUTE_OBJECT_PUT && ask->is_oap;
 
+	if (admin_acts_of(ask->route) != ADMIN_ACT_COUNT) {
+		return ask->body_bytes > ADMINISTRATION_BODY_BYTES_MAX;
+	}
 	return !is_stream && ask->body_bytes > ask->body_bytes_max;
 }
 

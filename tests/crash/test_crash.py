@@ -29,7 +29,7 @@ SEED = int(os.environ.get('MACRONODE_SEED', '1'))
 ROUNDS = int(os.environ.get('MACRONODE_ROUNDS', '1'))
 KILLS = 18
 STORM_EVENTS = 90
-ROLES = ['admin', 'ingress', 'kms', 'prevalidator', 'wallet', 'sequencer', 'committer', 'archive']
+ROLES = ['admin', 'admin-check', 'ingress', 'kms', 'prevalidator', 'wallet', 'sequencer', 'committer', 'archive']
 WHOLE = ['the supervisor', 'every process']
 ACCOUNTS = 4096
 

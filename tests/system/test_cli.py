@@ -122,6 +122,14 @@ def test_an_unknown_key_as_a_flag_is_a_problem():
 	expect(cli('config', 'print', '--limits.rsp', '7'), 1, 'no such key')
 
 
+def test_the_value_of_one_key():
+	words = ('--config', str(written('[limits]\nrps = 5\n')), '--api.max_conns', '7')
+	assert expect(cli('config', 'print', 'api.max_conns', *words), 0).stdout == '7\n'
+	one = json.loads(expect(cli('config', 'print', 'api.max_conns', '--json', *words), 0).stdout)
+	assert one == {'api.max_conns': {'value': '7', 'from': 'flag'}}, one
+	expect(cli('config', 'print', 'api.max_conn'), 2, 'did you mean api.max_conns?')
+
+
 # --- tokens -------------------------------------------------------------------------------
 
 

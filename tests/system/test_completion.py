@@ -42,6 +42,8 @@ QUESTIONS = {
 	'macronode ledger import --fund-by-mint orders.csv --pre': ['--prefix'],
 	'macronode wallet transfer --amount ': [],
 	'macronode completion f': ['fish'],
+	'macronode config print admin.bind': ['admin.bind_addr'],
+	'macronode --json config print limits.r': ['limits.req_timeout', 'limits.rps'],
 	'macronode help sna': ['snapshot'],
 }
 

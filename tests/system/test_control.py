@@ -103,7 +103,7 @@ def test_the_deaths_kept_are_the_newest_sixteen_newest_first():
 
 def test_status_of_the_largest_table_fits_a_frame():
 	with Node({'concurrency': {'ingress_workers': 16, 'prevalidators': 16}}) as node:
-		assert len(status_of(node)['processes']) == 6 + 16 + 16
+		assert len(status_of(node)['processes']) == 7 + 16 + 16
 
 
 def test_what_is_no_frame_closes_the_connection_and_nothing_else():

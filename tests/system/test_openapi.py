@@ -11,6 +11,7 @@ import uuid
 import tap
 import wire
 from harness import Node, entry, eventually, nodes
+from reloading import change
 from reward_node import Payer
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -27,6 +28,7 @@ UNSEEN = {
 	'503 of readiness': 'a node that is down for long enough to be asked',
 }
 HELLO = 'b3:d74981efa70a0c880b8d8c1985d075dbcbf679b99a5f9914e5aaf96b831a9e24'
+ADMIN = [name for name, (_, _, one) in OPERATIONS.items() if one['tags'][1:] == ['admin'] and one['security']]
 REWARDS = [name for name, (_, path, _) in OPERATIONS.items() if path.startswith('/rewarder/')]
 DAY = '2026-10-01'
 REWARDER = {'enabled': True, 'trust_keys': ['gov-1+060503d3+AQOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4']}
@@ -93,7 +95,7 @@ class Client:
 	def __init__(self, node):
 		self.node = node
 		self.all = node.mint()
-		self.none = node.cli('cap', 'mint', '--action', 'admin.status', '--ttl', '1h').stdout.strip()
+		self.none = node.cli('cap', 'mint', '--action', 'gov.propose', '--ttl', '1h').stdout.strip()
 		self.reward = node.cli('cap', 'mint', '--action', 'rewarder.*', '--tenant', 'acme', '--ttl',
 			'1h').stdout.strip()
 		self.nonces = {}
@@ -105,8 +107,9 @@ class Client:
 		template, values = OPERATIONS[name][1], list(path)
 		return re.sub(r'\{\w+\}', lambda _: str(values.pop(0)), template) + (query and f'?{query}')
 
-	def send(self, name, status, path=(), query='', body=None, token=None, plane='api', **headers):
+	def send(self, name, status, path=(), query='', body=None, token=None, plane=None, **headers):
 		"""Judged by the document, and of that status."""
+		plane = plane or plane_of(name)
 		method = headers.pop('method', OPERATIONS[name][0])
 		if name in WALLET:
 			headers.setdefault('Idempotency_Key', uuid.uuid4().hex)
@@ -182,6 +185,10 @@ def some_query(name):
 
 def needs_token(name):
 	return bool(OPERATIONS[name][2]['security']) and {} not in OPERATIONS[name][2]['security']
+
+
+def plane_of(name):
+	return 'admin' if name in ADMIN else 'api'
 
 
 def answered_by(role):
@@ -294,13 +301,81 @@ def test_proofs_by_a_signed_checkpoint_are_as_described():
 
 def test_the_node_is_told_on_its_planes():
 	one = client()
-	for name in ('health', 'readiness', 'version', 'metrics', 'openapi', 'computeSchema'):
+	for name in ('health', 'readiness', 'version', 'metrics', 'openapi', 'computeSchema', 'schemas'):
 		for plane in {'metrics': ['admin'], 'openapi': ['api'], 'computeSchema': ['api']}.get(name,
 				['api', 'admin']):
 			one.send(name, 200, plane=plane)
 			one.send(name, 421, plane=plane, Host='elsewhere')
 			one.send(name, 405, plane=plane, method='DELETE')
 	one.send('metrics', 200, plane='admin', Accept='application/openmetrics-text')
+	for plane in ('api', 'admin'):
+		schema = one.send('schema', 200, ['receipt'], plane=plane)
+		listed = one.send('schemas', 200, plane=plane)
+		for name, path, tag in (('schema', ['receipt'], schema.headers['etag']), ('schemas', [], listed.headers['etag'])):
+			one.send(name, 304, path, plane=plane, If_None_Match=tag)
+		one.send('schema', 404, ['nothing'], plane=plane)
+		one.send('schema', 421, ['receipt'], plane=plane, Host='elsewhere')
+		one.send('schema', 405, ['receipt'], plane=plane, method='DELETE')
+
+
+def watch(node, token, seconds=60):
+	"""An open stream of events, and as much of its answer as came so far."""
+	stream = wire.Http(node.connect('admin', seconds))
+	stream.send(wire.request('GET', '/events', headers={'Authorization': f'Bearer {token}'}))
+	head = stream.take_until(b'\r\n\r\n').decode('latin-1')
+	status_line, *lines = head[:-4].split('\r\n')
+	headers = {name.lower(): value.strip() for name, _, value in (line.partition(':') for line in lines)}
+	status = int(status_line.split(' ')[1])
+	body = stream.take_until(b'\n\n') if status == 200 else stream.take(int(headers['content-length']))
+	return stream, judge('nodeEvents', wire.Response(status, headers, body))
+
+
+def too_much_for_admin(node, one):
+	"""As long as its prevalidator stands still, more than that may have in hand is refused at once."""
+	((pid, start),) = node.workers('admin-check').items()
+	nodes.signal_process(pid, start, signal.SIGSTOP)
+	streams = [node.open_http('admin') for _ in range(4)]
+	try:
+		for stream in streams:
+			stream.send(16 * wire.request('GET', '/recovery', headers={'Authorization': f'Bearer {one.all}'}))
+		eventually(lambda: node.http('GET', '/recovery', plane='admin', token=one.all).status == 429, 'no room')
+		for name in ADMIN:
+			assert judge(name, node.http(OPERATIONS[name][0], OPERATIONS[name][1], plane='admin',
+				token=one.all)).status == 429, name
+	finally:
+		nodes.signal_process(pid, start, signal.SIGCONT)
+		for stream in streams:
+			stream.socket.close()
+	node.wait_ready()
+
+
+def in_time(one, name, status):
+	"""Once it is time again: at most one a second is taken."""
+	def sent():
+		response = judge(name, one.node.http('POST', OPERATIONS[name][1], {'reason': 'a test'}, plane='admin',
+			token=one.all))
+		return response.status != 429 and response
+	response = eventually(sent, f'{name} to be taken')
+	assert response.status == status, response
+
+
+def test_administration_is_as_described():
+	with Node({'node': {'ping_timeout': '60s'}}) as node:
+		one = Client(node)
+		one.send('status', 200, token=one.all)
+		one.send('recovery', 200, token=one.all)
+		streams = []
+		eventually(lambda: streams.append(watch(node, one.all)) or streams[-1][1].status == 429, 'no room')
+		for stream, _ in streams:
+			stream.socket.close()
+		too_much_for_admin(node, one)
+		change(node, limits={'rps': 100000})
+		in_time(one, 'reload', 200)
+		node.profile.config.write_text('[limits')
+		in_time(one, 'reload', 422)
+		in_time(one, 'shutdown', 202)
+		node.child.wait(60)
+		node.child = None
 
 
 # --- refused -----------------------------------------------------------------------------------
@@ -393,7 +468,7 @@ def test_examples_of_requests_are_understood():
 	one = client()
 	held()
 	for name, (method, _, operation) in OPERATIONS.items():
-		if method != 'POST' or name == 'putObject':
+		if method != 'POST' or name in ('putObject', *ADMIN):
 			continue
 		for example in DOCUMENT.examples(operation['requestBody']['content']['application/json']):
 			response = judge(name, one.node.http(method, one.target(name, some_path(name)), example,
@@ -412,7 +487,7 @@ def test_too_much_at_once():
 	with Node({'limits': {'rps': 1}, 'rewarder': REWARDER}) as node:
 		node.wait_rewarder()
 		one = Client(node)
-		for name in answered_by(True):
+		for name in [name for name in answered_by(True) if name not in ADMIN]:
 			method = OPERATIONS[name][0]
 			target = one.target(name, [7] * OPERATIONS[name][1].count('{'))
 			for _ in range(200):  # a bucket is as deep as its rate, and somebody may have filled it
@@ -428,11 +503,12 @@ def test_what_was_under_way_when_a_worker_died():
 		node.wait_rewarder()
 		one = Client(node)
 		worker = node.worker('prevalidator')
-		for pid in node.workers('prevalidator'):
-			nodes.signal_process(pid, node.workers()[pid], signal.SIGSTOP)
+		checkers = {**node.workers('prevalidator'), **node.workers('admin-check')}
+		for pid, start in checkers.items():
+			nodes.signal_process(pid, start, signal.SIGSTOP)
 		waiting = []
 		for name in answered_by(True):
-			stream = node.open_http()
+			stream = node.open_http(plane_of(name))
 			body = json.dumps({}).encode() if OPERATIONS[name][0] == 'POST' else None
 			stream.send(wire.request(OPERATIONS[name][0],
 				one.target(name, [7] * OPERATIONS[name][1].count('{')), body,
@@ -440,7 +516,7 @@ def test_what_was_under_way_when_a_worker_died():
 					'Idempotency-Key': 'a'} if body else {'Authorization': f'Bearer {one.all}'}))
 			waiting.append((name, stream))
 		assert worker in node.workers('prevalidator')
-		for pid, start in node.workers('prevalidator').items():
+		for pid, start in checkers.items():
 			nodes.signal_process(pid, start, signal.SIGKILL)
 		for name, stream in waiting:
 			with stream:

@@ -528,9 +528,21 @@ def test_an_entry_that_was_changed_is_safe_mode_and_cannot_be_acknowledged():
 		expect_restore_only(node, token, 'store_corrupt')
 
 
+def expect_recovery(node):
+	"""GET /recovery says what the command does, where the replay stopped, and what to do next."""
+	allowed = node.cli('cap', 'mint', '--action', 'admin.status', '--ttl', '1h').stdout.strip()
+	told = node.http('GET', '/recovery', plane='admin', token=allowed).json()
+	assert told['safe_mode'] is True and 'replay_mismatch at seq' in told['cause'], told
+	assert told['explained'] == explain(node), told
+	assert told['explained']['failing_seq'] == int(told['cause'].split(' at seq ')[1].split(':')[0]), told
+	assert any('recover' in one['next'] for one in told['next']), told
+	assert told['root'] == told['explained']['on_disk']['root'], told
+
+
 def test_a_state_that_replay_contradicts_is_safe_mode_and_cannot_be_acknowledged():
 	with damaged(lambda store: sql(store, 'DELETE FROM chunks'), low_water=6) as (node, token, _):
 		expect_restore_only(node, token, 'replay_mismatch')
+		expect_recovery(node)
 
 
 # --- files that are not ours ----------------------------------------------------------------

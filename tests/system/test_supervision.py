@@ -15,7 +15,7 @@ import tap
 import wire
 from harness import Node, entry, eventually, nodes
 
-ROLES = ('admin', 'ingress', 'prevalidator', 'kms', 'sequencer', 'committer', 'archive',
+ROLES = ('admin', 'admin-check', 'ingress', 'prevalidator', 'kms', 'sequencer', 'committer', 'archive',
 	'wallet')
 ORDINARY_UID = 65534
 
@@ -51,7 +51,8 @@ def test_as_root_each_role_has_a_uid_of_its_own():
 	with Node() as node:
 		uids = {role: statuses(node.worker(role))['Uid'].split()[0] for role in ROLES}
 		assert '0' not in uids.values(), uids
-		assert len(set(uids.values())) == len(ROLES), uids
+		assert uids.pop('admin-check') == uids['prevalidator'], uids  # a role of two planes
+		assert len(set(uids.values())) == len(uids), uids
 
 
 def test_an_ordinary_user_can_run_a_node():
@@ -369,7 +370,7 @@ def test_a_worker_that_cannot_start_does_not_keep_the_others_from_it():
 		node.start(wait=False)
 		eventually(lambda: 'crashing:ingress' in node.cli('status', '--json', check=False).stdout,
 			'it is degraded and tried again')
-		eventually(lambda: serving(node) == set(ROLES) - {'ingress'}, 'the others serve')
+		eventually(lambda: serving(node) == set(ROLES) - {'ingress', 'admin-check'}, 'the others serve')
 		status = json.loads(node.cli('status', '--json', check=False).stdout)
 		assert not status['ready'] and 'ingress' in status['reason'], status
 		assert node.http('GET', '/readyz', plane='admin').status == 503

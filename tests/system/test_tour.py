@@ -50,11 +50,14 @@ def check_requests(said):
 	first, again = map(json.loads, said['ingest'].splitlines())
 	assert first['accepted'] and (first['seq_start'], first['seq_end']) == (1, 4), first
 	assert again == first
-	roots, shown = said['read'].split('\n', 1)
+	roots, shown = said['read'].strip().split('\n', 1)
+	shown, status = shown.rsplit('\n', 1)
+	told = json.loads(status)
+	assert told['ready'] and len(told['ledger']['root']) == 64, told
 	assert [(one['seq'], one['root']) for one in json.loads(roots)['roots']] == [
 		(4, first['new_root'])], roots
 	assert re.search(r'^memo +rent, first half$', shown, re.MULTILINE), shown
-	assert shown.count('serving') == 9, shown
+	assert shown.count('serving') == 1 + len(told['processes']) == 10, shown
 
 
 def check_wallet(said, errors):

@@ -219,8 +219,8 @@ static void a_refusal_is_said_in_three_ways(void **state)
 		"\"7\"}}");
 	expect_text(replies_refusal(bytes, REPLY_PROBLEM, &refusal),
 		"{\"type\":\"about:blank\",\"title\":\"Forbidden\",\"status\":403,\"detail\":"
-		"\"caveat\",\"error\":{\"code\":\"InvalidCapability\",\"message\":\"caveat\","
-		"\"corr_id\":\"7\"}}");
+		"\"caveat\",\"instance\":\"7\",\"error\":{\"code\":\"InvalidCapability\","
+		"\"message\":\"caveat\",\"corr_id\":\"7\"}}");
 }
 
 /* Goal: no client of /v1 is told one word: where a finder has no sentence, the reason has. */
@@ -285,6 +285,13 @@ static void each_route_answers_to_its_methods_on_its_plane(void **state)
 		{ "/readyz", ROUTE_READYZ, HTTP_METHOD_GET, true, true },
 		{ "/version", ROUTE_VERSION, HTTP_METHOD_GET, true, true },
 		{ "/metrics", ROUTE_METRICS, HTTP_METHOD_GET, true, false },
+		{ "/api/v1/status", ROUTE_ADMIN_STATUS, HTTP_METHOD_GET, true, false },
+		{ "/api/v1/reload", ROUTE_ADMIN_RELOAD, HTTP_METHOD_POST, true, false },
+		{ "/api/v1/shutdown", ROUTE_ADMIN_SHUTDOWN, HTTP_METHOD_POST, true, false },
+		{ "/recovery", ROUTE_ADMIN_RECOVERY, HTTP_METHOD_GET, true, false },
+		{ "/events", ROUTE_ADMIN_EVENTS, HTTP_METHOD_GET, true, false },
+		{ "/schemas", ROUTE_SCHEMAS, HTTP_METHOD_GET, true, true },
+		{ "/schemas/receipt.json", ROUTE_SCHEMA, HTTP_METHOD_GET, true, true },
 		{ "/ingest", ROUTE_INGEST, HTTP_METHOD_POST, false, true },
 		{ "/roots", ROUTE_ROOTS, HTTP_METHOD_GET, false, true },
 		{ "/entries/7", ROUTE_ENTRY, HTTP_METHOD_GET, false, true },

@@ -80,6 +80,31 @@ static void these_processes_share_a_link_and_no_others(void **state)
 	assert_false(links_exist(PROCESS_KMS, 200));
 }
 
+/* Goal: whoever takes admin reaches one prevalidator, which reaches kms, and no farther. */
+static void admin_and_its_prevalidator_have_nobody_else(void **state)
+{
+	const struct process_id admin = { PROCESS_ADMIN, 0 };
+	const struct process_id its = { PROCESS_PREVALIDATOR, PREVALIDATOR_OF_ADMIN };
+
+	(void)state;
+	for (unsigned process = 0; process < PROCESS_COUNT; process++) {
+		for (unsigned i = 0; i < process_instances_max(process); i++) {
+			const struct process_id other = { (uint8_t)process, (uint8_t)i };
+			bool is_its = process_is_of_admin(other);
+
+			assert_int_equal(links_join(admin, other), is_its);
+			assert_int_equal(links_join(other, admin), is_its);
+			assert_int_equal(links_join(its, other),
+				process == PROCESS_ADMIN || process == PROCESS_KMS);
+			assert_int_equal(links_join(other, its), links_join(its, other));
+		}
+	}
+	assert_true(links_join((struct process_id){ PROCESS_PREVALIDATOR, 0 },
+		(struct process_id){ PROCESS_INGRESS, 15 }));
+	assert_false(links_join((struct process_id){ PROCESS_INGRESS, 0 },
+		(struct process_id){ PROCESS_COMMITTER, 0 }));
+}
+
 static void a_direction_has_a_window_if_and_only_if_requests_go_that_way(void **state)
 {
 	(void)state;
@@ -187,6 +212,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(these_processes_share_a_link_and_no_others),
+		cmocka_unit_test(admin_and_its_prevalidator_have_nobody_else),
 		cmocka_unit_test(a_direction_has_a_window_if_and_only_if_requests_go_that_way),
 		cmocka_unit_test(every_row_of_the_windows_is_found_and_none_stands_twice),
 		cmocka_unit_test(two_batches_of_any_size_fit_towards_the_committer),

@@ -231,6 +231,7 @@ void harness_start_end(struct harness *harness)
 		&(struct oap_setup_end){
 			.suspect = harness->suspect,
 			.process = (uint8_t)harness->process,
+			.instance = harness->instance,
 			.generation = harness->generation,
 			.config_generation = 1,
 			.sandbox_mode = SANDBOX_KILL,

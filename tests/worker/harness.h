@@ -60,6 +60,7 @@ struct harness {
 	gid_t gid;
 	char dir[64];                /* is config.node_data_dir, too */
 	struct config config;        /* as the worker will be told; change it before the start */
+	uint8_t instance;            /* as the supervisor would tell it */
 	bool suspect;                /* as the supervisor would tell a committer */
 	uint64_t locked_bytes_max;   /* RLIMIT_MEMLOCK, likewise */
 	const struct policy *policy; /* likewise, to those who judge by it; NULL: not a word */
