@@ -25,6 +25,7 @@ enum setup_fd {
 	SETUP_FD_LISTEN_TCP, /* the plane's TCP listener */
 	SETUP_FD_LISTEN_UDS, /* API: the UNIX listener */
 	SETUP_FD_LOCK,       /* committer: the lock of the data directory */
+	SETUP_FD_HEADERS,    /* otel: the file of otel.headers_file */
 	SETUP_FD_CLOCK,      /* of a test_hooks build: the file of clock_adopt_hook */
 	SETUP_FD_KIND_COUNT
 };
