@@ -49,6 +49,10 @@ static const struct cli_option options_check[] = {
 	{ NULL, NULL, NULL },
 };
 static const struct cli_option options_none[] = { { NULL, NULL, NULL } };
+static const struct cli_option options_trace[] = {
+	{ "--file", "FILE", "search a log (log.format = \"json\") instead; needs no node" },
+	{ NULL, NULL, NULL },
+};
 static const struct cli_option options_stop[] = {
 	{ "--reason", "TEXT", "why, for the log" },
 	{ NULL, NULL, NULL },

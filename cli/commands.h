@@ -28,6 +28,8 @@ enum cli_exit {
 	C(doctor, "doctor", "", 0, 0, "that, and how the node and its files are, with what helps") \
 	C(status, "status", "", 0, 0, "show the processes, queues, height and root")               \
 	C(reload, "reload", "", 0, 0, "let the node read its configuration again")                 \
+	C(trace, "trace", "[CORR_ID]", 0, 1,                                                       \
+		"show where the time of a request went, or the last ones that were traced")        \
 	C(stop, "stop", "", 0, 0, "stop the node: finish what it accepted, then end")              \
 	C(verify, "verify", "", 0, 0, "read and compute the whole ledger again")                   \
 	C(snapshot_create, "snapshot create", "FILE", 1, 1, "write the whole ledger to a file")    \

@@ -219,6 +219,11 @@ static void print_value(yajl_val value, bool outer)
 	}
 }
 
+void json_in_print(const struct json_in *value)
+{
+	print_value(value_of(value), true);
+}
+
 void json_in_print_members(const struct json_in *object)
 {
 	yajl_val value = value_of(object);

@@ -48,6 +48,9 @@ const char *json_in_text_of(const struct json_in *object, const char *name);
 uint64_t json_in_u64_of(const struct json_in *object, const char *name);
 bool json_in_true_of(const struct json_in *object, const char *name);
 
+/* A value as text: a string without its quotes. */
+void json_in_print(const struct json_in *value);
+
 /* Each member of an object as a line "name  value"; deeper ones as JSON-like text. */
 void json_in_print_members(const struct json_in *object);
 

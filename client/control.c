@@ -185,6 +185,20 @@ enum mn_result control_key(struct control *control, struct control_answer *ret_a
 	return ask(control, OAP_CTL_KEY, &out, payload, ret_answer);
 }
 
+enum mn_result control_trace(
+	struct control *control, const char *id, struct control_answer *ret_answer)
+{
+	uint8_t payload[4 + VERB_NAME_BYTES_MAX];
+	struct byte_writer out = byte_writer_of(payload, sizeof payload);
+	struct oap_ctl_trace msg = { 0 };
+
+	if (!take_text(id, VERB_NAME_BYTES_MAX, &msg.id)) {
+		return refuse_long(control);
+	}
+	(void)!oap_encode_ctl_trace(&out, &msg);
+	return ask(control, OAP_CTL_TRACE, &out, payload, ret_answer);
+}
+
 enum mn_result control_recover(struct control *control,
 	const struct control_acknowledgement *acknowledged, struct control_answer *ret_answer)
 {

@@ -59,6 +59,9 @@ MUST_CHECK enum mn_result control_list(
 	struct control *control, uint64_t after, struct control_answer *ret_answer);
 /* The node key: JSON. */
 MUST_CHECK enum mn_result control_key(struct control *control, struct control_answer *ret_answer);
+/* The trace of that correlation or trace id; id "": the newest of all. JSON. */
+MUST_CHECK enum mn_result control_trace(
+	struct control *control, const char *id, struct control_answer *ret_answer);
 /* What keeps the node from writing; next of the answer is 1 when there is something. With a size
  * and root: go on with what is on disk, which must be that. */
 MUST_CHECK enum mn_result control_recover(struct control *control,

@@ -54,6 +54,7 @@ enum { CONFIG_LOG_FORMAT_JSON, CONFIG_LOG_FORMAT_TEXT };
 
 #define CONFIG_MEMBER_NUMBER(member)   uint64_t member;
 #define CONFIG_MEMBER_DURATION(member) int64_t member;
+#define CONFIG_MEMBER_RATIO(member)    uint64_t member;
 #define CONFIG_MEMBER_SIZE(member)     uint64_t member;
 #define CONFIG_MEMBER_SWITCH(member)   bool member;
 #define CONFIG_MEMBER_TEXT(member)     char member[CONFIG_TEXT_BYTES_MAX + 1];

@@ -48,6 +48,8 @@ static enum toml_type type_wanted(const struct config_key *key)
 	switch (key->type) {
 	case CONFIG_NUMBER:
 		return TOML_INTEGER;
+	case CONFIG_RATIO:
+		return TOML_FLOAT;
 	case CONFIG_SWITCH:
 		return TOML_BOOLEAN;
 	case CONFIG_NUMBERS:
@@ -64,6 +66,12 @@ static enum toml_type type_wanted(const struct config_key *key)
 		return TOML_STRING;
 	}
 	return TOML_STRING;
+}
+
+/* 0 and 1 are ratios without a point, too. */
+static bool has_type(const struct config_key *key, enum toml_type type)
+{
+	return type == type_wanted(key) || (key->type == CONFIG_RATIO && type == TOML_INTEGER);
 }
 
 static enum toml_type element_wanted(const struct config_key *key)
@@ -91,7 +99,7 @@ static bool append_scalar(
 	size_t left = CONFIG_VALUE_TEXT_BYTES_MAX - *used;
 	int count;
 
-	if (node->value.type == TOML_STRING) {
+	if (node->value.type == TOML_STRING || node->value.type == TOML_FLOAT) {
 		struct slice string = node->value.text;
 
 		if (string.bytes_count >= left ||
@@ -163,7 +171,7 @@ static void set_key(
 	char text[CONFIG_VALUE_TEXT_BYTES_MAX];
 	size_t used = 0;
 
-	if (node->value.type != type_wanted(key) ||
+	if (!has_type(key, node->value.type) ||
 		(node->value.type == TOML_ARRAY && node->origin != TOML_BY_VALUE)) {
 		(void)wrong_type(load, key, node, type_wanted(key));
 	} else if (node->value.type == TOML_ARRAY) {

@@ -9,6 +9,7 @@ enum config_type {
 	CONFIG_NUMBER,
 	CONFIG_DURATION, /* int64_t, milliseconds */
 	CONFIG_SIZE,     /* bytes */
+	CONFIG_RATIO,    /* millionths */
 	CONFIG_SWITCH,
 	CONFIG_TEXT,
 	CONFIG_PATH, /* absolute */

@@ -54,7 +54,8 @@ static void print_quoted(FILE *out, const char *text, size_t bytes)
 /* The text form of a value as TOML. */
 static void print_toml(FILE *out, const struct config_key *key, const char *text)
 {
-	bool bare = key->type == CONFIG_NUMBER || key->type == CONFIG_SWITCH;
+	bool bare = key->type == CONFIG_NUMBER || key->type == CONFIG_SWITCH ||
+		    key->type == CONFIG_RATIO;
 	bool list = key->type == CONFIG_NUMBERS || key->type == CONFIG_TEXTS ||
 		    key->type == CONFIG_SIGNERS;
 	const char *element = NULL, *comma = "";

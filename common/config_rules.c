@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "common/endpoint.h"
+
 /* A rule is reported where the value stands that the operator most likely wrote last: the
  * one of the stronger source. */
 static const struct config_source *stronger(
@@ -204,6 +206,19 @@ static void check_amnesia(struct config_load *load)
 	}
 }
 
+static void check_endpoint(struct config_load *load)
+{
+	struct endpoint unused;
+
+	if (load->config.otel_endpoint[0] != '\0' &&
+		!endpoint_parse(load->config.otel_endpoint, &unused)) {
+		config_load_problem(load, &load->sources[CONFIG_KEY_otel_endpoint],
+			"otel.endpoint: expected http://, an IP address, a port and at most a "
+			"path, as "
+			"in http://127.0.0.1:4318 or http://[::1]:4318/otlp");
+	}
+}
+
 void config_rules_check(struct config_load *load)
 {
 	const struct config *config = &load->config;
@@ -224,4 +239,5 @@ void config_rules_check(struct config_load *load)
 	check_order(load, CONFIG_KEY_node_restart_max_ms, (u128)config->node_restart_max_ms,
 		CONFIG_KEY_node_restart_cap_ms, (u128)config->node_restart_cap_ms);
 	check_amnesia(load);
+	check_endpoint(load);
 }

@@ -436,6 +436,30 @@
 		CONFIG_FOR(SUPERVISOR), HOT, "", "--log-file", \
 		"File to append the log to, opened again on USR1; empty is standard output.") \
 	\
+	K(otel_endpoint, TEXT, "otel.endpoint", "", 0, 255, \
+		CONFIG_FOR(SUPERVISOR) | CONFIG_FOR(OTEL), RESTART, \
+		"OTEL_EXPORTER_OTLP_ENDPOINT", "", \
+		"Where traces go: a collector of OTLP over HTTP, as http://127.0.0.1:4318. An IP " \
+		"address, so that nobody waits for a name server; empty sends none.") \
+	K(otel_sample_ratio, RATIO, "otel.sample_ratio", "0.01", 0, 1000000, \
+		CONFIG_FOR(ADMIN) | CONFIG_FOR(INGRESS), RESTART, "OTEL_TRACES_SAMPLER_ARG", "", \
+		"Which part of the requests is traced, from 0 to 1; besides those whose " \
+		"traceparent says so, and in safe mode all.") \
+	K(otel_traces_per_second_max, NUMBER, "otel.traces_per_second_max", "100", 1, 10000, \
+		CONFIG_FOR(ADMIN) | CONFIG_FOR(INGRESS), RESTART, "", "", \
+		"No more than so many are traced a second in each ingress, whoever asks for it.") \
+	K(otel_environment, TEXT, "otel.environment", "production", 1, 64, \
+		CONFIG_FOR(OTEL), RESTART, "", "", \
+		"What the collector is told as deployment.environment.") \
+	K(otel_headers_file, PATH, "otel.headers_file", "", 0, CONFIG_TEXT_BYTES_MAX, \
+		CONFIG_FOR(SUPERVISOR) | CONFIG_FOR(OTEL), RESTART, "", "", \
+		"File with header fields for the collector, one `Name: value` on a line, such as " \
+		"its key. Opened as the user that starts the node, whenever the exporter starts.") \
+	K(otel_timeout_ms, DURATION, "otel.timeout", "10s", 100, CONFIG_MINUTE_MS, \
+		CONFIG_FOR(OTEL), RESTART, "", "", \
+		"Time for the collector to take a batch; then it is sent again, and dropped in " \
+		"the end.") \
+	\
 	K(sandbox_require, SWITCH, "sandbox.require", "false", 0, 1, \
 		CONFIG_FOR_ALL, RESTART, "", "", \
 		"Refuse to start where a wall of the sandbox is missing, instead of running with " \
@@ -455,7 +479,6 @@
  *
  * key in the file ("" for none) | environment names | flags | why */
 #define CONFIG_NO_PQ    "post-quantum signatures are not built yet"
-#define CONFIG_NO_OTEL  "the OpenTelemetry exporter is not built yet"
 #define CONFIG_NO_GOV   "the governance workflow is not built yet"
 #define CONFIG_NO_UP    "the node has no upstream services"
 #define CONFIG_NO_QUEUE "queues are credit windows, whose sizes are fixed"
@@ -547,7 +570,6 @@
 	D("pq.require", "SVC_REWARDER_PQ_REQUIRE", "", "it is pq.mode") \
 	D("observability.*", "RON_LEDGER_LAT_BUCKETS", "", "the buckets of a histogram are part " \
 		"of its name's meaning and are fixed") \
-	D("otel.*", "", "", CONFIG_NO_OTEL) \
 	D("oap.*", "", "", "OAP/1 fixes its frame and chunk sizes") \
 	D("security.*", "", "", "amnesia and pq have sections of their own") \
 	D("services.*", "MACRO_SERVICES", "--services", "the node's roles are fixed") \

@@ -14,6 +14,8 @@ _Static_assert(CONFIG_HOST_NAMES_MAX *(CONFIG_NAME_BYTES_MAX + 1) <= CONFIG_VALU
 	"a list of names fits");
 _Static_assert(CONFIG_UIDS_MAX * 11 <= CONFIG_VALUE_TEXT_BYTES_MAX, "a list of uids fits");
 
+#define RATIO_ONE UINT64_C(1000000)
+
 struct unit {
 	const char *name;
 	uint64_t factor;
@@ -67,6 +69,42 @@ static bool parse_number(const char *text, uint64_t *ret_number)
 	return parse_digits(text, ret_number, &rest) && *rest == '\0';
 }
 
+/* "0.01", with at most six digits behind the point, as millionths. */
+static bool parse_ratio(const char *text, uint64_t *ret_millionths)
+{
+	uint64_t whole = 0, scale = RATIO_ONE;
+	const char *rest = NULL;
+
+	if (!parse_digits(text, &whole, &rest) || whole > 1) {
+		return false;
+	}
+	*ret_millionths = whole * RATIO_ONE;
+	if (*rest == '\0') {
+		return true;
+	}
+	if (*rest != '.' || rest[1] == '\0') {
+		return false;
+	}
+	for (rest++; *rest >= '0' && *rest <= '9' && scale > 1; rest++) {
+		scale /= 10;
+		*ret_millionths += (uint64_t)(*rest - '0') * scale;
+	}
+	return *rest == '\0';
+}
+
+static void print_ratio(uint64_t millionths, char *ret_text)
+{
+	char fraction[8];
+	size_t digits = 6;
+
+	(void)snprintf(fraction, sizeof fraction, "%06" PRIu64, millionths % RATIO_ONE);
+	while (digits > 1 && fraction[digits - 1] == '0') {
+		digits--;
+	}
+	(void)snprintf(ret_text, CONFIG_VALUE_TEXT_BYTES_MAX, "%" PRIu64 ".%.*s",
+		millionths / RATIO_ONE, (int)digits, fraction);
+}
+
 static bool apply_unit(
 	uint64_t *number, const char *name, const struct unit *units, size_t units_count)
 {
@@ -116,6 +154,8 @@ static void print_number(const struct config_key *key, uint64_t number, char *re
 		print_unit(number, duration_units, COUNT_OF(duration_units), ret_text);
 	} else if (key->type == CONFIG_SIZE) {
 		print_unit(number, size_units, COUNT_OF(size_units), ret_text);
+	} else if (key->type == CONFIG_RATIO) {
+		print_ratio(number, ret_text);
 	} else {
 		(void)snprintf(ret_text, CONFIG_VALUE_TEXT_BYTES_MAX, "%" PRIu64, number);
 	}
@@ -206,7 +246,7 @@ static bool parse_text(const struct config_key *key, const char *text, char *ret
 }
 
 /* "127.0.0.1:80" or "[::1]:80": numbers, so that a start never waits for a name server. */
-static bool parse_address(const char *text, struct config_address *ret_address)
+bool config_value_address(const char *text, struct config_address *ret_address)
 {
 	char ip[INET6_ADDRSTRLEN];
 	const char *colon = strrchr(text, ':');
@@ -342,13 +382,15 @@ static bool parse(const struct config_key *key, const char *text, union config_v
 		return parse_duration(text, &value->number) && is_within(key, value->number);
 	case CONFIG_SIZE:
 		return parse_size(text, &value->number) && is_within(key, value->number);
+	case CONFIG_RATIO:
+		return parse_ratio(text, &value->number) && is_within(key, value->number);
 	case CONFIG_SWITCH:
 		return parse_switch(text, &value->on);
 	case CONFIG_TEXT:
 	case CONFIG_PATH:
 		return parse_text(key, text, value->text);
 	case CONFIG_ADDRESS:
-		return parse_address(text, &value->address);
+		return config_value_address(text, &value->address);
 	case CONFIG_AMOUNT:
 		return parse_amount(text, &value->amount);
 	case CONFIG_NUMBERS:
@@ -382,6 +424,7 @@ void config_value_print(const struct config_key *key, const union config_value *
 	case CONFIG_NUMBER:
 	case CONFIG_DURATION:
 	case CONFIG_SIZE:
+	case CONFIG_RATIO:
 		print_number(key, value->number, ret_text);
 		break;
 	case CONFIG_SWITCH:
@@ -442,6 +485,9 @@ void config_value_expect(const struct config_key *key, char *ret_text, size_t by
 	case CONFIG_SIZE:
 		expect_range(
 			key, "a size (B, KiB, MiB, GiB, KB, MB)", key->preset, ret_text, bytes_max);
+		break;
+	case CONFIG_RATIO:
+		expect_range(key, "a ratio", key->preset, ret_text, bytes_max);
 		break;
 	case CONFIG_SWITCH:
 		(void)snprintf(ret_text, bytes_max, "true or false");

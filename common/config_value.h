@@ -26,6 +26,9 @@ union config_value {
 MUST_CHECK bool config_value_parse(
 	const struct config_key *key, const char *text, union config_value *ret_value);
 
+/* Of an ADDRESS alone, for whatever has one in it. */
+MUST_CHECK bool config_value_address(const char *text, struct config_address *ret_address);
+
 /* The text form, canonical: durations and sizes in the largest unit that is exact. */
 void config_value_print(const struct config_key *key, const union config_value *value,
 	char ret_text[CONFIG_VALUE_TEXT_BYTES_MAX]);

@@ -47,13 +47,17 @@ static void write_record(const uint8_t *record, size_t record_bytes)
 
 void log_event(enum log_event event, const struct log_fields *fields)
 {
+	if (log_record_event_level(event) <= sink.level) {
+		log_always(event, fields);
+	}
+}
+
+void log_always(enum log_event event, const struct log_fields *fields)
+{
 	uint8_t record[LOG_RECORD_BYTES_MAX];
 	int saved_errno = errno;
 	size_t record_bytes;
 
-	if (log_record_event_level(event) > sink.level) {
-		return;
-	}
 	if (sink.fd == -1 && sink.take == NULL) {
 		return;
 	}

@@ -146,7 +146,12 @@ enum log_level {
 	E(175, AUDIT_DEFERRED, audit_deferred, WARN,                                              \
 		"what is quarantined cannot be put into the audit log now, and will be later")    \
 	E(184, REWARDS_FROZEN, rewards_frozen, ERROR, "rewards are frozen: runs are not paid")    \
-	E(185, REWARDS_RELEASED, rewards_released, INFO, "rewards are not frozen any more")
+	E(185, REWARDS_RELEASED, rewards_released, INFO, "rewards are not frozen any more")       \
+	/* Traces. A span is no line of the log: the supervisor joins them (common/trace.h). */   \
+	E(195, SPAN, span, INFO, "a part of a traced request")                                    \
+	E(196, OTEL_LOST, otel_lost, WARN, "the collector of traces cannot be reached")           \
+	E(197, OTEL_BACK, otel_back, INFO, "traces are taken again")                              \
+	E(198, OTEL_REFUSED, otel_refused, WARN, "the collector of traces refused spans")
 
 enum log_event {
 #define AS_ENUM(id, NAME, name, level, sentence) LOG_##NAME = (id),
@@ -202,7 +207,12 @@ enum log_event {
 	F(40, TEXT, idem)          \
 	F(41, TEXT, txid)          \
 	F(42, PREFIX, object)      \
-	F(43, PREFIX, run_key)
+	F(43, PREFIX, run_key)     \
+	F(50, NUMBER, span)        \
+	F(51, NUMBER, began_us)    \
+	F(52, NUMBER, ended_us)    \
+	F(53, ID, trace_id)        \
+	F(54, HEX, parent_span)
 
 #define LOG_TEXT_BYTES_MAX 256u
 
@@ -258,6 +268,7 @@ void log_open_local(log_take take, void *context, enum log_level level);
 void log_set_level(enum log_level level);
 
 /* fields may be NULL. errno is left as it was. */
+void log_always(enum log_event event, const struct log_fields *fields); /* whatever log.level is */
 void log_event(enum log_event event, const struct log_fields *fields);
 
 #endif

@@ -122,6 +122,11 @@ uint64_t metrics_tables_hash(void)
 	for (size_t i = 0; i < METRIC_COUNT; i++) {
 		hash = hash_row(hash, &metrics_rows[i]);
 	}
+	for (unsigned which = 0; which < METRIC_EXEMPLAR_COUNT; which++) {
+		uint16_t writers = metrics_exemplar_writers((enum metric_exemplar)which);
+
+		hash = hash_bytes(hash, &writers, sizeof writers);
+	}
 	return hash_bytes(hash, bounds_rows, sizeof bounds_rows);
 }
 

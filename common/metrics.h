@@ -10,6 +10,7 @@
 #include "common/clock.h"
 #include "common/errors.h"
 #include "common/metrics_labels.h"
+#include "common/types.h"
 #include "proto/processes.h"
 
 enum {
@@ -301,6 +302,19 @@ enum {
 		"it grows without end, or all together near the memory of the machine.")           \
 	GAUGE(PROCESS_OPEN_FDS, process_open_fds, PROCESS, ONE, SUM, WHEN_SET, BY_SUPERVISOR,      \
 		"Open file descriptors.", "it grows without end.")                                 \
+	/* Traces. */                                                                              \
+	COUNTER(TRACES_SAMPLED, traces_sampled_total, NONE, ONE, SUM, ALWAYS,                      \
+		BY_INGRESS | BY_ADMIN, "Requests that were traced.", "")                           \
+	COUNTER(TRACES_DROPPED, traces_dropped_total, NONE, ONE, SUM, ALWAYS, BY_SUPERVISOR,       \
+		"Traces that the exporter did not fetch in time, or that were too long.",          \
+		"it rises: the collector is slow or gone, or otel.sample_ratio is too high.")      \
+	COUNTER(OTEL_SPANS, otel_spans_total, SPAN_RESULT, ONE, SUM, ALWAYS, BY_OTEL,              \
+		"Spans by what became of them at the collector.",                                  \
+		"result=dropped or refused rises: the collector is gone, or takes nothing; see "   \
+		"the log of otel.")                                                                \
+	COUNTER(OTEL_EXPORT_FAILURES, otel_export_failures_total, NONE, ONE, SUM, ALWAYS, BY_OTEL, \
+		"Batches that the collector did not take the first time.",                         \
+		"it keeps rising: the collector is gone or overloaded.")                           \
 	GAUGE(AMNESIA_ENABLED, amnesia_enabled, NONE, ONE, SUM, ALWAYS, BY_SUPERVISOR,             \
 		"1 while everything is held in memory and ends with the node.",                    \
 		"it is not what you meant: with 1 nothing outlives the node.")                     \
@@ -388,6 +402,39 @@ enum metric {
 		METRIC_COUNT
 };
 
+/* Histograms of which /metrics shows a request that was traced, so that a graph leads to it: of
+ * each series the last one. NAME of METRICS, labels there, who writes it */
+#define METRIC_EXEMPLARS(E)                                    \
+	E(HTTP_REQUEST_DURATION, ROUTE, BY_INGRESS | BY_ADMIN) \
+	E(REQUEST_LATENCY, ROUTE, BY_INGRESS | BY_ADMIN)       \
+	E(LEDGER_COMMIT_LATENCY, NONE, BY_SUPERVISOR)
+
+enum metric_exemplar {
+#define AS_ENUM(NAME, ...) METRIC_EXEMPLAR_##NAME,
+	METRIC_EXEMPLARS(AS_ENUM)
+#undef AS_ENUM
+		METRIC_EXEMPLAR_COUNT
+};
+
+/* Its words change together: `turn` is odd meanwhile, and another afterwards. */
+struct metrics_exemplar_slot {
+	_Atomic uint64_t turn; /* 0: there was none */
+	_Atomic uint64_t trace_high, trace_low, value, unix_ms;
+};
+
+struct metrics_exemplar_slots {
+#define AS_MEMBER(NAME, labels, ...) \
+	struct metrics_exemplar_slot NAME[METRIC_LABELS_##labels##_COUNT];
+	METRIC_EXEMPLARS(AS_MEMBER)
+#undef AS_MEMBER
+};
+
+struct metrics_exemplar {
+	uint64_t trace_high, trace_low;
+	uint64_t value;
+	uint64_t unix_ms;
+};
+
 #define METRICS_MAGIC UINT64_C(0x31656761706e6d00) /* "\0mnpage1" */
 
 /* process, pid and start are the supervisor's note for a debugger; no reader uses them. */
@@ -399,6 +446,7 @@ struct metrics_page {
 	int64_t start_monotonic_us;
 	uint8_t reserved[32];
 	struct metrics_slots slots;
+	struct metrics_exemplar_slots exemplars;
 };
 
 struct metrics_row {
@@ -450,6 +498,18 @@ const uint64_t *metrics_bounds(enum metric metric);
 
 /* Microseconds for MICROS bounds. */
 void metrics_observe(enum metric metric, size_t label, uint64_t value);
+
+/* A traced request of that value, which was observed. */
+void metrics_exemplar(
+	enum metric_exemplar which, size_t label, const struct id128 *trace_id, uint64_t value);
+
+/* METRIC_EXEMPLAR_COUNT: it has none. */
+enum metric_exemplar metrics_exemplar_of(enum metric metric);
+uint16_t metrics_exemplar_writers(enum metric_exemplar which);
+
+/* False: there is none, or it is being written. */
+bool metrics_exemplar_read(const struct metrics_page *page, enum metric_exemplar which,
+	size_t label, struct metrics_exemplar *ret_exemplar);
 
 static inline _Atomic uint64_t *metrics_slot(enum metric metric, size_t label)
 {

@@ -92,6 +92,8 @@ static const char *const REWARD_CAP_texts[] = { "cap=\"epoch\"", "cap=\"actor\""
 static const char *const DEGRADED_texts[] = { "cause=\"ledger_degraded\"",
 	"cause=\"rewards_frozen\"", "cause=\"backpressure\"", "cause=\"dep_outage\"",
 	"cause=\"disk_pressure\"" };
+static const char *const SPAN_RESULT_texts[] = { "result=\"sent\"", "result=\"dropped\"",
+	"result=\"refused\"" };
 /* What is no rejection is never counted. */
 static const char *const REWARD_LABEL_texts[] = {
 #define AS_TEXT(NAME, name)     \

@@ -91,6 +91,11 @@ enum metric_degraded {
 	METRIC_DEGRADED_OUTAGE,
 	METRIC_DEGRADED_DISK,
 };
+enum metric_span_result {
+	METRIC_SPAN_RESULT_SENT,
+	METRIC_SPAN_RESULT_DROPPED,
+	METRIC_SPAN_RESULT_REFUSED,
+};
 
 #define METRIC_INSTANCES_MAX 17u
 
@@ -125,6 +130,7 @@ enum metric_degraded {
 	D(EMISSION, 4)                    \
 	D(DEGRADED, 5)                    \
 	D(REWARD_CAP, 3)                  \
+	D(SPAN_RESULT, 3)                 \
 	D(REWARD_LABEL, REWARD_LABEL_COUNT)
 
 enum {
@@ -175,6 +181,7 @@ enum {
 	L(EMISSION, EMISSION, NONE)           \
 	L(DEGRADED, DEGRADED, NONE)           \
 	L(REWARD_CAP, REWARD_CAP, NONE)       \
+	L(SPAN_RESULT, SPAN_RESULT, NONE)     \
 	L(REWARD_LABEL, REWARD_LABEL, NONE)
 
 enum metric_labels {

@@ -114,8 +114,19 @@ static void print_name(struct text *out, const struct series *series, const char
 	print(out, " ");
 }
 
+/* "# {trace_id="..."} 0.0123 1700000000.123", behind a bucket. */
+static void print_exemplar(
+	struct text *out, const struct series *series, const struct metrics_exemplar *exemplar)
+{
+	print(out, " # {trace_id=\"%016" PRIx64 "%016" PRIx64 "\"} ", exemplar->trace_high,
+		exemplar->trace_low);
+	print_value(out, series->row->unit, exemplar->value);
+	print(out, " %" PRIu64 ".%03" PRIu64, exemplar->unix_ms / 1000, exemplar->unix_ms % 1000);
+}
+
+/* exemplar: one that fell into this bucket, or NULL. */
 static void print_bucket(struct text *out, const struct series *series, size_t bucket,
-	uint64_t count, enum metrics_format format)
+	uint64_t count, enum metrics_format format, const struct metrics_exemplar *exemplar)
 {
 	enum metric metric = (enum metric)(series->row - metrics_rows);
 	bool openmetrics = format == METRICS_OPENMETRICS;
@@ -132,7 +143,11 @@ static void print_bucket(struct text *out, const struct series *series, size_t b
 		print(out, "%" PRIu64 "%s", metrics_bounds(metric)[bucket],
 			openmetrics ? ".0" : "");
 	}
-	print(out, "\"} %" PRIu64 "\n", count);
+	print(out, "\"} %" PRIu64, count);
+	if (exemplar != NULL) {
+		print_exemplar(out, series, exemplar);
+	}
+	print(out, "\n");
 }
 
 static uint64_t slot_value(const struct metrics_page *page, size_t slot)
@@ -177,28 +192,70 @@ static bool add_up(const struct metrics_view *view, unsigned process, const stru
 	return set;
 }
 
-static void print_series(struct text *out, const struct metrics_view *view,
+/* The newest of those that were written about this series; unix_ms 0: there is none. */
+static struct metrics_exemplar newest_exemplar(
+	const struct metrics_view *view, unsigned process, const struct series *series)
+{
+	enum metric_exemplar which = metrics_exemplar_of((enum metric)(series->row - metrics_rows));
+	struct metrics_exemplar newest = { .unix_ms = 0 }, found;
+
+	if (which == METRIC_EXEMPLAR_COUNT || view->format != METRICS_OPENMETRICS) {
+		return newest;
+	}
+	for (size_t i = 0; i < view->source_count; i++) {
+		unsigned writer = view->sources[i].process.process;
+
+		if ((metrics_exemplar_writers(which) >> writer & 1) != 0 &&
+			(process == PROCESS_COUNT || process == writer) &&
+			metrics_exemplar_read(
+				view->sources[i].page, which, series->label, &found) &&
+			found.unix_ms > newest.unix_ms) {
+			newest = found;
+		}
+	}
+	return newest;
+}
+
+static size_t bucket_of(const struct metrics_row *row, uint64_t value)
+{
+	const uint64_t *bounds = metrics_bounds((enum metric)(row - metrics_rows));
+	size_t bucket = 0;
+
+	while (bucket < row->series_slots - 2u && value > bounds[bucket]) {
+		bucket++;
+	}
+	return bucket;
+}
+
+static void print_buckets(struct text *out, const struct metrics_view *view, unsigned process,
 	const struct series *series, const uint64_t *sums)
 {
-	const struct metrics_row *row = series->row;
-	size_t bucket_count = row->series_slots - 1u;
+	struct metrics_exemplar exemplar = newest_exemplar(view, process, series);
+	size_t marked = exemplar.unix_ms == 0 ? SIZE_MAX : bucket_of(series->row, exemplar.value);
 	uint64_t count = 0;
 
-	if (row->kind != METRIC_KIND_HISTOGRAM) {
-		print_name(out, series, "");
-		print_value(out, row->unit, sums[0]);
-		print(out, "\n");
-		return;
-	}
-	for (size_t bucket = 0; bucket < bucket_count; bucket++) {
+	for (size_t bucket = 0; bucket < series->row->series_slots - 1u; bucket++) {
 		count += sums[bucket];
-		print_bucket(out, series, bucket, count, view->format);
+		print_bucket(out, series, bucket, count, view->format,
+			bucket == marked ? &exemplar : NULL);
 	}
 	print_name(out, series, "_sum");
-	print_value(out, row->unit, sums[bucket_count]);
+	print_value(out, series->row->unit, sums[series->row->series_slots - 1u]);
 	print(out, "\n");
 	print_name(out, series, "_count");
 	print(out, "%" PRIu64 "\n", count);
+}
+
+static void print_series(struct text *out, const struct metrics_view *view, unsigned process,
+	const struct series *series, const uint64_t *sums)
+{
+	if (series->row->kind == METRIC_KIND_HISTOGRAM) {
+		print_buckets(out, view, process, series, sums);
+		return;
+	}
+	print_name(out, series, "");
+	print_value(out, series->row->unit, sums[0]);
+	print(out, "\n");
 }
 
 static void print_label_sets(struct text *out, const struct metrics_view *view,
@@ -217,7 +274,7 @@ static void print_label_sets(struct text *out, const struct metrics_view *view,
 			continue;
 		}
 		if (set || row->shown == METRIC_SHOWN_ALWAYS) {
-			print_series(out, view, &series, sums);
+			print_series(out, view, process, &series, sums);
 		}
 	}
 }

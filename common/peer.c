@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "common/peer_queue.h"
+#include "common/trace.h"
 #include "proto/frame.h"
 
 /* One read takes at most this much, and a turn at most four of them from one peer, so that a
@@ -267,6 +268,15 @@ enum err peer_send_link(struct peer *peer, const struct oap_link *msg, int fd)
 	return oap_send_link(peer, 0, msg);
 }
 
+enum err peer_send_otel_socket(struct peer *peer, const struct oap_otel_socket *msg, int fd)
+{
+	if (!attach_fd(peer, fd)) {
+		close(fd);
+		return ERR_STALE;
+	}
+	return oap_send_otel_socket(peer, 0, msg);
+}
+
 /* --- credit --- */
 
 bool peer_has_credit(const struct peer *peer, size_t payload_bytes)
@@ -289,6 +299,7 @@ void mesh_give_back(struct mesh *mesh, const struct oap_from *from)
 {
 	struct peer *peer = mesh_peer_of(mesh, from->process, from->instance, from->generation);
 
+	trace_request_done(from);
 	if (peer == NULL) {
 		return;
 	}
@@ -394,6 +405,7 @@ static size_t take_frame(struct peer *peer, struct slice bytes)
 	from.corr_id = head.corr_id;
 	from.verb = head.verb;
 	from.payload_bytes = head.payload_bytes;
+	from.came_us = trace_request_came(peer->mesh->process, &from);
 	err = judge_head(peer, &head);
 	if (err == ERR_OK) {
 		if (bytes.bytes_count - FRAME_HEAD_BYTES < head.payload_bytes) {

@@ -115,8 +115,11 @@ void mesh_give_back(struct mesh *mesh, const struct oap_from *from);
 OAP_VERBS(AS_PROTOTYPE)
 #undef AS_PROTOTYPE
 
-/* SETUP_FD and LINK carry an fd, which is closed once it is written, or when it cannot be. */
+/* SETUP_FD, LINK and OTEL_SOCKET carry an fd, which is closed once it is written, or when it cannot
+ * be. */
 MUST_CHECK enum err peer_send_setup_fd(struct peer *peer, const struct oap_setup_fd *msg, int fd);
 MUST_CHECK enum err peer_send_link(struct peer *peer, const struct oap_link *msg, int fd);
+MUST_CHECK enum err peer_send_otel_socket(
+	struct peer *peer, const struct oap_otel_socket *msg, int fd);
 
 #endif

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <seccomp.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 
 /* What every worker may do: talk on fds that it holds, wait, take memory, know the time,
  * and die. None of it opens, makes or reaches anything new. What a role needs beyond it
@@ -17,8 +18,13 @@ static const struct sandbox_rule base[] = {
 	{ .syscall = SCMP_SYS(write), .reason = "log records, eventfd" },
 	{ .syscall = SCMP_SYS(writev), .reason = "many frames in one call; assert's last words" },
 	{ .syscall = SCMP_SYS(recvfrom), .reason = "links are read with recv()" },
-	{ .syscall = SCMP_SYS(sendto), .reason = "send() with MSG_NOSIGNAL" },
-	{ .syscall = SCMP_SYS(sendmsg), .reason = "many frames in one call with MSG_NOSIGNAL" },
+	/* With MSG_FASTOPEN a TCP socket that is closed would connect, to wherever. */
+	{ .syscall = SCMP_SYS(sendto),
+		.when = { { SANDBOX_MASKED, .argument = 3, .mask = MSG_FASTOPEN, .value = 0 } },
+		.reason = "send() with MSG_NOSIGNAL" },
+	{ .syscall = SCMP_SYS(sendmsg),
+		.when = { { SANDBOX_MASKED, .argument = 2, .mask = MSG_FASTOPEN, .value = 0 } },
+		.reason = "many frames in one call with MSG_NOSIGNAL" },
 	{ .syscall = SCMP_SYS(recvmsg), .reason = "LINK brings fds on fd 3, at any time" },
 	{ .syscall = SCMP_SYS(close), .reason = "a link was replaced; libev's old epoll fd" },
 

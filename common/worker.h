@@ -29,6 +29,7 @@ enum setup_fd {
 	SETUP_FD_TLS_ROOTS,  /* edges: authorities of client certificates */
 	SETUP_FD_TLS_OCSP,   /* edges: the response to staple */
 	SETUP_FD_TLS_KEY,    /* kms alone */
+	SETUP_FD_HEADERS,    /* otel: the file of otel.headers_file */
 	SETUP_FD_CLOCK,      /* of a test_hooks build: the file of clock_adopt_hook */
 	SETUP_FD_KIND_COUNT
 };

@@ -31,6 +31,7 @@
 	F(LAST_EVENT, "last-event-id", HTTP_FIELD_REPEATED)       \
 	F(ORIGIN, "origin", HTTP_OK)                              \
 	F(RANGE, "range", HTTP_FIELD_REPEATED)                    \
+	F(TRACEPARENT, "traceparent", HTTP_OK)                    \
 	F(CODING, "transfer-encoding", HTTP_CODING_REPEATED)      \
 	F(CORR, "x-corr-id", HTTP_OK)                             \
 	F(DEADLINE, "x-request-deadline-ms", HTTP_FIELD_REPEATED) \
@@ -157,6 +158,9 @@ static enum http_decision take_field(
 	}
 	if (fields->values[field].bytes != NULL && plans[field].repeated != HTTP_OK) {
 		return plans[field].repeated;
+	}
+	if (field == FIELD_TRACEPARENT && fields->values[field].bytes != NULL) {
+		value.bytes_count = 0; /* two are none (W3C Trace Context, section 3.2.1) */
 	}
 	fields->values[field] = value;
 	if (field == FIELD_CONNECTION) {
@@ -398,6 +402,7 @@ enum http_decision http_head_parse(
 	head.idempotency_key = fields.values[FIELD_IDEMPOTENCY];
 	head.last_event_id = fields.values[FIELD_LAST_EVENT];
 	head.deadline_ms = fields.values[FIELD_DEADLINE];
+	head.traceparent = fields.values[FIELD_TRACEPARENT];
 	head.if_none_match = fields.values[FIELD_NONE_MATCH];
 	head.if_range = fields.values[FIELD_IF_RANGE];
 	head.range = fields.values[FIELD_RANGE];

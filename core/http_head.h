@@ -26,7 +26,8 @@ struct http_head {
 	struct slice last_event_id;
 	struct slice deadline_ms; /* X-Request-Deadline-Ms */
 	struct slice if_none_match, if_range, range;
-	struct slice corr_id; /* X-Corr-ID or X-Request-Id, when it is a ULID or UUID */
+	struct slice traceparent; /* sent once; core/traceparent.h */
+	struct slice corr_id;     /* X-Corr-ID or X-Request-Id, when it is a ULID or UUID */
 	enum http_content content;
 	bool host_is_ip;
 	bool content_length_known;

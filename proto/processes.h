@@ -25,7 +25,8 @@
 	PROCESS(ARCHIVE, archive, 3, 1)            \
 	PROCESS(WALLET, wallet, 3, 1)              \
 	PROCESS(REWARDER, rewarder, 3, 1)          \
-	PROCESS(COMPUTE, compute, 2, 16)
+	PROCESS(COMPUTE, compute, 2, 16)           \
+	PROCESS(OTEL, otel, 1, 1)
 
 enum process {
 #define AS_ENUM(NAME, name, rank, instances_max) PROCESS_##NAME,

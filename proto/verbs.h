@@ -41,6 +41,8 @@
 /* All pieces of a batch that is larger: INTENT_ENTRIES_MAX Transfers with the longest names;
  * asserted in services/sequencer. */
 #define VERB_LARGE_BATCH_BYTES_MAX 50331648u
+#define VERB_TRACED_BYTES_MAX      256u    /* 32 tickets; of more, the disk's part is not told */
+#define VERB_SPANS_BYTES_MAX       32768u  /* TRACE_SPANS_MAX of a trace; asserted in supervisor */
 #define VERB_STATE_BYTES_MAX       524288u /* a piece of the state on its way to the sequencer */
 #define VERB_SEQS_BYTES_MAX        32768u  /* seqs to fetch, 8 bytes each */
 #define VERB_ROWS_BYTES_MAX        1000000u
@@ -274,6 +276,8 @@ enum recover_act { RECOVER_EXPLAIN, RECOVER_ACKNOWLEDGE };
 #define PAYLOAD_CTL_RECOVER(FIXED, SIZED) PAYLOAD_RECOVER(FIXED, SIZED)
 #define PAYLOAD_CTL_KEY(FIXED, SIZED)     PAYLOAD_KEY_SHOW(FIXED, SIZED)
 #define PAYLOAD_CTL_RELOAD(FIXED, SIZED)  FIXED(u8, detail)
+/* The trace of that correlation id, or with an empty one the newest of all. */
+#define PAYLOAD_CTL_TRACE(FIXED, SIZED) SIZED(id, VERB_NAME_BYTES_MAX)
 /* status: enum err; text: JSON, a token, or the sentence that says why not */
 #define PAYLOAD_CTL_ANSWER(FIXED, SIZED) PAYLOAD_CAP_ANSWER(FIXED, SIZED)
 
@@ -292,6 +296,22 @@ enum recover_act { RECOVER_EXPLAIN, RECOVER_ACKNOWLEDGE };
 	SIZED(signature, VERB_TLS_SIGNATURE_BYTES)
 /* Seals the tickets of one plane, so that none of the other's opens there. */
 #define PAYLOAD_TICKET_KEY(FIXED, SIZED) SIZED(key, VERB_TICKET_KEY_BYTES)
+
+/* --- the exporter of traces --- */
+
+/* It has room for so many more, and holds no socket, if it wants one. */
+#define PAYLOAD_OTEL_WANT(FIXED, SIZED) \
+	FIXED(u8, wants_socket)         \
+	FIXED(u16, traces)
+/* status: enum err; OK: the socket comes with it, of which the connection is being made. Else
+ * os_error says why there is none. */
+#define PAYLOAD_OTEL_SOCKET(FIXED, SIZED) \
+	FIXED(u8, status)                 \
+	FIXED(u32, os_error)
+/* Spans of one trace: members of an array of OTLP/JSON, with commas between them. */
+#define PAYLOAD_OTEL_SPANS(FIXED, SIZED) \
+	FIXED(u16, count)                \
+	SIZED(spans, VERB_SPANS_BYTES_MAX)
 
 /* --- the diagnostic that crosses three roles (public verb HEALTH_PING) --- */
 
@@ -354,9 +374,11 @@ enum recover_act { RECOVER_EXPLAIN, RECOVER_ACKNOWLEDGE };
 
 /* --- prevalidator and kms --- */
 
-/* actions: bits of core/caveat.h that the client's certificate is good for; all without one. The
- * grant has no other, so that who checks it knows of certificates as well. */
+/* ticket: of the request that it is asked for first; common/trace.h. actions: bits of core/caveat.h
+ * that the client's certificate is good for; all without one. The grant has no other, so that who
+ * checks it knows of certificates as well. */
 #define PAYLOAD_VERIFY(FIXED, SIZED) \
+	FIXED(u64, ticket)           \
 	FIXED(u8, peer_class)        \
 	FIXED(u32, peer_uid)         \
 	FIXED(u32, actions)          \
@@ -466,16 +488,18 @@ enum recover_act { RECOVER_EXPLAIN, RECOVER_ACKNOWLEDGE };
 /* --- sequencer and committer --- */
 
 /* pieces_bytes: of a batch that is too large for a frame, which came before as BATCH_PIECEs; then
- * `records` is empty. 0 of all others. */
-#define PAYLOAD_BATCH(FIXED, SIZED)      \
-	FIXED(u32, sequencer_generation) \
-	FIXED(u64, fence)                \
-	FIXED(u64, batch_no)             \
-	FIXED(u64, first_seq)            \
-	FIXED(u32, entry_count)          \
-	FIXED(u64, batch_ts_unix_ms)     \
-	FIXED(u64, low_water)            \
-	FIXED(u32, pieces_bytes)         \
+ * `records` is empty. 0 of all others. traced: tickets of requests in it, 8 bytes each
+ * (common/trace.h). */
+#define PAYLOAD_BATCH(FIXED, SIZED)          \
+	FIXED(u32, sequencer_generation)     \
+	FIXED(u64, fence)                    \
+	FIXED(u64, batch_no)                 \
+	FIXED(u64, first_seq)                \
+	FIXED(u32, entry_count)              \
+	FIXED(u64, batch_ts_unix_ms)         \
+	FIXED(u64, low_water)                \
+	FIXED(u32, pieces_bytes)             \
+	SIZED(traced, VERB_TRACED_BYTES_MAX) \
 	SIZED(records, VERB_BATCH_BYTES_MAX)
 /* A part of the records of the batch that comes next, from offset on; the parts come in order. */
 #define PAYLOAD_BATCH_PIECE(FIXED, SIZED) \
@@ -605,6 +629,7 @@ enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
 	SIZED(grant, VERB_GRANT_BYTES_MAX)
 /* draft: one of core/draft.h */
 #define PAYLOAD_OP_SUBMIT(FIXED, SIZED)    \
+	FIXED(u64, ticket)                 \
 	FIXED(u64, deadline_mono_ms)       \
 	SIZED(draft, VERB_DRAFT_BYTES_MAX) \
 	SIZED(grant, VERB_GRANT_BYTES_MAX)
@@ -998,6 +1023,9 @@ enum compute_part { COMPUTE_PART_MANIFEST, COMPUTE_PART_ALLOCATIONS, COMPUTE_PAR
 	VERB(0x0192, CHECK_GRANT, check_grant, BY(SUPERVISOR), BY(KMS), REQUEST)             \
 	VERB(0x0193, GRANT_CHECKED, grant_checked, BY(KMS), BY(SUPERVISOR), REPLY)           \
 	VERB(0x0194, NODE_EVENT, node_event, BY(SUPERVISOR), BY(ADMIN), EVENT)               \
+	VERB(0x01A0, OTEL_WANT, otel_want, BY(OTEL), BY(SUPERVISOR), EVENT)                  \
+	VERB(0x01A1, OTEL_SOCKET, otel_socket, BY(SUPERVISOR), BY(OTEL), EVENT)              \
+	VERB(0x01A2, OTEL_SPANS, otel_spans, BY(SUPERVISOR), BY(OTEL), EVENT)                \
 	VERB(0x0200, REQUEST, request, BY_EDGE, BY(PREVALIDATOR), REQUEST)                   \
 	VERB(0x0201, BODY, body, BY_EDGE, BY(PREVALIDATOR), EVENT)                           \
 	VERB(0x0202, ABANDON, abandon, BY_EDGE, BY(PREVALIDATOR), EVENT)                     \
@@ -1107,7 +1135,8 @@ enum compute_part { COMPUTE_PART_MANIFEST, COMPUTE_PART_ALLOCATIONS, COMPUTE_PAR
 	VERB(0x0407, CTL_ROTATE, ctl_rotate, BY(CLIENT), BY(SUPERVISOR), REQUEST)            \
 	VERB(0x0408, CTL_RECOVER, ctl_recover, BY(CLIENT), BY(SUPERVISOR), REQUEST)          \
 	VERB(0x0409, CTL_KEY, ctl_key, BY(CLIENT), BY(SUPERVISOR), REQUEST)                  \
-	VERB(0x040A, CTL_RELOAD, ctl_reload, BY(CLIENT), BY(SUPERVISOR), REQUEST)
+	VERB(0x040A, CTL_RELOAD, ctl_reload, BY(CLIENT), BY(SUPERVISOR), REQUEST)            \
+	VERB(0x040B, CTL_TRACE, ctl_trace, BY(CLIENT), BY(SUPERVISOR), REQUEST)
 
 /* Credit of a link and direction: requests in the receiver's hands, and their payload bytes.
  * A direction without a row has none: no REQUEST goes that way. Why each is as large as it is:
@@ -1191,6 +1220,7 @@ OAP_VERBS(AS_STRUCT)
  * came in on, never of the wire. */
 struct oap_from {
 	uint64_t corr_id;
+	int64_t came_us;     /* monotonic; of a request that is traced, else 0 (common/trace.h) */
 	uint32_t generation; /* of the sender's process */
 	uint32_t payload_bytes;
 	uint16_t verb;

@@ -486,8 +486,8 @@ static bool continues(const struct store *store, const struct store_batch *batch
 }
 
 /* The fence in the file, seen from inside the transaction: is it still us who writes? */
-static enum err transact(
-	struct store *store, const struct store_batch *batch, struct append_end *ret_end)
+static enum err transact(struct store *store, const struct store_batch *batch,
+	struct append_end *ret_end, struct instant *ret_sync_began)
 {
 	uint64_t fence = 0;
 	enum err err = writer_begin(store->writer);
@@ -509,6 +509,7 @@ static enum err transact(
 		writer_rollback(store->writer);
 		return err;
 	}
+	*ret_sync_began = clock_now();
 	return writer_commit(store->writer);
 }
 
@@ -585,6 +586,7 @@ enum err store_append(struct store *store, const struct store_batch *batch, stru
 	struct store_commit *ret_commit, struct why *why)
 {
 	struct append_end end;
+	struct instant sync_began = now;
 	enum err err;
 
 	if (store->broken) {
@@ -614,7 +616,7 @@ enum err store_append(struct store *store, const struct store_batch *batch, stru
 		why_say(why, "%s: %s", store->dir, err_text(err));
 		return err;
 	}
-	err = transact(store, batch, &end);
+	err = transact(store, batch, &end, &sync_began);
 	if (err != ERR_OK) {
 		sql_say(why, store->db, store->dir, "append a batch");
 		undo(store, err);
@@ -623,6 +625,7 @@ enum err store_append(struct store *store, const struct store_batch *batch, stru
 	advance(store, batch, &end);
 	*ret_commit = commit_of(store);
 	ret_commit->entry_count = end.entry_count;
+	ret_commit->sync_began = sync_began;
 	return ERR_OK;
 }
 

@@ -95,6 +95,8 @@ struct store_commit {
 	uint64_t audit_count;
 	struct hash audit_head;
 	bool repeated; /* was there already, with the same root */
+	struct instant
+		sync_began; /* when all but the disk's word was done; not of a repeated one */
 };
 
 /* ERR_OK done; nothing changed: ERR_CONFLICT not an exact continuation (fence, first seq,

@@ -317,6 +317,22 @@ static enum err on_audited(void *self, const struct oap_from *from, const struct
 	return audits_answered(self, from, msg);
 }
 
+/* Of one that is not there, what to do about it is the command's to say. */
+static enum err on_trace(void *self, const struct oap_from *from, const struct oap_ctl_trace *msg)
+{
+	static char text[VERB_REPLY_BYTES_MAX];
+	struct supervisor *supervisor = self;
+	size_t bytes = msg->id.bytes_count == 0
+			       ? trace_json_list(supervisor->traces, text, sizeof text)
+			       : trace_json_show(supervisor->traces, msg->id, text, sizeof text);
+
+	if (bytes == 0) {
+		return answer_text(self, from, ERR_NOT_FOUND,
+			"it is not among the requests that were traced last");
+	}
+	return answer(self, from, ERR_OK, 0, (struct slice){ (const uint8_t *)text, bytes });
+}
+
 const struct oap_handlers control_handlers = {
 	.ctl_reload = on_reload,
 	.audited = on_audited,
@@ -329,6 +345,8 @@ const struct oap_handlers control_handlers = {
 	.ctl_govern = on_govern,
 	.ctl_key = on_key,
 	.ctl_recover = on_recover,
+	.ctl_trace = on_trace,
+	.otel_want = otel_on_want,
 	.cap_answer = on_cap_answer,
 	.recover_answer = on_recover_answer,
 	.govern_answer = on_govern_answer,

@@ -452,6 +452,9 @@ static void on_reaped(struct child *child, int status)
 		audits_committer_lost(self);
 	}
 	admin_worker_lost(self, child->process);
+	if (child->process == PROCESS_OTEL) {
+		otel_lost(self);
+	}
 	deaths_describe(status, how, sizeof how);
 	if (self->drain_stage == 0 || !child->drained || status != 0) {
 		tell_death(child, how);

@@ -70,7 +70,7 @@ static void roll_window(struct log_source *source)
 	if (instant_since(source->window_start, now).us >= WINDOW_US) {
 		say_suppressed(source);
 		source->window_start = now;
-		source->window_records = 0;
+		source->window_records = source->window_spans = 0;
 	}
 }
 
@@ -86,6 +86,19 @@ static bool may_write(struct log_source *source)
 	}
 	source->window_records++;
 	return true;
+}
+
+static void pass_span(struct log_source *source, const struct log_record *record)
+{
+	if (source->window_spans >= LOG_SOURCE_SPANS_PER_S) {
+		roll_window(source);
+	}
+	if (source->take_span == NULL || source->window_spans >= LOG_SOURCE_SPANS_PER_S) {
+		metrics_inc(METRIC_LOG_SUPPRESSED, source->process.process);
+		return;
+	}
+	source->window_spans++;
+	source->take_span(source->span_context, source->process, record);
 }
 
 /* Fills source->record up to byte_count; true when it is that full. */
@@ -132,7 +145,9 @@ enum err log_source_take(struct log_source *source, struct slice bytes)
 			ERR_OK) {
 			return malformed(source);
 		}
-		if (may_write(source)) {
+		if (record.event == LOG_SPAN) {
+			pass_span(source, &record);
+		} else if (may_write(source)) {
 			write_line(source, &record);
 		}
 	}

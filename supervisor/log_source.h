@@ -16,17 +16,25 @@
  * each worker are rendered; what is over is counted and said once a second.
  *
  * A record that does not parse cannot be told from what follows it, so the source ends:
- * the caller closes the pipe and treats the worker as accused. */
+ * the caller closes the pipe and treats the worker as accused.
+ *
+ * Spans (common/trace.h) come in the same pipe and are no lines: they go to the taker. */
 #define LOG_SOURCE_RECORDS_PER_S    1000u
+#define LOG_SOURCE_SPANS_PER_S      20000u /* above otel.traces_per_second_max: a wall */
 #define LOG_SOURCE_STDERR_BYTES_MAX LOG_TEXT_BYTES_MAX
 
+typedef void (*log_source_take_span)(
+	void *context, struct process_id process, const struct log_record *record);
+
 struct log_source {
-	struct log_sink *sink; /* borrowed */
+	struct log_sink *sink;          /* borrowed */
+	log_source_take_span take_span; /* NULL: spans are dropped */
+	void *span_context;
 	enum log_format format;
 	struct process_id process;
 	uint32_t pid;
 	struct instant window_start;
-	uint32_t window_records;
+	uint32_t window_records, window_spans;
 	uint64_t suppressed; /* in this window */
 	size_t record_bytes; /* of `record` that are there */
 	size_t stderr_bytes;

@@ -169,6 +169,8 @@ void logs_attach(struct child *child, int log_fd, int stderr_fd)
 
 	log_source_init(&child->log, self->sink, format_of(self),
 		(struct process_id){ child->process, child->instance }, (uint32_t)child->pid);
+	child->log.take_span = traces_take;
+	child->log.span_context = self->traces;
 	child->log_fd = log_fd;
 	child->stderr_fd = stderr_fd;
 	ev_io_init(&child->log_readable, on_log, log_fd, EV_READ);

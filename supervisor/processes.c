@@ -63,6 +63,11 @@ static const struct process_plan plans[PROCESS_COUNT] = {
 		.drain_stage = 4,
 		.purpose = "parses sealed inputs and computes; holds nothing, may die of it",
 	},
+	[PROCESS_OTEL] = {
+		.user = "mn-otel", .memory_mib_max = 128, .open_files_max = FILES_MAX,
+		.drain_stage = 7,
+		.purpose = "sends traces to a collector; holds one connected socket, nothing else",
+	},
 	[PROCESS_PREVALIDATOR] = {
 		.user = "mn-check", .memory_mib_max = 512, .open_files_max = FILES_MAX,
 		.after = ROLE(ARCHIVE) | ROLE(SEQUENCER) | ROLE(KMS) | ROLE(WALLET),

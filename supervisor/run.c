@@ -79,6 +79,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *watcher, int events)
 	life_tick(self);
 	notify_tick(self);
 	control_tick(self);
+	otel_feed(self);
 	process_stat_publish(getpid(), (struct process_id){ PROCESS_SUPERVISOR, 0 });
 	for (size_t i = 0; i < self->child_count; i++) {
 		const struct child *child = &self->children[i];
@@ -219,6 +220,11 @@ static bool adopt_test_clock(struct supervisor *self)
 }
 #endif
 
+static bool wanted_exporter(const struct supervisor *self)
+{
+	return self->config.otel_endpoint[0] != '\0';
+}
+
 static bool start(struct supervisor *self)
 {
 	struct mesh_hooks hooks = { .lost = on_lost, .accuse = on_accuse };
@@ -230,6 +236,11 @@ static bool start(struct supervisor *self)
 	if (self->loop == NULL ||
 		!mesh_init(&self->mesh, self->loop, PROCESS_SUPERVISOR, self, hooks)) {
 		fprintf(stderr, "macronode: no event loop: %s\n", strerror(errno));
+		return false;
+	}
+	self->traces = traces_create(wanted_exporter(self));
+	if (self->traces == NULL) {
+		fprintf(stderr, "macronode: no memory for traces\n");
 		return false;
 	}
 	if (!logs_open(self)) {
@@ -290,6 +301,7 @@ static void finish(struct supervisor *self)
 	}
 	events_finish(self);
 	free(self->children);
+	traces_destroy(self->traces);
 	if (self->loop != NULL) {
 		ev_loop_destroy(self->loop);
 	}

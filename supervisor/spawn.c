@@ -45,6 +45,8 @@ static unsigned wanted_instances(const struct supervisor *self, unsigned process
 		return self->config.rewarder_enabled
 			       ? (unsigned)self->config.rewarder_compute_workers
 			       : 0;
+	case PROCESS_OTEL:
+		return self->config.otel_endpoint[0] != '\0' ? 1 : 0;
 	default:
 		return process_plan(process) == NULL ? 0 : 1;
 	}
@@ -375,6 +377,19 @@ static void send_fd(struct peer *peer, enum setup_fd what, unsigned index, int f
 	}
 }
 
+/* Opened anew for each of them, so that a new key in the file takes a restart of the worker. What
+ * cannot be opened is missed by the worker, which says so. */
+static void send_headers(const struct supervisor *self, struct peer *peer)
+{
+	const char *path = self->config.otel_headers_file;
+	struct oap_setup_fd msg = { .what = SETUP_FD_HEADERS };
+	int fd = path[0] == '\0' ? -1 : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+	if (fd >= 0) {
+		(void)!peer_send_setup_fd(peer, &msg, fd);
+	}
+}
+
 static void send_fds(struct child *child, struct peer *peer, int log_fd)
 {
 	struct supervisor *self = child->supervisor;
@@ -401,6 +416,9 @@ static void send_fds(struct child *child, struct peer *peer, int log_fd)
 	secure_send(child, peer);
 	if (child->process == PROCESS_COMMITTER) {
 		send_fd(peer, SETUP_FD_LOCK, 0, self->lock_fd);
+	}
+	if (child->process == PROCESS_OTEL) {
+		send_headers(self, peer);
 	}
 	if (self->clock_fd >= 0) {
 		send_fd(peer, SETUP_FD_CLOCK, 0, self->clock_fd);

@@ -28,6 +28,9 @@
  *   dirs.c      data and run directories, the lock
  *   filesystem.c which kinds of file system no ledger should lie on
  *   logs.c      pipes of workers into the one log
+ *   traces.c    spans of workers into traces
+ *   trace_json.c a trace as JSON
+ *   otel.c      what the exporter of traces is given
  */
 
 #include <ev.h>
@@ -50,6 +53,7 @@
 #include "supervisor/notify.h"
 #include "supervisor/processes.h"
 #include "supervisor/reload.h"
+#include "supervisor/traces.h"
 
 /* The last deaths, for `status`. A page of them; older ones are in the log. */
 #define DEATHS_KEPT 16u
@@ -188,6 +192,12 @@ struct audits {
 	uint64_t id_last, asked_id; /* 0: the first of them is not asked for */
 };
 
+/* What the exporter has room for, and when it was last given a socket. */
+struct otel {
+	uint32_t traces_wanted;
+	struct instant dialled_at;
+};
+
 struct supervisor {
 	struct config config;
 	struct supervisor_options options;
@@ -217,6 +227,8 @@ struct supervisor {
 	struct death deaths[DEATHS_KEPT]; /* ring */
 	uint64_t death_total;
 
+	struct traces *traces; /* owned */
+	struct otel otel;
 	struct log_sink *sink; /* owned */
 	struct log_source own_log;
 	struct metrics_page *own_page;
@@ -393,6 +405,12 @@ void notify_reloading(struct supervisor *self);
 void notify_reloaded(struct supervisor *self);
 void notify_stopping(struct supervisor *self);
 void notify_close(struct supervisor *self);
+
+/* otel.c */
+MUST_CHECK enum err otel_on_want(
+	void *self, const struct oap_from *from, const struct oap_otel_want *msg);
+void otel_feed(struct supervisor *self);
+void otel_lost(struct supervisor *self);
 
 /* dirs.c */
 MUST_CHECK bool dirs_prepare(struct supervisor *self);

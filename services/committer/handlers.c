@@ -8,6 +8,7 @@
 
 #include "common/log.h"
 #include "common/metrics.h"
+#include "common/trace.h"
 #include "core/conserve.h"
 #include "store/lock.h"
 
@@ -188,6 +189,24 @@ static void count_commit(const struct store_commit *commit, struct instant start
 		(uint64_t)instant_since(started, clock_now()).us);
 }
 
+/* What the disk took for each request of the batch that is traced. */
+static void trace_commit(
+	const struct oap_batch *msg, const struct store_commit *commit, struct instant started)
+{
+	const struct log_fields fields = { .seq = commit->size, .count = msg->entry_count };
+	struct byte_reader in = byte_reader_of(msg->traced);
+	struct instant now = clock_now();
+
+	while (in.left > 0) {
+		uint64_t ticket = byte_get_u64(&in);
+
+		trace_span(TRACE_APPEND, ticket, started, now, &fields);
+		if (!commit->repeated) {
+			trace_span(TRACE_SYNC, ticket, commit->sync_began, now, NULL);
+		}
+	}
+}
+
 /* A reader that reads without end keeps the log from beginning anew. */
 static void keep_log_short(struct committer *self)
 {
@@ -258,6 +277,7 @@ static enum err append(struct committer *self, const struct oap_from *from,
 	if (err != ERR_OK) {
 		return not_appended(self, from, msg->batch_no, err, &why);
 	}
+	trace_commit(msg, &commit, started);
 	acknowledge(self, from, msg, &commit);
 	count_commit(&commit, started);
 	if (store_maintain(self->store, &why) != ERR_OK) {
@@ -276,6 +296,9 @@ static enum err on_batch(void *self, const struct oap_from *from, const struct o
 
 	if (committer->store == NULL || msg->sequencer_generation != from->generation) {
 		return ERR_CONFLICT;
+	}
+	if (msg->traced.bytes_count % sizeof(uint64_t) != 0) {
+		return ERR_MALFORMED;
 	}
 	if (msg->first_seq > committer->state.head.size + 1) {
 		metrics_inc(METRIC_LEDGER_SEQ_GAP_DETECTED, METRIC_PLAIN);

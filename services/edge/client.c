@@ -153,7 +153,8 @@ static bool decide_wire(struct client *client)
 		return false;
 	}
 	if (client->input_due_us == 0) {
-		client->input_due_us = edge_now_us() + client->edge->limits.read_us;
+		client->first_byte_us = edge_now_us();
+		client->input_due_us = client->first_byte_us + client->edge->limits.read_us;
 	}
 	if (bytes[0] < 'A' || bytes[0] > 'Z') {
 		client->wire = WIRE_OAP;

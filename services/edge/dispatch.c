@@ -59,7 +59,7 @@ static struct ticket *open_ticket(struct exchange *exchange, uint64_t deadline_m
 	uint64_t random;
 
 	edge_random(edge, &random, sizeof random);
-	return tickets_open(&edge->tickets, &plan, random);
+	return tickets_open(&edge->tickets, &plan, traces_mark(exchange, random));
 }
 
 /* Sends to the first that has credit, in the order of their load. */
@@ -87,6 +87,7 @@ static enum err send_least_busy(
 			ticket->checker_generation = edge->checkers[checker].generation;
 			edge->checkers[checker].in_flight++;
 			exchange->ticket = ticket->number;
+			traces_keep_ticket(exchange, ticket->number);
 			note_depth(edge);
 			return ERR_OK;
 		}

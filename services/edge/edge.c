@@ -95,6 +95,7 @@ void edge_ready(void *self, struct worker *worker)
 	take_limits(edge, &worker->config);
 	edge->start_us = edge_now_us();
 	limiter_bucket_init(&edge->rate, rate_share(edge, &worker->config), edge->start_us);
+	traces_open(edge, &worker->config);
 	edge_random(edge, edge->networks.key, sizeof edge->networks.key);
 	tickets_init(&edge->tickets, edge->ticket_slots, EDGE_TICKETS_MAX);
 	replies_readiness_keep(&edge->readiness, &unknown);

@@ -119,6 +119,11 @@ struct exchange {
 				   its content type; of a read of rewards If-None-Match */
 	uint8_t variable[EDGE_VARIABLE_BYTES_MAX];
 	char corr_id[UUID_TEXT_BYTES + 1];
+	bool is_traced; /* then the next three; of the client's trace, or of a new one */
+	bool has_parent;
+	struct id128 trace_id;
+	uint64_t parent_span;       /* 0: there is none */
+	uint64_t trace_ticket;      /* of its first ticket; 0: it had none yet */
 	uint32_t reserved_bytes;    /* of the connection's out-buffer */
 	uint32_t body_reserved;     /* of the body budget */
 	struct buffer early;        /* the answer, when elder ones are not answered yet */
@@ -222,7 +227,8 @@ struct edge {
 	uint64_t drain_deadline_ms;
 	bool logs_requests;
 
-	struct limiter_bucket rate;
+	struct limiter_bucket rate, traces;
+	uint64_t trace_below; /* of 2^32: so many requests are traced */
 	struct limiter_networks networks;
 	uint8_t random[EDGE_RANDOM_BYTES];
 	size_t random_left;
@@ -360,6 +366,15 @@ void dispatch_overdue(struct edge *edge, int64_t now_us);
 /* Answers what may not go on now: draining, not ready, rate. True: it was answered. */
 bool dispatch_gate(struct exchange *exchange);
 void dispatch_refuse(struct exchange *exchange, enum err err);
+
+/* --- traces.c: which requests are traced (common/trace.h) --- */
+void traces_open(struct edge *edge, const struct config *config);
+/* parent: the client's traceparent, or nothing. */
+void traces_decide(struct exchange *exchange, struct slice parent);
+/* The lowest bit of a ticket says whether it is traced. */
+uint64_t traces_mark(struct exchange *exchange, uint64_t random);
+void traces_keep_ticket(struct exchange *exchange, uint64_t number);
+void traces_answered(struct exchange *exchange, uint16_t status, int64_t now_us);
 
 /* --- pull.c: answers in pieces --- */
 /* Keeps what may have to be asked again; false: no memory. */

@@ -187,7 +187,7 @@ static bool is_worth_a_line(const struct exchange *exchange, uint16_t status)
 	return exchange->ticket != 0 && status != 200 && status != 429 && status != 503;
 }
 
-static void account(const struct exchange *exchange, uint16_t status)
+static void account(struct exchange *exchange, uint16_t status)
 {
 	int64_t now_us = edge_now_us();
 	enum route route = (enum route)exchange->route;
@@ -204,13 +204,15 @@ static void account(const struct exchange *exchange, uint16_t status)
 	metrics_observe(
 		METRIC_HTTP_REQUEST_DURATION, route, (uint64_t)(now_us - exchange->first_byte_us));
 	metrics_observe(METRIC_REQUEST_LATENCY, route, (uint64_t)(now_us - exchange->head_us));
+	traces_answered(exchange, status, now_us);
 	if (is_worth_a_line(exchange, status)) {
 		log_event(LOG_REQUEST_ANSWERED,
 			&(struct log_fields){ .ticket = exchange->ticket,
 				.corr_id = exchange->corr_id,
 				.route = routes_template(route),
 				.status = status,
-				.latency_ms = (uint64_t)(now_us - exchange->first_byte_us) });
+				.latency_ms = (uint64_t)(now_us - exchange->first_byte_us),
+				.trace_id = exchange->is_traced ? &exchange->trace_id : NULL });
 	}
 }
 

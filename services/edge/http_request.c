@@ -418,6 +418,7 @@ static void begin(struct client *client, const struct http_head *head, enum http
 	classify(exchange, head->path);
 	exchange->is_gzip = head->gzip;
 	keep_corr_id(exchange, head);
+	traces_decide(exchange, head->traceparent);
 	keep_idem_key(exchange, head);
 	client->in_head += client->scan.bytes_count;
 	client->input_due_us = 0;

@@ -101,6 +101,7 @@ static struct exchange *begin(struct client *client, const struct oap_request_he
 	exchange->oap_verb = head->verb;
 	exchange->corr_id_bytes = (uint8_t)snprintf(
 		exchange->corr_id, sizeof exchange->corr_id, "%" PRIu64, head->corr_id);
+	traces_decide(exchange, (struct slice){ NULL, 0 });
 	return exchange;
 }
 

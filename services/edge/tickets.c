@@ -37,7 +37,7 @@ struct ticket *tickets_open(struct tickets *tickets, const struct ticket *plan, 
 	}
 	ticket = &tickets->slots[slot];
 	*ticket = *plan;
-	ticket->number = (uint64_t)slot << TICKETS_RANDOM_BITS | (low == 0 ? 1 : low);
+	ticket->number = (uint64_t)slot << TICKETS_RANDOM_BITS | (low == 0 ? 2 : low);
 	tickets->count++;
 	return ticket;
 }

@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/random.h"
+#include "common/trace.h"
 
 static uint64_t now_unix_ms(void)
 {
@@ -179,6 +180,7 @@ void kms_link_up(void *self, const struct oap_from *whom)
 	case PROCESS_KMS:
 	case PROCESS_WALLET:
 	case PROCESS_COMPUTE:
+	case PROCESS_OTEL:
 	case PROCESS_COUNT:
 		break;
 	}
@@ -243,6 +245,8 @@ static enum err on_verify(void *self, const struct oap_from *from, const struct 
 		(msg->peer_class != GRANT_PEER_UNIX && msg->peer_uid != 0)) {
 		return ERR_MALFORMED;
 	}
+	struct trace_work work = trace_work_of(msg->ticket);
+
 	verdict = tokens_verify(&kms->tokens, msg, &now);
 	grant = (struct oap_grant){
 		.status = verdict.status,
@@ -251,6 +255,7 @@ static enum err on_verify(void *self, const struct oap_from *from, const struct 
 		.detail = text_of(verdict.detail),
 		.grant = verdict.grant,
 	};
+	trace_done(TRACE_VERIFY, &work, &(struct log_fields){ .status = verdict.status });
 	(void)!oap_send_grant(mesh_peer_of(mesh, from->process, from->instance, from->generation),
 		from->corr_id, &grant);
 	mesh_give_back(mesh, from);

@@ -161,6 +161,7 @@ bool grants_ask(struct prevalidator *self, struct job *job)
 	struct peer *kms = mesh_peer(&self->worker->mesh, PROCESS_KMS, 0);
 	struct verify *verify = find_verify(grants, 0);
 	struct oap_verify msg = {
+		.ticket = job->ask.from.corr_id,
 		.peer_class = (uint8_t)job->ask.peer_class,
 		.peer_uid = job->ask.peer_uid,
 		.actions = job->ask.actions,

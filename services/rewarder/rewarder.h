@@ -40,6 +40,7 @@
 #include "common/metrics.h"
 #include "common/random.h"
 #include "common/reward_reasons.h"
+#include "common/trace.h"
 #include "common/worker.h"
 #include "core/detail.h"
 #include "core/grant.h"
@@ -267,6 +268,10 @@ void runs_request(
 /* NULL: it is not under way. */
 struct run *runs_find(struct rewarder *self, uint64_t id);
 struct run *runs_of_row(struct rewarder *self, const struct registry_row *row);
+/* Tells those who wait for the run, and are traced, when a part of it was done. */
+void runs_trace(const struct run *run, enum trace_kind kind, uint64_t began_mono_ms,
+	uint64_t ended_mono_ms);
+
 /* Takes up again what is in the registry; RUN_QUEUED: from the beginning, RUN_SEALED: to be paid.
  * NULL: no memory. */
 struct run *runs_resume(struct rewarder *self, struct registry_row *row, enum run_step step);

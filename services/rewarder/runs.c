@@ -323,6 +323,23 @@ static void take_names(struct registry_row *row, const struct registry_row *want
 	row->idempotency_key = wanted->idempotency_key;
 }
 
+/* Who came when it had begun already sees what was left of it. */
+void runs_trace(
+	const struct run *run, enum trace_kind kind, uint64_t began_mono_ms, uint64_t ended_mono_ms)
+{
+	for (const struct waiter *waiter = run->waiters; waiter != NULL; waiter = waiter->next) {
+		int64_t came_us = waiter->from.came_us;
+		int64_t began_us = (int64_t)began_mono_ms * 1000;
+		int64_t ended_us = (int64_t)ended_mono_ms * 1000;
+
+		began_us = began_us < came_us ? came_us : began_us;
+		if (came_us != 0 && ended_us >= began_us) {
+			trace_span(kind, waiter->from.corr_id, (struct instant){ began_us },
+				(struct instant){ ended_us }, NULL);
+		}
+	}
+}
+
 static void start_dry(struct rewarder *self, const struct oap_from *from,
 	const struct oap_run_compute *msg, const struct registry_row *wanted)
 {

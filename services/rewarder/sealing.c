@@ -109,6 +109,7 @@ static enum err write_attestation(struct rewarder *self, const struct run *run)
 
 static void observe(const struct registry_row *row, const struct run *run)
 {
+	runs_trace(run, TRACE_PREPARE, run->began_mono_ms, run->prepared_mono_ms);
 	metrics_observe(METRIC_REWARD_COMPUTE_LATENCY, METRIC_PLAIN,
 		(rewarder_now_mono_ms() - run->began_mono_ms) * 1000);
 	metrics_observe(METRIC_REWARD_PREPARE, METRIC_PLAIN,

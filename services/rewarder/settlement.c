@@ -55,6 +55,7 @@ static void settle(struct rewarder *self, struct run *run, const struct oap_inte
 	bool is_new = msg->status == INTENT_ACCEPTED;
 	uint64_t took_ms = rewarder_now_mono_ms() - self->emitter.began_mono_ms;
 
+	runs_trace(run, TRACE_EMIT, self->emitter.began_mono_ms, rewarder_now_mono_ms());
 	settlement_forget(self, run);
 	metrics_observe(METRIC_LEDGER_EMIT_LATENCY, METRIC_PLAIN, took_ms * 1000);
 	metrics_inc(METRIC_LEDGER_INTENTS, is_new ? METRIC_INTENT_ACCEPTED : METRIC_INTENT_DUP);

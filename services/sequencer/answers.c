@@ -42,6 +42,8 @@ void answers_refuse(struct sequencer *self, struct request *request, enum detail
 	byte_put_u8(&out, (uint8_t)detail);
 	verdict.reasons = (struct slice){ reason, out.used };
 	metrics_inc(METRIC_REJECTED, metrics_label_reason(detail_reason(detail)));
+	trace_done(TRACE_ASSIGN, &request->work,
+		&(struct log_fields){ .reason = detail_text(detail) });
 	if (request->source == SOURCE_V1) {
 		operations_send(self, &request->route,
 			&(struct oap_op_verdict){ .detail = (uint8_t)detail });
@@ -75,6 +77,7 @@ struct answer *answers_create(const struct request *request, const struct ledger
 	}
 	answer->from = request->from;
 	answer->route = request->route;
+	answer->work = request->work;
 	answer->verdict = (struct oap_verdict){
 		.status = ledger_verdict_status(verdict),
 		.accepted = verdict->refused_count == 0,
@@ -121,8 +124,27 @@ static void set_root(
 	}
 }
 
+static void trace(const struct answer *answer)
+{
+	bool is_op = answer->kind == ANSWER_OPERATION;
+	struct log_fields fields = {
+		.seq = is_op ? answer->op.seq : answer->verdict.seq_start,
+		.status = answer->verdict.status, /* 0 of an operation */
+		.reason = is_op && answer->op.detail != DETAIL_NONE
+				  ? detail_text((enum detail)answer->op.detail)
+				  : NULL,
+	};
+
+	if (answer->work.ticket != 0) {
+		trace_span(TRACE_QUEUE, answer->work.ticket, answer->work.since, answer->judged_at,
+			NULL);
+		trace_done(TRACE_ASSIGN, &answer->work, &fields);
+	}
+}
+
 void answers_send(struct sequencer *self, struct answer *answer)
 {
+	trace(answer);
 	switch (answer->kind) {
 	case ANSWER_OPERATION:
 		operations_send(self, &answer->route, &answer->op);

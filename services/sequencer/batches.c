@@ -18,7 +18,7 @@
 #define GATHERED_BYTES_MAX BATCH_FILL_BYTES
 
 /* All of a BATCH's payload: its fixed fields and its records. A BATCH_PIECE has fewer. */
-#define BATCH_FRAME_BYTES_MAX (BATCH_BYTES_MAX + 64u)
+#define BATCH_FRAME_BYTES_MAX (BATCH_BYTES_MAX + VERB_TRACED_BYTES_MAX + 64u)
 
 struct gathered {
 	size_t count;
@@ -150,9 +150,25 @@ static void gather(struct sequencer *self, struct gathered *into)
 	}
 }
 
+/* So that the committer tells how long the disk took for it. */
+static void note_traced(struct batch *batch, struct answer *answer)
+{
+	struct byte_writer out = byte_writer_of(
+		batch->traced + batch->traced_bytes, sizeof batch->traced - batch->traced_bytes);
+
+	answer->judged_at = clock_now();
+	if (sizeof batch->traced - batch->traced_bytes >= sizeof answer->work.ticket) {
+		byte_put_u64(&out, answer->work.ticket);
+		batch->traced_bytes += out.used;
+	}
+}
+
 static void attach(struct sequencer *self, struct batch *batch, struct answer *answer)
 {
 	(void)self;
+	if (answer->work.ticket != 0) {
+		note_traced(batch, answer);
+	}
 	answer->next = NULL;
 	*batch->answers_last = answer;
 	batch->answers_last = &answer->next;
@@ -331,6 +347,7 @@ static void send_head(struct sequencer *self, struct batch *batch)
 		.batch_ts_unix_ms = batch->closed.batch_ts_unix_ms,
 		.low_water = batch->closed.low_water,
 		.pieces_bytes = is_large ? (uint32_t)batch->records_bytes : 0,
+		.traced = { batch->traced, batch->traced_bytes },
 		.records = { batch->records, is_large ? 0 : batch->records_bytes },
 	};
 	enum err err = oap_send_batch(committer_of(self), msg.batch_no, &msg);
@@ -399,6 +416,7 @@ static bool open_batch(struct sequencer *self, struct batch *batch, struct byte_
 	size_t bytes_max = BATCH_BYTES_MAX;
 
 	batch->state = BATCH_OPEN;
+	batch->traced_bytes = 0;
 	batch->answers = NULL;
 	batch->answers_last = &batch->answers;
 	batch->controls = NULL;
@@ -495,6 +513,17 @@ bool batches_is_in_flight(const struct sequencer *self, uint64_t batch_no)
 	return false;
 }
 
+static void note_commit(const struct batch *batch, struct instant now)
+{
+	metrics_observe(METRIC_LEDGER_COMMIT_LATENCY, METRIC_PLAIN,
+		(uint64_t)instant_since(batch->sent_at, now).us);
+	for (const struct answer *answer = batch->traced_bytes > 0 ? batch->answers : NULL;
+		answer != NULL; answer = answer->next) {
+		trace_span(TRACE_COMMIT, answer->work.ticket, batch->sent_at, now,
+			&(struct log_fields){ .count = batch->entry_count });
+	}
+}
+
 enum err batches_on_committed(struct sequencer *self, const struct oap_committed *msg)
 {
 	struct batch *batch = oldest_in_flight(self);
@@ -513,8 +542,7 @@ enum err batches_on_committed(struct sequencer *self, const struct oap_committed
 		*commit = (struct commit){ batch->first_seq, msg->last_seq, msg->root };
 		self->recent_next = (self->recent_next + 1) % RECENT_COMMITS;
 	}
-	metrics_observe(METRIC_LEDGER_COMMIT_LATENCY, METRIC_PLAIN,
-		(uint64_t)instant_since(batch->sent_at, clock_now()).us);
+	note_commit(batch, clock_now());
 	set_free(batch);
 	self->in_flight--;
 	metrics_set(METRIC_QUEUE_DEPTH, METRIC_QUEUE_COMMIT, self->in_flight);

@@ -73,6 +73,7 @@ struct answer *operations_answer(const struct request *request, const struct led
 	}
 	answer->from = request->from;
 	answer->route = request->route;
+	answer->work = request->work;
 	answer->kind = ANSWER_OPERATION;
 	answer->op = (struct oap_op_verdict){
 		.detail = (uint8_t)result->detail,

@@ -157,6 +157,7 @@ enum err requests_accept(
 	request->source = SOURCE_INGEST;
 	request->route = (struct reply_route){ msg->edge_process, msg->edge_instance,
 		msg->edge_generation, from->corr_id };
+	request->work = trace_work_of(from->corr_id);
 	request->atomic = msg->mode == 1;
 	request->dry_run = msg->dry_run == 1;
 	request->draft_count = msg->draft_count;
@@ -180,6 +181,7 @@ enum err requests_accept_op(
 	request->source = SOURCE_V1;
 	request->route = (struct reply_route){ from->process, from->instance, from->generation,
 		from->corr_id };
+	request->work = trace_work_of(msg->ticket);
 	request->draft_count = 1;
 	request->drafts = requests_keep(request, &used, msg->draft);
 	return enqueue(self, request,

@@ -27,6 +27,7 @@
 
 #include "common/clock.h"
 #include "common/reward_reasons.h"
+#include "common/trace.h"
 #include "common/worker.h"
 #include "core/ledger.h"
 
@@ -85,6 +86,7 @@ struct request {
 	struct sequencer *sequencer;
 	struct oap_from from; /* whose credit it holds */
 	struct reply_route route;
+	struct trace_work work;
 	uint64_t deadline_mono_ms;
 	enum entry_source source; /* of the link that it came in on */
 	bool atomic, dry_run, fetch_due, grant_good;
@@ -117,6 +119,8 @@ struct answer {
 	struct answer *next;
 	struct oap_from from;
 	struct reply_route route;
+	struct trace_work work;
+	struct instant judged_at; /* of one that is traced */
 	enum answer_kind kind;
 	struct oap_op_verdict op;        /* of an OPERATION; receipt borrows from bytes */
 	struct oap_verdict verdict;      /* of a SUBMISSION; reasons borrow from bytes */
@@ -170,6 +174,8 @@ struct batch {
 	enum batch_state state;
 	uint64_t no;
 	uint64_t first_seq, entry_count;
+	uint8_t traced[VERB_TRACED_BYTES_MAX]; /* tickets, 8 bytes each */
+	size_t traced_bytes;
 	struct instant sent_at;
 	struct answer *answers, **answers_last;
 	struct control_ask *controls;

@@ -6,6 +6,7 @@
 #include "common/log.h"
 #include "common/metrics.h"
 #include "common/random.h"
+#include "common/trace.h"
 #include "core/amount.h"
 #include "core/grant.h"
 #include "core/hex.h"
@@ -61,10 +62,29 @@ static void give_slot(struct wallet *self, struct op *op)
 
 /* --- ends --- */
 
+_Static_assert((int)TRACE_ISSUE == (int)TRACE_TRANSFER - (int)OPERATION_TRANSFER + 1 &&
+		       (int)TRACE_RELEASE - (int)TRACE_ISSUE + 1 == (int)OPERATION_RELEASE,
+	"each operation has its span");
+
+static void trace(const struct op *op, const struct oap_wallet_result *result)
+{
+	const struct trace_work work = { op->from.corr_id, { op->from.came_us } };
+	enum api_reason reason = (enum api_reason)result->api_reason;
+
+	if (op->from.came_us != 0) {
+		trace_done((enum trace_kind)(TRACE_ISSUE + op->kind - 1), &work,
+			&(struct log_fields){ .seq = op->seq,
+				.nonce = op->nonce,
+				.reason = reason == API_REASON_NONE ? NULL
+								    : api_reasons_name(reason) });
+	}
+}
+
 static void tell(struct wallet *self, const struct op *op, const struct oap_wallet_result *result)
 {
 	struct mesh *mesh = &self->worker->mesh;
 
+	trace(op, result);
 	mesh_give_back(mesh, &op->from);
 	if (oap_send_wallet_result(
 		    mesh_peer_of(mesh, op->edge_process, op->edge_instance, op->edge_generation),
@@ -176,6 +196,7 @@ static void turn_away(struct wallet *self, const struct oap_from *from,
 {
 	struct op op = {
 		.from = *from,
+		.kind = (enum operation_kind)msg->op,
 		.edge_process = msg->edge_process,
 		.edge_instance = msg->edge_instance,
 		.edge_generation = msg->edge_generation,
@@ -281,7 +302,10 @@ static enum err submit(struct wallet *self, struct op *op, const struct operatio
 	uint8_t bytes[DRAFT_BYTES_MAX], receipt[DRAFT_RECEIPT_BYTES_MAX];
 	char capability[HEX_TEXT_BYTES(ID_BYTES) + 1];
 	struct byte_writer out = byte_writer_of(bytes, sizeof bytes);
-	struct oap_op_submit frame = { .deadline_mono_ms = msg->deadline_mono_ms };
+	struct oap_op_submit frame = {
+		.ticket = op->from.corr_id,
+		.deadline_mono_ms = msg->deadline_mono_ms,
+	};
 	struct draft draft;
 
 	op->txid = next_txid(self);

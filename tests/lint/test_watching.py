@@ -172,6 +172,8 @@ CASES = {
 		[('config_last_reload_successful', '1x35 0x30')]),
 	'MacronodeLogIncomplete': ([('log_dropped_total{service="ingress"}', flat(7))],
 		[('log_dropped_total{service="ingress"}', up(1))]),
+	'MacronodeTracesLost': ([('otel_spans_total{result="sent"}', up(9)), ('otel_spans_total{result="dropped"}', flat(3)),
+		('traces_dropped_total', flat(4))], [('otel_spans_total{result="dropped"}', up(1))]),
 	'MacronodeMemory': ([(f'process_resident_memory_bytes{{service="{one}"}}', flat(1 << 30)) for one in ('kms', 'wallet')],
 		[(f'process_resident_memory_bytes{{service="{one}"}}', flat((1 << 30) + 1)) for one in ('kms', 'wallet')]),
 	'MacronodeCommitterBusy': ([('process_cpu_seconds_total{service="committer"}', up(40)),

@@ -122,6 +122,8 @@ extern const struct sandbox_policy ROLE_SANDBOX;
 	F(fcntl_dup, syscall(SYS_fcntl, 0, F_DUPFD, 0))                                       \
 	F(fcntl_setown, syscall(SYS_fcntl, -1, F_SETOWN, 1))                                  \
 	F(fcntl_setlease, syscall(SYS_fcntl, -1, F_SETLEASE, F_RDLCK))                        \
+	F(sendto_fastopen, syscall(SYS_sendto, -1, scratch, 1, MSG_FASTOPEN, NULL, 0))        \
+	F(sendmsg_fastopen, syscall(SYS_sendmsg, -1, NULL, MSG_FASTOPEN))                     \
 	F(dup2, syscall(SYS_dup3, -1, -1, 0))                                                 \
 	F(splice, syscall(SYS_splice, -1, NULL, -1, NULL, 0, 0))                              \
 	F(ptrace_x32, syscall(0x40000000 | 521, 0, 0, 0, 0))

@@ -208,7 +208,7 @@ def checked(directory, *words, **settings):
 	if not libexec.exists():
 		libexec.mkdir()
 		for role in ('admin', 'ingress', 'prevalidator', 'kms', 'sequencer', 'committer', 'archive',
-			'wallet', 'rewarder', 'compute'):
+			'wallet', 'rewarder', 'compute', 'otel'):
 			(libexec / f'mn-{role}').symlink_to('/bin/true')
 	return cli('check', '--config', str(file), '--libexec', str(libexec), *words)
 

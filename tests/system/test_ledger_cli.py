@@ -43,6 +43,18 @@ class Cli:
 		return str(path)
 
 
+def test_the_first_request_of_a_connection_lasts_as_long_as_it_took():
+	"""Of a write over OAP/1 the log said how long the machine had been up."""
+	with Cli({'log': {'level': 'debug'}}) as cli:
+		path = cli.request([harness.entry('Mint', 'alice', 500)])
+		with open('/proc/uptime') as uptime:
+			up_ms = float(uptime.read().split()[0]) * 1000
+		cli('ledger', 'ingest', '-f', path)
+		lines = harness.eventually(lambda: [line for line in cli.node.log()
+			if line['event'] == 'request_answered' and line['route'] == '/ingest'], 'its line')
+		assert all(0 < float(line['latency_ms']) < up_ms for line in lines), lines
+
+
 def test_an_ingest_is_shown_listed_repeated_and_verified():
 	with Cli() as cli:
 		entries = [harness.entry('Mint', 'alice', 500), harness.entry('Transfer', 'alice', 20,

@@ -25,7 +25,8 @@ static bool set_in_file(const struct config_key *key, const char *text)
 {
 	static char file[3 * CONFIG_VALUE_TEXT_BYTES_MAX];
 	size_t section = strcspn(key->name, ".");
-	bool bare = key->type == CONFIG_NUMBER || key->type == CONFIG_SWITCH;
+	bool bare = key->type == CONFIG_NUMBER || key->type == CONFIG_SWITCH ||
+		    key->type == CONFIG_RATIO;
 	const char *quote = bare ? "" : "\"";
 	size_t used = (size_t)snprintf(file, sizeof file, "[%.*s]\n%s = ", (int)section, key->name,
 		key->name + section + 1);
@@ -208,6 +209,29 @@ static void expect_address_bounds(size_t id)
 	expect_from_everywhere(id, "127.0.0.1:-1", false);
 }
 
+static void expect_ratio_bounds(size_t id)
+{
+	union config_value value;
+
+	expect_from_everywhere(id, "0", true);
+	expect_from_everywhere(id, "0.0", true);
+	expect_from_everywhere(id, "0.000001", true);
+	expect_from_everywhere(id, "0.999999", true);
+	expect_from_everywhere(id, "1", true);
+	expect_from_everywhere(id, "1.000000", true);
+	expect_from_everywhere(id, "1.000001", false);
+	expect_from_everywhere(id, "2", false);
+	expect_from_everywhere(id, "0.0000001", false);
+	expect_from_everywhere(id, "0.", false);
+	expect_from_everywhere(id, ".5", false);
+	expect_from_everywhere(id, "-0.5", false);
+	expect_from_everywhere(id, "1e-2", false);
+	expect_from_everywhere(id, "nan", false);
+	expect_from_everywhere(id, "", false);
+	assert_true(config_value_parse(config_key_at(id), "0.0105", &value));
+	assert_int_equal(value.number, 10500);
+}
+
 static void expect_amount_bounds(size_t id)
 {
 	expect_from_everywhere(id, "1", true);
@@ -264,6 +288,9 @@ static void expect_key_bounds(size_t id)
 		expect_from_everywhere(id, "1048576", false);
 		expect_from_everywhere(id, "1mib", false);
 		expect_from_everywhere(id, "1MiB", true);
+		break;
+	case CONFIG_RATIO:
+		expect_ratio_bounds(id);
 		break;
 	case CONFIG_SWITCH:
 		expect_from_everywhere(id, "true", true);

@@ -174,6 +174,50 @@ static void openmetrics_has_its_own_grammar(void **state)
 	assert_null(strstr(text_of(METRICS_PROMETHEUS), "# EOF"));
 }
 
+static void openmetrics_leads_to_the_last_traced_request_of_a_series(void **state)
+{
+	static const struct id128 older = { { 0xaa } }, newer = { { 0xbb, 1 } };
+	const char *line = "request_latency_seconds_bucket{service=\"ingress\","
+			   "route=\"/version\",method=\"GET\",le=\"0.01\"} 1 # {trace_id=\""
+			   "bb010000000000000000000000000000\"} 0.0075 ";
+
+	(void)state;
+	metrics_use(makers[INGRESS_0].page);
+	metrics_observe(METRIC_REQUEST_LATENCY, ROUTE_VERSION, 7500);
+	metrics_exemplar(METRIC_EXEMPLAR_REQUEST_LATENCY, ROUTE_VERSION, &older, 20000000);
+	metrics_exemplar(METRIC_EXEMPLAR_REQUEST_LATENCY, ROUTE_VERSION, &newer, 7500);
+	assert_non_null(strstr(text_of(METRICS_OPENMETRICS), line));
+	assert_null(strstr(text_of(METRICS_OPENMETRICS), "\"aa00"));
+	assert_null(strstr(text_of(METRICS_PROMETHEUS), "trace_id"));
+	/* who is no writer of it is not believed */
+	metrics_use(makers[SEQUENCER].page);
+	metrics_exemplar(METRIC_EXEMPLAR_LEDGER_COMMIT_LATENCY, METRIC_PLAIN, &older, 1);
+	assert_null(strstr(text_of(METRICS_OPENMETRICS), "\"aa00"));
+}
+
+static void an_exemplar_that_is_being_written_is_left_out(void **state)
+{
+	static const struct id128 id = { { 0xcc } };
+	struct metrics_exemplar_slot *slot =
+		makers[SUPERVISOR].page->exemplars.LEDGER_COMMIT_LATENCY;
+	struct metrics_exemplar exemplar;
+
+	(void)state;
+	metrics_use(makers[SUPERVISOR].page);
+	assert_false(metrics_exemplar_read(makers[SUPERVISOR].page,
+		METRIC_EXEMPLAR_LEDGER_COMMIT_LATENCY, METRIC_PLAIN, &exemplar));
+	metrics_exemplar(METRIC_EXEMPLAR_LEDGER_COMMIT_LATENCY, METRIC_PLAIN, &id, 5);
+	assert_true(metrics_exemplar_read(makers[SUPERVISOR].page,
+		METRIC_EXEMPLAR_LEDGER_COMMIT_LATENCY, METRIC_PLAIN, &exemplar));
+	slot->turn++; /* its writer died over it */
+	assert_false(metrics_exemplar_read(makers[SUPERVISOR].page,
+		METRIC_EXEMPLAR_LEDGER_COMMIT_LATENCY, METRIC_PLAIN, &exemplar));
+	metrics_exemplar(METRIC_EXEMPLAR_LEDGER_COMMIT_LATENCY, METRIC_PLAIN, &id, 6);
+	assert_true(metrics_exemplar_read(makers[SUPERVISOR].page,
+		METRIC_EXEMPLAR_LEDGER_COMMIT_LATENCY, METRIC_PLAIN, &exemplar));
+	assert_int_equal(exemplar.value, 6);
+}
+
 /* Goal: a captured ingress can lie about itself only. */
 static void a_metric_counts_only_from_its_writers(void **state)
 {
@@ -307,6 +351,7 @@ static void the_worst_text_fits(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(makers); i++) {
 		memset(&makers[i].page->slots, 0x7f, sizeof makers[i].page->slots);
+		memset(&makers[i].page->exemplars, 0x7e, sizeof makers[i].page->exemplars);
 	}
 	makers[INGRESS_1].process = (struct process_id){ PROCESS_ADMIN, 0 };
 	assert_true(strlen(text_of(METRICS_OPENMETRICS)) < METRICS_TEXT_BYTES_MAX);
@@ -362,6 +407,8 @@ int main(void)
 		TEST(a_status_that_we_never_send_is_other),
 		TEST(a_histogram_counts_up_to_its_bounds),
 		TEST(openmetrics_has_its_own_grammar),
+		TEST(openmetrics_leads_to_the_last_traced_request_of_a_series),
+		TEST(an_exemplar_that_is_being_written_is_left_out),
 		TEST(a_metric_counts_only_from_its_writers),
 		TEST(what_is_known_without_a_page_is_there),
 		TEST(a_gauge_shown_when_set_shows_zero_and_disappears),

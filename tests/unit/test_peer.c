@@ -358,7 +358,7 @@ static void more_credit_than_was_asked_for_is_accused(void **state)
 		uint8_t payload[8], bytes[64];
 		struct byte_writer out = byte_writer_of(payload, sizeof payload);
 
-		assert_int_equal(send_batch(peer, 1, 67 - 56), ERR_OK); /* 67 bytes in all */
+		assert_int_equal(send_batch(peer, 1, 67 - 60), ERR_OK); /* 67 bytes in all */
 		assert_true(oap_encode_credit(&out, &rows[i].credit));
 		rig_write(fd, bytes,
 			rig_frame(OAP_CREDIT, 0, (struct slice){ payload, 8 }, 0, bytes));

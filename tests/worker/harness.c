@@ -424,6 +424,17 @@ static void give_link(struct harness *harness, const struct oap_link *msg, int f
 	(void)close(fd);
 }
 
+void harness_give_socket(struct harness *harness, int fd)
+{
+	uint8_t frame[FRAME_HEAD_BYTES + 64];
+	struct byte_writer out = byte_writer_of(frame + FRAME_HEAD_BYTES, 64);
+
+	assert_true(oap_encode_otel_socket(&out, &(struct oap_otel_socket){ .status = ERR_OK }));
+	send_with_fd(
+		&harness->control, frame, build_frame(frame, OAP_OTEL_SOCKET, 0, out.used), fd);
+	(void)close(fd);
+}
+
 void harness_join(struct harness *one, struct harness *other)
 {
 	int pair[2];

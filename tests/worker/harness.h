@@ -112,6 +112,9 @@ void harness_link_down(struct harness_link *link);
 /* Two workers that speak to each other, and nobody listens. */
 void harness_join(struct harness *one, struct harness *other);
 
+/* An exporter gets a socket; ours is closed. */
+void harness_give_socket(struct harness *harness, int fd);
+
 /* The worker has taken and answered all that was sent before. */
 void harness_settle(struct harness *harness);
 /* That, and it has sent nothing on this link but credit. */

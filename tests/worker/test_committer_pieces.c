@@ -155,6 +155,22 @@ static void a_head_without_all_pieces_accuses_the_sequencer(void **state)
 	harness_expect_accusation(sequencer, OAP_BATCH, ERR_CONFLICT);
 }
 
+static void half_a_ticket_accuses_the_sequencer(void **state)
+{
+	struct oap_batch batch;
+
+	(void)state;
+	start_serving();
+	batch = make_batch(1);
+	batch.traced = (struct slice){ (const uint8_t *)"1234567812345678", 16 };
+	send_batch(&batch);
+	expect_committed(&batch);
+	batch = make_batch(1);
+	batch.traced = (struct slice){ (const uint8_t *)"1234567", 7 };
+	send_batch(&batch);
+	harness_expect_accusation(sequencer, OAP_BATCH, ERR_MALFORMED);
+}
+
 static void value_from_nowhere_is_found_in_pieces_too(void **state)
 {
 	struct oap_batch batch, head;
@@ -181,6 +197,7 @@ int main(void)
 		CASE(the_first_piece_takes_the_place_of_what_was_given_up),
 		CASE(pieces_that_do_not_join_accuse_the_sequencer),
 		CASE(a_head_without_all_pieces_accuses_the_sequencer),
+		CASE(half_a_ticket_accuses_the_sequencer),
 		CASE(value_from_nowhere_is_found_in_pieces_too),
 	};
 

@@ -52,6 +52,33 @@ static void a_write_carries_what_the_client_said_and_nothing_else(void **state)
 	assert_string_equal(field(&response, "Cache-Control"), "no-store");
 }
 
+/* Goal: everybody behind it reads there whether a request is traced. */
+static void the_lowest_bit_of_a_ticket_is_the_clients_word(void **state)
+{
+	static const char *const flags[] = { "00", "01" };
+
+	(void)state;
+	h.config.otel_traces_per_second_max = 1000;
+	start();
+	for (unsigned i = 0; i < 64; i++) { /* by chance alone it would not hold so often */
+		struct oap_request request;
+		struct conn *conn = connect_tcp();
+		char text[256];
+		uint64_t ticket;
+
+		(void)snprintf(text, sizeof text,
+			"GET /roots HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+			"traceparent: "
+			"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-%s\r\n\r\n",
+			flags[i % 2]);
+		say(conn, text);
+		ticket = take_request(ROUTE_ROOTS, &request);
+		assert_int_equal(ticket & 1, i % 2);
+		send_empty_roots(ticket);
+		(void)expect(conn, 200);
+	}
+}
+
 static void a_read_carries_its_query_or_its_seq(void **state)
 {
 	struct oap_request request;
@@ -531,6 +558,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up_ingress, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(a_write_carries_what_the_client_said_and_nothing_else),
+		TEST(the_lowest_bit_of_a_ticket_is_the_clients_word),
 		TEST(a_read_carries_its_query_or_its_seq),
 		TEST(a_client_of_the_local_socket_is_known_by_its_uid),
 		TEST(a_uid_that_is_not_listed_is_not_let_in),

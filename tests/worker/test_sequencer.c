@@ -70,6 +70,33 @@ static void a_second_batch_goes_out_when_the_first_is_committed(void **state)
 	assert_int_equal(second.head.first_seq, 2);
 }
 
+static void a_batch_names_the_traced_requests_in_it(void **state)
+{
+	static const uint8_t wanted[16] = { 5, 0, 0, 0, 0, 0, 0, 0, 9 };
+
+	(void)state;
+	start_serving();
+	submit(2, mints(1), 1);
+	expect_work(&first);
+	assert_int_equal(first.head.traced.bytes_count, 0);
+	submit(5, mints(1), 1); /* tickets that are odd are traced */
+	submit(6, mints(1), 1);
+	submit(9, mints(1), 1);
+	commit(&first);
+	expect_work(&second);
+	assert_int_equal(second.head.traced.bytes_count, sizeof wanted);
+	assert_memory_equal(second.head.traced.bytes, wanted, sizeof wanted);
+	commit(&second);
+	for (uint64_t ticket = 11; ticket < 11 + 2 * 40; ticket += 2) {
+		submit(ticket, mints(1), 1);
+	}
+	do { /* of more than it names there is no more than that */
+		expect_work(&third);
+		assert_true(third.head.traced.bytes_count <= VERB_TRACED_BYTES_MAX);
+		commit(&third);
+	} while (third.head.first_seq + third.head.entry_count <= 44);
+}
+
 static void a_request_of_1024_entries_is_one_batch(void **state)
 {
 	(void)state;
@@ -674,6 +701,7 @@ int main(void)
 		CASE(no_verdict_leaves_before_its_batch_is_committed),
 		CASE(two_batches_at_most_are_in_flight),
 		CASE(a_second_batch_goes_out_when_the_first_is_committed),
+		CASE(a_batch_names_the_traced_requests_in_it),
 		CASE(a_request_of_1024_entries_is_one_batch),
 		CASE(what_does_not_fit_a_batch_is_in_the_next_in_order),
 		CASE(requests_of_a_batch_are_ordered_by_their_time),
