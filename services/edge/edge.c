@@ -46,6 +46,7 @@ static void take_limits(struct edge *edge, const struct config *config)
 		const char *name = config->api_host_names.texts[i];
 		limits->host_names[i] = (struct slice){ (const uint8_t *)name, strlen(name) };
 	}
+	peers_take_limits(edge, config);
 	edge->logs_requests = config->log_level == CONFIG_LOG_LEVEL_DEBUG;
 }
 
@@ -58,16 +59,6 @@ void edge_open(void *self, struct worker *worker)
 	edge->own_uid = (uint32_t)getuid();
 	exposition_open(edge);
 	tls_open(edge);
-}
-
-/* Each worker keeps its share; one alone keeps at least one a second of a limit. */
-static uint64_t rate_share(const struct edge *edge, const struct config *config)
-{
-	uint64_t workers = config->concurrency_ingress_workers;
-	uint64_t rps = config->limits_rps;
-
-	workers = workers == 0 ? 1 : workers;
-	return edge->plane == PLANE_ADMIN || rps == 0 ? 0 : (rps + workers - 1) / workers;
 }
 
 static void on_tick(struct ev_loop *loop, ev_timer *watcher, int events)
@@ -94,9 +85,8 @@ void edge_ready(void *self, struct worker *worker)
 
 	take_limits(edge, &worker->config);
 	edge->start_us = edge_now_us();
-	limiter_bucket_init(&edge->rate, rate_share(edge, &worker->config), edge->start_us);
 	traces_open(edge, &worker->config);
-	edge_random(edge, edge->networks.key, sizeof edge->networks.key);
+	edge_random(edge, edge->peers.key, sizeof edge->peers.key);
 	tickets_init(&edge->tickets, edge->ticket_slots, EDGE_TICKETS_MAX);
 	replies_readiness_keep(&edge->readiness, &unknown);
 	edge->readiness.amnesia = worker->config.amnesia_enabled;
@@ -126,7 +116,6 @@ void edge_commit(void *self, struct worker *worker)
 	struct edge *edge = self;
 
 	take_limits(edge, &worker->config);
-	limiter_bucket_change(&edge->rate, rate_share(edge, &worker->config), edge_now_us());
 	tls_commit(edge);
 	listen_replace(edge);
 }

@@ -382,6 +382,22 @@ static void put_reward_error(struct json_out *out, const struct refusal *refusal
 	json_out_members(out, refusal->members);
 }
 
+/* What HTTP has fields for: Retry-After and X-RateLimit-*. */
+static void put_when(struct json_out *out, const struct refusal *refusal)
+{
+	if (refusal->retry_after_s > 0) {
+		put_u64(out, "retry_after", refusal->retry_after_s);
+	}
+	if (refusal->limit.limit > 0) {
+		json_out_key(out, "rate_limit");
+		json_out_object_begin(out);
+		put_u64(out, "limit", refusal->limit.limit);
+		put_u64(out, "remaining", refusal->limit.remaining);
+		put_u64(out, "reset", refusal->limit.reset_s);
+		json_out_object_end(out);
+	}
+}
+
 size_t replies_refusal(uint8_t *bytes, enum reply_style style, const struct refusal *refusal)
 {
 	struct json_out out = begin_document(bytes);
@@ -403,6 +419,7 @@ size_t replies_refusal(uint8_t *bytes, enum reply_style style, const struct refu
 		put_reward_error(&out, refusal);
 		break;
 	}
+	put_when(&out, refusal);
 	return end_document(&out);
 }
 
@@ -414,9 +431,9 @@ const char *replies_content_type(enum reply_style style)
 
 enum err replies_check_refused(const struct oap_refused *msg)
 {
-	if (find_status(msg->status) == NULL || msg->reason == REASON_NONE ||
-		msg->reason >= REASON_COUNT || msg->api_reason >= API_REASON_COUNT ||
-		msg->reward_reason >= REWARD_REASON_COUNT) {
+	if ((msg->rate_limit > 0 && msg->status != 429) || find_status(msg->status) == NULL ||
+		msg->reason == REASON_NONE || msg->reason >= REASON_COUNT ||
+		msg->api_reason >= API_REASON_COUNT || msg->reward_reason >= REWARD_REASON_COUNT) {
 		return ERR_MALFORMED;
 	}
 	return ERR_OK;
