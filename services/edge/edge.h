@@ -231,8 +231,10 @@ struct edge {
 	uint32_t client_count, local_count;
 	uint32_t in_flight[ROUTE_COUNT];
 	uint32_t exchange_count;
-	uint64_t ledger_size;     /* as archive told last */
-	struct told_events *told; /* owned; NULL: the supervisor has told of none */
+	uint64_t ledger_size;                  /* as archive told last */
+	struct events *line_first, *line_last; /* who wants to ask for the next page */
+	uint32_t pages_asked;                  /* again, and not answered yet */
+	struct told_events *told;              /* owned; NULL: the supervisor has told of none */
 	uint32_t watch_count;
 
 	struct tickets tickets;
