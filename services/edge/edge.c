@@ -2,6 +2,7 @@
 #include "services/edge/edge.h"
 
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/log.h"
@@ -50,7 +51,24 @@ static void take_limits(struct edge *edge, const struct config *config)
 	edge->logs_requests = config->log_level == CONFIG_LOG_LEVEL_DEBUG;
 }
 
-/* Before the filter, which knows no getuid. */
+/* Whoever started the node may have given less than the supervisor wants for us: then accepting
+ * will pause when they are used up, and an operator should know before. */
+static void look_at_files(struct edge *edge)
+{
+	bool admin = edge->plane == PLANE_ADMIN;
+	const struct config *config = &edge->worker->config;
+	uint64_t conns_max = admin ? config->admin_max_conns : config->api_max_conns;
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 &&
+		files.rlim_cur < conns_max + EDGE_LOCAL_CONNS) {
+		log_event(LOG_FILES_FEW,
+			&(struct log_fields){ .count = files.rlim_cur,
+				.key = admin ? "admin.max_conns" : "api.max_conns" });
+	}
+}
+
+/* Before the filter, which knows neither getuid nor getrlimit. */
 void edge_open(void *self, struct worker *worker)
 {
 	struct edge *edge = self;
@@ -59,6 +77,7 @@ void edge_open(void *self, struct worker *worker)
 	edge->own_uid = (uint32_t)getuid();
 	exposition_open(edge);
 	tls_open(edge);
+	look_at_files(edge);
 }
 
 static void on_tick(struct ev_loop *loop, ev_timer *watcher, int events)
