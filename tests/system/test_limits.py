@@ -14,7 +14,7 @@ from harness import Node, entry, eventually, nodes
 from reloading import change, reload
 
 FLOOD_CONNECTIONS = 5000
-ROOTS = 0x0011
+INGEST, ROOTS = 0x0010, 0x0011
 HEAD = 'Host: localhost\r\n'
 
 
@@ -207,7 +207,7 @@ def test_who_drips_is_ended_wherever_he_is():
 			with node.open_http() as one:
 				assert b'HTTP/1.1 408 ' in drip(one, head, drop), what
 		with node.open_oap() as one:
-			assert drip(one, b'\x30\x00\x00\x00\x01', b'\x00') == b''
+			drip(one, wire.encode_frame(wire.Frame(wire.REQ, 0, 7, INGEST, bytes(9000)))[:40], b'\x00')
 		assert node.metric('io_timeouts_total', op='read') >= len(rows)
 		assert node.http('GET', '/healthz').status == 200
 
