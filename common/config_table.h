@@ -58,6 +58,9 @@
 #define CONFIG_MIB       (1024u * CONFIG_KIB)
 #define CONFIG_TIB       (1024ull * 1024 * CONFIG_MIB)
 
+/* core/limiter.h: LIMITER_RATE_MAX; asserted in services/edge. */
+#define CONFIG_RATE_MAX 10000000u
+
 /* core/object.h: OBJECT_BYTES_MAX; asserted in services/archive. */
 #define CONFIG_OBJECT_BYTES_MAX (1024u * CONFIG_MIB)
 
@@ -148,10 +151,40 @@
 		"SVC_WALLET_REQ_TIMEOUT", "", \
 		"Deadline that a request carries through the node; an entry past it is refused " \
 		"before admission, never after.") \
-	K(limits_rps, NUMBER, "limits.rps", "0", 0, 10000000, \
+	K(limits_rps, NUMBER, "limits.rps", "0", 0, CONFIG_RATE_MAX, \
 		CONFIG_FOR(INGRESS), HOT, "SVC_WALLET_RPS SVC_REWARDER_MAX_RPS", "", \
 		"Requests per second that the API accepts, shared out over the ingress workers; " \
 		"0 is no limit.") \
+	K(limits_burst, NUMBER, "limits.burst", "0", 0, CONFIG_RATE_MAX, \
+		CONFIG_FOR(INGRESS), HOT, "SVC_WALLET_BURST SVC_REWARDER_RPS_BURST", "", \
+		"So many of them may come at once, likewise shared out; 0 is a second's worth of " \
+		"limits.rps.") \
+	K(limits_peer_rps, NUMBER, "limits.peer_rps", "0", 0, CONFIG_RATE_MAX, \
+		CONFIG_FOR(INGRESS), HOT, "", "", \
+		"Requests per second from one IPv4 address, or one /64 of IPv6, and so many new " \
+		"connections, likewise shared out; 0 is no limit.") \
+	K(limits_uid_rps, NUMBER, "limits.uid_rps", "0", 0, CONFIG_RATE_MAX, \
+		CONFIG_FOR(INGRESS), HOT, "", "", \
+		"Requests per second from one user of the local socket, and so many new " \
+		"connections, likewise shared out; 0 is no limit.") \
+	K(limits_peer_burst, NUMBER, "limits.peer_burst", "0", 0, CONFIG_RATE_MAX, \
+		CONFIG_FOR(INGRESS), HOT, "", "", \
+		"So many of either may come at once, likewise shared out; 0 is a second's worth.") \
+	K(limits_peer_conns, NUMBER, "limits.peer_conns", "0", 0, 65536, \
+		CONFIG_FOR_EDGE, HOT, "", "", \
+		"Connections at once, on each worker of a listener, from one IPv4 address, one " \
+		"/64 of IPv6 or one user of the local socket. 0 is three quarters of max_conns " \
+		"for an address that is not loopback, so that nobody has them all, and no limit " \
+		"else.") \
+	K(limits_tenant_rps_max, NUMBER, "limits.tenant_rps_max", "0", 0, CONFIG_RATE_MAX, \
+		CONFIG_FOR(PREVALIDATOR), HOT, "SVC_REWARDER_TENANT_RPS_MAX TENANT_RPS_MAX", "", \
+		"Requests per second under the tokens of one tenant, shared out over the " \
+		"prevalidators; 0 is no limit. Whose a token is, its first tenant= says that its " \
+		"maker gave it; those without are one tenant's.") \
+	K(limits_tenant_burst, NUMBER, "limits.tenant_burst", "0", 0, CONFIG_RATE_MAX, \
+		CONFIG_FOR(PREVALIDATOR), HOT, "", "", \
+		"So many of them may come at once, likewise shared out; 0 is a second's worth of " \
+		"limits.tenant_rps_max.") \
 	\
 	K(tls_enabled, SWITCH, "tls.enabled", "false", 0, 1, \
 		CONFIG_FOR(SUPERVISOR) | CONFIG_FOR_EDGE | CONFIG_FOR(KMS), RESTART, \
@@ -212,7 +245,7 @@
 		"Ingress workers; 0 is one for each four processors.") \
 	K(concurrency_prevalidators, NUMBER, "concurrency.prevalidators", "0", 0, \
 		PREVALIDATORS_MAX, \
-		CONFIG_FOR(SUPERVISOR), RESTART, "", "", \
+		CONFIG_FOR(SUPERVISOR) | CONFIG_FOR(PREVALIDATOR), RESTART, "", "", \
 		"Prevalidators; 0 is one, and two from four processors on.") \
 	K(rewarder_compute_workers, NUMBER, "concurrency.compute_workers", "0", 0, COMPUTE_MAX, \
 		CONFIG_FOR(SUPERVISOR) | CONFIG_FOR(REWARDER), RESTART, \
@@ -514,10 +547,7 @@
 	D("limits.inflight", "", "", CONFIG_NO_QUEUE) \
 	D("limits.rate_per_second", "", "", "it is limits.rps") \
 	D("limits.max_rps", "", "", "it is limits.rps") \
-	D("limits.burst", "SVC_WALLET_BURST SVC_REWARDER_RPS_BURST", "", "a second's worth of " \
-		"limits.rps is the burst") \
-	D("limits.tenant_rps_max", "SVC_REWARDER_TENANT_RPS_MAX", "", "rates per tenant are not " \
-		"built yet") \
+	D("limits.rps_burst", "", "", "it is limits.burst") \
 	D("limits.work_queue_max", "SVC_REWARDER_WORK_QUEUE_MAX", "", CONFIG_NO_QUEUE) \
 	D("tls.min_version", "", "", "TLS 1.3 is the only one that is spoken") \
 	D("tls.enable", "", "--no-tls", "it is tls.enabled, which is off by default") \

@@ -75,6 +75,9 @@ enum log_level {
 	E(50, TLS_LOADED, tls_loaded, INFO, "TLS certificate and key are in force")               \
 	E(51, TLS_DATES, tls_dates, WARN, "the TLS certificate is not good at this time")         \
 	E(52, TLS_REFUSED, tls_refused, ERROR, "the files of TLS cannot be used")                 \
+	E(53, PEER_FULL, peer_full, WARN, "a peer has as many connections as it may")             \
+	E(54, RATE_LIMITED, rate_limited, WARN, "more requests a second than are allowed")        \
+	E(55, FILES_FEW, files_few, WARN, "fewer open files than connections are configured")     \
 	/* Configuration. */                                                                      \
 	E(60, CONFIG_APPLIED, config_applied, INFO, "the configuration was read again")           \
 	E(61, CONFIG_CHANGED, config_changed, INFO, "a key has another value now")                \

@@ -55,6 +55,13 @@ enum {
 	GAUGE(CONNECTIONS, connections, NONE, ONE, SERVICE, ALWAYS, BY_INGRESS | BY_ADMIN,         \
 		"Client connections.",                                                             \
 		"it grows at the same load: clients do not close what they opened.")               \
+	COUNTER(CONNECTIONS_REFUSED, connections_refused_total, CONN_REFUSAL, ONE, SERVICE,        \
+		ALWAYS, BY_INGRESS | BY_ADMIN,                                                     \
+		"Connections turned away, by why: also in busy_rejections_total.",                 \
+		"reason=full rises: max_conns is too low, or clients leave connections open. "     \
+		"reason=peer: one peer has as many as it may, reason=rate: it comes too often; "   \
+		"the log names it. reason=files: "                                                 \
+		"raise LimitNOFILE.")                                                              \
 	COUNTER(BYTES_IN, bytes_in_total, NONE, ONE, SUM, ALWAYS, BY_INGRESS | BY_ADMIN,           \
 		"Bytes read from clients.", "")                                                    \
 	COUNTER(BYTES_OUT, bytes_out_total, NONE, ONE, SUM, ALWAYS, BY_INGRESS | BY_ADMIN,         \
@@ -82,6 +89,11 @@ enum {
 		BY_INGRESS | BY_ADMIN | BY_PREVALIDATOR | BY_SEQUENCER,                            \
 		"Requests and operations over a quota or rate.",                                   \
 		"more than 100 a minute: a client out of hand, or a quota too small.")             \
+	COUNTER(RATE_LIMITED, rate_limited_total, RATE_LIMIT, ONE, SUM, ALWAYS,                    \
+		BY_INGRESS | BY_ADMIN | BY_PREVALIDATOR,                                           \
+		"Requests refused by a rate, by whose: also in quota_exhaustions_total.",          \
+		"limit=auth rises: somebody guesses tokens. limit=node: limits.rps is too low "    \
+		"for the load, or a peer needs limits.peer_rps. The log names peer or tenant.")    \
 	HISTOGRAM(PREVALIDATOR_DURATION, prevalidator_duration_seconds, NONE, LATENCY, SUM,        \
 		ALWAYS, BY_PREVALIDATOR, "Time a prevalidator spent on a request.",                \
 		"the 99th percentile stays above 10 ms: add concurrency.prevalidators.")           \

@@ -55,6 +55,10 @@ static const char *const TLS_RESULT_texts[] = { "result=\"full\"", "result=\"res
 	"result=\"not_tls\"", "result=\"version\"", "result=\"nothing_common\"",
 	"result=\"no_certificate\"", "result=\"bad_certificate\"", "result=\"refused_us\"",
 	"result=\"late\"", "result=\"left\"", "result=\"signer\"", "result=\"other\"" };
+static const char *const RATE_LIMIT_texts[] = { "limit=\"node\"", "limit=\"peer\"",
+	"limit=\"tenant\"", "limit=\"auth\"" };
+static const char *const CONN_REFUSAL_texts[] = { "reason=\"full\"", "reason=\"peer\"",
+	"reason=\"rate\"", "reason=\"files\"" };
 static const char *const OP_texts[] = { "op=\"sign\"", "op=\"verify\"" };
 static const char *const PQ_MODE_texts[] = { "mode=\"off\"", "mode=\"hybrid\"",
 	"mode=\"pq-only\"" };

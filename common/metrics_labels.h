@@ -65,6 +65,18 @@ enum metric_tls {
 	METRIC_TLS_SIGNER,
 	METRIC_TLS_OTHER,
 };
+enum metric_rate_limit {
+	METRIC_RATE_LIMIT_NODE,
+	METRIC_RATE_LIMIT_PEER,
+	METRIC_RATE_LIMIT_TENANT,
+	METRIC_RATE_LIMIT_AUTH,
+};
+enum metric_conn_refusal {
+	METRIC_CONN_REFUSAL_FULL,
+	METRIC_CONN_REFUSAL_PEER,
+	METRIC_CONN_REFUSAL_RATE,
+	METRIC_CONN_REFUSAL_FILES,
+};
 enum metric_op { METRIC_OP_SIGN, METRIC_OP_VERIFY };
 enum metric_freeze {
 	METRIC_FREEZE_GLOBAL,
@@ -119,6 +131,8 @@ enum metric_span_result {
 	D(IO, 5)                          \
 	D(TLS_RESULT, 12)                 \
 	D(OP, 2)                          \
+	D(RATE_LIMIT, 4)                  \
+	D(CONN_REFUSAL, 4)                \
 	D(PQ_MODE, 3)                     \
 	D(FREEZE, 4)                      \
 	D(WALLET_OP, METRIC_OP_COUNT)     \
@@ -165,6 +179,8 @@ enum {
 	L(OUTCOME, OUTCOME, NONE)             \
 	L(IO, IO, NONE)                       \
 	L(TLS_RESULT, TLS_RESULT, NONE)       \
+	L(RATE_LIMIT, RATE_LIMIT, NONE)       \
+	L(CONN_REFUSAL, CONN_REFUSAL, NONE)   \
 	L(ROLE, ROLE, NONE)                   \
 	L(PROCESS, ROLE, INSTANCE)            \
 	L(KEX_SIDE, KEX, SIDE)                \

@@ -338,7 +338,8 @@ enum recover_act { RECOVER_EXPLAIN, RECOVER_ACKNOWLEDGE };
  * body; `body` is all of it, or empty when it is longer than fits: then it follows as BODY, after
  * PROCEED. Of OBJECT_PUT `query` is the content type, and the body never follows: it goes to
  * archive. config_generation: of what its head was judged by, and so it is to the end. certificate:
- * SHA-256 of the client's, of GRANT_PEER_MTLS; else zero. */
+ * SHA-256 of the client's, of GRANT_PEER_MTLS; else zero. is_again: it goes on with an answer that
+ * has begun, or asks once more for the client, and is not counted. */
 #define PAYLOAD_REQUEST(FIXED, SIZED)          \
 	FIXED(u64, deadline_mono_ms)           \
 	FIXED(u64, config_generation)          \
@@ -350,6 +351,7 @@ enum recover_act { RECOVER_EXPLAIN, RECOVER_ACKNOWLEDGE };
 	FIXED(u32, body_bytes)                 \
 	FIXED(u64, offset)                     \
 	FIXED(u8, is_gzip)                     \
+	FIXED(u8, is_again)                    \
 	FIXED(u32, wait_ms)                    \
 	SIZED(query, VERB_QUERY_BYTES_MAX)     \
 	SIZED(corr_id, VERB_CORR_ID_BYTES_MAX) \
@@ -363,13 +365,16 @@ enum recover_act { RECOVER_EXPLAIN, RECOVER_ACKNOWLEDGE };
 #define PAYLOAD_PROCEED(FIXED, SIZED) FIXED(u32, body_bytes)
 /* status: HTTP; reason: enum reason; api_reason: enum api_reason of a route under /v1,
  * reward_reason: enum reward_reason of one under /rewarder, 0 when the status says it all;
- * detail: a short stable string, no secret */
+ * rate_limit: requests a second of a limit that is reached, and until it is whole again; 0: of
+ * none; detail: a short stable string, no secret */
 #define PAYLOAD_REFUSED(FIXED, SIZED) \
 	FIXED(u16, status)            \
 	FIXED(u8, reason)             \
 	FIXED(u8, api_reason)         \
 	FIXED(u8, reward_reason)      \
 	FIXED(u16, entry_index)       \
+	FIXED(u32, rate_limit)        \
+	FIXED(u32, rate_reset_s)      \
 	SIZED(detail, VERB_TEXT_BYTES_MAX)
 
 /* --- prevalidator and kms --- */

@@ -8,9 +8,10 @@
  * replay answers pings between its pieces (DESIGN-LEDGER.md section 5). */
 #define SILENT_MS_OF_A_SLOW_DISK 60000u
 
-/* Links to 17 prevalidators and to everybody else, pages of all, listeners, files, the loop. The
- * connections of an edge come on top, one fd each (api.max_conns, admin.max_conns). */
-#define FILES_MAX 128u
+/* Links to 17 prevalidators and to everybody else, pages of all, listeners, files, the loop, and
+ * what an edge keeps for the local socket (EDGE_LOCAL_CONNS). The other connections of an edge come
+ * on top, one fd each (api.max_conns, admin.max_conns). */
+#define FILES_MAX 160u
 
 static const struct process_plan plans[PROCESS_COUNT] = {
 	[PROCESS_ADMIN] = {

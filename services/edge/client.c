@@ -552,6 +552,7 @@ void client_destroy(struct client *client)
 	tls_stream_destroy(client->tls);
 	close(client->fd);
 	explicit_bzero(client->in, client->in_tail); /* tokens */
+	peers_leave(client);
 	wipe(client);
 	leave(edge, client);
 }

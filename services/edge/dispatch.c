@@ -152,6 +152,7 @@ enum err dispatch_request(struct exchange *exchange, const struct ask *ask)
 		.body_bytes = ask->body_bytes,
 		.offset = ask->offset,
 		.is_gzip = exchange->is_gzip,
+		.is_again = exchange->was_asked,
 		.wait_ms = exchange->wait_ms,
 		.query = exchange_is_write(exchange)
 				 ? (struct slice){ exchange->variable, exchange->variable_bytes }
@@ -161,12 +162,15 @@ enum err dispatch_request(struct exchange *exchange, const struct ask *ask)
 		.token = ask->token,
 		.body = ask->body,
 	};
+	enum err err;
 
 	if (certificate != NULL) {
 		request.certificate = *certificate;
 	}
 	exchange->is_past = exchange->route == ROUTE_BALANCE && has_at(ask->query);
-	return send_least_busy(exchange, ask->deadline_mono_ms, send_request, &request);
+	err = send_least_busy(exchange, ask->deadline_mono_ms, send_request, &request);
+	exchange->was_asked |= err == ERR_OK;
+	return err;
 }
 
 enum err dispatch_probe(struct exchange *exchange, uint64_t deadline_mono_ms)
@@ -281,12 +285,7 @@ bool dispatch_gate(struct exchange *exchange)
 		exchange_refuse_api(exchange, 503, REASON_INTERNAL, why, api_reasons_name(why));
 		return true;
 	}
-	if (!limiter_bucket_take(&edge->rate, edge_now_us())) {
-		metrics_inc(METRIC_QUOTA_EXHAUSTIONS, METRIC_PLAIN);
-		exchange_refuse_api(exchange, 429, REASON_BUSY, API_REASON_RATE_LIMITED, "rate");
-		return true;
-	}
-	return false;
+	return !peers_admit(exchange);
 }
 
 /* --- losses --- */

@@ -2,6 +2,7 @@
 #include "services/edge/edge.h"
 
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "common/log.h"
@@ -46,10 +47,28 @@ static void take_limits(struct edge *edge, const struct config *config)
 		const char *name = config->api_host_names.texts[i];
 		limits->host_names[i] = (struct slice){ (const uint8_t *)name, strlen(name) };
 	}
+	peers_take_limits(edge, config);
 	edge->logs_requests = config->log_level == CONFIG_LOG_LEVEL_DEBUG;
 }
 
-/* Before the filter, which knows no getuid. */
+/* Whoever started the node may have given less than the supervisor wants for us: then accepting
+ * will pause when they are used up, and an operator should know before. */
+static void look_at_files(struct edge *edge)
+{
+	bool admin = edge->plane == PLANE_ADMIN;
+	const struct config *config = &edge->worker->config;
+	uint64_t conns_max = admin ? config->admin_max_conns : config->api_max_conns;
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 &&
+		files.rlim_cur < conns_max + EDGE_LOCAL_CONNS) {
+		log_event(LOG_FILES_FEW,
+			&(struct log_fields){ .count = files.rlim_cur,
+				.key = admin ? "admin.max_conns" : "api.max_conns" });
+	}
+}
+
+/* Before the filter, which knows neither getuid nor getrlimit. */
 void edge_open(void *self, struct worker *worker)
 {
 	struct edge *edge = self;
@@ -58,16 +77,7 @@ void edge_open(void *self, struct worker *worker)
 	edge->own_uid = (uint32_t)getuid();
 	exposition_open(edge);
 	tls_open(edge);
-}
-
-/* Each worker keeps its share; one alone keeps at least one a second of a limit. */
-static uint64_t rate_share(const struct edge *edge, const struct config *config)
-{
-	uint64_t workers = config->concurrency_ingress_workers;
-	uint64_t rps = config->limits_rps;
-
-	workers = workers == 0 ? 1 : workers;
-	return edge->plane == PLANE_ADMIN || rps == 0 ? 0 : (rps + workers - 1) / workers;
+	look_at_files(edge);
 }
 
 static void on_tick(struct ev_loop *loop, ev_timer *watcher, int events)
@@ -94,9 +104,8 @@ void edge_ready(void *self, struct worker *worker)
 
 	take_limits(edge, &worker->config);
 	edge->start_us = edge_now_us();
-	limiter_bucket_init(&edge->rate, rate_share(edge, &worker->config), edge->start_us);
 	traces_open(edge, &worker->config);
-	edge_random(edge, edge->networks.key, sizeof edge->networks.key);
+	edge_random(edge, edge->peers.key, sizeof edge->peers.key);
 	tickets_init(&edge->tickets, edge->ticket_slots, EDGE_TICKETS_MAX);
 	replies_readiness_keep(&edge->readiness, &unknown);
 	edge->readiness.amnesia = worker->config.amnesia_enabled;
@@ -126,7 +135,6 @@ void edge_commit(void *self, struct worker *worker)
 	struct edge *edge = self;
 
 	take_limits(edge, &worker->config);
-	limiter_bucket_change(&edge->rate, rate_share(edge, &worker->config), edge_now_us());
 	tls_commit(edge);
 	listen_replace(edge);
 }

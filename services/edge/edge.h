@@ -28,9 +28,9 @@
 #include "core/http_body.h"
 #include "core/http_head.h"
 #include "core/http_reply.h"
+#include "core/limiter.h"
 #include "core/object.h"
 #include "core/uuid.h"
-#include "services/edge/limiter.h"
 #include "services/edge/oap_request.h"
 #include "services/edge/replies.h"
 #include "services/edge/route_table.h"
@@ -78,6 +78,13 @@ _Static_assert(EDGE_BODIES_BYTES_MAX + 16777216u <= PEER_QUEUE_BYTES_MAX, "");
 /* Clients of GET /events at once: each is asked about again every few seconds. */
 #define EDGE_WATCHES_MAX 32u
 
+/* Connections over the local socket that there is room for when max_conns is reached: who
+ * administers the machine gets in. */
+#define EDGE_LOCAL_CONNS 32u
+
+/* DESIGN-WALL.md section 5: at most so many 401 a second for a /32 or /64. */
+#define EDGE_FAILURES_PER_SECOND 20u
+
 #define EDGE_TICK_S        0.1
 #define EDGE_LISTENERS_MAX 2u
 #define EDGE_PAGES_MAX     PEER_FDS_MAX
@@ -85,6 +92,7 @@ _Static_assert(EDGE_BODIES_BYTES_MAX + 16777216u <= PEER_QUEUE_BYTES_MAX, "");
 
 struct edge;
 struct client;
+struct sockaddr_storage;
 struct pull;        /* pull.c */
 struct object_wish; /* objects.c */
 struct events;      /* events.c */
@@ -111,6 +119,7 @@ struct exchange {
 	bool is_reward;   /* refused as an epoch is */
 	bool is_past;     /* a balance of before: archive has it in hand */
 	bool is_gzip;     /* its body */
+	bool was_asked;   /* of others, at least once */
 	uint16_t wait_ms; /* X-Request-Deadline-Ms; 0: not said */
 	uint8_t corr_id_bytes;
 	uint8_t idem_key_bytes;
@@ -126,11 +135,18 @@ struct exchange {
 	uint64_t trace_ticket;      /* of its first ticket; 0: it had none yet */
 	uint32_t reserved_bytes;    /* of the connection's out-buffer */
 	uint32_t body_reserved;     /* of the body budget */
+	struct limiter_left left;   /* told in its answer; limit 0: nothing is */
 	struct buffer early;        /* the answer, when elder ones are not answered yet */
 	struct events *events;      /* owned; NULL: it is no GET /v1/events */
 	struct watch *watch;        /* owned; NULL: it is no GET /events of the admin plane */
 	struct object_wish *object; /* owned; NULL: it is no GET /o over HTTP */
 	struct pull *pull;          /* owned; NULL: the answer cannot be longer than one piece */
+};
+
+/* Whom a limit is for: an IPv4 address, the /64 of an IPv6 one, or a local user. */
+struct peer_name {
+	uint8_t kind; /* '4', '6' or 'u' */
+	uint8_t bytes[8];
 };
 
 enum client_wire { WIRE_UNDECIDED, WIRE_HTTP, WIRE_OAP };
@@ -157,7 +173,8 @@ struct client {
 	enum client_input input;
 	enum grant_peer peer;
 	uint32_t peer_uid;
-	uint64_t network; /* /32 or /64, for the limit of 401s */
+	struct peer_name name;
+	struct limiter_entry *allowance; /* of whoever has this name; counts us */
 	bool is_marked, is_broken, is_blocked, is_closing, is_shut, at_end, barrier;
 	bool wants_continue;
 
@@ -185,7 +202,8 @@ struct client {
 };
 
 struct edge_limits {
-	uint32_t conns_max;
+	uint32_t conns_max, peer_conns_max; /* peer_conns_max: 0 is none for who is local */
+	struct limiter_rate rate, peer_rate, uid_rate;
 	int64_t read_us, write_us, idle_us, handshake_us;
 	uint64_t req_timeout_ms;
 	uint64_t body_bytes_max;
@@ -210,11 +228,13 @@ struct edge {
 
 	struct client *clients, *free_clients;
 	struct client *marked, *turning;
-	uint32_t client_count;
+	uint32_t client_count, local_count;
 	uint32_t in_flight[ROUTE_COUNT];
 	uint32_t exchange_count;
-	uint64_t ledger_size;     /* as archive told last */
-	struct told_events *told; /* owned; NULL: the supervisor has told of none */
+	uint64_t ledger_size;                  /* as archive told last */
+	struct events *line_first, *line_last; /* who wants to ask for the next page */
+	uint32_t pages_asked;                  /* again, and not answered yet */
+	struct told_events *told;              /* owned; NULL: the supervisor has told of none */
 	uint32_t watch_count;
 
 	struct tickets tickets;
@@ -228,8 +248,11 @@ struct edge {
 	bool logs_requests;
 
 	struct limiter_bucket rate, traces;
+	struct limiter_rate trace_rate;
 	uint64_t trace_below; /* of 2^32: so many requests are traced */
-	struct limiter_networks networks;
+	struct limiter_table peers;
+	int64_t told_us; /* of a peer over its limits; so that a flood of them is no flood of lines
+			  */
 	uint8_t random[EDGE_RANDOM_BYTES];
 	size_t random_left;
 	uint64_t date_unix_s;
@@ -265,6 +288,22 @@ void listen_start(struct edge *edge);
 void listen_replace(struct edge *edge); /* in a reload */
 void listen_pause(struct edge *edge);
 void listen_resume(struct edge *edge);
+
+/* --- peers.c: how much one of many may have --- */
+void peers_take_limits(struct edge *edge, const struct config *config);
+struct peer_name peers_name(const struct sockaddr_storage *address, uint32_t uid);
+/* The allowance that a connection from there would come under. */
+struct limiter_entry *peers_find(struct edge *edge, const struct peer_name *name);
+/* Whether one more may come; else why not, and the log was told. */
+bool peers_let_in(struct edge *edge, const struct peer_name *name, struct limiter_entry *allowance,
+	enum metric_conn_refusal *ret_why);
+void peers_join(
+	struct client *client, const struct peer_name *name, struct limiter_entry *allowance);
+void peers_leave(struct client *client);
+/* False: it is refused, counted and answered. */
+bool peers_admit(struct exchange *exchange);
+/* Whoever guesses tokens is slowed down; who comes from the same network with a good one is not. */
+bool peers_may_fail(struct client *client);
 
 /* --- client.c: a connection --- */
 /* NULL: no memory; then both stay the caller's. */

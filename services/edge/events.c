@@ -5,7 +5,9 @@
  * Nobody keeps events for a client: where it is is one number here, and the next page is asked for
  * when the last one is nearly taken, so a slow reader is slow and nothing is lost (DESIGN-WALL.md
  * section 3). Each page is a request of its own with the client's token, so that one that is
- * revoked ends a stream. Archive tells when the ledger has grown; until then nobody is asked. */
+ * revoked ends a stream. Archive tells when the ledger has grown; until then nobody is asked. Then
+ * all want to ask at once, and archive makes a few pages at a time: so they stand in a line, and
+ * each answer lets the next one ask. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +21,9 @@
 #define RETRY_US INT64_C(200000)
 /* As pull.c. */
 #define UNSENT_BYTES_LOW VERB_REPLY_BYTES_MAX
+/* Pages that are asked for again at once: archive makes 8 at a time (EVENTS_JOBS_MAX), for all
+ * edges and for who comes anew. */
+#define PAGES_ASKED_MAX 4u
 
 /* "id: ", "data: " and so on around each line; a line has at least so many bytes. */
 #define AROUND_BYTES_MAX 40u
@@ -29,7 +34,11 @@
 _Static_assert(PAGE_BYTES_MAX + TAIL_BYTES_MAX <= METRICS_TEXT_BYTES_MAX, "the scratch holds it");
 
 struct events {
+	struct exchange *exchange;
+	struct events *line_next, *line_previous;
 	bool is_stream, has_begun;
+	bool is_in_line;
+	bool has_turn;   /* is one of edge->pages_asked */
 	bool is_waiting; /* for the ledger to grow beyond next, until due_us */
 	uint64_t next;   /* all up to it was looked at */
 	bool has_next;
@@ -51,6 +60,7 @@ bool events_keep(struct exchange *exchange, const struct ask *ask, bool is_strea
 		return false;
 	}
 	*events = (struct events){
+		.exchange = exchange,
 		.is_stream = is_stream && exchange->method != HTTP_METHOD_HEAD,
 		.next = ask->offset,
 		.since_us = edge_now_us(),
@@ -67,9 +77,70 @@ bool events_keep(struct exchange *exchange, const struct ask *ask, bool is_strea
 	return true;
 }
 
+/* --- the line --- */
+
+static void join_line(struct edge *edge, struct events *events)
+{
+	events->is_in_line = true;
+	events->line_next = NULL;
+	events->line_previous = edge->line_last;
+	if (edge->line_last != NULL) {
+		edge->line_last->line_next = events;
+	} else {
+		edge->line_first = events;
+	}
+	edge->line_last = events;
+}
+
+static void leave_line(struct edge *edge, struct events *events)
+{
+	*(events->line_previous == NULL ? &edge->line_first : &events->line_previous->line_next) =
+		events->line_next;
+	*(events->line_next == NULL ? &edge->line_last : &events->line_next->line_previous) =
+		events->line_previous;
+	events->is_in_line = false;
+}
+
+/* Its page is here, or not wanted any more: the next one's turn. */
+static void end_turn(struct edge *edge, struct events *events)
+{
+	struct events *next = edge->line_first;
+
+	if (!events->has_turn) {
+		return;
+	}
+	events->has_turn = false;
+	edge->pages_asked--;
+	if (next != NULL) {
+		leave_line(edge, next);
+		next->has_turn = true;
+		edge->pages_asked++;
+		client_mark(next->exchange->client);
+	}
+}
+
+/* False: not yet; it is in the line. */
+static bool take_turn(struct edge *edge, struct events *events)
+{
+	if (!events->has_turn &&
+		(edge->line_first != NULL || edge->pages_asked == PAGES_ASKED_MAX)) {
+		join_line(edge, events);
+		return false;
+	}
+	edge->pages_asked += !events->has_turn;
+	events->has_turn = true;
+	return true;
+}
+
 void events_forget(struct exchange *exchange)
 {
 	if (exchange->events != NULL) {
+		struct edge *edge = exchange->client->edge;
+
+		end_turn(edge, exchange->events);
+		if (exchange->events->is_in_line) {
+			leave_line(edge, exchange->events);
+		}
 		explicit_bzero(exchange->events->bytes, exchange->events->token_bytes);
 		free(exchange->events);
 		exchange->events = NULL;
@@ -217,6 +288,7 @@ enum err events_take(struct exchange *exchange, const struct oap_events *msg)
 	if (msg->next > msg->size || (events->has_next && msg->next < events->next)) {
 		return ERR_MALFORMED;
 	}
+	end_turn(edge, events);
 	events->next = msg->next;
 	events->has_next = true;
 	if (msg->size > edge->ledger_size) {
@@ -248,6 +320,7 @@ bool events_refused(struct exchange *exchange, uint16_t status)
 		return false;
 	}
 	dispatch_end(exchange);
+	end_turn(exchange->client->edge, events);
 	if (may_go_over) {
 		wait_until(events, now_us + RETRY_US);
 	} else {
@@ -297,6 +370,9 @@ static void ask_again(struct exchange *exchange, int64_t now_us)
 	enum err err = dispatch_request(exchange, &ask);
 
 	events->is_waiting = false;
+	if (err != ERR_OK) {
+		end_turn(exchange->client->edge, events);
+	}
 	if (err != ERR_OK && events->has_begun) {
 		wait_until(events, now_us + RETRY_US);
 	} else if (err != ERR_OK) {
@@ -309,13 +385,15 @@ void events_step(struct client *client)
 	struct exchange *exchange = idle_of(client);
 	int64_t now_us;
 
-	if (exchange == NULL || !has_room(client)) {
+	if (exchange == NULL || exchange->events->is_in_line) {
 		return;
 	}
 	now_us = edge_now_us();
 	if (exchange->events->is_stream && client->edge->is_draining) {
 		answer(exchange, 0, true);
-	} else if (is_time(exchange, now_us)) {
+	} else if (!has_room(client) || !is_time(exchange, now_us)) {
+		end_turn(client->edge, exchange->events);
+	} else if (take_turn(client->edge, exchange->events)) {
 		ask_again(exchange, now_us);
 	}
 }
@@ -324,7 +402,7 @@ bool events_is_due(struct client *client, int64_t now_us)
 {
 	const struct exchange *exchange = idle_of(client);
 
-	return exchange != NULL && is_time(exchange, now_us);
+	return exchange != NULL && !exchange->events->is_in_line && is_time(exchange, now_us);
 }
 
 void events_grew(struct edge *edge, uint64_t size)

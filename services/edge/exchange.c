@@ -2,6 +2,8 @@
  * the requests: one that is ready before its elders waits in its exchange. */
 #include "services/edge/edge.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "common/log.h"
@@ -128,13 +130,41 @@ static struct http_reply_field replayed_field(void)
 	};
 }
 
-/* Of an answer: the cache's, and at most one or three more. */
-#define FIELDS_MAX 5u
+/* Of an answer: the cache's, three of a rate, and at most one or three more. */
+#define FIELDS_MAX 8u
+
+/* X-RateLimit-Limit and so on: a client that reads them need not hear a 429. */
+#define RATE_FIELDS     3u
+#define RATE_DIGITS_MAX 11u
+
+static size_t put_rate_fields(const struct limiter_left *left,
+	char digits[RATE_FIELDS][RATE_DIGITS_MAX], struct http_reply_field *fields)
+{
+	static const char *const names[RATE_FIELDS] = {
+		"X-RateLimit-Limit",
+		"X-RateLimit-Remaining",
+		"X-RateLimit-Reset",
+	};
+	const uint32_t values[RATE_FIELDS] = { left->limit, left->remaining, left->reset_s };
+
+	if (left->limit == 0) {
+		return 0;
+	}
+	for (size_t i = 0; i < RATE_FIELDS; i++) {
+		(void)snprintf(digits[i], RATE_DIGITS_MAX, "%" PRIu32, values[i]);
+		fields[i] = (struct http_reply_field){
+			names[i],
+			{ (const uint8_t *)digits[i], strlen(digits[i]) },
+		};
+	}
+	return RATE_FIELDS;
+}
 
 static void write_http(
 	struct buffer *to, const struct exchange *exchange, const struct answer *answer)
 {
 	struct http_reply_field fields[FIELDS_MAX] = { cache_field(answer->cache) };
+	char digits[RATE_FIELDS][RATE_DIGITS_MAX];
 	size_t fields_count = 1;
 	struct client *client = exchange->client;
 	bool has_type = answer->status != 204 && answer->status != 304;
@@ -163,6 +193,7 @@ static void write_http(
 	if (answer->replayed) {
 		fields[fields_count++] = replayed_field();
 	}
+	fields_count += put_rate_fields(&exchange->left, digits, fields + fields_count);
 	assert(fields_count + answer->fields_count <= FIELDS_MAX);
 	for (size_t i = 0; i < answer->fields_count; i++) {
 		fields[fields_count++] = answer->fields[i];
@@ -411,14 +442,18 @@ void exchange_refuse_as(
 	if (exchange->is_oap && told.code == NULL && (told.status == 401 || told.status == 403)) {
 		told.code = "AuthFailed"; /* its name on this wire */
 	}
-	answer.status = told.status;
-	answer.authenticate = told.status == 401;
-	answer.content_type = replies_content_type(style);
-	answer.body = (struct slice){ edge->scratch, replies_refusal(edge->scratch, style, &told) };
 	if ((told.status == 503 || told.status == 429) && answer.retry_after_s == 0) {
 		answer.retry_after_s =
 			told.status == 429 ? 1 : replies_retry_after_s(&edge->readiness);
 	}
+	if (exchange->is_oap) {
+		told.retry_after_s = answer.retry_after_s;
+		told.limit = exchange->left;
+	}
+	answer.status = told.status;
+	answer.authenticate = told.status == 401;
+	answer.content_type = replies_content_type(style);
+	answer.body = (struct slice){ edge->scratch, replies_refusal(edge->scratch, style, &told) };
 	exchange_answer(exchange, &answer);
 }
 

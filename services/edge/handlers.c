@@ -61,15 +61,6 @@ static enum err on_proceed(void *self, const struct oap_from *from, const struct
 	return ERR_OK;
 }
 
-/* Who guesses tokens is slowed down; who comes from the same network with a good one is not. */
-static bool may_say_401(struct exchange *exchange)
-{
-	struct client *client = exchange->client;
-
-	return client->peer == GRANT_PEER_UNIX ||
-	       limiter_network_take(&client->edge->networks, client->network, edge_now_us());
-}
-
 /* As what it was, a 401, the prevalidator has counted it. */
 static void refuse_guess(struct exchange *exchange)
 {
@@ -82,6 +73,7 @@ static void refuse_guess(struct exchange *exchange)
 	};
 
 	metrics_inc(METRIC_QUOTA_EXHAUSTIONS, METRIC_PLAIN);
+	metrics_inc(METRIC_RATE_LIMITED, METRIC_RATE_LIMIT_AUTH);
 	exchange->close =
 		exchange->client->current == exchange || exchange->client->ring_count == 1;
 	exchange_refuse_as(exchange, &refusal, (struct answer){ .status = 429 });
@@ -99,6 +91,9 @@ static enum err on_refused(void *self, const struct oap_from *from, const struct
 		.text = msg->detail,
 	};
 
+	if (msg->rate_limit > 0) {
+		refusal.code = "QuotaExceeded"; /* spec/node.md section 4.1 */
+	}
 	if (replies_check_refused(msg) != ERR_OK) {
 		return ERR_MALFORMED;
 	}
@@ -108,9 +103,13 @@ static enum err on_refused(void *self, const struct oap_from *from, const struct
 	if (exchange->route == ROUTE_PROBE) {
 		return ERR_CONFLICT;
 	}
-	if (msg->status == 401 && !may_say_401(exchange)) {
+	if (msg->status == 401 && !peers_may_fail(exchange->client)) {
 		refuse_guess(exchange);
 		return ERR_OK;
+	}
+	if (msg->rate_limit > 0) {
+		exchange->left = (struct limiter_left){ .limit = msg->rate_limit,
+			.reset_s = msg->rate_reset_s };
 	}
 	exchange_refuse_as(exchange, &refusal, (struct answer){ .status = msg->status });
 	return ERR_OK;

@@ -1,7 +1,5 @@
 /* Connections come in. */
 #include <errno.h>
-#include <netinet/in.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -13,27 +11,6 @@
 
 /* As many as wait in the kernel at most: the backlog of supervisor/listen.c, and one more. */
 #define WAITING_MAX 1025u
-
-/* The /32 or /64 that a client comes from; an IPv4 address in IPv6 clothes is a /32. */
-static uint64_t network_of(const struct sockaddr_storage *address)
-{
-	static const uint8_t mapped[12] = { [10] = 0xff, [11] = 0xff };
-	uint64_t network = 0;
-
-	if (address->ss_family == AF_INET) {
-		const struct sockaddr_in *in4 = (const struct sockaddr_in *)address;
-		return ntohl(in4->sin_addr.s_addr);
-	}
-	if (address->ss_family == AF_INET6) {
-		const uint8_t *bytes = ((const struct sockaddr_in6 *)address)->sin6_addr.s6_addr;
-		if (memcmp(bytes, mapped, sizeof mapped) == 0) {
-			memcpy(&network, bytes + 12, 4);
-			return ntohl((uint32_t)network);
-		}
-		memcpy(&network, bytes, sizeof network);
-	}
-	return network;
-}
 
 /* Root, and who is listed; with an empty list the node's own user. That is ours when the node
  * runs unprivileged, and root when it does not. */
@@ -68,20 +45,25 @@ static bool know_local(const struct edge *edge, int fd, uint32_t *ret_uid)
 }
 
 /* What no connection can be kept for is told so, as far as one write goes: that a probe hears
- * "busy" is worth more than that it waits. Counted first: who has the answer finds it counted. Who
- * would have to hear it in TLS is let go. */
-static void turn_away(struct edge *edge, int fd, bool says_so)
+ * "busy" is worth more than that it waits. 503 when it is not the peer's doing. Counted first: who
+ * has the answer finds it counted. Who would have to hear it in TLS is let go. */
+static void turn_away(struct edge *edge, int fd, bool is_local, enum metric_conn_refusal why)
 {
-	static const char busy[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n"
+	static const char full[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n"
 				   "Connection: close\r\nRetry-After: 1\r\n\r\n";
+	static const char peer[] = "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\n"
+				   "Connection: close\r\nRetry-After: 1\r\n\r\n";
+	bool is_full = why == METRIC_CONN_REFUSAL_FULL;
 
 	metrics_inc(METRIC_BUSY_REJECTIONS, METRIC_BUSY_INGRESS);
 	metrics_inc(METRIC_REJECTED, metrics_label_reason(REASON_BUSY));
-	if (says_so) {
-		(void)!send(fd, busy, sizeof busy - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	metrics_inc(METRIC_CONNECTIONS_REFUSED, why);
+	if (is_local || edge->tls == NULL) {
+		(void)!send(fd, is_full ? full : peer, (is_full ? sizeof full : sizeof peer) - 1,
+			MSG_DONTWAIT | MSG_NOSIGNAL);
 	}
 	close(fd);
-	if (!edge->was_full) {
+	if (is_full && !edge->was_full) {
 		edge->was_full = true;
 		log_event(LOG_CONNECTIONS_FULL,
 			&(struct log_fields){ .count = edge->client_count,
@@ -90,13 +72,24 @@ static void turn_away(struct edge *edge, int fd, bool says_so)
 	}
 }
 
+/* What TCP leaves is the local socket's, and EDGE_LOCAL_CONNS more. */
+static bool has_room(const struct edge *edge, bool is_local)
+{
+	uint32_t most = edge->limits.conns_max;
+
+	if (edge->client_count >= most + EDGE_LOCAL_CONNS) {
+		return false;
+	}
+	return is_local || edge->client_count - edge->local_count < most;
+}
+
 /* NULL with a fd that is still the caller's. */
 static struct client *create(struct edge *edge, int fd, bool is_local)
 {
 	struct client *client;
 	struct tls_stream *stream = NULL;
 
-	if (edge->client_count >= edge->limits.conns_max) {
+	if (!has_room(edge, is_local)) {
 		return NULL;
 	}
 	if (edge->tls != NULL && !is_local) {
@@ -116,21 +109,30 @@ static void welcome(struct edge *edge, int fd, const struct sockaddr_storage *ad
 {
 	bool is_local = address->ss_family == AF_UNIX;
 	uint32_t uid = 0;
+	struct limiter_entry *allowance;
+	enum metric_conn_refusal why;
+	struct peer_name name;
 	struct client *client;
 
 	if (is_local && !know_local(edge, fd, &uid)) {
 		close(fd);
 		return;
 	}
+	name = peers_name(address, uid);
+	allowance = peers_find(edge, &name);
+	if (!peers_let_in(edge, &name, allowance, &why)) {
+		turn_away(edge, fd, is_local, why);
+		return;
+	}
 	client = create(edge, fd, is_local);
 	if (client == NULL) {
-		turn_away(edge, fd, is_local || edge->tls == NULL);
+		turn_away(edge, fd, is_local, METRIC_CONN_REFUSAL_FULL);
 		return;
 	}
 	client->wire = is_local ? WIRE_UNDECIDED : WIRE_HTTP;
 	client->peer = is_local ? GRANT_PEER_UNIX : GRANT_PEER_TCP;
 	client->peer_uid = uid;
-	client->network = is_local ? 0 : network_of(address);
+	peers_join(client, &name, allowance);
 	edge->was_full = false;
 }
 
@@ -150,6 +152,7 @@ static void on_connection(struct ev_loop *loop, ev_io *watcher, int events)
 			welcome(edge, fd, &address);
 		} else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM ||
 			   errno == ENOBUFS) {
+			metrics_inc(METRIC_CONNECTIONS_REFUSED, METRIC_CONN_REFUSAL_FILES);
 			listen_pause(edge); /* until the next tick; or the loop would spin */
 			return;
 		} else if (errno != ECONNABORTED && errno != EINTR) {

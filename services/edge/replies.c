@@ -268,6 +268,23 @@ static void put_ingest_refusal(struct json_out *out, const struct refusal *refus
 	json_out_array_end(out);
 }
 
+/* What HTTP has fields for: Retry-After and X-RateLimit-*. In an error whose members are a contract
+ * they are details. */
+static void put_when(struct json_out *out, const struct refusal *refusal)
+{
+	if (refusal->retry_after_s > 0) {
+		put_u64(out, "retry_after", refusal->retry_after_s);
+	}
+	if (refusal->limit.limit > 0) {
+		json_out_key(out, "rate_limit");
+		json_out_object_begin(out);
+		put_u64(out, "limit", refusal->limit.limit);
+		put_u64(out, "remaining", refusal->limit.remaining);
+		put_u64(out, "reset", refusal->limit.reset_s);
+		json_out_object_end(out);
+	}
+}
+
 static void put_error(struct json_out *out, const struct refusal *refusal)
 {
 	const char *code = refusal->code == NULL ? replies_code(refusal->status) : refusal->code;
@@ -329,6 +346,7 @@ static void put_api_error(struct json_out *out, const struct refusal *refusal)
 		put_u64(out, "last", refusal->lane_last);
 		put_u64(out, "expected", refusal->lane_last + 1);
 	}
+	put_when(out, refusal);
 	json_out_object_end(out);
 }
 
@@ -372,6 +390,7 @@ static void put_reward_error(struct json_out *out, const struct refusal *refusal
 	json_out_key(out, "details");
 	json_out_object_begin(out);
 	put_text(out, "reason", reward_reasons_name(reason));
+	put_when(out, refusal);
 	json_out_members(out, refusal->details);
 	if (reason == REWARD_REASON_CAP_TIMEOUT) {
 		json_out_members(
@@ -389,9 +408,11 @@ size_t replies_refusal(uint8_t *bytes, enum reply_style style, const struct refu
 	switch (style) {
 	case REPLY_INGEST:
 		put_ingest_refusal(&out, refusal);
+		put_when(&out, refusal);
 		break;
 	case REPLY_ERROR:
 		put_error(&out, refusal);
+		put_when(&out, refusal);
 		break;
 	case REPLY_PROBLEM:
 		put_problem(&out, refusal);
@@ -414,9 +435,9 @@ const char *replies_content_type(enum reply_style style)
 
 enum err replies_check_refused(const struct oap_refused *msg)
 {
-	if (find_status(msg->status) == NULL || msg->reason == REASON_NONE ||
-		msg->reason >= REASON_COUNT || msg->api_reason >= API_REASON_COUNT ||
-		msg->reward_reason >= REWARD_REASON_COUNT) {
+	if ((msg->rate_limit > 0 && msg->status != 429) || find_status(msg->status) == NULL ||
+		msg->reason == REASON_NONE || msg->reason >= REASON_COUNT ||
+		msg->api_reason >= API_REASON_COUNT || msg->reward_reason >= REWARD_REASON_COUNT) {
 		return ERR_MALFORMED;
 	}
 	return ERR_OK;

@@ -13,6 +13,7 @@
 #include "common/reasons.h"
 #include "common/reward_reasons.h"
 #include "common/slice.h"
+#include "core/limiter.h"
 #include "proto/verbs.h"
 
 /* The largest are a VERDICT that refuses REQUEST_ENTRIES_MAX entries, some 80 bytes each, and
@@ -65,6 +66,8 @@ struct refusal {
 	const char *code;                 /* NULL: that of the status */
 	struct slice text;                /* details or message */
 	struct slice corr_id;
+	uint32_t retry_after_s;    /* over OAP; HTTP says these in fields. 0: not told */
+	struct limiter_left limit; /* likewise */
 };
 
 size_t replies_refusal(uint8_t *bytes, enum reply_style style, const struct refusal *refusal);

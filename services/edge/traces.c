@@ -16,7 +16,7 @@
 void traces_open(struct edge *edge, const struct config *config)
 {
 	edge->trace_below = (config->otel_sample_ratio << DRAW_BITS) / 1000000u;
-	limiter_bucket_init(&edge->traces, config->otel_traces_per_second_max, edge->start_us);
+	edge->trace_rate = limiter_share(config->otel_traces_per_second_max, 0, 1);
 }
 
 static bool is_drawn(struct edge *edge)
@@ -34,7 +34,7 @@ static bool take_in(struct exchange *exchange)
 {
 	struct edge *edge = exchange->client->edge;
 
-	if (!limiter_bucket_take(&edge->traces, edge_now_us())) {
+	if (!limiter_take(&edge->traces, edge->trace_rate, edge_now_us())) {
 		return false;
 	}
 	metrics_inc(METRIC_TRACES_SAMPLED, METRIC_PLAIN);

@@ -104,6 +104,7 @@ static enum err on_request(void *owner, const struct oap_from *from, const struc
 		.route = (enum route)msg->route,
 		.is_oap = msg->is_oap != 0,
 		.is_gzip = msg->is_gzip != 0,
+		.is_counted = msg->is_again != 0,
 		.peer_class = (enum grant_peer)msg->peer_class,
 		.peer_uid = msg->peer_class == GRANT_PEER_UNIX ? msg->peer_uid : 0,
 		.actions = msg->peer_class == GRANT_PEER_MTLS
@@ -121,9 +122,9 @@ static enum err on_request(void *owner, const struct oap_from *from, const struc
 	};
 
 	if (!is_ours(self, msg->route) || (msg->offset != 0 && !may_have_offset(msg->route)) ||
-		msg->is_oap > 1 || msg->is_gzip > 1 || (msg->is_oap == 1 && msg->is_gzip == 1) ||
-		msg->peer_class >= GRANT_PEER_COUNT || !is_body_sound(msg) ||
-		(msg->is_gzip == 1 && msg->route == ROUTE_OBJECT_PUT)) {
+		msg->is_oap > 1 || msg->is_gzip > 1 || msg->is_again > 1 ||
+		(msg->is_oap == 1 && msg->is_gzip == 1) || msg->peer_class >= GRANT_PEER_COUNT ||
+		!is_body_sound(msg) || (msg->is_gzip == 1 && msg->route == ROUTE_OBJECT_PUT)) {
 		return ERR_MALFORMED;
 	}
 	if (jobs_find(self, from) != NULL) {
@@ -268,6 +269,7 @@ void prevalidator_ready(void *owner, struct worker *worker)
 		(caveat_kinds(CAVEAT_WHERE_EDGE) | caveat_kinds(CAVEAT_WHERE_LEDGER)) &
 		~(1u << CAVEAT_NODE);
 	grants_init(&self->grants);
+	tenants_init(self);
 	ev_timer_init(&self->sweep, on_sweep, SWEEP_S, SWEEP_S);
 	self->sweep.data = self;
 	ev_timer_start(worker->loop, &self->sweep);
@@ -281,6 +283,7 @@ void prevalidator_commit(void *owner, struct worker *worker)
 	self->body_limit_before = self->body_limit;
 	self->body_limit = limit_of(worker->config_generation, &worker->config);
 	grants_forget(&self->grants);
+	tenants_take_limits(self);
 }
 
 static void report(struct prevalidator *self)

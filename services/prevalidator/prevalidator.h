@@ -16,6 +16,7 @@
  *   wall.c      the way of a request
  *   reads.c     what reads ask archive for
  *   grants.c    the cache, and the VERIFYs under way
+ *   tenants.c   how many requests a second a tenant may send
  *   jobs.c      requests that wait
  *   bodies.c    bodies in pieces
  *   ingest.c    IngestRequest, from events to drafts
@@ -34,6 +35,7 @@
 #include "common/routes.h"
 #include "common/worker.h"
 #include "core/grant.h"
+#include "core/limiter.h"
 #include "core/siphash.h"
 #include "services/prevalidator/administration.h"
 #include "services/prevalidator/compute.h"
@@ -67,8 +69,9 @@ struct ask {
 	struct instant since;
 	uint64_t deadline_mono_ms;
 	enum route route;
-	bool is_oap;  /* a public verb: no method, no path */
-	bool is_gzip; /* the body is packed */
+	bool is_oap;     /* a public verb: no method, no path */
+	bool is_gzip;    /* the body is packed */
+	bool is_counted; /* by its tenant's rate */
 	enum grant_peer peer_class;
 	uint32_t peer_uid;
 	uint32_t actions; /* that its client's certificate is good for; all without one */
@@ -132,6 +135,9 @@ struct prevalidator {
 	size_t bodies_bytes; /* of all jobs */
 	struct jobs jobs;
 	struct grants grants;
+	struct limiter_rate tenant_rate; /* our share */
+	struct limiter_table tenants;
+	int64_t told_us;      /* of a tenant over it */
 	struct ingest ingest; /* its JSON is wish's, too */
 	struct wish wish;
 	struct compute compute;               /* likewise */
@@ -169,6 +175,10 @@ void wall_refuse(
 	struct prevalidator *self, const struct ask *ask, enum reason reason, const char *detail);
 void wall_refuse_with(struct prevalidator *self, const struct ask *ask, uint16_t status,
 	enum reason reason, const char *detail);
+
+/* 429: too many a second. */
+void wall_refuse_rate(
+	struct prevalidator *self, const struct ask *ask, const struct limiter_left *left);
 
 /* It went to its owner, or could not. */
 void wall_forwarded(struct prevalidator *self, const struct ask *ask, enum err err);
@@ -251,6 +261,15 @@ void grants_give_up_late(struct prevalidator *self, struct instant now);
 void grants_kms_lost(struct prevalidator *self);
 
 void grants_forget(struct grants *grants);
+
+/* --- tenants.c --- */
+
+void tenants_init(struct prevalidator *self);
+void tenants_take_limits(struct prevalidator *self); /* those of the configuration in force */
+
+/* False: it was refused. One that is counted already is let through. */
+MUST_CHECK bool tenants_admit(
+	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached);
 
 /* --- jobs.c --- */
 

@@ -7,7 +7,7 @@
 #include "core/macaroon.h"
 #include "services/prevalidator/prevalidator.h"
 
-/* auth -> policy -> handler. Each step either goes on or has the last word. */
+/* auth -> policy -> quota -> handler. Each step either goes on or has the last word. */
 
 /* --- the end of a request --- */
 
@@ -66,6 +66,17 @@ static void note(const struct ask *ask, uint16_t status, enum reason reason, con
 			.text = detail });
 }
 
+static void say(struct prevalidator *self, const struct ask *ask, struct oap_refused refused,
+	const char *detail)
+{
+	refused.detail =
+		(struct slice){ (const uint8_t *)detail, strnlen(detail, VERB_TEXT_BYTES_MAX) };
+	note(ask, refused.status, (enum reason)refused.reason, detail);
+	(void)!oap_send_refused(
+		edge_of(self, ask), ask->from.corr_id, &refused); /* or it is gone */
+	finish(self, ask);
+}
+
 static void refuse(struct prevalidator *self, const struct ask *ask, uint16_t status,
 	enum reason reason, uint8_t api_reason, uint8_t reward_reason, const char *detail)
 {
@@ -74,13 +85,24 @@ static void refuse(struct prevalidator *self, const struct ask *ask, uint16_t st
 		.reason = (uint8_t)reason,
 		.api_reason = api_reason,
 		.reward_reason = reward_reason,
-		.detail = { (const uint8_t *)detail, strnlen(detail, VERB_TEXT_BYTES_MAX) },
 	};
 
-	note(ask, status, reason, detail);
-	(void)!oap_send_refused(
-		edge_of(self, ask), ask->from.corr_id, &refused); /* or it is gone */
-	finish(self, ask);
+	say(self, ask, refused, detail);
+}
+
+void wall_refuse_rate(
+	struct prevalidator *self, const struct ask *ask, const struct limiter_left *left)
+{
+	struct oap_refused refused = {
+		.status = reason_status(REASON_BUSY),
+		.reason = REASON_BUSY,
+		.api_reason = API_REASON_RATE_LIMITED,
+		.reward_reason = REWARD_REASON_QUOTA,
+		.rate_limit = left->limit,
+		.rate_reset_s = left->reset_s,
+	};
+
+	say(self, ask, refused, "tenant_rate");
 }
 
 void wall_refuse_with(struct prevalidator *self, const struct ask *ask, uint16_t status,
@@ -364,6 +386,7 @@ static void wait(struct prevalidator *self, const struct ask *ask, const struct 
 
 	assert(job != NULL); /* handlers.c looked */
 	job->name = *name;
+	job->ask.is_counted |= cached != NULL;
 	if (!(cached != NULL ? bodies_begin(self, job) : grants_ask(self, job))) {
 		jobs_remove(self, job);
 	}
@@ -405,7 +428,8 @@ void wall_enter(struct prevalidator *self, const struct ask *ask)
 	cached = grants_find(&self->grants, &name, ask->since);
 	metrics_inc(
 		cached != NULL ? METRIC_GRANT_CACHE_HITS : METRIC_GRANT_CACHE_MISSES, METRIC_PLAIN);
-	if (cached != NULL && !caveats_hold(self, ask, cached)) {
+	if (cached != NULL &&
+		!(caveats_hold(self, ask, cached) && tenants_admit(self, ask, cached))) {
 		return;
 	}
 	if (cached != NULL && body_is_here(ask)) {
@@ -417,9 +441,10 @@ void wall_enter(struct prevalidator *self, const struct ask *ask)
 
 bool wall_resume(struct prevalidator *self, struct job *job, const struct cached_grant *cached)
 {
-	if (!caveats_hold(self, &job->ask, cached)) {
+	if (!caveats_hold(self, &job->ask, cached) || !tenants_admit(self, &job->ask, cached)) {
 		return true;
 	}
+	job->ask.is_counted = true;
 	if (!body_is_here(&job->ask)) {
 		return !bodies_begin(self, job);
 	}

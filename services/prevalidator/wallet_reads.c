@@ -20,13 +20,21 @@ static const uint32_t reading[] = {
 	CAVEAT_ACTION_BIT(CAVEAT_ACTION_AUDIT_READ),
 };
 
-static bool has_action(
+/* Where the request names no account: whether the token allows to read anything at all. One with a
+ * caveat about what no read has, a kind or an amount, does not, and would wait for nothing. */
+static bool reads_something(
 	struct prevalidator *self, const struct ask *ask, const struct cached_grant *cached)
 {
-	const struct caveat_verdict denied = { .result = CAVEAT_FAILS, .kind = CAVEAT_ACTION };
+	const struct caveat_set *caveats = &cached->grant.caveats;
+	struct caveat_verdict denied = { .result = CAVEAT_FAILS, .kind = CAVEAT_ACTION };
 
-	if ((cached->grant.caveats.actions & (reading[0] | reading[1])) != 0) {
-		return true;
+	if ((caveats->actions & (reading[0] | reading[1])) != 0) {
+		if ((caveats->kinds & (1u << CAVEAT_KIND | 1u << CAVEAT_AMOUNT)) == 0) {
+			return true;
+		}
+		denied.result = CAVEAT_LACKS;
+		denied.kind =
+			(caveats->kinds & 1u << CAVEAT_KIND) != 0 ? CAVEAT_KIND : CAVEAT_AMOUNT;
 	}
 	refuse(self, ask, API_REASON_SCOPE, caveat_set_verdict_text(denied));
 	return false;
@@ -122,7 +130,7 @@ void wallet_reads_handle(
 	}
 	if (question.account.bytes_count > 0
 			? !covers(self, ask, cached, question.account, question.asset)
-			: !has_action(self, ask, cached)) {
+			: !reads_something(self, ask, cached)) {
 		return;
 	}
 	if (question.what == READ_BALANCE && question.a == READS_NEWEST) {

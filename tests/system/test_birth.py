@@ -122,7 +122,7 @@ def test_limits_follow_the_role_and_the_configuration():
 	with Node({'api': {'max_conns': 5000}, 'admin': {'max_conns': 70}}) as node:
 		for role in ROLES:
 			found = limits(node.worker(role))
-			files = 128 + {'ingress': 5000, 'admin': 70}.get(role, 0)
+			files = 160 + {'ingress': 5000, 'admin': 70}.get(role, 0)
 			hard = int(limits(node.child.pid)[NOFILE][1])
 			assert found[NOFILE] == (str(min(files, hard)),) * 2, (role, found[NOFILE])
 			assert found[CORE] == ('0', '0'), role

@@ -124,11 +124,11 @@ class Client:
 			DOCUMENT.check(body, content['application/json']['schema'])
 		return response
 
-	def guess(self, name, *words):
-		"""Without a token, once the guesses of the last second are forgotten."""
+	def guess(self, name, *words, **more):
+		"""Without a good token, once the guesses of the last second are forgotten."""
 		def heard():
 			try:
-				return self.send(name, 401, *words)
+				return self.send(name, 401, *words, **more)
 			except AssertionError as fault:
 				if f"('{name}', 401, 429 " in str(fault):
 					return None
@@ -393,7 +393,7 @@ def test_without_a_token_and_without_authority():
 			body = {'batch': [entry('Mint', 'a', 1, capability_ref=nodes.capability_ref(one.none))]}
 		one.send(name, 403, path, query, body, token=one.none)
 	for name, path in (('tile', ['entries/000.p/1']), ('proofOfEntry', [1])):
-		one.send(name, 401, path, token='nonsense')
+		one.guess(name, path, token='nonsense')
 	one.send('tile', 403, ['entries/000.p/1'], token=one.none)
 	posts = one.node.cli('cap', 'attenuate', '--method', 'POST', stdin=one.all).stdout.strip()
 	one.send('proofOfEntry', 403, [1], token=posts)  # else it is told, without the entry

@@ -78,7 +78,7 @@ def another(value):
 	if match := re.fullmatch(r'(\d+)(B|KiB|MiB|GiB)', value):
 		return f'{int(match[1]) * 2}{match[2]}'
 	if re.fullmatch(r'\d+', value):
-		return int(value) * 2 if int(value) < 4 else int(value) - 1
+		return (int(value) or 1) * 2 if int(value) < 4 else int(value) - 1
 	raise AssertionError(f'no rule for {value!r}')
 
 

@@ -1,5 +1,6 @@
 #include "tests/worker/edge_driver.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -126,13 +127,13 @@ int set_up_ingress(void **state)
 static struct conn conns[CONNS_MAX];
 static size_t conn_count;
 
-static struct conn *open_conn(const struct sockaddr *address, socklen_t bytes)
+static struct conn *open_fd(int fd, const struct sockaddr *address, socklen_t bytes)
 {
 	struct conn *conn = &conns[conn_count++];
 	struct timeval wait = { .tv_sec = HARNESS_WAIT_MS / 1000 };
 
 	assert_true(conn_count <= CONNS_MAX);
-	conn->fd = socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	conn->fd = fd;
 	conn->in = malloc(CONN_BYTES);
 	conn->used = 0;
 	assert_non_null(conn->in);
@@ -142,6 +143,11 @@ static struct conn *open_conn(const struct sockaddr *address, socklen_t bytes)
 	}
 	hang_up(conn);
 	return NULL;
+}
+
+static struct conn *open_conn(const struct sockaddr *address, socklen_t bytes)
+{
+	return open_fd(socket(address->sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0), address, bytes);
 }
 
 uint16_t tcp_port(void)
@@ -163,6 +169,19 @@ struct conn *connect_port(uint16_t to)
 	};
 
 	return open_conn((struct sockaddr *)&in4, sizeof in4);
+}
+
+struct conn *connect_from(const char *address)
+{
+	struct sockaddr_in in4 = { .sin_family = AF_INET };
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	assert_int_equal(inet_pton(AF_INET, address, &in4.sin_addr), 1);
+	assert_int_equal(bind(fd, (struct sockaddr *)&in4, sizeof in4), 0);
+	in4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	in4.sin_port = htons(port);
+	return open_fd(fd, (struct sockaddr *)&in4, sizeof in4);
 }
 
 struct conn *connect_local(void)

@@ -59,6 +59,7 @@ uint64_t counted(enum metric metric, size_t label);
 /* NULL: nobody listens there. */
 struct conn *connect_tcp(void);
 struct conn *connect_port(uint16_t to);
+struct conn *connect_from(const char *address); /* of 127.0.0.0/8 */
 struct conn *connect_local(void);
 void hang_up(struct conn *conn);
 void close_conns(void);

@@ -360,6 +360,78 @@ static void a_client_that_goes_is_not_asked_for_any_more(void **state)
 	(void)expect(conn, 200);
 }
 
+/* --- many --- */
+
+#define MANY      20u
+#define ASKED_MAX 4u /* as many pages are asked for again at once, by one edge */
+
+static void begin_many(struct conn *conns[MANY])
+{
+	start();
+	for (unsigned i = 0; i < MANY; i++) {
+		conns[i] = begin_stream();
+		send_events(take_events(2), 5, 5, "");
+		harness_settle(&h);
+	}
+}
+
+/* Goal: all who wait are served as fast as archive makes pages, in turn, and nobody asks in vain.
+ */
+static void many_who_wait_are_served_in_turn(void **state)
+{
+	struct conn *conns[MANY];
+	uint64_t tickets[ASKED_MAX];
+
+	(void)state;
+	begin_many(conns);
+	grow(6);
+	for (unsigned i = 0; i < ASKED_MAX; i++) {
+		tickets[i] = take_events(5);
+	}
+	for (unsigned answered = 0; answered < MANY; answered++) {
+		harness_expect_nothing(checker); /* until one is answered */
+		send_events(tickets[answered % ASKED_MAX], 6, 6, lines_of(6, 6, 80));
+		if (answered + ASKED_MAX < MANY) {
+			tickets[answered % ASKED_MAX] = take_events(5);
+		}
+	}
+	harness_expect_nothing(checker);
+	for (unsigned i = 0; i < MANY; i++) {
+		expect_event(conns[i], 6, 80);
+	}
+}
+
+/* Goal: who goes away holds up nobody, whether he has asked or is in line. */
+static void who_leaves_the_line_holds_up_nobody(void **state)
+{
+	struct conn *conns[MANY];
+	uint64_t tickets[ASKED_MAX];
+
+	(void)state;
+	begin_many(conns);
+	grow(6);
+	for (unsigned i = 0; i < ASKED_MAX; i++) {
+		tickets[i] = take_events(5);
+	}
+	harness_expect_nothing(checker);
+	for (unsigned i = 0; i + 1 < MANY; i++) {
+		hang_up(conns[i]);
+	}
+	harness_settle(&h);
+	for (unsigned i = 0; i < ASKED_MAX; i++) {
+		send_events(tickets[i], 6, 6, lines_of(6, 6, 80));
+	}
+	harness_settle(&h);
+	while (!harness_is_silent(checker)) {
+		send_events(take_events(5), 6, 6, lines_of(6, 6, 80));
+		harness_settle(&h);
+	}
+	expect_event(conns[MANY - 1], 6, 80);
+	conns[0] = begin_stream(); /* and all is as before */
+	send_events(take_events(2), 7, 7, lines_of(3, 3, 80));
+	expect_event(conns[0], 3, 80);
+}
+
 static void a_page_that_makes_no_sense_accuses_archive(void **state)
 {
 	static const struct {
@@ -487,6 +559,8 @@ int main(void)
 		CASE(who_cannot_answer_now_is_asked_again),
 		CASE(a_token_that_ends_ends_the_stream),
 		CASE(a_client_that_goes_is_not_asked_for_any_more),
+		CASE(many_who_wait_are_served_in_turn),
+		CASE(who_leaves_the_line_holds_up_nobody),
 		CASE(a_page_that_makes_no_sense_accuses_archive),
 		CASE(a_slow_reader_is_slow_and_misses_nothing),
 	};

@@ -88,7 +88,7 @@ static int probe(struct conn *conn)
 	return hear(conn).status;
 }
 
-/* Of the bucket itself: tests/unit/test_edge_limiter.c. */
+/* Of the bucket itself: tests/unit/test_limiter.c. */
 static void the_rate_changes(void **state)
 {
 	struct conn *conn;

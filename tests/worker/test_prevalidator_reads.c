@@ -229,6 +229,36 @@ static void the_newest_balance_is_the_wallets(void **state)
 	assert_all_is_done();
 }
 
+/* Goal: a token that allows no read at all is told so, also where only archive knows whose is what;
+ * an empty page would say that nothing had happened. */
+static void what_no_read_has_is_refused_by_each(void **state)
+{
+	static const char *const caveats[] = { "kind=Transfer", "amount<=5" };
+	static const struct row rows[] = {
+		{ ROUTE_EVENTS, "after=7", NULL, READ_EVENTS, 7, 100, "" },
+		{ ROUTE_HISTORY, "a/history?asset=b", NULL, READ_HISTORY, READS_NEWEST, 50, "a b" },
+		{ ROUTE_BALANCE, "account=a&asset=b", NULL, READ_BALANCE, READS_NEWEST, 0, "a b" },
+	};
+	struct oap_refused refused;
+
+	(void)state;
+	start_with_all();
+	for (size_t i = 0; i < COUNT_OF(caveats); i++) {
+		const char *token = i == 0 ? "of a kind" : "of an amount";
+
+		for (size_t row = 0; row < COUNT_OF(rows); row++) {
+			ask_row(10 * i + row, &rows[row], token);
+			if (row == 0) {
+				grant(token, caveats[i]);
+			}
+			assert_int_equal(harness_expect_refused(edge, &refused), 10 * i + row);
+			assert_int_equal(refused.status, 403);
+			assert_int_equal(refused.api_reason, API_REASON_SCOPE);
+		}
+	}
+	assert_all_is_done();
+}
+
 /* Goal: path= compares with the whole path, and never with the query. */
 static void path_caveats_see_the_whole_path(void **state)
 {
@@ -302,6 +332,7 @@ int main(void)
 		TEST(what_is_not_public_is_asked_for_with_the_grant),
 		TEST(actions_decide_who_may_read),
 		TEST(the_newest_balance_is_the_wallets),
+		TEST(what_no_read_has_is_refused_by_each),
 		TEST(path_caveats_see_the_whole_path),
 		TEST(a_later_piece_is_asked_for_with_its_offset),
 		TEST(without_archive_reads_are_refused),
