@@ -108,9 +108,10 @@ def serves_from_memory(user):
 	with amnesic(user=user) as node:
 		before = tree(node.profile.data)
 		token, root = write_some(node)
+		there = len(node.workers())
 		node.signal_worker('kms')
 		node.signal_worker('committer')
-		eventually(lambda: len(node.workers()) == 8, 'all are back')
+		eventually(lambda: len(node.workers()) == there, 'all are back')
 		node.wait_ready()
 		rows = eventually(lambda: node.http('GET', '/roots', token=token).json(), 'roots')
 		assert root in json.dumps(rows), rows
