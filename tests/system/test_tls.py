@@ -251,6 +251,17 @@ def test_a_handshake_that_never_ends_is_given_up_and_holds_up_nobody():
 	assert node().metric('io_timeouts_total', op='handshake') >= 3
 
 
+def test_a_handshake_longer_than_any_is_refused_before_it_is_there():
+	record = b'\x16\x03\x01' + (16384).to_bytes(2, 'big')
+	hello = b'\x01\xff\xff\xff\x03\x03'  # of 16 MiB
+	with failed(node(), 'other'):
+		with wire.connect_tcp(node().profile.api_address) as client:
+			with contextlib.suppress(OSError):  # it need not take all of it
+				client.sendall(record + hello.ljust(16384, b'\0') + 3 * (record + bytes(16384)))
+			assert wire.Stream(client).read_to_end()[:1] == b'\x15'  # an alert
+	assert node().http('GET', '/healthz').status == 200
+
+
 def test_a_handshake_that_is_cut_at_any_byte_harms_nobody():
 	with wire.connect_tcp(node().profile.api_address) as client:
 		incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
