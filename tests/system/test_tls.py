@@ -5,6 +5,7 @@ import contextlib
 import hashlib
 import json
 import os
+import pathlib
 import re
 import shutil
 import signal
@@ -682,6 +683,16 @@ def test_the_key_is_in_no_process_but_kms():
 			held[role] = sum('macronode-tls' in link for link in links)
 	assert {role: count for role, count in held.items() if count} == {'kms': 1, 'ingress': 1}, held
 	assert certs().path('server.key').read_text().splitlines()[1] not in node().log_text()
+
+
+def test_the_copy_of_the_key_is_kept_out_of_swap_and_there_is_one_of_it():
+	one = new_node()
+	with one:
+		for _ in range(3):  # each replaces the one before
+			one.cli('reload')
+			smaps = pathlib.Path(f'/proc/{one.child.pid}/smaps').read_text()
+			held = re.findall(r'^\S+ (\S+) .*memfd:macronode-tls(?:.*\n)+?Locked: +(\d+) kB', smaps, re.M)
+			assert [mode for mode, _ in held] == ['---p'] and int(held[0][1]) > 0, held
 
 
 def test_zz_no_worker_died_and_the_node_stops_in_order():
