@@ -12,8 +12,8 @@
 /* Two workers share a link if and only if some verb other than CREDIT goes between them. */
 bool links_exist(unsigned a, unsigned b);
 
-/* Whether these two of such roles are linked: admin and its prevalidator are to each other, and
- * the latter to kms, but to nobody else. */
+/* Whether these two of such roles are linked: admin and its prevalidator are to each other and to
+ * kms, and to nobody else. */
 bool links_join(struct process_id a, struct process_id b);
 
 /* Credit of the direction sender -> receiver, fd 3 included. Zero requests when no REQUEST

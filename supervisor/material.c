@@ -77,6 +77,10 @@ void material_close(struct material *material)
 			material->fds[kind] = -1;
 		}
 	}
+	if (material->held != NULL) {
+		(void)munmap(material->held, material->held_bytes);
+		material->held = NULL;
+	}
 }
 
 /* --- the copies --- */
@@ -102,7 +106,22 @@ static ssize_t read_all(int fd, uint8_t *bytes)
 	return got < 0 ? -1 : (ssize_t)used;
 }
 
-/* Nobody can change it any more; a page of it reaches no swap device while we live. */
+/* Where we may, as with all keys. A memory file has no other way to stay out of swap than that its
+ * pages are locked where they are mapped; nobody is to read them there. */
+static void hold_in_memory(struct material *material, int fd, size_t bytes_count)
+{
+	void *held = mmap(NULL, bytes_count, PROT_READ, MAP_PRIVATE, fd, 0);
+
+	if (held == MAP_FAILED) {
+		return; /* an empty file */
+	}
+	(void)mlock(held, bytes_count);
+	(void)mprotect(held, bytes_count, PROT_NONE);
+	material->held = held;
+	material->held_bytes = bytes_count;
+}
+
+/* Nobody can change it any more. */
 static int seal_copy(const uint8_t *bytes, size_t bytes_count)
 {
 	int fd = memfd_create("macronode-tls", MFD_CLOEXEC | MFD_ALLOW_SEALING);
@@ -167,6 +186,9 @@ static bool copy_file(struct material *material, const struct config *config, un
 	if (got >= 0) {
 		material->fds[kind] = seal_copy(bytes, (size_t)got);
 		sha256_hash(bytes, (size_t)got, &material->digests[kind]);
+	}
+	if (material->fds[kind] >= 0 && kinds[kind].is_secret) {
+		hold_in_memory(material, material->fds[kind], (size_t)got);
 	}
 	if (material->fds[kind] < 0) {
 		refuse(material, "%s %s: it cannot be read: %s", name, path, strerror(errno));

@@ -29,7 +29,9 @@ enum material_kind {
 #define MATERIAL_NAMES_BYTES (CONFIG_HOST_NAMES_MAX * (CONFIG_NAME_BYTES_MAX + 2u))
 
 struct material {
-	int fds[MATERIAL_KIND_COUNT];             /* owned; -1: there is no such file */
+	int fds[MATERIAL_KIND_COUNT]; /* owned; -1: there is no such file */
+	void *held;                   /* owned: keeps the key's copy out of swap */
+	size_t held_bytes;
 	struct hash digests[MATERIAL_KIND_COUNT]; /* of their contents */
 	int64_t not_before_unix_s, not_after_unix_s;
 	int64_t ocsp_next_unix_s;           /* 0: none is stapled */

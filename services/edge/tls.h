@@ -29,6 +29,11 @@
 /* DESIGN-WALL.md section 5. */
 #define TLS_TICKET_LIFE_S 3600u
 
+/* What a client sends before it comes to anything, a handshake or a record of data: two hellos and
+ * a chain of eight certificates of RSA-4096 fit, and so does a record. GnuTLS takes a message of 16
+ * MiB together before it looks at it, of each client. */
+#define TLS_UNREAD_BYTES_MAX 32768u
+
 /* Frames of kms: a signature of 512 bytes, a ticket key, credit. */
 #define TLS_SIGNER_IN_BYTES 4096u
 

@@ -13,20 +13,34 @@ struct tls_stream {
 	struct tls_material *material; /* held */
 	gnutls_session_t session;      /* owned */
 	struct tls_transcript transcript;
+	int fd;
+	size_t unread_bytes; /* taken in, and nothing came of them yet */
 	bool has_begun, is_open, is_http, has_failed, has_certificate;
 	struct hash certificate;
 };
 
 /* --- bytes --- */
 
-static ssize_t pull(gnutls_transport_ptr_t fd, void *bytes, size_t bytes_count)
+static ssize_t pull(gnutls_transport_ptr_t context, void *bytes, size_t bytes_max)
 {
-	return recv((int)(intptr_t)fd, bytes, bytes_count, MSG_DONTWAIT);
+	struct tls_stream *stream = context;
+	size_t room = TLS_UNREAD_BYTES_MAX - stream->unread_bytes;
+	ssize_t got;
+
+	if (room == 0) {
+		errno = EMSGSIZE;
+		return -1;
+	}
+	got = recv(stream->fd, bytes, bytes_max < room ? bytes_max : room, MSG_DONTWAIT);
+	stream->unread_bytes += got > 0 ? (size_t)got : 0;
+	return got;
 }
 
-static ssize_t push(gnutls_transport_ptr_t fd, const void *bytes, size_t bytes_count)
+static ssize_t push(gnutls_transport_ptr_t context, const void *bytes, size_t bytes_count)
 {
-	return send((int)(intptr_t)fd, bytes, bytes_count, MSG_DONTWAIT | MSG_NOSIGNAL);
+	const struct tls_stream *stream = context;
+
+	return send(stream->fd, bytes, bytes_count, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 static ssize_t again(void)
@@ -50,6 +64,7 @@ ssize_t tls_stream_read(struct tls_stream *stream, void *bytes, size_t bytes_max
 		got = gnutls_record_recv(stream->session, bytes, bytes_max);
 	} while (got == GNUTLS_E_INTERRUPTED || got == GNUTLS_E_WARNING_ALERT_RECEIVED);
 	if (got >= 0) {
+		stream->unread_bytes = 0;
 		return got;
 	}
 	if (got == GNUTLS_E_AGAIN) {
@@ -99,7 +114,7 @@ static int on_message(gnutls_session_t session, unsigned type, unsigned when, un
 	return 0;
 }
 
-static bool set_up(struct tls_stream *stream, int fd)
+static bool set_up(struct tls_stream *stream)
 {
 	static const gnutls_datum_t http = { (unsigned char *)(uintptr_t) "http/1.1", 8 };
 	const struct tls *tls = stream->tls;
@@ -108,7 +123,7 @@ static bool set_up(struct tls_stream *stream, int fd)
 	gnutls_session_t session = stream->session;
 
 	gnutls_session_set_ptr(session, stream);
-	gnutls_transport_set_int(session, fd);
+	gnutls_transport_set_ptr(session, stream);
 	gnutls_transport_set_pull_function(session, pull);
 	gnutls_transport_set_push_function(session, push);
 	gnutls_handshake_set_hook_function(
@@ -135,11 +150,12 @@ struct tls_stream *tls_stream_create(struct tls *tls, int fd)
 		return NULL;
 	}
 	stream->tls = tls;
+	stream->fd = fd;
 	stream->material = tls_material_hold(tls);
 	tls_transcript_begin(&stream->transcript);
 	if (gnutls_init(&stream->session, tls->has_ticket_key ? flags : flags | GNUTLS_NO_TICKETS) <
 			0 ||
-		!set_up(stream, fd)) {
+		!set_up(stream)) {
 		tls_stream_destroy(stream);
 		return NULL;
 	}
@@ -332,13 +348,16 @@ static void count_failure(struct tls_stream *stream, enum metric_tls failure)
 
 static enum tls_step fail(struct tls_stream *stream, int code)
 {
-	enum metric_tls failure = failure_of(code);
+	bool is_too_long = stream->unread_bytes == TLS_UNREAD_BYTES_MAX;
+	enum metric_tls failure = is_too_long ? METRIC_TLS_OTHER : failure_of(code);
 
 	count_failure(stream, failure);
 	if (failure == METRIC_TLS_NO_CERTIFICATE || failure == METRIC_TLS_BAD_CERTIFICATE) {
 		metrics_inc(METRIC_AUTH_FAILURES, METRIC_PEER_MTLS);
 	}
-	log_event(LOG_TLS_FAILED, &(struct log_fields){ .text = gnutls_strerror(code) });
+	log_event(LOG_TLS_FAILED,
+		&(struct log_fields){ .text = is_too_long ? "the handshake is too long"
+							  : gnutls_strerror(code) });
 	(void)gnutls_alert_send_appropriate(stream->session, code);
 	return TLS_STEP_FAILED;
 }
@@ -364,6 +383,7 @@ static enum tls_step finish(struct tls_stream *stream)
 	int code = know_client(stream);
 
 	stream->is_open = true;
+	stream->unread_bytes = 0;
 	if (code != 0) {
 		return fail(stream, code);
 	}
@@ -378,9 +398,8 @@ static enum tls_step finish(struct tls_stream *stream)
 static bool meets_http(struct tls_stream *stream)
 {
 	uint8_t first = 0;
-	int fd = gnutls_transport_get_int(stream->session);
 
-	if (!stream->has_begun && recv(fd, &first, 1, MSG_PEEK | MSG_DONTWAIT) == 1) {
+	if (!stream->has_begun && recv(stream->fd, &first, 1, MSG_PEEK | MSG_DONTWAIT) == 1) {
 		stream->has_begun = true;
 		stream->is_http = first >= 'A' && first <= 'Z';
 	}

@@ -83,7 +83,7 @@ void traces_keep_ticket(struct exchange *exchange, uint64_t number)
 /* A stream and an answer in pieces last as long as the client wants. */
 static bool is_slow(const struct exchange *exchange, int64_t now_us)
 {
-	return exchange->events == NULL && exchange->pull == NULL &&
+	return exchange->events == NULL && exchange->watch == NULL && exchange->pull == NULL &&
 	       now_us - exchange->first_byte_us >= SLOW_US;
 }
 

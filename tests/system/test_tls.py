@@ -5,6 +5,7 @@ import contextlib
 import hashlib
 import json
 import os
+import pathlib
 import re
 import shutil
 import signal
@@ -249,6 +250,17 @@ def test_a_handshake_that_never_ends_is_given_up_and_holds_up_nobody():
 			for one in slow:
 				assert one.read_to_end() == b''
 	assert node().metric('io_timeouts_total', op='handshake') >= 3
+
+
+def test_a_handshake_longer_than_any_is_refused_before_it_is_there():
+	record = b'\x16\x03\x01' + (16384).to_bytes(2, 'big')
+	hello = b'\x01\xff\xff\xff\x03\x03'  # of 16 MiB
+	with failed(node(), 'other'):
+		with wire.connect_tcp(node().profile.api_address) as client:
+			with contextlib.suppress(OSError):  # it need not take all of it
+				client.sendall(record + hello.ljust(16384, b'\0') + 3 * (record + bytes(16384)))
+			assert wire.Stream(client).read_to_end()[:1] == b'\x15'  # an alert
+	assert node().http('GET', '/healthz').status == 200
 
 
 def test_a_handshake_that_is_cut_at_any_byte_harms_nobody():
@@ -671,6 +683,16 @@ def test_the_key_is_in_no_process_but_kms():
 			held[role] = sum('macronode-tls' in link for link in links)
 	assert {role: count for role, count in held.items() if count} == {'kms': 1, 'ingress': 1}, held
 	assert certs().path('server.key').read_text().splitlines()[1] not in node().log_text()
+
+
+def test_the_copy_of_the_key_is_kept_out_of_swap_and_there_is_one_of_it():
+	one = new_node()
+	with one:
+		for _ in range(3):  # each replaces the one before
+			one.cli('reload')
+			smaps = pathlib.Path(f'/proc/{one.child.pid}/smaps').read_text()
+			held = re.findall(r'^\S+ (\S+) .*memfd:macronode-tls(?:.*\n)+?Locked: +(\d+) kB', smaps, re.M)
+			assert [mode for mode, _ in held] == ['---p'] and int(held[0][1]) > 0, held
 
 
 def test_zz_no_worker_died_and_the_node_stops_in_order():

@@ -9,6 +9,7 @@ import socket
 import uuid
 
 import tap
+import wire
 from collector import Collector, attributes_of
 from harness import Node, entry, eventually, nodes
 
@@ -168,6 +169,19 @@ def test_what_failed_is_told_at_least_by_the_edge():
 		spans = shown(node, corr_id)['spans']
 		assert [span['name'] for span in spans] == ['svc.ron-ledger.ingress.handle']
 		assert spans[0]['status'] == {'code': 2}, spans
+
+
+def test_a_stream_of_events_is_not_slow_however_long_it_lasts():
+	with Node({'otel': NOTHING_DRAWN}) as node:
+		watcher = node.mint('admin.status')
+		with node.open_http('admin') as stream:
+			stream.send(wire.request('GET', '/events', headers={'Authorization': f'Bearer {watcher}'}))
+			stream.take_until(b'heartbeat')
+			node.cli('cap', 'revoke', nodes.capability_ref(watcher))
+			stream.read_to_end()  # the heartbeat after the next says that it is revoked
+		answered = eventually(lambda: node.metric('http_requests_total', route='/events'),
+			'the answer to be counted')
+		assert answered == 1 and node.metric('traces_sampled_total') == 0, answered
 
 
 def test_a_line_of_the_log_leads_to_the_trace():
