@@ -1,5 +1,6 @@
 """A node under a service manager: what it tells one, what it takes from one, and what the unit
 allows it. No manager runs here: the test is one, and systemd's tools judge the files."""
+import contextlib
 import os
 import pathlib
 import re
@@ -52,6 +53,14 @@ class Manager:
 				self.heard += self.socket.recv(65536).decode().split('\n')
 			except BlockingIOError:
 				return self.heard
+
+	def fill(self):
+		"""Nobody else's datagram finds room."""
+		with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other, \
+				contextlib.suppress(BlockingIOError):
+			other.setblocking(False)
+			while True:
+				other.sendto(b'ANYTHING=1', self.socket.getsockname())
 
 	def expect(self, line):
 		eventually(lambda: line in self.lines(), f'{line} is told')
@@ -106,6 +115,7 @@ def test_a_node_in_safe_mode_has_started():
 	"""Else a manager would end it, and reads with it."""
 	with Manager() as manager:
 		with Node(environment=manager.environment) as node:
+			manager.expect('READY=1')
 			assert node.ingest([entry('Mint', 'alice', 5)], node.mint()).status == 200
 			node.stop()
 			manager.expect('STATUS=stopping')
@@ -134,6 +144,20 @@ def test_a_reload_is_told_with_its_time():
 		os.kill(node.child.pid, signal.SIGHUP)  # refused, and over all the same
 		eventually(lambda: manager.lines().count('READY=1') == 4, 'it is over')
 		assert manager.lines().count('RELOADING=1') == 3
+
+
+def test_a_manager_that_reads_late_is_told_the_end_all_the_same():
+	with Manager() as manager, Node(environment=manager.environment) as node:
+		manager.expect('READY=1')
+		eventually(lambda: manager.last_status() == 'STATUS=ready', 'ready is the last word')
+		manager.fill()
+		held = node.signal_worker('wallet', signal.SIGSTOP)  # until it goes on the node cannot end
+		os.kill(node.child.pid, signal.SIGTERM)
+		eventually(lambda: '"stopping"' in node.log_text(), 'it stops')
+		manager.expect('STOPPING=1')
+		manager.expect('STATUS=stopping')
+		os.kill(held, signal.SIGCONT)
+		assert node.child.wait(60) == 0
 
 
 def test_the_loop_answers_the_watchdog():
