@@ -14,6 +14,8 @@ import time
 
 import tap
 import wire
+from certs import Certificates
+from collector import Collector
 from harness import BUILD, Node, entry, eventually, nodes
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -21,6 +23,7 @@ ROOT = HERE.parents[1]
 ACTIVATE = (sys.executable, str(HERE / 'activate.py'))
 UNIT = ROOT / 'etc/systemd/macronode.service'
 ONE_USER = ROOT / 'etc/systemd/one-user.conf'
+OFF_LOOPBACK = ROOT / 'etc/systemd/off-loopback.conf'
 SOCKET_UNIT = ROOT / 'etc/systemd/macronode-api.socket'
 SYSUSERS = ROOT / 'etc/sysusers.d/macronode.conf'
 TMPFILES = ROOT / 'etc/tmpfiles.d/macronode.conf'
@@ -333,8 +336,9 @@ class Units:
 	def __exit__(self, *_):
 		shutil.rmtree(self.directory)
 
-	def use_one_user(self):
-		shutil.copy(ONE_USER, self.drop_ins)
+	def use(self, *drop_ins):
+		for path in drop_ins:
+			shutil.copy(path, self.drop_ins)
 
 	def verify(self):
 		names = [str(self.unit), str(self.directory / SOCKET_UNIT.name)]
@@ -348,8 +352,8 @@ class Units:
 def test_the_units_are_clean():
 	needs('systemd-analyze')
 	with Units() as units:
-		for prepare in (lambda: None, units.use_one_user):
-			prepare()
+		for drop_ins in ((), (OFF_LOOPBACK,), (ONE_USER,)):
+			units.use(*drop_ins)
 			done = units.verify()
 			assert done.returncode == 0 and not done.stdout + done.stderr, done
 		with open(units.unit, 'a') as file:
@@ -361,7 +365,12 @@ def test_the_units_expose_as_little_as_they_say():
 	needs('systemd-analyze')
 	with Units() as units:
 		assert units.exposure() <= 2.0
-		units.use_one_user()
+		units.use(ONE_USER)
+		assert units.exposure() <= 1.0
+	with Units() as units:
+		units.use(OFF_LOOPBACK)
+		assert units.exposure() <= 2.0, 'with clients on other machines, too'
+		units.use(ONE_USER)
 		assert units.exposure() <= 1.0
 
 
@@ -402,16 +411,40 @@ def allowed_syscalls(*paths):
 	return allowed
 
 
+@contextlib.contextmanager
+def certificates(user):
+	certs = Certificates()
+	try:
+		certs.issue('server').issue('next')
+		shutil.chown(certs.path('server.key'), user or 0)
+		yield certs
+	finally:
+		certs.remove()
+
+
+def use_all(node, certs):
+	"""Starts of everything, writes over TLS, a death, a reload with another certificate."""
+	node.tls['api'] = certs.context()
+	assert node.ingest([entry('Mint', 'alice', 5)], node.mint()).status == 200
+	node.signal_worker('wallet')
+	eventually(lambda: node.metric('service_restarts_total') >= 1, 'another wallet')
+	node.wait_ready()
+	certs.replace('server', 'next')
+	shutil.chown(certs.path('server.key'), node.user or 0)
+	node.cli('reload')
+	assert node.http('GET', '/healthz').status == 200
+
+
 def used_syscalls(user=None):
-	"""Of a node that starts, writes, sees a worker die, is looked at and stops."""
-	with tempfile.TemporaryDirectory() as directory:
+	"""Of a node that starts, does all that it can, and stops."""
+	with tempfile.TemporaryDirectory() as directory, Collector() as collector, \
+			certificates(user) as certs:
 		trace = pathlib.Path(directory) / 'trace'
 		os.chmod(directory, 0o777)
-		with Node(user=user, wrapper=('strace', '-D', '-f', '-q', '-o', str(trace))) as node:
-			assert node.ingest([entry('Mint', 'alice', 5)], node.mint()).status == 200
-			node.signal_worker('wallet')
-			eventually(lambda: node.metric('service_restarts_total') >= 1, 'another wallet')
-			node.wait_ready()
+		changes = {'tls': certs.tls(), 'otel': {'endpoint': collector.url, 'sample_ratio': 1.0}}
+		with Node(changes, user=user, wrapper=('strace', '-D', '-f', '-q', '-o', str(trace))) as node:
+			use_all(node, certs)
+			eventually(collector.spans, 'traces')
 			assert node.stop() == 0
 		eventually(lambda: 'exited with 0' in trace.read_text().splitlines()[-1], 'its end')
 		found = set(re.findall(r'^\d+ +(\w+)\(', trace.read_text(), re.MULTILINE))
