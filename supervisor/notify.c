@@ -167,6 +167,9 @@ void notify_tick(struct supervisor *self)
 	int64_t more_ms = EXTEND_START_MS + self->config.node_ping_timeout_ms;
 
 	notify_update(self);
+	if (self->drain_stage > 0 && !self->notify.stopping_told) {
+		notify_stopping(self);
+	}
 	if (self->notify.ready_told || self->drain_stage > 0 || any_dies_too_often(self)) {
 		return;
 	}
@@ -217,7 +220,7 @@ void notify_stopping(struct supervisor *self)
 
 	(void)snprintf(message, sizeof message, "STOPPING=1\nEXTEND_TIMEOUT_USEC=%" PRId64,
 		more_ms * 1000);
-	(void)!tell(self, message);
+	self->notify.stopping_told = tell(self, message);
 }
 
 /* From the loop, so that a loop that is stuck says nothing. */

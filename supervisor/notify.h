@@ -23,6 +23,7 @@ struct notify {
 	int ready_fd;         /* owned; -1: nobody asked, or it was told */
 	uint64_t watchdog_us; /* 0: nobody asked */
 	bool ready_told;
+	bool stopping_told;
 	bool failure_told;                /* in the log */
 	char status[NOTIFY_STATUS_BYTES]; /* the last that was told */
 	ev_timer watchdog;

@@ -259,5 +259,14 @@ def test_the_packages_have_the_version_of_the_build():
 	assert changelog.startswith(f'macronode ({version}-'), changelog[:60]
 
 
+def test_the_package_of_the_library_lists_what_its_header_declares():
+	header = re.sub(r'/\*.*?\*/', '', (ROOT / 'client/macronode.h').read_text(), flags=re.DOTALL)
+	header = re.sub(r'\btypedef [^;]*;', '', header)
+	declared = set(re.findall(r'\b(mn_[a-z_]+)\(', header))
+	symbols = (ROOT / 'debian/libmacronode0.symbols').read_text()
+	listed = set(re.findall(r'^ (mn_[a-z_]+)@', symbols, re.MULTILINE))
+	assert len(declared) > 20 and declared == listed, declared ^ listed
+
+
 if __name__ == '__main__':
 	tap.main(globals())

@@ -95,9 +95,9 @@ class DebianRoot:
 		"""'user group mode' of a file."""
 		return self.run('stat', '-c', '%U %G %a', path).stdout.strip()
 
-	def start(self, words, log, bounding, groups=(), user=None, environment=None):
-		"""A daemon as its unit has it: those capabilities, that user, a system that is read-only
-		but for its own directories."""
+	def confined(self, words, bounding, groups=(), user=None):
+		"""What runs a command as its unit has it: those capabilities, that user, a system that is
+		read-only but for its own directories."""
 		writable = ('/var/lib/macronode', '/var/log/macronode', '/run/macronode')
 		mounts = ''.join(f'mount --bind {self.path}{one} {self.path}{one}\n' for one in writable)
 		capabilities = ','.join(['-all', *(f'+{one}' for one in bounding)])
@@ -106,9 +106,12 @@ class DebianRoot:
 		script = (f'set -e\n{mounts}mount -o remount,bind,ro {self.path}\n'
 			f'exec chroot {self.path} setpriv --bounding-set={capabilities} --inh-caps=-all '
 			f'--no-new-privs {identity} "$@"')
-		return subprocess.Popen(['unshare', '--mount', '--propagation=private', 'sh', '-c', script,
-			'sh', *words], stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd='/',
-			env={'PATH': '/usr/sbin:/usr/bin:/sbin:/bin', 'LC_ALL': 'C', **(environment or {})})
+		return ['unshare', '--mount', '--propagation=private', 'sh', '-c', script, 'sh', *words]
+
+	def start(self, words, log, environment):
+		"""A daemon."""
+		return subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd='/',
+			env={'PATH': '/usr/sbin:/usr/bin:/sbin:/bin', 'LC_ALL': 'C', **environment})
 
 
 def in_own_namespaces(arguments, inside):

@@ -4,9 +4,11 @@ unit runs them, upgraded under a live ledger, removed and purged.
 The cases are one story and need their order. systemd does not run: its unit is obeyed by hand.
 """
 import contextlib
+import hashlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import socket
@@ -20,6 +22,8 @@ sys.path.insert(0, str(HERE.parent / 'system'))
 import debian_root  # noqa: E402
 import tap  # noqa: E402
 import wire  # noqa: E402
+from certs import Certificates  # noqa: E402
+from collector import Collector  # noqa: E402
 from harness import entry, eventually, nodes, parse_metrics  # noqa: E402
 
 DEB = ROOT / 'build-deb'
@@ -69,7 +73,10 @@ class Installed:
 		tar = next(DEB.glob('root-*.tar'))
 		self.root = debian_root.DebianRoot(directory, tar)
 		self.log = pathlib.Path(directory) / 'node.log'
+		self.config = self.root.path / 'etc/macronode/macronode.toml'
 		self.child = None
+		self.user = None  # all of it runs as, instead of the users of roles
+		self.certs = None  # when the API speaks TLS
 		self.token = None
 		self.acknowledged = []
 		self.spent = 0
@@ -92,18 +99,35 @@ class Installed:
 		self.stop()  # of a case that failed
 		uid = self.root.users()[user] if user else 0
 		self.make_directories(uid)
+		self.user = user
 		name = f'@macronode-package-{os.getpid()}'
 		manager = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 		manager.bind('\0' + name[1:])
 		manager.settimeout(60)
-		bounding = [one.removeprefix('CAP_').lower()
-			for one in self.unit('CapabilityBoundingSet').split()]
 		with open(self.log, 'ab') as log:
-			self.child = self.root.start(self.unit('ExecStart').split(), log,
-				[] if user else bounding, self.unit('SupplementaryGroups').split(), user,
-				{'NOTIFY_SOCKET': name})
+			self.child = self.root.start(self.obeying('ExecStart'), log, {'NOTIFY_SOCKET': name})
 		with manager:
 			self.wait_until_told(manager)
+
+	def obeying(self, key):
+		"""The words that run that command of the unit as the manager would."""
+		bounding = [one.removeprefix('CAP_').lower()
+			for one in self.unit('CapabilityBoundingSet').split()]
+		return self.root.confined(self.unit(key).split(), [] if self.user else bounding,
+			self.unit('SupplementaryGroups').split(), self.user)
+
+	def reload(self, good=True):
+		"""systemctl reload; what it says."""
+		done = run(*self.obeying('ExecReload'), check=False)
+		assert (done.returncode == 0) == good, done
+		return done.stdout + done.stderr
+
+	def configure(self, section, **keys):
+		"""Writes keys under a heading of the packaged file, as an operator does."""
+		lines = ''.join(f'{key} = {json.dumps(value)}\n' for key, value in keys.items())
+		before, heading, after = self.config.read_text().partition(f'\n[{section}]\n')
+		assert heading, section
+		self.config.write_text(before + heading + lines + after)
 
 	def wait_until_told(self, manager):
 		heard = []
@@ -119,8 +143,14 @@ class Installed:
 			child.send_signal(signal.SIGTERM)
 			assert child.wait(60) == 0, self.log.read_text()[-4000:]
 
+	def connect(self, plane='api'):
+		connected = wire.connect_tcp(ADDRESS[plane])
+		if plane != 'api' or not self.certs:
+			return connected
+		return self.certs.context().wrap_socket(connected, server_hostname='localhost')
+
 	def http(self, method, target, body=None, headers=None, plane='api'):
-		with wire.Http(wire.connect_tcp(ADDRESS[plane])) as connection:
+		with wire.Http(self.connect(plane)) as connection:
 			return connection.request(method, target, body, {'Connection': 'close', **(headers or {})})
 
 	def macronode(self, *words, check=True):
@@ -169,6 +199,11 @@ def test_lintian_finds_nothing():
 	assert done.returncode == 0 and not said, done.stdout
 
 
+def roles_of_the_table():
+	table = (ROOT / 'proto/processes.h').read_text()
+	return set(re.findall(r'PROCESS\([A-Z]+, ([a-z]+),', table)) - {'client', 'supervisor'}
+
+
 def test_an_install_makes_users_and_directories_and_starts_nothing():
 	node.root.install(*packages_in('first').values())
 	plans = (ROOT / 'supervisor/processes.c').read_text()
@@ -177,6 +212,8 @@ def test_an_install_makes_users_and_directories_and_starts_nothing():
 	for path, owner in KEPT.items():
 		assert node.root.owner(path) == owner, (path, node.root.owner(path))
 	assert node.root.owner('/etc/macronode/macronode.toml') == 'root root 644'
+	programs = {path.name for path in (node.root.path / 'usr/libexec/macronode').iterdir()}
+	assert {f'mn-{role}' for role in roles_of_the_table()} | {'mn-tls-check'} == programs, programs
 	assert not list((node.root.path / 'var/lib/macronode/store').iterdir())
 	wants = node.root.path / 'etc/systemd/system/multi-user.target.wants'
 	assert not (wants / 'macronode.service').exists(), 'enabling is for the operator'
@@ -188,6 +225,10 @@ def test_the_installed_unit_is_clean():
 	with tempfile.TemporaryDirectory() as directory:
 		copy = pathlib.Path(directory) / unit.name
 		copy.write_text(unit.read_text().replace('/usr/bin/macronode', str(program)))
+		drop_ins = copy.with_name(f'{copy.name}.d')
+		drop_ins.mkdir()
+		for name in ('one-user.conf', 'off-loopback.conf'):
+			shutil.copy(node.root.path / 'usr/share/doc/macronode/examples' / name, drop_ins)
 		done = run('systemd-analyze', 'verify', '--recursive-errors=yes', '--man=no', copy,
 			check=False)
 	assert done.returncode == 0 and not done.stdout + done.stderr, done
@@ -211,7 +252,7 @@ def test_the_node_runs_as_its_users_with_the_capabilities_of_the_unit():
 	users = node.root.users()
 	plans = {'admin': 'mn-admin', 'ingress': 'mn-ingress', 'kms': 'mn-kms', 'committer': 'mn-commit',
 		'sequencer': 'mn-order', 'archive': 'mn-archive', 'wallet': 'mn-wallet',
-		'prevalidator': 'mn-check'}
+		'prevalidator': 'mn-check', 'admin-check': 'mn-check'}
 	found = node.workers()
 	assert {role: uid for role, (_, uid) in found.items()} == {role: users[name]
 		for role, name in plans.items()}, found
@@ -237,8 +278,71 @@ def test_a_dead_worker_is_replaced_under_the_unit():
 	node.pay()
 
 
+def test_the_manager_reloads_and_hears_why_not():
+	packaged = node.config.read_text()
+	node.configure('log', level='debug')
+	node.reload()
+	eventually(lambda: '"level":"DEBUG"' in node.log.read_text(), 'lines of that level')
+	node.config.write_text(packaged + '[nothing]\n')
+	assert 'nothing' in node.reload(good=False)
+	node.config.write_text(packaged)
+	node.reload()
+	node.pay()
+
+
+def put_certificate(name):
+	"""Where Debian keeps keys: root's alone, in a directory that nobody else enters."""
+	private = node.root.path / 'etc/ssl/private'
+	private.mkdir(mode=0o700, parents=True, exist_ok=True)
+	for suffix in ('crt', 'key'):
+		shutil.copy(node.certs.path(f'{name}.{suffix}'), private / f'macronode.{suffix}')
+	assert node.root.owner('/etc/ssl/private') == 'root root 700'
+	assert node.root.owner('/etc/ssl/private/macronode.key') == 'root root 600'
+
+
+def served():
+	"""The fingerprint of the certificate that a new connection is shown."""
+	with node.connect() as connection:
+		return hashlib.sha256(connection.getpeercert(binary_form=True)).hexdigest()
+
+
+def test_a_key_that_is_roots_alone_serves_tls():
+	node.stop()
+	node.certs = Certificates().issue('first').issue('second')
+	put_certificate('first')
+	node.configure('tls', enabled=True, listeners='api', cert_path='/etc/ssl/private/macronode.crt',
+		key_path='/etc/ssl/private/macronode.key')
+	node.macronode('check')
+	node.start()
+	assert served() == node.certs.fingerprint('first')
+	node.pay()
+	put_certificate('second')  # as who renews it does
+	node.reload()
+	assert served() == node.certs.fingerprint('second')
+	(node.root.path / 'etc/ssl/private/macronode.key').write_text('no key')
+	assert 'tls.key_path' in node.reload(good=False)
+	assert served() == node.certs.fingerprint('second')
+	put_certificate('second')
+	node.pay()
+
+
+def test_traces_leave_through_a_user_of_their_own():
+	with Collector() as collector:
+		before = node.config.read_text()
+		node.configure('otel', endpoint=collector.url, sample_ratio=1.0)
+		node.stop()
+		node.start()
+		assert node.workers()['otel'][1] == node.root.users()['mn-otel'], node.workers()
+		node.pay()
+		eventually(collector.spans, 'traces')
+		assert not collector.errors, collector.errors
+		node.stop()
+	node.config.write_text(before)
+	node.start()
+
+
 def test_an_upgrade_changes_nothing_under_a_node_that_runs():
-	config = node.root.path / 'etc/macronode/macronode.toml'
+	config = node.config
 	config.write_text(config.read_text().replace('rps = 1000', 'rps = 2000'))
 	before = node.workers()
 	node.root.install(*packages_in(NEWER).values())
@@ -249,6 +353,9 @@ def test_an_upgrade_changes_nothing_under_a_node_that_runs():
 	os.kill(pid, signal.SIGKILL)  # the next one is of the same build, whatever lies on disk now
 	eventually(lambda: node.workers().get('wallet', (pid,))[0] != pid and
 		node.http('GET', '/readyz', plane='admin').status == 200, 'another wallet')
+	put_certificate('first')
+	node.reload()  # judged by the program of that build, too
+	assert served() == node.certs.fingerprint('first')
 	node.pay()
 
 
@@ -287,9 +394,19 @@ def test_one_ordinary_user_can_run_all_of_it():
 	uid = node.root.users()['mn-node']
 	os.chown(data, uid, uid)  # as StateDirectory= does
 	token, node.token = node.token, None
+	packaged = node.config.read_text()
+	key = shutil.copy(node.certs.path('first.key'), node.root.path / 'etc/macronode/tls.key')
+	os.chown(key, uid, uid)
+	node.config.write_text(packaged.replace('/etc/ssl/private/macronode', '/etc/macronode/tls'))
+	shutil.copy(node.certs.path('first.crt'), node.root.path / 'etc/macronode/tls.crt')
 	node.start('mn-node')
 	assert {uid for _, uid in node.workers().values()} == {uid}
+	assert served() == node.certs.fingerprint('first')
+	node.reload()
 	node.stop()
+	for name in ('tls.key', 'tls.crt'):
+		(node.root.path / 'etc/macronode' / name).unlink()
+	node.config.write_text(packaged)
 	shutil.rmtree(data)
 	data.with_name('macronode-of-roles').rename(data)
 	node.token = token
@@ -315,6 +432,7 @@ def test_purging_keeps_the_ledger_alone_and_says_so():
 
 def test_installed_again_the_ledger_goes_on():
 	node.root.install(packages_in(NEWER)['macronode'])
+	node.certs = None  # its configuration was purged
 	node.start()
 	node.check_ledger()
 	node.pay()
@@ -342,6 +460,7 @@ def missing():
 def main():
 	global node
 	if INSIDE in os.environ:
+		tempfile.tempdir = os.environ[INSIDE]  # what is left in it goes with it
 		node = Installed(os.environ[INSIDE])
 		tap.main(globals())
 	if missing():

@@ -1,5 +1,6 @@
 """A node under a service manager: what it tells one, what it takes from one, and what the unit
 allows it. No manager runs here: the test is one, and systemd's tools judge the files."""
+import contextlib
 import os
 import pathlib
 import re
@@ -13,6 +14,8 @@ import time
 
 import tap
 import wire
+from certs import Certificates
+from collector import Collector
 from harness import BUILD, Node, entry, eventually, nodes
 
 HERE = pathlib.Path(__file__).resolve().parent
@@ -20,6 +23,7 @@ ROOT = HERE.parents[1]
 ACTIVATE = (sys.executable, str(HERE / 'activate.py'))
 UNIT = ROOT / 'etc/systemd/macronode.service'
 ONE_USER = ROOT / 'etc/systemd/one-user.conf'
+OFF_LOOPBACK = ROOT / 'etc/systemd/off-loopback.conf'
 SOCKET_UNIT = ROOT / 'etc/systemd/macronode-api.socket'
 SYSUSERS = ROOT / 'etc/sysusers.d/macronode.conf'
 TMPFILES = ROOT / 'etc/tmpfiles.d/macronode.conf'
@@ -52,6 +56,14 @@ class Manager:
 				self.heard += self.socket.recv(65536).decode().split('\n')
 			except BlockingIOError:
 				return self.heard
+
+	def fill(self):
+		"""Nobody else's datagram finds room."""
+		with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as other, \
+				contextlib.suppress(BlockingIOError):
+			other.setblocking(False)
+			while True:
+				other.sendto(b'ANYTHING=1', self.socket.getsockname())
 
 	def expect(self, line):
 		eventually(lambda: line in self.lines(), f'{line} is told')
@@ -106,6 +118,7 @@ def test_a_node_in_safe_mode_has_started():
 	"""Else a manager would end it, and reads with it."""
 	with Manager() as manager:
 		with Node(environment=manager.environment) as node:
+			manager.expect('READY=1')
 			assert node.ingest([entry('Mint', 'alice', 5)], node.mint()).status == 200
 			node.stop()
 			manager.expect('STATUS=stopping')
@@ -134,6 +147,20 @@ def test_a_reload_is_told_with_its_time():
 		os.kill(node.child.pid, signal.SIGHUP)  # refused, and over all the same
 		eventually(lambda: manager.lines().count('READY=1') == 4, 'it is over')
 		assert manager.lines().count('RELOADING=1') == 3
+
+
+def test_a_manager_that_reads_late_is_told_the_end_all_the_same():
+	with Manager() as manager, Node(environment=manager.environment) as node:
+		manager.expect('READY=1')
+		eventually(lambda: manager.last_status() == 'STATUS=ready', 'ready is the last word')
+		manager.fill()
+		held = node.signal_worker('wallet', signal.SIGSTOP)  # until it goes on the node cannot end
+		os.kill(node.child.pid, signal.SIGTERM)
+		eventually(lambda: '"stopping"' in node.log_text(), 'it stops')
+		manager.expect('STOPPING=1')
+		manager.expect('STATUS=stopping')
+		os.kill(held, signal.SIGCONT)
+		assert node.child.wait(60) == 0
 
 
 def test_the_loop_answers_the_watchdog():
@@ -309,8 +336,9 @@ class Units:
 	def __exit__(self, *_):
 		shutil.rmtree(self.directory)
 
-	def use_one_user(self):
-		shutil.copy(ONE_USER, self.drop_ins)
+	def use(self, *drop_ins):
+		for path in drop_ins:
+			shutil.copy(path, self.drop_ins)
 
 	def verify(self):
 		names = [str(self.unit), str(self.directory / SOCKET_UNIT.name)]
@@ -324,8 +352,8 @@ class Units:
 def test_the_units_are_clean():
 	needs('systemd-analyze')
 	with Units() as units:
-		for prepare in (lambda: None, units.use_one_user):
-			prepare()
+		for drop_ins in ((), (OFF_LOOPBACK,), (ONE_USER,)):
+			units.use(*drop_ins)
 			done = units.verify()
 			assert done.returncode == 0 and not done.stdout + done.stderr, done
 		with open(units.unit, 'a') as file:
@@ -337,7 +365,12 @@ def test_the_units_expose_as_little_as_they_say():
 	needs('systemd-analyze')
 	with Units() as units:
 		assert units.exposure() <= 2.0
-		units.use_one_user()
+		units.use(ONE_USER)
+		assert units.exposure() <= 1.0
+	with Units() as units:
+		units.use(OFF_LOOPBACK)
+		assert units.exposure() <= 2.0, 'with clients on other machines, too'
+		units.use(ONE_USER)
 		assert units.exposure() <= 1.0
 
 
@@ -378,16 +411,40 @@ def allowed_syscalls(*paths):
 	return allowed
 
 
+@contextlib.contextmanager
+def certificates(user):
+	certs = Certificates()
+	try:
+		certs.issue('server').issue('next')
+		shutil.chown(certs.path('server.key'), user or 0)
+		yield certs
+	finally:
+		certs.remove()
+
+
+def use_all(node, certs):
+	"""Starts of everything, writes over TLS, a death, a reload with another certificate."""
+	node.tls['api'] = certs.context()
+	assert node.ingest([entry('Mint', 'alice', 5)], node.mint()).status == 200
+	node.signal_worker('wallet')
+	eventually(lambda: node.metric('service_restarts_total') >= 1, 'another wallet')
+	node.wait_ready()
+	certs.replace('server', 'next')
+	shutil.chown(certs.path('server.key'), node.user or 0)
+	node.cli('reload')
+	assert node.http('GET', '/healthz').status == 200
+
+
 def used_syscalls(user=None):
-	"""Of a node that starts, writes, sees a worker die, is looked at and stops."""
-	with tempfile.TemporaryDirectory() as directory:
+	"""Of a node that starts, does all that it can, and stops."""
+	with tempfile.TemporaryDirectory() as directory, Collector() as collector, \
+			certificates(user) as certs:
 		trace = pathlib.Path(directory) / 'trace'
 		os.chmod(directory, 0o777)
-		with Node(user=user, wrapper=('strace', '-D', '-f', '-q', '-o', str(trace))) as node:
-			assert node.ingest([entry('Mint', 'alice', 5)], node.mint()).status == 200
-			node.signal_worker('wallet')
-			eventually(lambda: node.metric('service_restarts_total') >= 1, 'another wallet')
-			node.wait_ready()
+		changes = {'tls': certs.tls(), 'otel': {'endpoint': collector.url, 'sample_ratio': 1.0}}
+		with Node(changes, user=user, wrapper=('strace', '-D', '-f', '-q', '-o', str(trace))) as node:
+			use_all(node, certs)
+			eventually(collector.spans, 'traces')
 			assert node.stop() == 0
 		eventually(lambda: 'exited with 0' in trace.read_text().splitlines()[-1], 'its end')
 		found = set(re.findall(r'^\d+ +(\w+)\(', trace.read_text(), re.MULTILINE))
