@@ -2,8 +2,10 @@
 #include "services/rewarder/rewarder.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "common/degraded.h"
+#include "common/log.h"
 
 /* By the labels of readyz_degraded. Without those it needs it does not serve, which readiness sees
  * by itself. */
@@ -107,4 +109,15 @@ void report_tick(struct rewarder *self)
 	if (troubles_of(self) != self->troubles_told) {
 		report_tell(self);
 	}
+}
+
+void report_run(enum log_event event, const struct registry_row *row, struct log_fields fields)
+{
+	char tenant[REWARD_NAME_BYTES_MAX + 1];
+
+	memcpy(tenant, row->tenant.bytes, row->tenant.bytes_count);
+	tenant[row->tenant.bytes_count] = '\0';
+	fields.tenant = tenant;
+	fields.run_key = &row->run_key;
+	log_event(event, &fields);
 }
