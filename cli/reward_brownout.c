@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/node.h"
+#include "common/degraded.h"
 #include "core/batch.h"
 
 static int set(struct cli *cli, bool is_on)
@@ -64,8 +65,8 @@ static int print_state(const struct cli *cli, struct slice text)
 	const struct json_in *rewarder = find_rewarder(root);
 	const char *note = json_in_text_of(rewarder, "note");
 	const char *state = json_in_text_of(rewarder, "state");
-	bool is_frozen = strstr(note, "rewards_frozen") != NULL;
-	bool is_slow = strstr(note, "ledger_degraded") != NULL;
+	bool is_frozen = strstr(note, degraded_name(DEGRADED_REWARDS_FROZEN)) != NULL;
+	bool is_slow = strstr(note, degraded_name(DEGRADED_LEDGER)) != NULL;
 	bool is_paid = strcmp(state, "serving") == 0 && !is_frozen && !is_slow;
 
 	if (root == NULL) {

@@ -391,7 +391,7 @@ static void print_findings(void)
 static void print_advices(void)
 {
 	printf(".Bl -tag -width Ds\n");
-#define AS_ROW(NAME, begin, text) printf(".It Li %s\n%s.\n", begin, text);
+#define AS_ROW(NAME, text) printf(".It Li %s\n%s.\n", degraded_name(DEGRADED_##NAME), text);
 	ADVICES(AS_ROW)
 #undef AS_ROW
 	printf(".El\n");

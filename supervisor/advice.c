@@ -4,30 +4,36 @@
 
 #include "common/check.h"
 
-static const struct {
-	const char *begin;
-	const char *text;
-} rows[ADVICE_COUNT] = {
-#define AS_ROW(NAME, begin, text) [ADVICE_##NAME] = { begin, text },
-	ADVICES(AS_ROW)
-#undef AS_ROW
+static const char *const texts[DEGRADED_COUNT] = {
+#define AS_TEXT(NAME, text) [DEGRADED_##NAME] = text,
+	ADVICES(AS_TEXT)
+#undef AS_TEXT
 };
 
-static bool find(struct slice reason, enum advice *ret_advice)
-{
-	for (unsigned i = 0; i < ADVICE_COUNT; i++) {
-		size_t length = strlen(rows[i].begin);
+enum {
+#define AS_ONE(NAME, text) +1
+	ADVICE_COUNT = 0 ADVICES(AS_ONE)
+#undef AS_ONE
+};
 
-		if (reason.bytes_count >= length &&
-			memcmp(reason.bytes, rows[i].begin, length) == 0) {
-			*ret_advice = (enum advice)i;
+_Static_assert(
+	(int)ADVICE_COUNT == (int)DEGRADED_COUNT, "each reason has its next step, and only one");
+
+static bool find(struct slice reason, enum degraded *ret_kind)
+{
+	for (unsigned i = 0; i < DEGRADED_COUNT; i++) {
+		const char *begin = degraded_name((enum degraded)i);
+		size_t length = strlen(begin);
+
+		if (reason.bytes_count >= length && memcmp(reason.bytes, begin, length) == 0) {
+			*ret_kind = (enum degraded)i;
 			return true;
 		}
 	}
 	return false;
 }
 
-bool advice_next(struct slice *rest, struct slice *ret_reason, enum advice *ret_advice)
+bool advice_next(struct slice *rest, struct slice *ret_reason, enum degraded *ret_kind)
 {
 	while (rest->bytes_count > 0) {
 		const uint8_t *end = memmem(rest->bytes, rest->bytes_count, "; ", 2);
@@ -40,7 +46,7 @@ bool advice_next(struct slice *rest, struct slice *ret_reason, enum advice *ret_
 			*rest = (struct slice){ end + 2, part.bytes_count - taken - 2 };
 			part.bytes_count = taken;
 		}
-		if (find(part, ret_advice)) {
+		if (find(part, ret_kind)) {
 			*ret_reason = part;
 			return true;
 		}
@@ -48,8 +54,8 @@ bool advice_next(struct slice *rest, struct slice *ret_reason, enum advice *ret_
 	return false;
 }
 
-const char *advice_text(enum advice advice)
+const char *advice_text(enum degraded kind)
 {
-	assert(advice < ADVICE_COUNT);
-	return rows[advice].text;
+	assert(kind < DEGRADED_COUNT);
+	return texts[kind];
 }

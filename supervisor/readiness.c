@@ -3,10 +3,9 @@
  * can write. The edges are told whenever it changes. */
 #include "supervisor/supervisor.h"
 
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
+#include "common/degraded.h"
 #include "common/log.h"
 
 struct reasons {
@@ -14,24 +13,30 @@ struct reasons {
 	size_t bytes, used;
 };
 
-__attribute__((format(printf, 2, 3))) static void add_reason(
-	struct reasons *reasons, const char *format, ...)
+/* Cut where there is no room for all. */
+static void add_text(struct reasons *reasons, const char *text)
 {
-	va_list arguments;
-	int written;
+	size_t room = reasons->bytes - reasons->used - 1;
+	size_t length = strnlen(text, room);
 
-	if (reasons->used > 0 && reasons->used + 2 < reasons->bytes) {
-		memcpy(reasons->text + reasons->used, "; ", 3);
-		reasons->used += 2;
+	memcpy(reasons->text + reasons->used, text, length);
+	reasons->used += length;
+	reasons->text[reasons->used] = '\0';
+}
+
+/* A worker's own words are reasons of common/degraded.h, too. */
+static void add_words(struct reasons *reasons, const char *words, const char *about)
+{
+	if (reasons->used > 0) {
+		add_text(reasons, "; ");
 	}
-	va_start(arguments, format);
-	written = vsnprintf(
-		reasons->text + reasons->used, reasons->bytes - reasons->used, format, arguments);
-	va_end(arguments);
-	if (written > 0) {
-		size_t room = reasons->bytes - reasons->used - 1;
-		reasons->used += (size_t)written < room ? (size_t)written : room;
-	}
+	add_text(reasons, words);
+	add_text(reasons, about);
+}
+
+static void add_reason(struct reasons *reasons, enum degraded reason, const char *about)
+{
+	add_words(reasons, degraded_name(reason), about);
 }
 
 /* One instance of a role serves, at least: that is what the others are there for. Those that do
@@ -50,13 +55,13 @@ static bool serves(struct supervisor *self, unsigned process, struct reasons *re
 			continue;
 		}
 		if (child->state == CHILD_UP && child->phase == PHASE_SAFE_MODE) {
-			add_reason(reasons, "safe_mode:%s", child->text);
+			add_reason(reasons, DEGRADED_SAFE_MODE, child->text);
 		} else if (process == PROCESS_COMMITTER && self->store_suspect) {
-			add_reason(reasons, "safe_mode:%s", self->store_suspect_text);
+			add_reason(reasons, DEGRADED_SAFE_MODE, self->store_suspect_text);
 		} else if (!child->was_ready || child->state == CHILD_UP) {
-			add_reason(reasons, "starting:%s", process_name(process));
+			add_reason(reasons, DEGRADED_STARTING, process_name(process));
 		} else {
-			add_reason(reasons, "restarting:%s", process_name(process));
+			add_reason(reasons, DEGRADED_RESTARTING, process_name(process));
 		}
 	}
 	return any;
@@ -101,7 +106,8 @@ static void name_crashing(struct supervisor *self, struct reasons *reasons)
 {
 	for (size_t i = 0; i < self->child_count; i++) {
 		if (self->children[i].degraded) {
-			add_reason(reasons, "crashing:%s", process_name(self->children[i].process));
+			add_reason(reasons, DEGRADED_CRASHING,
+				process_name(self->children[i].process));
 		}
 	}
 }
@@ -113,7 +119,7 @@ static void name_objects(struct supervisor *self, struct reasons *reasons)
 
 	if (archive != NULL && archive->state == CHILD_UP && archive->phase == PHASE_SERVING &&
 		archive->text[0] != '\0') {
-		add_reason(reasons, "%s", archive->text);
+		add_words(reasons, archive->text, "");
 	}
 }
 
@@ -124,7 +130,7 @@ static void name_rewarder(struct supervisor *self, struct reasons *reasons)
 
 	if (rewarder != NULL && rewarder->state == CHILD_UP && rewarder->phase == PHASE_SERVING &&
 		rewarder->text[0] != '\0') {
-		add_reason(reasons, "%s", rewarder->text);
+		add_words(reasons, rewarder->text, "");
 	}
 }
 
@@ -136,7 +142,7 @@ static void name_admin(struct supervisor *self, struct reasons *reasons)
 		supervisor_child(self, PROCESS_PREVALIDATOR, PREVALIDATOR_OF_ADMIN);
 
 	if (child->was_ready && (child->state != CHILD_UP || child->phase != PHASE_SERVING)) {
-		add_reason(reasons, "restarting:%s", process_title(supervisor_id(child)));
+		add_reason(reasons, DEGRADED_RESTARTING, process_title(supervisor_id(child)));
 	}
 }
 
@@ -145,7 +151,7 @@ static void compute(struct supervisor *self, struct oap_readiness *ret, struct r
 	memset(ret, 0, sizeof *ret);
 	ret->draining = self->drain_stage > 0;
 	if (ret->draining) {
-		add_reason(reasons, "draining");
+		add_reason(reasons, DEGRADED_DRAINING, "");
 	}
 	ret->kms_ready = serves(self, PROCESS_KMS, reasons);
 	ret->committer_ready = serves(self, PROCESS_COMMITTER, reasons);
@@ -161,7 +167,7 @@ static void compute(struct supervisor *self, struct oap_readiness *ret, struct r
 	ret->lag_ms = lag_ms_of(self);
 	bool lagging = ret->lag_ms > self->config.readiness_committer_lag_ms_max;
 	if (lagging) {
-		add_reason(reasons, "committer_lag");
+		add_reason(reasons, DEGRADED_LAG, "");
 	}
 	name_crashing(self, reasons);
 	name_objects(self, reasons);

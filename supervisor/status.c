@@ -137,18 +137,18 @@ static void write_advice(struct json_out *out, struct slice reasons)
 {
 	unsigned told = 0;
 	struct slice reason;
-	enum advice advice;
+	enum degraded kind;
 
 	json_out_array_begin(out);
-	while (advice_next(&reasons, &reason, &advice)) {
-		if ((told >> advice & 1u) != 0) {
+	while (advice_next(&reasons, &reason, &kind)) {
+		if ((told >> kind & 1u) != 0) {
 			continue;
 		}
-		told |= 1u << advice;
+		told |= 1u << kind;
 		json_out_object_begin(out);
 		json_out_key(out, "reason");
 		json_out_string(out, reason);
-		key_text(out, "next", advice_text(advice));
+		key_text(out, "next", advice_text(kind));
 		json_out_object_end(out);
 	}
 	json_out_array_end(out);

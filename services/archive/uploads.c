@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 
+#include "common/degraded.h"
 #include "common/log.h"
 #include "common/metrics.h"
 #include "common/object_faults.h"
@@ -21,7 +22,7 @@
 
 const char *uploads_text(const struct archive *self)
 {
-	return self->uploads.is_unwritable ? "objects_unwritable" : "";
+	return self->uploads.is_unwritable ? degraded_name(DEGRADED_OBJECTS) : "";
 }
 
 static void note_writable(struct archive *self, enum err err)

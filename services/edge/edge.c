@@ -96,10 +96,11 @@ static void on_tick(struct ev_loop *loop, ev_timer *watcher, int events)
 
 void edge_ready(void *self, struct worker *worker)
 {
+	static const char untold[] = "starting:supervisor"; /* of DEGRADED_STARTING */
 	struct edge *edge = self;
 	const struct oap_readiness unknown = {
 		.degraded = true,
-		.reason = { (const uint8_t *)"starting", 8 },
+		.reason = { (const uint8_t *)untold, sizeof untold - 1 },
 	};
 
 	take_limits(edge, &worker->config);

@@ -203,6 +203,7 @@ void pull_break(struct exchange *exchange)
 			.corr_id = exchange->corr_id,
 			.route = routes_template(exchange->route),
 			.status = 503,
+			.reason = reason_name(REASON_INTERNAL),
 			.text = "the rest of a long answer could not be had" });
 	exchange->client->is_broken = true;
 	client_mark(exchange->client);

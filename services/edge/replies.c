@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "common/degraded.h"
 #include "common/version.h"
 #include "services/edge/replies_json.h"
 
@@ -82,9 +83,9 @@ size_t replies_version(uint8_t *bytes, const struct readiness *readiness)
 	return end_document(&out);
 }
 
-static bool has_reason(const struct readiness *readiness, const char *code)
+static bool has_reason(const struct readiness *readiness, enum degraded reason)
 {
-	return strstr(readiness->reason, code) != NULL;
+	return strstr(readiness->reason, degraded_name(reason)) != NULL;
 }
 
 static void put_missing(struct json_out *out, const struct oap_readiness *now)
@@ -119,11 +120,11 @@ static void put_rewarder(struct json_out *out, const struct readiness *readiness
 
 	put_bool(out, "rewarder_ready", now->rewarder_ready);
 	put_bool(out, "ledger_ok",
-		now->sequencer_ready && !has_reason(readiness, "ledger_degraded") &&
-			!has_reason(readiness, "rewards_frozen"));
+		now->sequencer_ready && !has_reason(readiness, DEGRADED_LEDGER) &&
+			!has_reason(readiness, DEGRADED_REWARDS_FROZEN));
 	put_bool(out, "accounting_ok", now->archive_ready);
 	put_bool(out, "policy_registry_ok", now->rewarder_ready);
-	put_bool(out, "queue_ok", !has_reason(readiness, "rewards_backpressure"));
+	put_bool(out, "queue_ok", !has_reason(readiness, DEGRADED_REWARDS_BACKPRESSURE));
 }
 
 /* The members of a ReadyzReport. */
@@ -139,7 +140,7 @@ static void put_readiness(struct json_out *out, const struct readiness *readines
 	if (now->rewarder_used) {
 		put_rewarder(out, readiness);
 	}
-	put_bool(out, "backpressure_ok", !has_reason(readiness, "committer_lag"));
+	put_bool(out, "backpressure_ok", !has_reason(readiness, DEGRADED_LAG));
 	put_u64(out, "committer_lag_ms", now->lag_ms);
 	put_text(out, "pq_mode", pq_mode_name(readiness->pq_mode));
 	put_bool(out, "amnesia", readiness->amnesia);
@@ -160,7 +161,8 @@ static void put_readiness(struct json_out *out, const struct readiness *readines
 
 uint32_t replies_retry_after_s(const struct readiness *readiness)
 {
-	return has_reason(readiness, "starting") || has_reason(readiness, "restarting")
+	return has_reason(readiness, DEGRADED_STARTING) ||
+			       has_reason(readiness, DEGRADED_RESTARTING)
 		       ? RETRY_AFTER_BUSY_S
 		       : RETRY_AFTER_DOWN_S;
 }

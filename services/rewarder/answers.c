@@ -410,8 +410,7 @@ static void show_manifest(struct rewarder *self, struct answer_route route,
 		return;
 	}
 	if (err != ERR_OK) {
-		log_event(LOG_ARTEFACT_DAMAGED,
-			&(struct log_fields){ .run_key = &row->run_key, .fault = err });
+		report_run(LOG_ARTEFACT_DAMAGED, row, (struct log_fields){ .fault = err });
 		answers_refuse(
 			self, route, REWARD_REASON_STORAGE, "the manifest cannot be read", NULL);
 		return;

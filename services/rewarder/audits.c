@@ -188,9 +188,9 @@ static void release(
 			answers_refuse(self, route, REWARD_REASON_STORAGE, NULL, NULL);
 			return;
 		}
-		log_event(LOG_RUN_RELEASED, &(struct log_fields){ .run_key = &row->run_key,
-						    .capability_ref = capability,
-						    .text = recording->reason });
+		report_run(LOG_RUN_RELEASED, row,
+			(struct log_fields){
+				.capability_ref = capability, .text = recording->reason });
 		brownout_drain(self);
 	}
 	answers_summary(self, route, row);

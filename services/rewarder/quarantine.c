@@ -67,9 +67,8 @@ void quarantine_run(struct rewarder *self, struct run *run, enum reward_kind kin
 	if (kind != REWARD_KIND_SCHEMA) {
 		metrics_inc(METRIC_REWARD_INVARIANT_FAIL, kind);
 	}
-	log_event(LOG_RUN_QUARANTINED, &(struct log_fields){ .run_key = &row->run_key,
-					       .reason = reward_kind_name(kind),
-					       .text = row->text });
+	report_run(LOG_RUN_QUARANTINED, row,
+		(struct log_fields){ .reason = reward_kind_name(kind), .text = row->text });
 	runs_end(self, run);
 }
 

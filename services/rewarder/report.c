@@ -2,14 +2,19 @@
 #include "services/rewarder/rewarder.h"
 
 #include <stdio.h>
+#include <string.h>
 
-/* In the order of the labels of readyz_degraded, by which names readiness knows them, too. */
-static const char *const trouble_names[METRIC_DIMENSION_DEGRADED_COUNT] = {
-	[METRIC_DEGRADED_LEDGER] = "ledger_degraded",
-	[METRIC_DEGRADED_FROZEN] = "rewards_frozen",
-	[METRIC_DEGRADED_BACKPRESSURE] = "rewards_backpressure",
-	[METRIC_DEGRADED_OUTAGE] = "dep_outage",
-	[METRIC_DEGRADED_DISK] = "disk_pressure:rewarder",
+#include "common/degraded.h"
+#include "common/log.h"
+
+/* By the labels of readyz_degraded. Without those it needs it does not serve, which readiness sees
+ * by itself. */
+static const enum degraded troubles[METRIC_DIMENSION_DEGRADED_COUNT] = {
+	[METRIC_DEGRADED_LEDGER] = DEGRADED_LEDGER,
+	[METRIC_DEGRADED_FROZEN] = DEGRADED_REWARDS_FROZEN,
+	[METRIC_DEGRADED_BACKPRESSURE] = DEGRADED_REWARDS_BACKPRESSURE,
+	[METRIC_DEGRADED_OUTAGE] = DEGRADED_COUNT,
+	[METRIC_DEGRADED_DISK] = DEGRADED_REWARDER_DISK,
 };
 
 static bool is_whole(struct rewarder *self)
@@ -30,15 +35,15 @@ static unsigned troubles_of(struct rewarder *self)
 	       (is_whole(self) ? 0u : 1u << METRIC_DEGRADED_OUTAGE);
 }
 
-static void name_troubles(unsigned troubles, char *text, size_t text_bytes)
+static void name_troubles(unsigned seen, char *text, size_t text_bytes)
 {
 	size_t used = 0;
 
 	text[0] = '\0';
-	for (unsigned i = 0; i < COUNT_OF(trouble_names); i++) {
-		if ((troubles >> i & 1u) != 0) {
+	for (unsigned i = 0; i < COUNT_OF(troubles); i++) {
+		if ((seen >> i & 1u) != 0 && troubles[i] != DEGRADED_COUNT) {
 			used += (size_t)snprintf(text + used, text_bytes - used, "%s%s",
-				used == 0 ? "" : "; ", trouble_names[i]);
+				used == 0 ? "" : "; ", degraded_name(troubles[i]));
 			assert(used < text_bytes);
 		}
 	}
@@ -46,18 +51,18 @@ static void name_troubles(unsigned troubles, char *text, size_t text_bytes)
 
 void report_tell(struct rewarder *self)
 {
-	unsigned troubles = troubles_of(self);
-	bool is_out = (troubles >> METRIC_DEGRADED_OUTAGE & 1u) != 0;
+	unsigned seen = troubles_of(self);
+	bool is_out = (seen >> METRIC_DEGRADED_OUTAGE & 1u) != 0;
 	char text[VERB_TEXT_BYTES_MAX];
 
-	self->troubles_told = (uint8_t)troubles;
-	for (unsigned i = 0; i < COUNT_OF(trouble_names); i++) {
-		metrics_set(METRIC_READYZ_DEGRADED, i, troubles >> i & 1u);
+	self->troubles_told = (uint8_t)seen;
+	for (unsigned i = 0; i < COUNT_OF(troubles); i++) {
+		metrics_set(METRIC_READYZ_DEGRADED, i, seen >> i & 1u);
 	}
 	if (self->is_draining) {
 		return;
 	}
-	name_troubles(troubles, text, sizeof text);
+	name_troubles(seen, text, sizeof text);
 	worker_report(self->worker, is_out ? PHASE_LOADING : PHASE_SERVING, 0, 0, NULL,
 		is_out ? "waiting for archive, sequencer, kms and a calculator" : text);
 }
@@ -104,4 +109,15 @@ void report_tick(struct rewarder *self)
 	if (troubles_of(self) != self->troubles_told) {
 		report_tell(self);
 	}
+}
+
+void report_run(enum log_event event, const struct registry_row *row, struct log_fields fields)
+{
+	char tenant[REWARD_NAME_BYTES_MAX + 1];
+
+	memcpy(tenant, row->tenant.bytes, row->tenant.bytes_count);
+	tenant[row->tenant.bytes_count] = '\0';
+	fields.tenant = tenant;
+	fields.run_key = &row->run_key;
+	log_event(event, &fields);
 }

@@ -393,6 +393,8 @@ bool pressure_is_on(const struct rewarder *self);
 void report_tell(struct rewarder *self);
 /* That, if it has changed; and what waits where. */
 void report_tick(struct rewarder *self);
+/* A line of the log about a run, which says whose it is. */
+void report_run(enum log_event event, const struct registry_row *row, struct log_fields fields);
 
 /* --- sweeper.c --- */
 

@@ -237,9 +237,8 @@ void runs_fail(struct rewarder *self, struct run *run, enum reward_reason reason
 {
 	const struct registry_row *row = run->row;
 
-	log_event(LOG_RUN_FAILED,
-		&(struct log_fields){ .run_key = &row->run_key,
-			.reason = reward_reasons_name(reason),
+	report_run(LOG_RUN_FAILED, row,
+		(struct log_fields){ .reason = reward_reasons_name(reason),
 			.text = text == NULL ? reward_reasons_text(reason) : text });
 	metrics_inc(METRIC_REWARD_RUNS, METRIC_RUN_FAIL);
 	if (!run->is_dry && row->state == REGISTRY_ADMITTED) {
@@ -455,8 +454,7 @@ static void start_new(struct rewarder *self, const struct oap_from *from,
 			reason == REWARD_REASON_NONE ? REWARD_REASON_STORAGE : reason, NULL, NULL);
 		return;
 	}
-	log_event(LOG_RUN_ADMITTED,
-		&(struct log_fields){ .ticket = from->corr_id, .run_key = &row->run_key });
+	report_run(LOG_RUN_ADMITTED, row, (struct log_fields){ .ticket = from->corr_id });
 }
 
 /* False: it was refused. One that could never pay does not take the place of one that may. */

@@ -117,10 +117,9 @@ static void observe(const struct registry_row *row, const struct run *run)
 				? run->prepared_mono_ms - run->began_mono_ms
 				: 0) *
 			1000);
-	log_event(LOG_RUN_COMPUTED, &(struct log_fields){ .run_key = &row->run_key,
-					    .root = &row->commitment,
-					    .count = row->count,
-					    .latency_ms = row->cpu_us });
+	report_run(LOG_RUN_COMPUTED, row,
+		(struct log_fields){
+			.root = &row->commitment, .count = row->count, .latency_ms = row->cpu_us });
 }
 
 /* All of it is on disk. */

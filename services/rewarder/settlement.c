@@ -44,8 +44,7 @@ static void postpone(
 	}
 	metrics_inc(METRIC_REWARDER_EMISSIONS,
 		result == RESULT_ERROR ? METRIC_EMISSION_ERROR : METRIC_EMISSION_QUARANTINE);
-	log_event(LOG_RUN_POSTPONED,
-		&(struct log_fields){ .run_key = &row->run_key, .reason = detail_text(detail) });
+	report_run(LOG_RUN_POSTPONED, row, (struct log_fields){ .reason = detail_text(detail) });
 	runs_end(self, run);
 }
 
@@ -61,11 +60,11 @@ static void settle(struct rewarder *self, struct run *run, const struct oap_inte
 	metrics_inc(METRIC_LEDGER_INTENTS, is_new ? METRIC_INTENT_ACCEPTED : METRIC_INTENT_DUP);
 	metrics_inc(
 		METRIC_REWARDER_EMISSIONS, is_new ? METRIC_EMISSION_ACCEPTED : METRIC_EMISSION_DUP);
-	log_event(LOG_RUN_SETTLED, &(struct log_fields){ .run_key = &row->run_key,
-					   .outcome = is_new ? "accepted" : "dup",
-					   .seq = msg->seq_end,
-					   .count = row->count,
-					   .root = &msg->root });
+	report_run(LOG_RUN_SETTLED, row,
+		(struct log_fields){ .outcome = is_new ? "accepted" : "dup",
+			.seq = msg->seq_end,
+			.count = row->count,
+			.root = &msg->root });
 	if (run->is_replay) {
 		runs_end(self, run);
 		return;
@@ -258,8 +257,7 @@ static void lack_body(struct rewarder *self, struct run *run, enum err err)
 		}
 		return;
 	}
-	log_event(LOG_ARTEFACT_DAMAGED,
-		&(struct log_fields){ .run_key = &run->row->run_key, .fault = err });
+	report_run(LOG_ARTEFACT_DAMAGED, run->row, (struct log_fields){ .fault = err });
 	postpone(self, run, RESULT_ERROR, DETAIL_ALLOCATIONS);
 }
 
@@ -361,8 +359,8 @@ static void take_error(struct rewarder *self, enum detail detail)
 	}
 	metrics_inc(METRIC_LEDGER_INTENTS, METRIC_INTENT_ERROR);
 	metrics_inc(METRIC_LEDGER_EGRESS_ERRORS, METRIC_PLAIN);
-	log_event(LOG_INTENT_REFUSED, &(struct log_fields){ .run_key = &run->row->run_key,
-					      .reason = detail_text(detail) });
+	report_run(
+		LOG_INTENT_REFUSED, run->row, (struct log_fields){ .reason = detail_text(detail) });
 	postpone(self, run, RESULT_ERROR, detail);
 }
 

@@ -185,6 +185,18 @@ def compute_until(one, epoch, request, step, kill):
 		asked.result()
 
 
+def test_the_log_says_whose_run_it_was():
+	with Payer() as one:
+		policy = one.policy()
+		one.put(policy)
+		one.fill(12000)
+		settled(one, '2026-11-01', one.seal(policy, '2026-11-01'))
+		lines = [line for line in one.node.log() if line['event'] in STEPS]
+		assert [line['event'] for line in lines] == list(STEPS), lines
+		assert {line['tenant'] for line in lines} == {'acme'}, lines
+		assert len({line['run_key'] for line in lines}) == 1, lines
+
+
 def test_whoever_dies_an_epoch_is_paid_once():
 	with Payer(brownout={'exit_window': '500ms'}) as one:
 		policy = one.policy()

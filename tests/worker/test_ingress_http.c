@@ -247,7 +247,7 @@ static void health_says_ok_before_anything_is_linked(void **state)
 	say(conn, GET("/readyz"));
 	response = expect(conn, 503);
 	assert_non_null(field(&response, "Retry-After"));
-	assert_non_null(strstr(response.body, "\"reason\":\"starting\""));
+	assert_non_null(strstr(response.body, "\"reason\":\"starting:supervisor\""));
 	assert_non_null(strstr(response.body, "\"missing\":[\"kms\",\"policy\",\"sequencer\","
 					      "\"storage\",\"archive\",\"wallet\"]"));
 	say_ingest(conn, "{}");
