@@ -257,6 +257,20 @@ static void parse_vkey(const char *text, uint8_t ret_public_key[ED25519_KEY_SIZE
 	memcpy(ret_public_key, typed + 1, ED25519_KEY_SIZE);
 }
 
+/* The node names the key that signed it; whoever verifies trusts the one that he was given. */
+static void check_public_key(const struct rv_node *named, const uint8_t given[ED25519_KEY_SIZE])
+{
+	char digits[2 * ED25519_KEY_SIZE + 1];
+
+	for (size_t i = 0; i < ED25519_KEY_SIZE; i++) {
+		(void)snprintf(digits + 2 * i, 3, "%02x", given[i]);
+	}
+	if (named->type != RV_NOTHING && !rv_is_text(named, digits)) {
+		rv_stop(RV_BAD, "public_key: expected that of the key, %s, found %.100s", digits,
+			shown(named));
+	}
+}
+
 void rv_check_attestation(const char *path, const char *vkey)
 {
 	uint8_t public_key[ED25519_KEY_SIZE], signature[ED25519_SIGNATURE_SIZE];
@@ -269,13 +283,16 @@ void rv_check_attestation(const char *path, const char *vkey)
 	text = rv_read_file(path, RV_MIB);
 	is = rv_parse(text, &is_whole);
 	signed_at = rv_member(is, "signed_at");
-	if (!is_whole || !rv_is_object(is, 2, RV_NAMES("sig_ed25519", "signed_at", "sig_pq")) ||
+	if (!is_whole ||
+		!rv_is_object(
+			is, 2, RV_NAMES("sig_ed25519", "signed_at", "public_key", "sig_pq")) ||
 		!rv_fits(rv_member(is, "sig_ed25519"), RV_FORM_SIGNATURE) ||
 		!rv_fits(signed_at, RV_FORM_SECOND) ||
 		decode(rv_member(is, "sig_ed25519")->text + 7, 88, signature, sizeof signature) !=
 			sizeof signature) {
 		rv_stop(RV_BAD, "no attestation: expected sig_ed25519 and signed_at");
 	}
+	check_public_key(rv_member(is, "public_key"), public_key);
 	(void)gmp_fprintf(rv_start(&writing),
 		"{\"commitment\":\"%s\",\"domain\":\"ron.rewarder.attest.v1\",\"epoch_id\":\"%s\","
 		"\"idempotency_key\":\"%s\",\"policy_hash\":\"%s\",\"run_key\":\"%.16s\","

@@ -276,7 +276,7 @@ bool dispatch_gate(struct exchange *exchange)
 	if (edge->plane == PLANE_ADMIN) {
 		return false; /* it is there above all when the ledger is not */
 	}
-	if (exchange->is_reward && !edge->readiness.now.rewarder_used) {
+	if (exchange->is_reward && edge->readiness.is_told && !edge->readiness.now.rewarder_used) {
 		exchange_refuse(exchange, 404, REASON_UNKNOWN_KIND,
 			"this node pays no epochs: rewarder.enabled is off");
 		return true;

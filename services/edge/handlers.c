@@ -41,6 +41,7 @@ static enum err on_readiness(
 
 	(void)from;
 	replies_readiness_keep(&edge->readiness, msg);
+	edge->readiness.is_told = true;
 	return ERR_OK;
 }
 

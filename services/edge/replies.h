@@ -32,6 +32,7 @@
 /* What the supervisor says of the node; the text is ours. */
 struct readiness {
 	struct oap_readiness now; /* its `reason` is in reason */
+	bool is_told;             /* by the supervisor; else nothing is known yet */
 	char reason[VERB_TEXT_BYTES_MAX + 1];
 	bool amnesia, tls; /* ours, like pq_mode: from the configuration */
 	unsigned pq_mode;

@@ -417,7 +417,7 @@ static void show_manifest(struct rewarder *self, struct answer_route route,
 	}
 	reward_text_print_cid(&row->commitment, etag);
 	reply.etag = text_of(etag);
-	reply.cache = RUN_CACHE_IMMUTABLE;
+	reply.cache = row->state == REGISTRY_SETTLED ? RUN_CACHE_IMMUTABLE : RUN_CACHE_NO_STORE;
 	answers_send(self, route, &reply);
 }
 

@@ -18,7 +18,7 @@
 #define NONCE_BYTES crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
 #define NONCE_AT    16u
 #define HEAD_BYTES  (NONCE_AT + NONCE_BYTES)
-#define AAD_BYTES   (HEAD_BYTES + 9u)
+#define AAD_BYTES   (HEAD_BYTES + 9u + ARTEFACTS_PATH_BYTES)
 #define TEMP_SUFFIX ".new"
 
 #define TEMP_PATH_BYTES (ARTEFACTS_PATH_BYTES + sizeof TEMP_SUFFIX)
@@ -57,18 +57,30 @@ enum err artefacts_check_space(struct artefacts *artefacts)
 
 /* --- sealing --- */
 
-static void number_piece(const uint8_t head[HEAD_BYTES], uint64_t number, bool is_last,
-	uint8_t nonce[NONCE_BYTES], uint8_t aad[AAD_BYTES])
+struct piece_seal {
+	uint8_t nonce[NONCE_BYTES];
+	uint8_t aad[AAD_BYTES];
+	size_t aad_bytes;
+};
+
+/* That of another place in the file, or of another file, does not open. */
+static struct piece_seal seal_of(
+	const uint8_t head[HEAD_BYTES], const char *path, uint64_t number, bool is_last)
 {
-	struct byte_writer out = byte_writer_of(aad, AAD_BYTES);
+	struct piece_seal seal;
+	struct byte_writer out = byte_writer_of(seal.aad, sizeof seal.aad);
 
 	byte_put_bytes(&out, head, HEAD_BYTES);
 	byte_put_u64(&out, number);
 	byte_put_u8(&out, is_last);
-	memcpy(nonce, head + NONCE_AT, NONCE_BYTES);
+	byte_put_bytes(&out, path, strlen(path));
+	assert(!out.failed);
+	seal.aad_bytes = out.used;
+	memcpy(seal.nonce, head + NONCE_AT, NONCE_BYTES);
 	for (size_t i = 0; i < 8; i++) {
-		nonce[NONCE_BYTES - 8 + i] ^= (uint8_t)(number >> 8 * i);
+		seal.nonce[NONCE_BYTES - 8 + i] ^= (uint8_t)(number >> 8 * i);
 	}
+	return seal;
 }
 
 /* --- where --- */
@@ -154,7 +166,7 @@ enum err artefacts_begin(struct artefacts *artefacts, const struct artefacts_run
 enum err artefacts_add(struct artefacts *artefacts, struct artefacts_writer *writer,
 	struct slice piece, bool is_last)
 {
-	uint8_t nonce[NONCE_BYTES], aad[AAD_BYTES];
+	const struct piece_seal seal = seal_of(writer->head, writer->path, writer->pieces, is_last);
 	enum err err =
 		space_check(&artefacts->space, clock_now(), piece.bytes_count + TAG_BYTES, 0);
 
@@ -163,9 +175,9 @@ enum err artefacts_add(struct artefacts *artefacts, struct artefacts_writer *wri
 	}
 	assert(piece.bytes_count == ARTEFACTS_PIECE_BYTES ||
 		(is_last && piece.bytes_count < ARTEFACTS_PIECE_BYTES));
-	number_piece(writer->head, writer->pieces, is_last, nonce, aad);
 	(void)crypto_aead_xchacha20poly1305_ietf_encrypt(artefacts->sealed, NULL, piece.bytes,
-		piece.bytes_count, aad, sizeof aad, NULL, nonce, artefacts->key.bytes);
+		piece.bytes_count, seal.aad, seal.aad_bytes, NULL, seal.nonce,
+		artefacts->key.bytes);
 	writer->pieces++;
 	return write_at(writer, artefacts->sealed, piece.bytes_count + TAG_BYTES);
 }
@@ -225,46 +237,52 @@ static enum err check_head(const struct artefacts *artefacts, const uint8_t head
 	return byte_get_u32(&in) == artefacts->key_id ? ERR_OK : ERR_STALE;
 }
 
-static enum err open_piece(struct artefacts *artefacts, const uint8_t head[HEAD_BYTES], int fd,
-	uint64_t number, uint64_t file_bytes, uint8_t buffer[ARTEFACTS_PIECE_BYTES],
-	struct slice *ret_bytes)
+struct opened {
+	const char *path;
+	int fd;
+	uint64_t file_bytes;
+	uint8_t head[HEAD_BYTES];
+};
+
+static enum err open_piece(struct artefacts *artefacts, const struct opened *file, uint64_t number,
+	uint8_t buffer[ARTEFACTS_PIECE_BYTES], struct slice *ret_bytes)
 {
 	const uint64_t step = ARTEFACTS_PIECE_BYTES + TAG_BYTES;
 	uint64_t at = HEAD_BYTES + number * step;
-	uint64_t left = file_bytes - at;
+	uint64_t left = file->file_bytes - at;
 	size_t bytes = left < step ? (size_t)left : (size_t)step;
-	uint8_t nonce[NONCE_BYTES], aad[AAD_BYTES];
+	const struct piece_seal seal = seal_of(file->head, file->path, number, left <= step);
 	unsigned long long opened = 0;
 
-	if (pread(fd, artefacts->sealed, bytes, (off_t)at) != (ssize_t)bytes) {
+	if (pread(file->fd, artefacts->sealed, bytes, (off_t)at) != (ssize_t)bytes) {
 		return ERR_IO;
 	}
-	number_piece(head, number, left <= step, nonce, aad);
 	if (crypto_aead_xchacha20poly1305_ietf_decrypt(buffer, &opened, NULL, artefacts->sealed,
-		    bytes, aad, sizeof aad, nonce, artefacts->key.bytes) != 0) {
+		    bytes, seal.aad, seal.aad_bytes, seal.nonce, artefacts->key.bytes) != 0) {
 		return ERR_CORRUPT;
 	}
 	*ret_bytes = (struct slice){ buffer, (size_t)opened };
 	return ERR_OK;
 }
 
-static enum err read_from(struct artefacts *artefacts, int fd, uint64_t offset,
+static enum err read_from(struct artefacts *artefacts, struct opened *file, uint64_t offset,
 	uint8_t buffer[ARTEFACTS_PIECE_BYTES], struct slice *ret_bytes, uint64_t *ret_total)
 {
 	const uint64_t step = ARTEFACTS_PIECE_BYTES + TAG_BYTES;
-	uint8_t head[HEAD_BYTES];
 	struct stat info;
 	uint64_t sealed, pieces;
 	enum err err;
 
-	if (fstat(fd, &info) != 0 || pread(fd, head, sizeof head, 0) != (ssize_t)sizeof head) {
+	if (fstat(file->fd, &info) != 0 ||
+		pread(file->fd, file->head, sizeof file->head, 0) != (ssize_t)sizeof file->head) {
 		return ERR_IO;
 	}
-	err = check_head(artefacts, head);
+	err = check_head(artefacts, file->head);
 	if (err != ERR_OK) {
 		return err;
 	}
-	sealed = (uint64_t)info.st_size - HEAD_BYTES;
+	file->file_bytes = (uint64_t)info.st_size;
+	sealed = file->file_bytes - HEAD_BYTES;
 	pieces = (sealed + step - 1) / step;
 	if (pieces == 0 || sealed < pieces * TAG_BYTES) {
 		return ERR_CORRUPT;
@@ -273,8 +291,7 @@ static enum err read_from(struct artefacts *artefacts, int fd, uint64_t offset,
 	if (offset % ARTEFACTS_PIECE_BYTES != 0 || offset / ARTEFACTS_PIECE_BYTES >= pieces) {
 		return ERR_NOT_FOUND;
 	}
-	return open_piece(artefacts, head, fd, offset / ARTEFACTS_PIECE_BYTES,
-		(uint64_t)info.st_size, buffer, ret_bytes);
+	return open_piece(artefacts, file, offset / ARTEFACTS_PIECE_BYTES, buffer, ret_bytes);
 }
 
 enum err artefacts_read(struct artefacts *artefacts, const struct artefacts_run *run,
@@ -282,19 +299,19 @@ enum err artefacts_read(struct artefacts *artefacts, const struct artefacts_run 
 	struct slice *ret_bytes, uint64_t *ret_total)
 {
 	char path[ARTEFACTS_PATH_BYTES];
+	struct opened file = { .path = path };
 	enum err err;
-	int fd;
 
 	if (artefacts->key_id == 0) {
 		return ERR_STALE;
 	}
 	path_of(run, name, path);
-	fd = openat(artefacts->dir_fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0) {
+	file.fd = openat(artefacts->dir_fd, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+	if (file.fd < 0) {
 		return file_err(errno);
 	}
-	err = read_from(artefacts, fd, offset, buffer, ret_bytes, ret_total);
-	(void)close(fd);
+	err = read_from(artefacts, &file, offset, buffer, ret_bytes, ret_total);
+	(void)close(file.fd);
 	return err;
 }
 

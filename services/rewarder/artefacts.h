@@ -8,7 +8,8 @@
  *
  * A file: "mnart" 0 0 1 | key id u32 | 0 u32 | nonce 24, then pieces of 64 KiB, each sealed by
  * XChaCha20-Poly1305 under that nonce with the piece's number xored into its last eight bytes;
- * authenticated with it are the head, the number, and whether it is the last. */
+ * authenticated with it are the head, the number, whether it is the last, and the file's path: one
+ * that lies where another should is damaged. */
 
 #include "common/space.h"
 #include "common/worker.h"

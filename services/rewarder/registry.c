@@ -127,24 +127,6 @@ static enum err append_gone(struct registry *registry, const struct registry_row
 	return journal_append(&registry->journal, out.used);
 }
 
-enum err registry_put(struct registry *registry, struct registry_row *row)
-{
-	struct byte_writer out = journal_payload(&registry->journal);
-	enum err err;
-
-	row->changed_unix_ms = (uint64_t)clock_unix_ms();
-	registry_row_put(&out, row);
-	assert(!out.failed);
-	err = journal_append(&registry->journal, out.used);
-	if (err == ERR_OK) {
-		err = journal_sync(&registry->journal);
-	}
-	if (err == ERR_OK) {
-		count_as_it_is(registry, row);
-	}
-	return err;
-}
-
 static bool put_next(void *owner, uint32_t number, struct byte_writer *out)
 {
 	const struct registry *registry = owner;
@@ -162,6 +144,25 @@ static void drop_history(struct registry *registry)
 	if (journal_is_old(&registry->journal)) {
 		(void)!journal_write_anew(&registry->journal, put_next, registry);
 	}
+}
+
+enum err registry_put(struct registry *registry, struct registry_row *row)
+{
+	struct byte_writer out = journal_payload(&registry->journal);
+	enum err err;
+
+	row->changed_unix_ms = (uint64_t)clock_unix_ms();
+	registry_row_put(&out, row);
+	assert(!out.failed);
+	err = journal_append(&registry->journal, out.used);
+	if (err == ERR_OK) {
+		err = journal_sync(&registry->journal);
+	}
+	if (err == ERR_OK) {
+		count_as_it_is(registry, row);
+		drop_history(registry);
+	}
+	return err;
 }
 
 enum err registry_forget(struct registry *registry, struct registry_row *row)

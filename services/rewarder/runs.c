@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/entry.h"
 #include "core/reward_keys.h"
 
 /* --- names --- */
@@ -344,25 +345,27 @@ static void start_dry(struct rewarder *self, const struct oap_from *from,
 {
 	struct answer_route route = ANSWER_ROUTE(from, msg);
 	struct run *run = find_dry(self, wanted);
+	enum reward_reason reason = judge_policy(self, msg); /* also of whoever joins */
 
+	if (reason == REWARD_REASON_NONE && run == NULL) {
+		reason = judge_room(self);
+	}
+	if (reason != REWARD_REASON_NONE) {
+		answers_refuse(self, route, reason, NULL, NULL);
+		return;
+	}
 	if (run == NULL) {
-		enum reward_reason reason = judge_policy(self, msg);
-
-		reason = reason != REWARD_REASON_NONE ? reason : judge_room(self);
-		if (reason != REWARD_REASON_NONE) {
-			answers_refuse(self, route, reason, NULL, NULL);
-			return;
-		}
 		run = create(self, NULL, RUN_QUEUED);
+		if (run != NULL) {
+			run->own.state = REGISTRY_ADMITTED;
+			run->own.tenant = wanted->tenant;
+			run->own.epoch = wanted->epoch;
+			take_names(&run->own, wanted);
+		}
 	}
 	if (run == NULL || !wait_for(run, from, msg)) {
 		answers_refuse(self, route, REWARD_REASON_BUSY, NULL, NULL);
-		return;
 	}
-	run->own.state = REGISTRY_ADMITTED;
-	run->own.tenant = wanted->tenant;
-	run->own.epoch = wanted->epoch;
-	take_names(&run->own, wanted);
 }
 
 static enum reward_reason add_row(
@@ -542,7 +545,11 @@ static void meet_row(struct rewarder *self, const struct oap_from *from,
 	bool is_same = memcmp(&row->run_key, &wanted->run_key, sizeof row->run_key) == 0;
 	struct run *run = runs_of_row(self, row);
 
-	if (msg->dry_run && (!is_same || row->state == REGISTRY_FAILED)) {
+	if (is_same && !entry_views_equal(reward_name_view(&row->policy_id),
+			       reward_name_view(&wanted->policy_id))) {
+		/* a hash is of one id alone */
+		answers_refuse(self, ANSWER_ROUTE(from, msg), REWARD_REASON_STALE, NULL, NULL);
+	} else if (msg->dry_run && (!is_same || row->state == REGISTRY_FAILED)) {
 		start_dry(self, from, msg, wanted);
 	} else if (!is_same) {
 		meet_other(self, from, msg, wanted, row);

@@ -10,6 +10,9 @@
 #include "core/hex.h"
 #include "core/reward_text.h"
 
+/* rewarder.run_memory_max at its largest: it may have been another when the run began. */
+#define MANIFEST_BYTES_MAX (UINT64_C(1024) << 20)
+
 _Static_assert(ARTEFACTS_PIECE_BYTES == VERB_BODY_CHUNK_BYTES_MAX, "a piece is a piece");
 
 void sealing_release(struct rewarder *self, struct run *run)
@@ -356,14 +359,25 @@ static bool judge_result(struct rewarder *self, struct run *run, const struct oa
 	return may_be_sealed(self, run, msg);
 }
 
-static bool is_well_formed(const struct run *run, const struct oap_computed *msg)
+/* No more than a calculator can hold, nor than the ledger would read: it is written as it comes. */
+static bool is_within_bounds(const struct rewarder *self, const struct oap_computed *msg)
+{
+	uint64_t count = msg->allocation_count;
+
+	return msg->manifest_bytes <= MANIFEST_BYTES_MAX &&
+	       (msg->verdict != REWARD_OK ||
+		       (count <= self->worker->config.rewarder_intent_max_entries &&
+			       msg->allocations_bytes >= count * INTENT_ALLOCATION_BYTES_MIN &&
+			       msg->allocations_bytes <= count * INTENT_ALLOCATION_BYTES_MAX));
+}
+
+static bool is_well_formed(
+	const struct rewarder *self, const struct run *run, const struct oap_computed *msg)
 {
 	bool is_sealed = msg->verdict == REWARD_OK || msg->verdict == REWARD_QUARANTINED;
 
 	return msg->verdict <= REWARD_NO_MEMORY && msg->kind < REWARD_KIND_COUNT &&
-	       (!is_sealed || msg->manifest_bytes > 0) &&
-	       (msg->verdict != REWARD_OK ||
-		       (msg->allocation_count == 0) == (msg->allocations_bytes == 0)) &&
+	       (!is_sealed || msg->manifest_bytes > 0) && is_within_bounds(self, msg) &&
 	       memcmp(&run->row->run_key, &msg->run_key, sizeof msg->run_key) == 0 &&
 	       (run->is_again || has_same_key(run, msg));
 }
@@ -377,7 +391,7 @@ enum err sealing_computed(
 		run->step > RUN_COMPUTING) {
 		return ERR_OK;
 	}
-	if (!is_well_formed(run, msg)) {
+	if (!is_well_formed(self, run, msg)) {
 		return ERR_MALFORMED;
 	}
 	if (!judge_result(self, run, msg)) {

@@ -118,6 +118,9 @@ def test_the_attestation_of_the_golden_chain_is_verified():
 			macronode('verify', manifest, '--inputs', directory, '--attestation', path, '--vkey',
 				key, status=status, says=says)
 		check(0)
+		check(0, public_key=chain['signing_public_key'])
+		check(1, public_key='00' * 32, says='public_key: expected that of the key, ' + chain['signing_public_key'])
+		check(1, public_key=7, says='public_key: expected')
 		check(1, other, says='not this key\'s')
 		check(1, signed_at='2025-10-01T12:34:57Z', says='not this key\'s')
 		check(1, sig_ed25519='base64:' + 'A' * 86 + '==', says='not this key\'s')

@@ -2,6 +2,7 @@
 """Epochs paid by a real node: once, whatever dies on the way, and however large they are."""
 import concurrent.futures
 import json
+import os
 import pathlib
 import random
 import sys
@@ -10,7 +11,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import tap  # noqa: E402
 import wire  # noqa: E402
 from harness import eventually  # noqa: E402
-from reward_node import OverHttp, Payer, trusted  # noqa: E402
+from reward_node import CLOSED, OverHttp, Payer, macronode, trusted  # noqa: E402
 
 # What a run touches; kms and edges hold no state of it.
 ROLES = ('rewarder', 'compute', 'archive', 'sequencer', 'committer', 'kms', 'prevalidator')
@@ -107,6 +108,36 @@ def test_an_epoch_of_many_actors_is_paid():
 		amounts = paid_by(one, '2026-10-01')
 		assert len(amounts) == 50000
 		assert balance(one, 'sys:reward_pool:acme:ron') == 10**9 - sum(amounts.values())
+
+
+def test_the_real_channels_are_sealed_computed_and_paid_to_the_unit():
+	folder = os.environ.get('MACRONODE_TEST_DATA')
+	if not folder:
+		raise tap.Skip('MACRONODE_TEST_DATA is not set')
+	with Payer() as one:
+		policy = one.policy(body={'asset': 'ron', 'caps': {'actor_cap': '1000000007u', 'epoch_cap': '1000000007u'},
+			'emission_curve': {'base_per_epoch': '1000000007u', 'kind': 'halving', 'period_epochs': 48},
+			'rounding': 'bankers', 'weights': {'views': 0.2, 'likes': 0.3, 'comments': 0.5}})
+		one.put(policy)
+		one.fill(1000000007)
+		secret, sealed, path = (one.directory / name for name in ('token', 'channels', 'run.json'))
+		secret.write_text(one.all)
+		one.node.cli('reward', 'seal', '--from', f'{folder}/channel_activity.csv', '--tenant', 'acme', '--epoch',
+			'2026-10-01', '--epoch-index', '0', '--window', CLOSED, '--policy', str(policy), '--actor-column',
+			'channel', '--metrics', 'views,likes,comments', '-o', str(sealed), '--put', '--token-file', str(secret))
+		result = settled(one, '2026-10-01', json.loads((sealed / 'request.json').read_text()))
+		totals = {name: int(amount) for name, amount in result['totals'].items()}
+		assert totals['pool_minor_units'] == 1000000007, totals
+		path.write_bytes(OverHttp(one.node, 'api').ask('manifest', one.inspector(), '2026-10-01').body)
+		macronode('verify', path, '--inputs', sealed)
+		amounts = paid_by(one, '2026-10-01')
+		assert len(amounts) > 1000 and sum(amounts.values()) == totals['payout_minor_units'], totals
+		assert balance(one, 'sys:reward_pool:acme:ron') == totals['residual_minor_units']
+		inspected = random.Random(5).sample(sorted(amounts), 50)
+		for channel in (max(amounts, key=amounts.get), min(amounts, key=amounts.get), *inspected):
+			assert balance(one, channel) == amounts[channel], channel
+		said = json.loads(macronode('explain', path, inspected[0], '--inputs', sealed, '--json'))
+		assert int(said['amount_minor']) == amounts[inspected[0]], said
 
 
 # --- whatever dies ------------------------------------------------------------------------------

@@ -326,6 +326,27 @@ static void a_node_without_a_rewarder_says_so(void **state)
 	assert_non_null(strstr(response.body, "\"code\":\"NOT_FOUND\""));
 }
 
+/* Goal: an edge that was born a moment ago does not say so of a node that has one. */
+static void an_edge_that_knows_nothing_yet_says_starting(void **state)
+{
+	struct response response;
+	struct conn *conn;
+
+	(void)state;
+	start_alone();
+	conn = connect_tcp();
+	say(conn, POST);
+	response = expect(conn, 503);
+	assert_non_null(strstr(response.body, "\"code\":\"DEPENDENCY_UNAVAILABLE\""));
+	say(conn, GET_OF(EPOCH));
+	response = expect(conn, 503);
+	assert_non_null(strstr(response.body, "\"code\":\"DEPENDENCY_UNAVAILABLE\""));
+	harness_send_readiness(&h.control, 0, &all_ready);
+	harness_settle(&h);
+	say(conn, GET_OF(EPOCH));
+	(void)expect(conn, 404);
+}
+
 static void a_rewarder_that_is_gone_is_a_dependency(void **state)
 {
 	struct response response;
@@ -440,6 +461,7 @@ int main(void)
 		TEST(a_manifest_is_pulled_piece_by_piece),
 		TEST(a_reply_that_cannot_be_one_is_accused),
 		TEST(a_node_without_a_rewarder_says_so),
+		TEST(an_edge_that_knows_nothing_yet_says_starting),
 		TEST(a_rewarder_that_is_gone_is_a_dependency),
 		TEST(each_route_has_its_verb),
 		TEST(the_description_is_served),

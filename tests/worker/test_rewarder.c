@@ -72,6 +72,41 @@ static void the_same_request_joins(void **state)
 	harness_stop(&h);
 }
 
+/* Goal: a policy's hash under another id is nobody's mistake but that of who sent it: he is told,
+ * and what others wait for, dry or not, stays by their policy. */
+static void a_hash_under_another_id_joins_nothing(void **state)
+{
+	struct hash inputs = seal_epoch(&golden);
+	struct oap_run_compute run;
+	struct oap_run_reply reply;
+
+	(void)state;
+	start();
+	for (uint8_t dry_run = 0; dry_run <= 1; dry_run++) {
+		run = run_of(EPOCH, &inputs);
+		run.dry_run = (uint8_t)!dry_run;
+		harness_send_run_compute(prevalidator, 2, &run);
+		run.policy_id = text_of("nobody");
+		harness_send_run_compute(prevalidator, 3, &run);
+		reply = expect_reply(3);
+		expect_refusal(&reply, 400,
+			run.dry_run ? REWARD_REASON_POLICY_UNKNOWN : REWARD_REASON_STALE);
+		serve_inputs();
+		if (!run.dry_run) {
+			sign(ATTESTATION_OK);
+			pay();
+		}
+		reply = expect_reply(2);
+		assert_int_equal(reply.status, 200);
+		expect_body(&reply, "\"policy\":{\"id\":\"rev42\"");
+	}
+	run.dry_run = 0; /* and so it is when it was paid */
+	harness_send_run_compute(prevalidator, 4, &run);
+	reply = expect_reply(4);
+	expect_refusal(&reply, 400, REWARD_REASON_STALE);
+	harness_stop(&h);
+}
+
 /* Goal: a snapshot of many times the calculator's window comes through, whoever is faster. */
 static void a_large_snapshot_comes_through(void **state)
 {
@@ -285,6 +320,7 @@ int main(void)
 		CASE(an_epoch_is_paid_once),
 		CASE(a_dry_run_pays_nothing),
 		CASE(the_same_request_joins),
+		CASE(a_hash_under_another_id_joins_nothing),
 		CASE(a_large_snapshot_comes_through),
 		CASE(a_run_that_wants_too_much_is_refused),
 		CASE(a_run_that_is_too_dear_is_shown),

@@ -60,7 +60,8 @@ static bool is_there(const char *path)
 static size_t read_artefact(const char *path, uint8_t *text, size_t room)
 {
 	enum { HEAD = 40, NONCE_AT = 16 };
-	uint8_t sealed[4096], aad[HEAD + 9] = { 0 }, key[32];
+	const char *inside = path + strlen("artifacts/");
+	uint8_t sealed[4096], aad[HEAD + 9 + 256] = { 0 }, key[32];
 	unsigned long long bytes_count = 0;
 	char whole[256];
 	ssize_t sealed_bytes;
@@ -74,10 +75,11 @@ static size_t read_artefact(const char *path, uint8_t *text, size_t room)
 	assert_in_range(sealed_bytes, HEAD + 17, room);
 	memcpy(aad, sealed, HEAD);
 	aad[HEAD + 8] = 1;
+	memcpy(aad + HEAD + 9, inside, strlen(inside));
 	memset(key, 0x33, sizeof key);
 	assert_int_equal(crypto_aead_xchacha20poly1305_ietf_decrypt(text, &bytes_count, NULL,
 				 sealed + HEAD, (unsigned long long)sealed_bytes - HEAD, aad,
-				 sizeof aad, sealed + NONCE_AT, key),
+				 HEAD + 9 + strlen(inside), sealed + NONCE_AT, key),
 		0);
 	return (size_t)bytes_count;
 }
@@ -362,6 +364,32 @@ static void a_mended_run_has_all_its_artefacts(void **state)
 	harness_stop(&h);
 }
 
+/* Goal: a good file that lies where another should is not shown for it. */
+static void a_misplaced_artefact_is_damaged(void **state)
+{
+	struct hash inputs = seal_epoch(&golden);
+	char from[256], to[256];
+	struct oap_run_reply reply;
+
+	(void)state;
+	start();
+	pay_epoch(2, &inputs);
+	harness_path(&h, GOLDEN_DIR "/commitment.txt", from, sizeof from);
+	harness_path(&h, GOLDEN_DIR "/run.json", to, sizeof to);
+	assert_int_equal(rename(from, to), 0);
+	harness_send_run_show(prevalidator, 3,
+		&(struct oap_run_show){ .edge_process = PROCESS_INGRESS,
+			.edge_generation = edge->generation,
+			.deadline_mono_ms = now_mono_ms() + 60000,
+			.part = RUN_PART_MANIFEST,
+			.tenant = text_of("acme"),
+			.epoch = text_of(EPOCH),
+			.grant = grants_seal_acme() });
+	reply = expect_reply(3);
+	expect_refusal(&reply, 503, REWARD_REASON_STORAGE);
+	harness_stop(&h);
+}
+
 #ifdef MACRONODE_TEST_HOOKS
 
 /* Milliseconds that all clocks are ahead. */
@@ -466,6 +494,7 @@ int main(void)
 			what_a_full_disk_stopped_goes_on, set_up, tear_down_disk),
 		CASE(what_nobody_speaks_for_is_swept),
 		CASE(a_mended_run_has_all_its_artefacts),
+		CASE(a_misplaced_artefact_is_damaged),
 #ifdef MACRONODE_TEST_HOOKS
 		CASE(what_is_old_is_swept),
 		CASE(what_was_swept_is_computed_anew),

@@ -31,6 +31,12 @@ static uint64_t take_inputs(void)
 	return id;
 }
 
+static void set_name(struct reward_name *name, const char *text)
+{
+	name->bytes_count = (uint8_t)strlen(text);
+	memcpy(name->bytes, text, name->bytes_count);
+}
+
 /* Everything to one account. */
 static struct oap_computed lie(const struct hash *inputs)
 {
@@ -43,8 +49,9 @@ static struct oap_computed lie(const struct hash *inputs)
 		.asset = text_of("ron"),
 		.pool = text_of("1001") };
 
-	request.epoch_id.bytes_count = sizeof EPOCH - 1;
-	memcpy(request.epoch_id.bytes, EPOCH, sizeof EPOCH - 1);
+	set_name(&request.epoch_id, EPOCH);
+	set_name(&request.tenant, "acme");
+	set_name(&request.salt, h.config.rewarder_idempotency_salt);
 	reward_keys_of_request(&request, &computed.run_key, &computed.idempotency_key);
 	return computed;
 }
@@ -101,6 +108,54 @@ static void an_answer_of_another_run_is_not_believed(void **state)
 	harness_stop(&h);
 }
 
+/* Goal: what no calculator can hold is not waited for, piece by piece, until the disk is full. */
+static void a_result_has_a_bound(void **state)
+{
+	struct hash inputs = seal_epoch(&golden);
+	const struct {
+		uint64_t manifest_bytes, allocations_bytes;
+		uint32_t count;
+	} lies[] = {
+		{ UINT64_C(1) << 40, 30, 1 },
+		{ 100, UINT64_C(1) << 40, 1 },
+		{ 100, INTENT_ALLOCATION_BYTES_MAX + 1, 1 },
+		{ 100, INTENT_ALLOCATION_BYTES_MIN - 1, 1 },
+		{ 100, 0, 1 },
+		{ 100, 30, 0 },
+		{ 100, UINT64_C(65537) * 30, 65537 },
+	};
+	struct oap_computed computed = lie(&inputs);
+	struct oap_compute_read question;
+
+	(void)state;
+	start();
+	become_calculator();
+	for (size_t i = 0; i < sizeof lies / sizeof lies[0]; i++) {
+		uint64_t id;
+
+		if (i == 0) {
+			ask(2, EPOCH, &inputs);
+		}
+		id = take_inputs();
+		computed.manifest_bytes = lies[i].manifest_bytes;
+		computed.allocations_bytes = lies[i].allocations_bytes;
+		computed.allocation_count = lies[i].count;
+		harness_send_computed(liar, id, &computed);
+		harness_expect_accusation(liar, OAP_COMPUTED, ERR_MALFORMED);
+		harness_link_down(liar); /* as the supervisor does; the run goes to the next */
+		if (i % 2 == 1) {
+			(void)expect_reply(2);
+			ask(2, EPOCH, &inputs);
+		}
+		liar = harness_link_up(&h, PROCESS_COMPUTE, 0);
+	}
+	computed = lie(&inputs);
+	harness_send_computed(liar, take_inputs(), &computed);
+	(void)harness_expect_compute_read(liar, &question);
+	assert_int_equal(question.part, COMPUTE_PART_MANIFEST);
+	harness_stop(&h);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -108,6 +163,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(a_run_that_comes_out_otherwise_is_quarantined),
 		CASE(an_answer_of_another_run_is_not_believed),
+		CASE(a_result_has_a_bound),
 	};
 
 	return cmocka_run_group_tests_name("rewarder_liar", tests, NULL, NULL);

@@ -91,6 +91,44 @@ static void what_waits_is_not_paid_once_its_tenant_is_held(void **state)
 	harness_stop(&h);
 }
 
+static struct oap_run_reply show_manifest(uint64_t ticket)
+{
+	const struct oap_run_show msg = { .edge_process = PROCESS_INGRESS,
+		.edge_generation = edge->generation,
+		.deadline_mono_ms = now_mono_ms() + 60000,
+		.part = RUN_PART_MANIFEST,
+		.tenant = text_of("acme"),
+		.epoch = text_of(EPOCH),
+		.grant = grants_seal_acme() };
+
+	harness_send_run_show(prevalidator, ticket, &msg);
+	return expect_reply(ticket);
+}
+
+/* Goal: a client keeps what was paid for ever, and nothing whose place another run may take. */
+static void what_was_not_paid_is_not_kept_by_clients(void **state)
+{
+	const struct epoch greedy = { EPOCH, GOLDEN_ROWS, "1000001", 3, 3 };
+	struct hash inputs = seal_epoch(&greedy), good = seal_epoch(&golden);
+	struct oap_run_reply reply;
+
+	(void)state;
+	start();
+	ask(2, EPOCH, &inputs);
+	serve_inputs();
+	sign(ATTESTATION_QUARANTINED);
+	(void)expect_reply(2);
+	reply = show_manifest(3);
+	expect_body(&reply, "\"status\":\"quarantined\"");
+	assert_int_equal(reply.cache, RUN_CACHE_NO_STORE);
+	(void)release(4, "the curve was raised by the board");
+	pay_epoch(5, &good);
+	reply = show_manifest(6);
+	expect_body(&reply, "\"status\":\"ok\"");
+	assert_int_equal(reply.cache, RUN_CACHE_IMMUTABLE);
+	harness_stop(&h);
+}
+
 static void the_ledger_that_knows_otherwise_quarantines(void **state)
 {
 	struct hash inputs = seal_epoch(&golden);
@@ -115,6 +153,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(a_broken_invariant_holds_the_tenant),
 		CASE(what_waits_is_not_paid_once_its_tenant_is_held),
+		CASE(what_was_not_paid_is_not_kept_by_clients),
 		CASE(the_ledger_that_knows_otherwise_quarantines),
 	};
 

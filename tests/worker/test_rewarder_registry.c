@@ -66,6 +66,41 @@ static void what_is_refused_is_not_kept(void **state)
 	harness_stop(&h);
 }
 
+/* Goal: nor does it with what is asked for again and again, and cannot be paid yet. */
+static void what_is_repeated_is_kept_once(void **state)
+{
+	static uint8_t grant[VERB_GRANT_BYTES_MAX];
+	struct hash inputs = seal_epoch(&golden);
+	struct oap_run_compute run;
+	struct oap_run_reply reply;
+	struct oap_intent intent;
+	uint64_t ticket = 2, id;
+
+	(void)state;
+	start();
+	while (ticket < 2 + (20u << 20) / sizeof grant) {
+		run = run_of(EPOCH, &inputs);
+		run.grant = (struct slice){ grant, sizeof grant };
+		harness_send_run_compute(prevalidator, ticket, &run);
+		if (ticket == 2) {
+			serve_inputs();
+			sign(ATTESTATION_OK);
+		}
+		id = harness_expect_intent(sequencer, &intent);
+		harness_send_credit(sequencer, 0,
+			&(struct oap_credit){ 1, (uint32_t)(intent.header.bytes_count +
+							    intent.grant.bytes_count + 20) });
+		answer_intent(id, INTENT_ERROR, DETAIL_INSUFFICIENT);
+		reply = expect_reply(ticket++);
+		assert_int_equal(reply.status, 202);
+	}
+	assert_in_range(journal_bytes(), JOURNAL_MAGIC_BYTES, 17u << 20);
+	restart_rewarder();
+	reply = show(ticket, EPOCH);
+	expect_body(&reply, "\"state\":\"postponed\"");
+	harness_kill(&h);
+}
+
 static struct {
 	uint8_t bytes[32768];
 	size_t bytes_count;
@@ -264,6 +299,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(what_is_refused_is_not_kept),
+		CASE(what_is_repeated_is_kept_once),
 		CASE(one_tenant_does_not_fill_the_registry),
 		CASE(many_tenants_do_not_fill_the_registry),
 		CASE(the_registry_has_an_end),
