@@ -15,9 +15,9 @@ CONTRACTS = ROOT / 'docs/contracts.md'
 ROW = re.compile(r'^\| (.+?) \| (.+?) \| ?(.*?) ?\|$')
 # What the log says when something is refused or put off; a reason, a key or our own sentence is the rule.
 REFUSALS = ('AUTH_FAILED', 'CHECKPOINT_REFUSED', 'CONFIG_REFUSED', 'CONNECTIONS_FULL', 'INTENT_REFUSED', 'LISTENER_FAILED',
-	'OTEL_REFUSED', 'REQUEST_REFUSED', 'RUN_FAILED', 'RUN_POSTPONED', 'RUN_QUARANTINED', 'SAFE_MODE_ENTERED', 'TLS_FAILED',
+	'OTEL_REFUSED', 'RATE_LIMITED', 'REQUEST_REFUSED', 'RUN_FAILED', 'RUN_POSTPONED', 'RUN_QUARANTINED', 'SAFE_MODE_ENTERED', 'TLS_FAILED',
 	'TLS_REFUSED', 'UDS_DENIED')
-RULE = {'CHECKPOINT_REFUSED': 'fault', 'CONNECTIONS_FULL': 'key', 'UDS_DENIED': 'key|text', 'OTEL_REFUSED': 'status',
+RULE = {'CHECKPOINT_REFUSED': 'fault', 'CONNECTIONS_FULL': 'key', 'UDS_DENIED': 'key|text', 'OTEL_REFUSED': 'status', 'RATE_LIMITED': 'key',
 	'CONFIG_REFUSED': 'text', 'LISTENER_FAILED': 'text', 'SAFE_MODE_ENTERED': 'text', 'TLS_FAILED': 'text', 'TLS_REFUSED': 'text'}
 
 

@@ -143,7 +143,6 @@ def operating():
 def test_operating_it_does_what_it_says():
 	with Node() as node:
 		node.profile.write_env(node.child.pid, node.mint(), nodes.command(node.build, node.profile))
-		(node.directory / 'backups').mkdir()
 		script = '\n'.join((f'. {node.profile.env}', f'DATA={node.profile.data} LIBEXEC={nodes.libexec(node.build)}',
 			'macronode() { $MACRONODE "$@"; }', operating(), ''))
 		done = subprocess.run(['bash', '-ec', script], cwd=node.directory, text=True, env=node.environment, stdin=subprocess.DEVNULL,
