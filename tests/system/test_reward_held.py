@@ -31,7 +31,6 @@ def postponed(one, request, reason):
 	"""It is told, logged and counted, so that somebody is paged; and nothing of it is paid."""
 	errors, refused = one.node.metric('ledger_intents_total', result='error'), refusals(one, reason)
 	emissions = one.node.metric('rewarder_emissions_total', outcome='error')
-	emissions = one.node.metric('rewarder_emissions_total', outcome='error')
 	with nothing_paid(one):
 		answer = compute(one, DAY, request)
 	result = json.loads(answer.body)
