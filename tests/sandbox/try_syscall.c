@@ -40,92 +40,94 @@ extern const struct sandbox_policy ROLE_SANDBOX;
 #endif
 
 /* Raw syscalls with arguments that fail harmlessly where the filter lets them through. */
-#define FORBIDDEN(F)                                                                          \
-	F(socket, syscall(SYS_socket, AF_INET, SOCK_STREAM, 0))                               \
-	F(socketpair, syscall(SYS_socketpair, AF_UNIX, SOCK_STREAM, 0, scratch))              \
-	F(connect, syscall(SYS_connect, -1, scratch, 16))                                     \
-	F(bind, syscall(SYS_bind, -1, scratch, 16))                                           \
-	F(listen, syscall(SYS_listen, -1, 1))                                                 \
-	F(accept, syscall(SYS_accept, -1, NULL, NULL))                                        \
-	F(accept4, syscall(SYS_accept4, -1, NULL, NULL, 0))                                   \
-	F(setsockopt, syscall(SYS_setsockopt, -1, 0, 0, scratch, 4))                          \
-	F(getsockopt, syscall(SYS_getsockopt, -1, 0, 0, scratch, scratch))                    \
-	F(shutdown_wr, syscall(SYS_shutdown, -1, SHUT_WR))                                    \
-	F(shutdown_rd, syscall(SYS_shutdown, -1, SHUT_RD))                                    \
-	F(shutdown_rdwr, syscall(SYS_shutdown, -1, SHUT_RDWR))                                \
-	F(clone, syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, 0))                            \
-	F(fork, syscall(SYS_fork))                                                            \
-	F(vfork, syscall(SYS_clone, CLONE_VM | CLONE_VFORK | SIGCHLD, NULL, NULL, NULL, 0))   \
-	F(execve, syscall(SYS_execve, "/bin/true", NULL, NULL))                               \
-	F(execveat, syscall(SYS_execveat, -1, "", NULL, NULL, AT_EMPTY_PATH))                 \
-	F(kill_parent, syscall(SYS_kill, getppid_before, 0))                                  \
-	F(kill_self, syscall(SYS_kill, pid_before, 0))                                        \
-	F(tkill, syscall(SYS_tkill, pid_before, 0))                                           \
-	F(tgkill_parent, syscall(SYS_tgkill, getppid_before, getppid_before, 0))              \
-	F(rt_sigqueueinfo, syscall(SYS_rt_sigqueueinfo, pid_before, 0, scratch))              \
-	F(ptrace, syscall(SYS_ptrace, 0, 0, 0, 0))                                            \
-	F(process_vm_readv, syscall(SYS_process_vm_readv, pid_before, NULL, 0, NULL, 0, 0))   \
-	F(process_vm_writev, syscall(SYS_process_vm_writev, pid_before, NULL, 0, NULL, 0, 0)) \
-	F(process_madvise, syscall(SYS_process_madvise, -1, NULL, 0, 0, 0))                   \
-	F(pidfd_open, syscall(SYS_pidfd_open, pid_before, 0))                                 \
-	F(pidfd_getfd, syscall(SYS_pidfd_getfd, -1, 0, 0))                                    \
-	F(pidfd_send_signal, syscall(SYS_pidfd_send_signal, -1, 0, NULL, 0))                  \
-	F(kcmp, syscall(SYS_kcmp, pid_before, pid_before, 0, 0, 0))                           \
-	F(open_by_handle_at, syscall(SYS_open_by_handle_at, -1, NULL, 0))                     \
-	F(openat2, syscall(SYS_openat2, AT_FDCWD, "/", NULL, 0))                              \
-	F(creat, syscall(SYS_creat, "", 0))                                                   \
-	F(unlinkat, syscall(SYS_unlinkat, AT_FDCWD, "", 0))                                   \
-	F(renameat2, syscall(SYS_renameat2, AT_FDCWD, "", AT_FDCWD, "", 0))                   \
-	F(mkdirat, syscall(SYS_mkdirat, AT_FDCWD, "", 0))                                     \
-	F(linkat, syscall(SYS_linkat, AT_FDCWD, "", AT_FDCWD, "", 0))                         \
-	F(symlinkat, syscall(SYS_symlinkat, "", AT_FDCWD, ""))                                \
-	F(fchmodat, syscall(SYS_fchmodat, AT_FDCWD, "", 0))                                   \
-	F(fchownat, syscall(SYS_fchownat, AT_FDCWD, "", 0, 0, 0))                             \
-	F(truncate, syscall(SYS_truncate, "", 0))                                             \
-	F(ftruncate, syscall(SYS_ftruncate, -1, 0))                                           \
-	F(pread64, syscall(SYS_pread64, -1, scratch, 1, 0))                                   \
-	F(pwrite64, syscall(SYS_pwrite64, -1, scratch, 1, 0))                                 \
-	F(flock, syscall(SYS_flock, -1, 0))                                                   \
-	F(fsync, syscall(SYS_fsync, -1))                                                      \
-	F(mlock, syscall(SYS_mlock, NULL, 0))                                                 \
-	F(fdatasync, syscall(SYS_fdatasync, -1))                                              \
-	F(getdents64, syscall(SYS_getdents64, -1, scratch, sizeof scratch))                   \
-	F(mount, syscall(SYS_mount, "", "", "", 0, NULL))                                     \
-	F(umount2, syscall(SYS_umount2, "", 0))                                               \
-	F(pivot_root, syscall(SYS_pivot_root, "", ""))                                        \
-	F(chroot, syscall(SYS_chroot, "/"))                                                   \
-	F(unshare, syscall(SYS_unshare, CLONE_NEWUSER))                                       \
-	F(setns, syscall(SYS_setns, -1, 0))                                                   \
-	F(setuid, syscall(SYS_setuid, 0))                                                     \
-	F(setresuid, syscall(SYS_setresuid, -1, -1, -1))                                      \
-	F(setgroups, syscall(SYS_setgroups, 0, NULL))                                         \
-	F(capset, syscall(SYS_capset, NULL, NULL))                                            \
-	F(seccomp, syscall(SYS_seccomp, 0, 0, NULL))                                          \
-	F(bpf, syscall(SYS_bpf, 0, NULL, 0))                                                  \
-	F(io_uring_setup, syscall(SYS_io_uring_setup, 1, NULL))                               \
-	F(io_uring_enter, syscall(SYS_io_uring_enter, -1, 0, 0, 0, NULL, 0))                  \
-	F(io_uring_register, syscall(SYS_io_uring_register, -1, 0, NULL, 0))                  \
-	F(userfaultfd, syscall(SYS_userfaultfd, 0))                                           \
-	F(perf_event_open, syscall(SYS_perf_event_open, NULL, 0, -1, -1, 0))                  \
-	F(keyctl, syscall(SYS_keyctl, 0, 0, 0, 0, 0))                                         \
-	F(add_key, syscall(SYS_add_key, "", "", NULL, 0, 0))                                  \
-	F(init_module, syscall(SYS_init_module, NULL, 0, ""))                                 \
-	F(kexec_load, syscall(SYS_kexec_load, 0, 0, NULL, 0))                                 \
-	F(reboot, syscall(SYS_reboot, 0, 0, 0, NULL))                                         \
-	F(memfd_create, syscall(SYS_memfd_create, "", 0))                                     \
-	F(personality, syscall(SYS_personality, 0xffffffff))                                  \
-	F(mmap_exec, syscall(SYS_mmap, NULL, 4096, PROT_READ | PROT_EXEC,                     \
-			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))                             \
-	F(mprotect_exec, syscall(SYS_mprotect, NULL, 0, PROT_READ | PROT_EXEC))               \
-	F(pkey_mprotect, syscall(SYS_pkey_mprotect, NULL, 0, PROT_EXEC, -1))                  \
-	F(shmat, syscall(SYS_shmat, -1, NULL, 0))                                             \
-	F(fcntl_dup, syscall(SYS_fcntl, 0, F_DUPFD, 0))                                       \
-	F(fcntl_setown, syscall(SYS_fcntl, -1, F_SETOWN, 1))                                  \
-	F(fcntl_setlease, syscall(SYS_fcntl, -1, F_SETLEASE, F_RDLCK))                        \
-	F(sendto_fastopen, syscall(SYS_sendto, -1, scratch, 1, MSG_FASTOPEN, NULL, 0))        \
-	F(sendmsg_fastopen, syscall(SYS_sendmsg, -1, NULL, MSG_FASTOPEN))                     \
-	F(dup2, syscall(SYS_dup3, -1, -1, 0))                                                 \
-	F(splice, syscall(SYS_splice, -1, NULL, -1, NULL, 0, 0))                              \
+#define FORBIDDEN(F)                                                                              \
+	F(socket, syscall(SYS_socket, AF_INET, SOCK_STREAM, 0))                                   \
+	F(socketpair, syscall(SYS_socketpair, AF_UNIX, SOCK_STREAM, 0, scratch))                  \
+	F(connect, syscall(SYS_connect, -1, scratch, 16))                                         \
+	F(bind, syscall(SYS_bind, -1, scratch, 16))                                               \
+	F(listen, syscall(SYS_listen, -1, 1))                                                     \
+	F(accept, syscall(SYS_accept, -1, NULL, NULL))                                            \
+	F(accept4, syscall(SYS_accept4, -1, NULL, NULL, 0))                                       \
+	F(setsockopt, syscall(SYS_setsockopt, -1, 0, 0, scratch, 4))                              \
+	F(setsockopt_rcvtimeo, syscall(SYS_setsockopt, -1, SOL_SOCKET, SO_RCVTIMEO, scratch, 16)) \
+	F(futex_wake, syscall(SYS_futex, scratch, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0))          \
+	F(getsockopt, syscall(SYS_getsockopt, -1, 0, 0, scratch, scratch))                        \
+	F(shutdown_wr, syscall(SYS_shutdown, -1, SHUT_WR))                                        \
+	F(shutdown_rd, syscall(SYS_shutdown, -1, SHUT_RD))                                        \
+	F(shutdown_rdwr, syscall(SYS_shutdown, -1, SHUT_RDWR))                                    \
+	F(clone, syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, 0))                                \
+	F(fork, syscall(SYS_fork))                                                                \
+	F(vfork, syscall(SYS_clone, CLONE_VM | CLONE_VFORK | SIGCHLD, NULL, NULL, NULL, 0))       \
+	F(execve, syscall(SYS_execve, "/bin/true", NULL, NULL))                                   \
+	F(execveat, syscall(SYS_execveat, -1, "", NULL, NULL, AT_EMPTY_PATH))                     \
+	F(kill_parent, syscall(SYS_kill, getppid_before, 0))                                      \
+	F(kill_self, syscall(SYS_kill, pid_before, 0))                                            \
+	F(tkill, syscall(SYS_tkill, pid_before, 0))                                               \
+	F(tgkill_parent, syscall(SYS_tgkill, getppid_before, getppid_before, 0))                  \
+	F(rt_sigqueueinfo, syscall(SYS_rt_sigqueueinfo, pid_before, 0, scratch))                  \
+	F(ptrace, syscall(SYS_ptrace, 0, 0, 0, 0))                                                \
+	F(process_vm_readv, syscall(SYS_process_vm_readv, pid_before, NULL, 0, NULL, 0, 0))       \
+	F(process_vm_writev, syscall(SYS_process_vm_writev, pid_before, NULL, 0, NULL, 0, 0))     \
+	F(process_madvise, syscall(SYS_process_madvise, -1, NULL, 0, 0, 0))                       \
+	F(pidfd_open, syscall(SYS_pidfd_open, pid_before, 0))                                     \
+	F(pidfd_getfd, syscall(SYS_pidfd_getfd, -1, 0, 0))                                        \
+	F(pidfd_send_signal, syscall(SYS_pidfd_send_signal, -1, 0, NULL, 0))                      \
+	F(kcmp, syscall(SYS_kcmp, pid_before, pid_before, 0, 0, 0))                               \
+	F(open_by_handle_at, syscall(SYS_open_by_handle_at, -1, NULL, 0))                         \
+	F(openat2, syscall(SYS_openat2, AT_FDCWD, "/", NULL, 0))                                  \
+	F(creat, syscall(SYS_creat, "", 0))                                                       \
+	F(unlinkat, syscall(SYS_unlinkat, AT_FDCWD, "", 0))                                       \
+	F(renameat2, syscall(SYS_renameat2, AT_FDCWD, "", AT_FDCWD, "", 0))                       \
+	F(mkdirat, syscall(SYS_mkdirat, AT_FDCWD, "", 0))                                         \
+	F(linkat, syscall(SYS_linkat, AT_FDCWD, "", AT_FDCWD, "", 0))                             \
+	F(symlinkat, syscall(SYS_symlinkat, "", AT_FDCWD, ""))                                    \
+	F(fchmodat, syscall(SYS_fchmodat, AT_FDCWD, "", 0))                                       \
+	F(fchownat, syscall(SYS_fchownat, AT_FDCWD, "", 0, 0, 0))                                 \
+	F(truncate, syscall(SYS_truncate, "", 0))                                                 \
+	F(ftruncate, syscall(SYS_ftruncate, -1, 0))                                               \
+	F(pread64, syscall(SYS_pread64, -1, scratch, 1, 0))                                       \
+	F(pwrite64, syscall(SYS_pwrite64, -1, scratch, 1, 0))                                     \
+	F(flock, syscall(SYS_flock, -1, 0))                                                       \
+	F(fsync, syscall(SYS_fsync, -1))                                                          \
+	F(mlock, syscall(SYS_mlock, NULL, 0))                                                     \
+	F(fdatasync, syscall(SYS_fdatasync, -1))                                                  \
+	F(getdents64, syscall(SYS_getdents64, -1, scratch, sizeof scratch))                       \
+	F(mount, syscall(SYS_mount, "", "", "", 0, NULL))                                         \
+	F(umount2, syscall(SYS_umount2, "", 0))                                                   \
+	F(pivot_root, syscall(SYS_pivot_root, "", ""))                                            \
+	F(chroot, syscall(SYS_chroot, "/"))                                                       \
+	F(unshare, syscall(SYS_unshare, CLONE_NEWUSER))                                           \
+	F(setns, syscall(SYS_setns, -1, 0))                                                       \
+	F(setuid, syscall(SYS_setuid, 0))                                                         \
+	F(setresuid, syscall(SYS_setresuid, -1, -1, -1))                                          \
+	F(setgroups, syscall(SYS_setgroups, 0, NULL))                                             \
+	F(capset, syscall(SYS_capset, NULL, NULL))                                                \
+	F(seccomp, syscall(SYS_seccomp, 0, 0, NULL))                                              \
+	F(bpf, syscall(SYS_bpf, 0, NULL, 0))                                                      \
+	F(io_uring_setup, syscall(SYS_io_uring_setup, 1, NULL))                                   \
+	F(io_uring_enter, syscall(SYS_io_uring_enter, -1, 0, 0, 0, NULL, 0))                      \
+	F(io_uring_register, syscall(SYS_io_uring_register, -1, 0, NULL, 0))                      \
+	F(userfaultfd, syscall(SYS_userfaultfd, 0))                                               \
+	F(perf_event_open, syscall(SYS_perf_event_open, NULL, 0, -1, -1, 0))                      \
+	F(keyctl, syscall(SYS_keyctl, 0, 0, 0, 0, 0))                                             \
+	F(add_key, syscall(SYS_add_key, "", "", NULL, 0, 0))                                      \
+	F(init_module, syscall(SYS_init_module, NULL, 0, ""))                                     \
+	F(kexec_load, syscall(SYS_kexec_load, 0, 0, NULL, 0))                                     \
+	F(reboot, syscall(SYS_reboot, 0, 0, 0, NULL))                                             \
+	F(memfd_create, syscall(SYS_memfd_create, "", 0))                                         \
+	F(personality, syscall(SYS_personality, 0xffffffff))                                      \
+	F(mmap_exec, syscall(SYS_mmap, NULL, 4096, PROT_READ | PROT_EXEC,                         \
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0))                                 \
+	F(mprotect_exec, syscall(SYS_mprotect, NULL, 0, PROT_READ | PROT_EXEC))                   \
+	F(pkey_mprotect, syscall(SYS_pkey_mprotect, NULL, 0, PROT_EXEC, -1))                      \
+	F(shmat, syscall(SYS_shmat, -1, NULL, 0))                                                 \
+	F(fcntl_dup, syscall(SYS_fcntl, 0, F_DUPFD, 0))                                           \
+	F(fcntl_setown, syscall(SYS_fcntl, -1, F_SETOWN, 1))                                      \
+	F(fcntl_setlease, syscall(SYS_fcntl, -1, F_SETLEASE, F_RDLCK))                            \
+	F(sendto_fastopen, syscall(SYS_sendto, -1, scratch, 1, MSG_FASTOPEN, NULL, 0))            \
+	F(sendmsg_fastopen, syscall(SYS_sendmsg, -1, NULL, MSG_FASTOPEN))                         \
+	F(dup2, syscall(SYS_dup3, -1, -1, 0))                                                     \
+	F(splice, syscall(SYS_splice, -1, NULL, -1, NULL, 0, 0))                                  \
 	F(ptrace_x32, syscall(0x40000000 | 521, 0, 0, 0, 0))
 
 /* A sanitizer's runtime needs these itself (common/sandbox_base.c). */

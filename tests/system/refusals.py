@@ -205,6 +205,7 @@ class Refusals:
 		assert error['corr_id'] == answer.corr_id, where
 		comes_again = status in (429, 503) or code == 'IN_PROGRESS'
 		told = set() if transport.is_http or not comes_again else {'retry_after'}
+		told |= {'rate_limit'} if told and reason == 'rate_limited' else set()
 		assert set(error['details']) - {'last', 'expected'} == {'reason'} | told, where
 		assert len(error['message'].split()) > 1, where
 		if transport.is_http:

@@ -56,10 +56,12 @@ static void every_default_is_valid_and_canonical(void **state)
 	}
 }
 
+#define NAMES_MAX 1024 /* enough for all rows and refused names */
+
 static void count_name(
 	char names[][CONFIG_ENV_NAME_BYTES_MAX], size_t *count, const char *name, size_t bytes)
 {
-	assert_true(*count < 512 && bytes < CONFIG_ENV_NAME_BYTES_MAX);
+	assert_true(*count < NAMES_MAX && bytes < CONFIG_ENV_NAME_BYTES_MAX);
 	memcpy(names[*count], name, bytes);
 	names[*count][bytes] = '\0';
 	for (size_t i = 0; i < *count; i++) {
@@ -84,7 +86,7 @@ static void count_names(char names[][CONFIG_ENV_NAME_BYTES_MAX], size_t *count, 
  * names alike. */
 static void every_name_is_there_once(void **state)
 {
-	static char names[512][CONFIG_ENV_NAME_BYTES_MAX];
+	static char names[NAMES_MAX][CONFIG_ENV_NAME_BYTES_MAX];
 	size_t count = 0;
 
 	(void)state;
