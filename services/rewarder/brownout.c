@@ -235,6 +235,13 @@ static struct registry_row *oldest_postponed(struct rewarder *self)
 	return oldest;
 }
 
+void brownout_open(struct rewarder *self)
+{
+	for (uint32_t i = 0; i < self->registry.count; i++) {
+		self->brownout.is_draining |= self->registry.rows[i]->state == REGISTRY_POSTPONED;
+	}
+}
+
 static bool any_is_again(const struct rewarder *self)
 {
 	const struct run *run = self->runs;

@@ -306,7 +306,7 @@ void rewarder_ready(void *owner, struct worker *worker)
 
 	self->id_last = random_u64() >> 8; /* late answers to one before us meet nobody */
 	gate_init(&self->gate);
-	self->brownout.is_draining = true; /* what one before us postponed */
+	brownout_open(self);
 	self->brownout.ping_due_mono_ms =
 		rewarder_now_mono_ms() + (uint64_t)worker->config.brownout_ping_ms;
 	ev_timer_init(&self->tick, on_tick, TICK_S, TICK_S);

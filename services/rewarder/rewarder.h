@@ -376,6 +376,7 @@ void brownout_enter(struct rewarder *self, const char *why);
 void brownout_drain(struct rewarder *self);
 /* Payments are frozen by somebody, or go on. */
 void brownout_frozen(struct rewarder *self, bool is_frozen);
+void brownout_open(struct rewarder *self); /* takes up what one before us postponed */
 void brownout_tick(struct rewarder *self, uint64_t now_mono_ms);
 /* False: it was no ping of ours. */
 bool brownout_pong(struct rewarder *self, uint64_t id);
