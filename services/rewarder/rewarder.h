@@ -53,7 +53,8 @@
 
 /* Runs that wait for a calculator (spec/rewarder.md section 8: work). */
 #define RUNS_QUEUED_MAX 512u
-/* And those with the postponed ones (R-C17). */
+/* And all that are under way; what is postponed is a row of the registry, which has bounds of its
+ * own (registry_room.h). */
 #define RUNS_UNFINISHED_MAX 4096u
 /* From here on balancers should know (spec/rewarder.md section 7: 80 %). */
 #define RUNS_UNFINISHED_SOFT (RUNS_UNFINISHED_MAX / 5 * 4)
