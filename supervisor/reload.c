@@ -62,7 +62,7 @@ static void begin(struct supervisor *self);
 static void finish(struct supervisor *self)
 {
 	struct reload *reload = &self->reload;
-	static struct reload_waiters told; /* a reload may be asked for while they are told */
+	struct reload_waiters told; /* a reload may be asked for, and end, while they are told */
 
 	ev_timer_stop(self->loop, &reload->limit);
 	reload->step = RELOAD_IDLE;
