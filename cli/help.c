@@ -2,6 +2,16 @@
 
 #include "cli/commands.h"
 
+/* What is too long for its column has the line for itself. */
+static void print_row(FILE *out, int column, const char *left, const char *text)
+{
+	if (strlen(left) > (size_t)column) {
+		(void)fprintf(out, "  %s\n", left);
+		left = "";
+	}
+	(void)fprintf(out, "  %-*s %s\n", column, left, text);
+}
+
 static void print_options(FILE *out, const struct cli_option *options)
 {
 	for (; options->name != NULL; options++) {
@@ -10,7 +20,7 @@ static void print_options(FILE *out, const struct cli_option *options)
 		(void)snprintf(left, sizeof left, "%s%s%s", options->name,
 			options->value != NULL ? " " : "",
 			options->value != NULL ? options->value : "");
-		(void)fprintf(out, "  %-24s %s\n", left, options->text);
+		print_row(out, 24, left, options->text);
 	}
 }
 
@@ -30,7 +40,7 @@ void cli_print_usage(FILE *out, const char *group)
 		}
 		(void)snprintf(left, sizeof left, "%s%s%s", name,
 			cli_commands[i].words[0] != '\0' ? " " : "", cli_commands[i].words);
-		(void)fprintf(out, "  %-26s %s\n", left, cli_commands[i].summary);
+		print_row(out, 26, left, cli_commands[i].summary);
 	}
 	(void)fputs("\nEvery command takes:\n", out);
 	print_options(out, cli_common_options);

@@ -80,9 +80,11 @@ def test_a_wrong_command_line_exits_2_and_says_why():
 
 def test_every_command_has_help():
 	usage = expect(cli('help'), 0).stdout
-	names = [line[2:28].strip() for line in usage.splitlines() if line.startswith('  ')
-		and not line.startswith('  -')]
+	rows = [line for line in usage.splitlines() if line.startswith('  ') and not line.startswith('  -')]
+	names = [row[2:28].strip() for row in rows if row[2] != ' ']
 	assert len(names) > 15, names
+	for row in rows:  # a command, what it does, or both, each in its column
+		assert len(row[2:].split('  ')[0]) > 26 or row[28] == ' ' and row[29] != ' ', row
 	for name in names:
 		words = [word for word in name.split(' ') if word.islower() and '|' not in word]
 		expect(cli(*words, '--help'), 0, 'usage: macronode ' + ' '.join(words))
