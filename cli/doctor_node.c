@@ -197,7 +197,7 @@ static void look_at_deaths(struct doctor *doctor)
 
 		node_format_time(json_in_u64_of(one, "ts_ms"), when, sizeof when);
 		findings_add(doctor->findings, FINDING_DEATHS, FINDING_IS_WEAKER,
-			"%s %" PRIu64 " died at %s: %s", json_in_text_of(one, "role"),
+			"%s %" PRIu64 " died at %s: %s", node_title(one),
 			json_in_u64_of(one, "instance"), when, json_in_text_of(one, "cause"));
 	}
 	if (lately > DEATHS_NAMED_MAX) {
