@@ -118,8 +118,7 @@ static void look_at_lock(struct doctor *doctor)
 		findings_add(doctor->findings, FINDING_LOCK, FINDING_IS_OK,
 			"a node runs on this data directory now; its ports are not looked at");
 	} else if (fd < 0 && errno != ENOENT && errno != ENOTDIR) {
-		findings_add(doctor->findings, FINDING_LOCK, doctor_denied(doctor), "%s: %s", path,
-			strerror(errno));
+		doctor_add_denied(doctor, FINDING_LOCK, "%s: %s", path, strerror(errno));
 	} else if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == -1) {
 		tell_holder(doctor, path, fd);
 	} else {

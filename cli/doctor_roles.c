@@ -17,7 +17,8 @@
 /* Whether another user runs it makes no difference to how many users there are. */
 static void look_at_users(struct doctor *doctor)
 {
-	unsigned missing = 0;
+	char missing[1024] = "";
+	size_t used = 0;
 
 	if (doctor->owner != 0) {
 		findings_add(doctor->findings, FINDING_USERS, FINDING_IS_WEAKER,
@@ -33,18 +34,20 @@ static void look_at_users(struct doctor *doctor)
 	for (unsigned process = 0; process < PROCESS_COUNT; process++) {
 		const struct process_plan *plan = process_plan(process);
 
-		if (plan != NULL && getpwnam(plan->user) == NULL) {
-			findings_add(doctor->findings, FINDING_USERS, FINDING_IS_BAD,
-				"there is no user %s", plan->user);
-			missing++;
+		if (plan != NULL && getpwnam(plan->user) == NULL &&
+			strstr(missing, plan->user) == NULL && used < sizeof missing) {
+			used += (size_t)snprintf(
+				missing + used, sizeof missing - used, " %s", plan->user);
 		}
+	}
+	if (missing[0] != '\0') {
+		findings_add(doctor->findings, FINDING_USERS, FINDING_IS_BAD,
+			"there are no such users:%s", missing);
 	}
 	if (getgrnam("mn-store") == NULL) {
 		findings_add(doctor->findings, FINDING_USERS, FINDING_IS_BAD,
 			"there is no group mn-store");
-		missing++;
-	}
-	if (missing == 0) {
+	} else if (missing[0] == '\0') {
 		findings_add(doctor->findings, FINDING_USERS, FINDING_IS_OK, "one a role");
 	}
 }
@@ -56,6 +59,11 @@ static void look_at_executables(struct doctor *doctor)
 	unsigned missing = 0;
 
 	libexec = libexec != NULL ? libexec : MACRONODE_LIBEXEC;
+	if (access(libexec, X_OK) == -1) {
+		findings_add(doctor->findings, FINDING_WORKERS, FINDING_IS_BAD, "%s: %s", libexec,
+			strerror(errno));
+		return;
+	}
 	for (unsigned process = 0; process < PROCESS_COUNT; process++) {
 		if (process_plan(process) == NULL) {
 			continue;

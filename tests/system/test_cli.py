@@ -250,7 +250,7 @@ def test_check_names_the_parent_that_cannot_be_searched():
 def test_check_names_what_is_missing():
 	file = written('[node]\ndata_dir = "/nonexistent/a/b"\nrun_dir = "/nonexistent/c/d"\n')
 	expect(cli('check', '--config', str(file), '--libexec', '/nonexistent'), 1, '/nonexistent/a',
-		'/nonexistent/mn-kms')
+		'workers      /nonexistent: No such file')
 	expect(cli('check', '--config', str(written('[node]\nfoo = 1\n'))), 1, 'foo')
 	expect(cli('check', '--config', '/nonexistent'), 3)
 
