@@ -388,6 +388,12 @@ def test_limits_are_those_of_the_node_that_runs():
 		doctor(node).expect('limits', 'weaker', 'Max open files: 300')
 
 
+def test_walls_are_those_of_the_node_that_runs():
+	needs_root()
+	with Node(wrapper=('setpriv', '--bounding-set', '-sys_admin')) as node:
+		doctor(node).expect('namespaces', 'weaker', 'the node that runs may make none')
+
+
 def test_names_that_nobody_knows_are_named():
 	with stopped({'api': {'host_names': ['localhost', 'no-such-name.invalid']}}) as node:
 		report = doctor(node)
