@@ -182,7 +182,8 @@ def test_without_a_node_commands_exit_3():
 	token = {'MACRONODE_TOKEN': vector()}
 	for words in (['status'], ['stop'], ['cap', 'list'], ['ledger', 'roots'], ['ledger', 'show', '1'],
 			['verify'], ['cap', 'mint', '--action', 'audit.read', '--ttl', '1h']):
-		expect(cli('--config', str(empty), *words, environment=token), 3, '/nonexistent')
+		done = expect(cli('--config', str(empty), *words, environment=token), 3, '/nonexistent')
+		assert not done.stdout, done
 	expect(cli('--config', str(empty), 'ledger', 'show', '1'), 3, 'MACRONODE_TOKEN')
 
 
