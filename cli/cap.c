@@ -127,15 +127,25 @@ static void print_when(const struct json_in *item, const char *name)
 	(void)printf("%-24s", text);
 }
 
+struct listing {
+	bool json;
+	bool begun;
+};
+
 static bool print_item(void *context, struct slice line, const struct json_in *item)
 {
-	const struct cli *cli = context;
+	struct listing *listing = context;
 	const struct json_in *caveats = json_in_member(item, "caveats");
 	bool is_key = json_in_true_of(item, "root_key");
 
-	if (cli->json) {
+	if (listing->json) {
 		node_print_line(line);
 		return true;
+	}
+	if (!listing->begun) { /* there is a root key at least, or no answer */
+		(void)printf("%-4s %-33s%-24s%-24s%-24s%s\n", "KEY", "CAPABILITY", "ISSUED",
+			"EXPIRES", "REVOKED", "CAVEATS");
+		listing->begun = true;
 	}
 	(void)printf("%-4" PRIu64 " %-33s", json_in_u64_of(item, "kid"),
 		!is_key                           ? json_in_text_of(item, "capability")
@@ -159,17 +169,14 @@ static bool print_item(void *context, struct slice line, const struct json_in *i
 
 int cli_cap_list(struct cli *cli)
 {
+	struct listing listing = { .json = cli->json };
 	struct control control;
 	int exit;
 
 	if (connect_node(cli, &control) != CLI_GOOD) {
 		return CLI_CANNOT;
 	}
-	if (!cli->json) {
-		(void)printf("%-4s %-33s%-24s%-24s%-24s%s\n", "KEY", "CAPABILITY", "ISSUED",
-			"EXPIRES", "REVOKED", "CAVEATS");
-	}
-	exit = walk_list(cli, &control, print_item, cli);
+	exit = walk_list(cli, &control, print_item, &listing);
 	control_finish(&control);
 	return exit;
 }

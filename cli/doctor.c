@@ -2,6 +2,7 @@
  * runs or has run says about itself; what is weaker than it could be, and how to mend it. */
 #include "cli/doctor.h"
 
+#include <stdarg.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,6 +22,26 @@ static uid_t owner_of(const struct config *config)
 enum finding_result doctor_denied(const struct doctor *doctor)
 {
 	return doctor->owner == geteuid() || geteuid() == 0 ? FINDING_IS_BAD : FINDING_IS_UNKNOWN;
+}
+
+void doctor_add_denied(struct doctor *doctor, enum finding finding, const char *format, ...)
+{
+	enum finding_result result = doctor_denied(doctor);
+	char text[DOCTOR_PATH_BYTES + 256];
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	if (result == FINDING_IS_UNKNOWN) {
+		findings_add_mend(
+			doctor->findings, finding, result, DOCTOR_MEND_DENIED, "%s", text);
+	} else if (geteuid() != 0) {
+		findings_add_mend(doctor->findings, finding, result,
+			"open it to this user, or start the node as another one", "%s", text);
+	} else { /* not for want of rights */
+		findings_add(doctor->findings, finding, result, "%s", text);
+	}
 }
 
 static bool look_at_config(struct doctor *doctor, const struct config_load *load)

@@ -27,6 +27,9 @@
 /* A clock that is off by more than this from what was made with it makes entries of the future. */
 #define DOCTOR_CLOCK_SLACK_S 60
 
+/* What helps who may not look. */
+#define DOCTOR_MEND_DENIED "look again as root or as the node's user"
+
 enum doctor_presence {
 	DOCTOR_NODE_NONE,
 	DOCTOR_NODE_ANSWERS, /* then ports and sockets are its own */
@@ -61,5 +64,9 @@ void doctor_node(struct doctor *doctor);
 
 /* What this user is not let see is his to ask as somebody else, unless the node would be his. */
 enum finding_result doctor_denied(const struct doctor *doctor);
+
+/* The same as a finding, with what helps against that instead of the mend of the row. */
+__attribute__((format(printf, 3, 4))) void doctor_add_denied(
+	struct doctor *doctor, enum finding finding, const char *format, ...);
 
 #endif

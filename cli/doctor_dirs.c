@@ -66,9 +66,8 @@ static void look_at(struct doctor *doctor, enum finding finding, const char *pat
 	struct stat seen;
 
 	if (!walk_parents(path, by_workers, first, &missing)) {
-		findings_add(doctor->findings, finding, doctor_denied(doctor),
-			"%s: %s cannot be passed through by %s", path, first,
-			by_workers ? "the users of the workers (chmod o+x)" : "this user");
+		doctor_add_denied(doctor, finding, "%s: %s cannot be passed through by %s", path,
+			first, by_workers ? "the users of the workers (chmod o+x)" : "this user");
 		return;
 	}
 	if (!missing && stat(path, &seen) == -1) {
@@ -80,8 +79,7 @@ static void look_at(struct doctor *doctor, enum finding finding, const char *pat
 		findings_add(
 			doctor->findings, finding, FINDING_IS_BAD, "%s: is no directory", path);
 	} else if (access(path, W_OK | X_OK) == -1) {
-		findings_add(doctor->findings, finding, doctor_denied(doctor),
-			"%s: not writable by this user", path);
+		doctor_add_denied(doctor, finding, "%s: not writable by this user", path);
 	} else if (by_workers && (seen.st_mode & S_IXOTH) == 0) {
 		findings_add(doctor->findings, finding, FINDING_IS_BAD,
 			"%s: cannot be passed through by the users of the workers (chmod o+x)",
@@ -104,9 +102,11 @@ static void look_at_uds(struct doctor *doctor)
 	if (strcmp(dir, doctor->config->node_run_dir) == 0) {
 		return; /* it was looked at */
 	}
-	if (access(dir, W_OK | X_OK) == -1) {
+	if (access(dir, W_OK | X_OK) == -1 && errno == ENOENT) {
 		findings_add(doctor->findings, FINDING_UDS, doctor_denied(doctor), "%s: %s", dir,
 			strerror(errno));
+	} else if (access(dir, W_OK | X_OK) == -1) {
+		doctor_add_denied(doctor, FINDING_UDS, "%s: %s", dir, strerror(errno));
 	} else {
 		findings_add(doctor->findings, FINDING_UDS, FINDING_IS_OK, "%s", uds);
 	}

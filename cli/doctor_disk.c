@@ -91,8 +91,7 @@ void doctor_disk(struct doctor *doctor)
 
 		(void)snprintf(path, sizeof path, "%s%s", doctor->config->node_data_dir, places[i]);
 		if (!nearest(path, seen_path, &seen) || statfs(seen_path, &found) == -1) {
-			findings_add(doctor->findings, FINDING_SPACE, doctor_denied(doctor),
-				"%s: %s", path, strerror(errno));
+			doctor_add_denied(doctor, FINDING_SPACE, "%s: %s", path, strerror(errno));
 			return;
 		}
 		for (size_t j = 0; j < count; j++) {

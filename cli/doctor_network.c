@@ -30,9 +30,13 @@ static void look_at_port(
 	if (fd < 0 ||
 		bind(fd, (struct sockaddr *)&bound, is_six ? sizeof *in6 : sizeof *in4) == -1 ||
 		listen(fd, 1) == -1) {
-		findings_add(doctor->findings, finding,
-			doctor->node == DOCTOR_NODE_HIDDEN ? FINDING_IS_UNKNOWN : FINDING_IS_BAD,
-			"port %u: %s", address->port, strerror(errno));
+		if (doctor->node == DOCTOR_NODE_HIDDEN) { /* it may be its own */
+			findings_add_mend(doctor->findings, finding, FINDING_IS_UNKNOWN,
+				DOCTOR_MEND_DENIED, "port %u: %s", address->port, strerror(errno));
+		} else {
+			findings_add(doctor->findings, finding, FINDING_IS_BAD, "port %u: %s",
+				address->port, strerror(errno));
+		}
 	} else {
 		findings_add(
 			doctor->findings, finding, FINDING_IS_OK, "port %u is free", address->port);

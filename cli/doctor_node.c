@@ -118,8 +118,7 @@ static void look_at_lock(struct doctor *doctor)
 		findings_add(doctor->findings, FINDING_LOCK, FINDING_IS_OK,
 			"a node runs on this data directory now; its ports are not looked at");
 	} else if (fd < 0 && errno != ENOENT && errno != ENOTDIR) {
-		findings_add(doctor->findings, FINDING_LOCK, doctor_denied(doctor), "%s: %s", path,
-			strerror(errno));
+		doctor_add_denied(doctor, FINDING_LOCK, "%s: %s", path, strerror(errno));
 	} else if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == -1) {
 		tell_holder(doctor, path, fd);
 	} else {
@@ -197,7 +196,7 @@ static void look_at_deaths(struct doctor *doctor)
 
 		node_format_time(json_in_u64_of(one, "ts_ms"), when, sizeof when);
 		findings_add(doctor->findings, FINDING_DEATHS, FINDING_IS_WEAKER,
-			"%s %" PRIu64 " died at %s: %s", json_in_text_of(one, "role"),
+			"%s %" PRIu64 " died at %s: %s", node_title(one),
 			json_in_u64_of(one, "instance"), when, json_in_text_of(one, "cause"));
 	}
 	if (lately > DEATHS_NAMED_MAX) {

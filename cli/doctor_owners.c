@@ -55,9 +55,10 @@ static bool uid_of(const struct doctor *doctor, enum process owner, uid_t *ret_u
 	return user != NULL;
 }
 
-/* True: there is something, and nothing is wrong with it. In place of data and run an operator may
- * put a link. */
-static bool look_at(struct doctor *doctor, const char *path, const struct doctor_owner *wanted,
+enum seen { SEEN_NOTHING, SEEN_GOOD, SEEN_WRONG, SEEN_DENIED };
+
+/* In place of data and run an operator may put a link. */
+static enum seen look_at(struct doctor *doctor, const char *path, const struct doctor_owner *wanted,
 	bool holds_secret, bool may_be_link)
 {
 	enum finding_result result;
@@ -66,11 +67,11 @@ static bool look_at(struct doctor *doctor, const char *path, const struct doctor
 	const char *why;
 
 	if ((may_be_link ? stat(path, &seen) : lstat(path, &seen)) == -1) {
-		if (errno != ENOENT && errno != ENOTDIR) {
-			findings_add(doctor->findings, FINDING_OWNERS, doctor_denied(doctor),
-				"%s: %s", path, strerror(errno));
+		if (errno == ENOENT || errno == ENOTDIR) {
+			return SEEN_NOTHING;
 		}
-		return false;
+		doctor_add_denied(doctor, FINDING_OWNERS, "%s: %s", path, strerror(errno));
+		return SEEN_DENIED;
 	}
 	found = (struct doctor_owner){ seen.st_uid, seen.st_mode };
 	result = doctor_owners_judge(wanted, &found, holds_secret, &why);
@@ -80,23 +81,36 @@ static bool look_at(struct doctor *doctor, const char *path, const struct doctor
 			path, why, (unsigned)found.uid, (unsigned)found.mode & 07777u,
 			(unsigned)wanted->uid, (unsigned)wanted->mode & 07777u);
 	}
-	return result == FINDING_IS_OK;
+	return result == FINDING_IS_OK ? SEEN_GOOD : SEEN_WRONG;
+}
+
+/* Who may not see one may not see the others of its directory; it is said once. */
+static bool is_denied_with(const char *name, const char *denied)
+{
+	const char *slash = denied == NULL ? NULL : strrchr(denied, '/');
+
+	return denied != NULL &&
+	       (slash == NULL || strncmp(name, denied, (size_t)(slash - denied) + 1) == 0);
 }
 
 static unsigned look_at_data(struct doctor *doctor)
 {
 	char path[DOCTOR_PATH_BYTES];
+	const char *denied = NULL;
 	unsigned good = 0;
 
 	for (size_t i = 0; i < PINNED_COUNT; i++) {
 		const struct pinned *row = &pinned[i];
 		struct doctor_owner wanted = { 0, doctor->owner == 0 ? row->mode : row->alone };
+		enum seen seen;
 
 		(void)snprintf(path, sizeof path, "%s%s", doctor->config->node_data_dir, row->name);
-		if (uid_of(doctor, row->owner, &wanted.uid)) {
-			good += look_at(
-				doctor, path, &wanted, row->holds_secret, row->name[0] == '\0');
+		if (is_denied_with(row->name, denied) || !uid_of(doctor, row->owner, &wanted.uid)) {
+			continue;
 		}
+		seen = look_at(doctor, path, &wanted, row->holds_secret, row->name[0] == '\0');
+		good += seen == SEEN_GOOD;
+		denied = seen == SEEN_DENIED ? row->name : denied;
 	}
 	return good;
 }
@@ -109,12 +123,13 @@ static unsigned look_at_run(struct doctor *doctor)
 	const struct doctor_owner control = { doctor->owner, S_IFSOCK | 0600 };
 	const struct doctor_owner uds = { doctor->owner, S_IFSOCK | (shared ? 0660 : 0600) };
 	char path[DOCTOR_PATH_BYTES];
-	unsigned good = look_at(doctor, doctor->config->node_run_dir, &dir, false, true);
+	unsigned good =
+		look_at(doctor, doctor->config->node_run_dir, &dir, false, true) == SEEN_GOOD;
 
 	(void)snprintf(path, sizeof path, "%s/control", doctor->config->node_run_dir);
-	good += look_at(doctor, path, &control, false, false);
+	good += look_at(doctor, path, &control, false, false) == SEEN_GOOD;
 	if (doctor->config->uds_path[0] != '\0') {
-		good += look_at(doctor, doctor->config->uds_path, &uds, false, false);
+		good += look_at(doctor, doctor->config->uds_path, &uds, false, false) == SEEN_GOOD;
 	}
 	return good;
 }

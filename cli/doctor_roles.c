@@ -1,6 +1,7 @@
 /* The workers: as whom they run, from which executables, and behind which walls. */
 #include <errno.h>
 #include <grp.h>
+#include <inttypes.h>
 #include <linux/seccomp.h>
 #include <pwd.h>
 #include <sched.h>
@@ -17,7 +18,8 @@
 /* Whether another user runs it makes no difference to how many users there are. */
 static void look_at_users(struct doctor *doctor)
 {
-	unsigned missing = 0;
+	char missing[1024] = "";
+	size_t used = 0;
 
 	if (doctor->owner != 0) {
 		findings_add(doctor->findings, FINDING_USERS, FINDING_IS_WEAKER,
@@ -33,18 +35,20 @@ static void look_at_users(struct doctor *doctor)
 	for (unsigned process = 0; process < PROCESS_COUNT; process++) {
 		const struct process_plan *plan = process_plan(process);
 
-		if (plan != NULL && getpwnam(plan->user) == NULL) {
-			findings_add(doctor->findings, FINDING_USERS, FINDING_IS_BAD,
-				"there is no user %s", plan->user);
-			missing++;
+		if (plan != NULL && getpwnam(plan->user) == NULL &&
+			strstr(missing, plan->user) == NULL && used < sizeof missing) {
+			used += (size_t)snprintf(
+				missing + used, sizeof missing - used, " %s", plan->user);
 		}
+	}
+	if (missing[0] != '\0') {
+		findings_add(doctor->findings, FINDING_USERS, FINDING_IS_BAD,
+			"there are no such users:%s", missing);
 	}
 	if (getgrnam("mn-store") == NULL) {
 		findings_add(doctor->findings, FINDING_USERS, FINDING_IS_BAD,
 			"there is no group mn-store");
-		missing++;
-	}
-	if (missing == 0) {
+	} else if (missing[0] == '\0') {
 		findings_add(doctor->findings, FINDING_USERS, FINDING_IS_OK, "one a role");
 	}
 }
@@ -56,6 +60,11 @@ static void look_at_executables(struct doctor *doctor)
 	unsigned missing = 0;
 
 	libexec = libexec != NULL ? libexec : MACRONODE_LIBEXEC;
+	if (access(libexec, X_OK) == -1) {
+		findings_add(doctor->findings, FINDING_WORKERS, FINDING_IS_BAD, "%s: %s", libexec,
+			strerror(errno));
+		return;
+	}
 	for (unsigned process = 0; process < PROCESS_COUNT; process++) {
 		if (process_plan(process) == NULL) {
 			continue;
@@ -74,6 +83,35 @@ static void look_at_executables(struct doctor *doctor)
 
 /* ---- walls ---- */
 
+static bool network_of(uint64_t pid, char ret_name[64])
+{
+	char path[64];
+	ssize_t bytes;
+
+	(void)snprintf(path, sizeof path, "/proc/%" PRIu64 "/ns/net", pid);
+	bytes = pid == 0 ? -1 : readlink(path, ret_name, 63);
+	ret_name[bytes < 0 ? 0 : bytes] = '\0';
+	return bytes > 0;
+}
+
+/* Of a node that runs: its manager may have forbidden what we may. */
+static bool shares_network(const struct doctor *doctor)
+{
+	const struct json_in *processes = json_in_member(doctor->status, "processes");
+	char ours[64], theirs[64];
+
+	if (!network_of((uint64_t)doctor->supervisor_pid, ours)) {
+		return false;
+	}
+	for (size_t i = 0; i < json_in_count(processes); i++) {
+		if (network_of(json_in_u64_of(json_in_item(processes, i), "pid"), theirs) &&
+			strcmp(ours, theirs) == 0) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* Not guessed: a process of its own leaves ours, as a worker of root does. */
 static void look_at_namespaces(struct doctor *doctor)
 {
@@ -82,6 +120,13 @@ static void look_at_namespaces(struct doctor *doctor)
 
 	if (geteuid() != 0 || doctor->owner != 0) {
 		return; /* an ordinary user has none of them: that is what "users" says */
+	}
+	if (shares_network(doctor)) {
+		findings_add(doctor->findings, FINDING_NAMESPACES, FINDING_IS_WEAKER,
+			"the node that runs may make none (under macronode.service it may not): "
+			"workers see its network and mounts, though their filters let them use "
+			"neither");
+		return;
 	}
 	pid = fork();
 	if (pid == 0) {

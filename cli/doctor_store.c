@@ -63,10 +63,11 @@ static void look_at_tail(struct doctor *doctor, const struct found *found)
 	const struct reader_head *head = &found->head;
 	const struct tail_mark *tail = &found->tail;
 
-	if (found->tail_err != ERR_OK) {
-		findings_add(doctor->findings, FINDING_TAIL,
-			found->tail_err == ERR_IO ? doctor_denied(doctor) : FINDING_IS_BAD, "%s",
-			found->tail_why.text);
+	if (found->tail_err == ERR_IO) {
+		doctor_add_denied(doctor, FINDING_TAIL, "%s", found->tail_why.text);
+	} else if (found->tail_err != ERR_OK) {
+		findings_add(
+			doctor->findings, FINDING_TAIL, FINDING_IS_BAD, "%s", found->tail_why.text);
 	} else if (tail->size > head->size) {
 		findings_add(doctor->findings, FINDING_TAIL, FINDING_IS_BAD,
 			"%" PRIu64 " entries were acknowledged, the store has %" PRIu64, tail->size,
@@ -191,10 +192,10 @@ static enum err read_store(struct found *found, struct why *why)
 static void tell_unread(
 	struct doctor *doctor, const struct found *found, enum err err, const struct why *why)
 {
-	if (err != ERR_NOT_FOUND) {
-		findings_add(doctor->findings, FINDING_STORE,
-			err == ERR_DENIED ? doctor_denied(doctor) : FINDING_IS_BAD, "%s",
-			why->text);
+	if (err == ERR_DENIED) {
+		doctor_add_denied(doctor, FINDING_STORE, "%s", why->text);
+	} else if (err != ERR_NOT_FOUND) {
+		findings_add(doctor->findings, FINDING_STORE, FINDING_IS_BAD, "%s", why->text);
 	} else if (found->keys.signed_size > 0) {
 		findings_add(doctor->findings, FINDING_STORE, FINDING_IS_BAD,
 			"%s, though %" PRIu64 " entries were signed: is it mounted?", why->text,
@@ -224,10 +225,12 @@ static void look_at_all(struct doctor *doctor, struct found *found)
 		tell_unread(doctor, found, err, &store_why);
 	}
 	data_dir_leave(); /* the keys belong to somebody else */
+	if (keys_err == ERR_DENIED) {
+		doctor_add_denied(doctor, FINDING_KEYS, "%s", keys_why.text);
+		return;
+	}
 	if (keys_err != ERR_OK) {
-		findings_add(doctor->findings, FINDING_KEYS,
-			keys_err == ERR_DENIED ? doctor_denied(doctor) : FINDING_IS_BAD, "%s",
-			keys_why.text);
+		findings_add(doctor->findings, FINDING_KEYS, FINDING_IS_BAD, "%s", keys_why.text);
 		return;
 	}
 	if (err == ERR_OK || err == ERR_NOT_FOUND) {

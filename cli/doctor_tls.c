@@ -88,10 +88,12 @@ void doctor_tls(struct doctor *doctor)
 	}
 	checker = material_open_checker(libexec != NULL ? libexec : MACRONODE_LIBEXEC);
 	if (!material_load(doctor->config, checker, NULL, &material)) {
-		findings_add(doctor->findings, FINDING_TLS,
-			strstr(material.why, "denied") != NULL ? doctor_denied(doctor)
-							       : FINDING_IS_BAD,
-			"%s", material.why);
+		if (strstr(material.why, "denied") != NULL) {
+			doctor_add_denied(doctor, FINDING_TLS, "%s", material.why);
+		} else {
+			findings_add(
+				doctor->findings, FINDING_TLS, FINDING_IS_BAD, "%s", material.why);
+		}
 	} else {
 		findings_add(doctor->findings, FINDING_TLS, FINDING_IS_OK, "%s, %s key",
 			doctor->config->tls_cert_path, material.key_kind);

@@ -45,8 +45,8 @@ void cli_print_usage(FILE *out, const char *group)
 	(void)fputs("\nEvery command takes:\n", out);
 	print_options(out, cli_common_options);
 	(void)fputs("\nand the keys of the configuration, such as --bind ADDRESS; see "
-		    "macronode(1).\nExit: 0 good, 1 checked and bad, 2 usage, 3 could not check or "
-		    "run, 4 degraded.\n",
+		    "macronode.toml(5).\nExit: 0 good, 1 checked and bad, 2 usage, 3 could not "
+		    "check or run, 4 degraded.\n",
 		out);
 }
 

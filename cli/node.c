@@ -178,3 +178,13 @@ void node_format_time(uint64_t unix_ms, char *ret_text, size_t bytes_max)
 		(void)snprintf(ret_text, bytes_max, "-");
 	}
 }
+
+const char *node_title(const struct json_in *who)
+{
+	const char *role = json_in_text_of(who, "role");
+	const struct process_id of_admin = { PROCESS_PREVALIDATOR, PREVALIDATOR_OF_ADMIN };
+	bool is_of_admin = strcmp(role, process_name(of_admin.process)) == 0 &&
+			   json_in_u64_of(who, "instance") == of_admin.instance;
+
+	return is_of_admin ? process_title(of_admin) : role;
+}

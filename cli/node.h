@@ -45,6 +45,9 @@ void node_print_balance(const struct json_in *root);
 /* "12 s", "3 min", "5 h", "2 d" */
 void node_format_age(uint64_t seconds, char *ret_text, size_t bytes_max);
 
+/* Of a process that has `role` and `instance`: what reasons of readiness and ps call it, too. */
+const char *node_title(const struct json_in *who);
+
 /* 2026-01-31 12:00:00 UTC */
 void node_format_time(uint64_t unix_ms, char *ret_text, size_t bytes_max);
 

@@ -40,11 +40,15 @@ static bool take_acknowledgement(
 
 static void print_known(const char *label, const struct json_in *known)
 {
-	if (known != NULL && json_in_text_of(known, "root")[0] != '\0') {
-		(void)printf("%-13s %" PRIu64 " entries, root %s\n", label,
-			json_in_u64_of(known, "height"), json_in_text_of(known, "root"));
-	} else {
+	uint64_t height = json_in_u64_of(known, "height");
+
+	if (known == NULL || json_in_text_of(known, "root")[0] == '\0') {
 		(void)printf("%-13s not known\n", label);
+	} else if (height == 0) {
+		(void)printf("%-13s 0 entries\n", label);
+	} else {
+		(void)printf("%-13s %" PRIu64 " entries, root %s\n", label, height,
+			json_in_text_of(known, "root"));
 	}
 }
 

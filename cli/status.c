@@ -84,7 +84,7 @@ static void print_processes(const struct json_in *root)
 		const char *note = json_in_text_of(one, "note");
 		char name[64];
 
-		(void)snprintf(name, sizeof name, "  %s %" PRIu64, json_in_text_of(one, "role"),
+		(void)snprintf(name, sizeof name, "  %s %" PRIu64, node_title(one),
 			json_in_u64_of(one, "instance"));
 		node_format_age(json_in_u64_of(one, "uptime_s"), age, sizeof age);
 		(void)printf("%-18s %-10s %8" PRIu64 " %9s %9" PRIu64 "  %s", name,
@@ -103,7 +103,7 @@ static void print_death(const struct json_in *who, const struct json_in *death)
 	char when[64];
 
 	node_format_time(json_in_u64_of(death, "ts_ms"), when, sizeof when);
-	(void)printf("  %s  %s %" PRIu64 " (pid %" PRIu64 ")  ", when, json_in_text_of(who, "role"),
+	(void)printf("  %s  %s %" PRIu64 " (pid %" PRIu64 ")  ", when, node_title(who),
 		json_in_u64_of(who, "instance"), json_in_u64_of(death, "pid"));
 	cli_print_text(stdout, (struct slice){ (const uint8_t *)cause, strlen(cause) });
 	(void)fputc('\n', stdout);

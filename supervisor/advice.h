@@ -12,6 +12,8 @@
 /* NAME of DEGRADED_REASONS, the next step */
 #define ADVICES(A)                                                                                 \
 	A(DRAINING, "wait: it finishes what it accepted, and then it ends")                        \
+	A(DISK_FULL, "make room on the file system of node.data_dir: writes go on by themselves "  \
+		     "once more than engine.disk_reserve is free")                                 \
 	A(SAFE_MODE, "see `macronode recover`: it explains the reason, and says what helps")       \
 	A(STARTING, "wait: a start reads the ledger first; if it lasts, look in the log for "      \
 		    "worker_died and start_failed")                                                \
@@ -21,6 +23,8 @@
 		"is well after a minute without a death")                                          \
 	A(LAG, "look at the disk of node.data_dir: a batch waits for its sync for longer than "    \
 	       "readiness.committer_lag_ms_max")                                                   \
+	A(CERTIFICATE, "clients turn away from it: renew what tls.cert_path names and `macronode " \
+		       "reload`, or set the clock right; `macronode doctor` says the dates")       \
 	A(OBJECTS, "make room on the file system of the objects, and see that it is not mounted "  \
 		   "read-only; the next put finds out")                                            \
 	A(REWARDER_DISK,                                                                           \

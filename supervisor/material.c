@@ -422,22 +422,31 @@ bool material_load(const struct config *config, int checker, const struct identi
 	return good;
 }
 
+/* In hours where days would be "0" or "1". */
+static void print_span(int64_t span_s, char ret_text[32])
+{
+	bool is_short = span_s < 2 * 86400;
+
+	(void)snprintf(ret_text, 32, "%" PRId64 " %s", is_short ? span_s / 3600 : span_s / 86400,
+		is_short ? "hours" : "days");
+}
+
 void material_dates(
 	const struct material *material, int64_t now_unix_s, char ret_text[MATERIAL_WHY_BYTES])
 {
 	int64_t left_s = material->not_after_unix_s - now_unix_s;
+	char span[32];
 
+	print_span(left_s < 0 ? -left_s : left_s, span);
 	ret_text[0] = '\0';
 	if (now_unix_s < material->not_before_unix_s) {
 		(void)snprintf(ret_text, MATERIAL_WHY_BYTES,
 			"the certificate begins in %" PRId64 " hours",
 			(material->not_before_unix_s - now_unix_s) / 3600 + 1);
 	} else if (left_s <= 0) {
-		(void)snprintf(ret_text, MATERIAL_WHY_BYTES,
-			"the certificate ended %" PRId64 " days ago", -left_s / 86400);
+		(void)snprintf(ret_text, MATERIAL_WHY_BYTES, "the certificate ended %s ago", span);
 	} else if (left_s < MATERIAL_SOON_S) {
-		(void)snprintf(ret_text, MATERIAL_WHY_BYTES,
-			"the certificate ends in %" PRId64 " days", left_s / 86400);
+		(void)snprintf(ret_text, MATERIAL_WHY_BYTES, "the certificate ends in %s", span);
 	} else if (material->ocsp_next_unix_s != 0 && material->ocsp_next_unix_s <= now_unix_s) {
 		(void)snprintf(ret_text, MATERIAL_WHY_BYTES,
 			"the OCSP response is too old to be believed");

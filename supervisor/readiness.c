@@ -134,6 +134,17 @@ static void name_rewarder(struct supervisor *self, struct reasons *reasons)
 	}
 }
 
+/* Whoever is on the local socket is served all the same. */
+static void name_certificate(const struct supervisor *self, struct reasons *reasons)
+{
+	int64_t now_unix_s = clock_unix_ms() / 1000;
+
+	if (self->config.tls_enabled && (now_unix_s < self->material.not_before_unix_s ||
+						now_unix_s > self->material.not_after_unix_s)) {
+		add_reason(reasons, DEGRADED_CERTIFICATE, "");
+	}
+}
+
 /* Without it the ledger serves, and nobody can ask for anything over the admin plane but for what
  * needs no token. Its first start delays nobody. */
 static void name_admin(struct supervisor *self, struct reasons *reasons)
@@ -173,6 +184,7 @@ static void compute(struct supervisor *self, struct oap_readiness *ret, struct r
 	name_objects(self, reasons);
 	name_rewarder(self, reasons);
 	name_admin(self, reasons);
+	name_certificate(self, reasons);
 	ret->ready = !ret->draining && open && ret->kms_ready && ret->committer_ready &&
 		     ret->sequencer_ready && ret->archive_ready && ret->wallet_ready &&
 		     ret->prevalidator_ready && !ret->safe_mode && !lagging;

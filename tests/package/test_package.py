@@ -1,7 +1,8 @@
 """The Debian packages: built, read by lintian, installed on a system of their own, run there as the
 unit runs them, upgraded under a live ledger, removed and purged.
 
-The cases are one story and need their order. systemd does not run: its unit is obeyed by hand.
+The cases are one story and need their order; then comes another, of an older release (older.py).
+systemd does not run: its unit is obeyed by hand.
 """
 import contextlib
 import hashlib
@@ -20,6 +21,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE.parent / 'system'))
 import debian_root  # noqa: E402
+import older  # noqa: E402
 import tap  # noqa: E402
 import wire  # noqa: E402
 from certs import Certificates  # noqa: E402
@@ -446,7 +448,15 @@ def prepare():
 	"""What needs the network: packages, and a system that has what they depend on."""
 	first = build()
 	build(NEWER)
+	older.build(DEB)
 	debian_root.prepared(DEB, field(first['macronode'], 'Depends'))
+
+
+def prepare_older(directory):
+	directory.mkdir()
+	older.old, older.new = older.packages_in(DEB), packages_in(NEWER)
+	if older.old:
+		older.node = Installed(directory)
 
 
 def missing():
@@ -462,7 +472,8 @@ def main():
 	if INSIDE in os.environ:
 		tempfile.tempdir = os.environ[INSIDE]  # what is left in it goes with it
 		node = Installed(os.environ[INSIDE])
-		tap.main(globals())
+		prepare_older(pathlib.Path(os.environ[INSIDE]) / 'older')
+		tap.main({**globals(), **vars(older)})
 	if missing():
 		print(f'1..0 # SKIP {missing()}')
 		return 0

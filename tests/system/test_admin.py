@@ -377,6 +377,7 @@ def test_without_its_prevalidator_the_rest_of_the_plane_answers():
 		assert one.http('GET', '/healthz', plane='admin').status == 200
 		eventually(lambda: pid not in one.workers('admin-check') and ask(one, '/api/v1/status', allowed).status == 200,
 			'another one')
+		assert re.search(r'  admin-check 16 \(pid [0-9]+\)  signal 9', one.cli('status', check=False).stdout), 'in status'
 		assert one.ingest([entry('Mint', 'a', 1)], one.mint()).status == 200
 
 

@@ -182,7 +182,8 @@ def test_without_a_node_commands_exit_3():
 	token = {'MACRONODE_TOKEN': vector()}
 	for words in (['status'], ['stop'], ['cap', 'list'], ['ledger', 'roots'], ['ledger', 'show', '1'],
 			['verify'], ['cap', 'mint', '--action', 'audit.read', '--ttl', '1h']):
-		expect(cli('--config', str(empty), *words, environment=token), 3, '/nonexistent')
+		done = expect(cli('--config', str(empty), *words, environment=token), 3, '/nonexistent')
+		assert not done.stdout, done
 	expect(cli('--config', str(empty), 'ledger', 'show', '1'), 3, 'MACRONODE_TOKEN')
 
 
@@ -250,7 +251,7 @@ def test_check_names_the_parent_that_cannot_be_searched():
 def test_check_names_what_is_missing():
 	file = written('[node]\ndata_dir = "/nonexistent/a/b"\nrun_dir = "/nonexistent/c/d"\n')
 	expect(cli('check', '--config', str(file), '--libexec', '/nonexistent'), 1, '/nonexistent/a',
-		'/nonexistent/mn-kms')
+		'workers      /nonexistent: No such file')
 	expect(cli('check', '--config', str(written('[node]\nfoo = 1\n'))), 1, 'foo')
 	expect(cli('check', '--config', '/nonexistent'), 3)
 

@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import pathlib
+import pwd
 import resource
 import shutil
 import signal
@@ -29,6 +30,12 @@ OF_THE_MACHINE = {'clock_sync', 'swap', 'landlock', 'namespaces', 'filesystem'}
 def needs_root():
 	if os.geteuid() != 0:
 		raise tap.Skip('needs root')
+
+
+def pwd_has(name):
+	with contextlib.suppress(KeyError):
+		return pwd.getpwnam(name) is not None
+	return False
 
 
 def words_of(node, *words):
@@ -291,7 +298,10 @@ def test_an_operator_who_may_not_look_hears_no_verdict():
 		node.directory.chmod(0o755)
 		report = doctor(node, user=NOBODY, group=NOBODY, extra_groups=[])
 		assert report.status == 3 and not report.of('node', 'ok'), report.checks
-		report.expect('node', 'unknown', 'ask as root').expect('keys', 'unknown')
+		report.expect('node', 'unknown', 'ask as root')
+		for what in ('keys', 'store', 'lock', 'owners', 'data_dir', 'api'):
+			report.expect(what, 'unknown', 'look again as root')
+		assert len(report.of('owners', 'unknown')) == 2, report.of('owners')  # a directory each
 		assert not [check for check in report.checks if check['result'] == 'bad'], report.checks
 
 
@@ -328,6 +338,38 @@ def test_a_missing_worker_is_named():
 		report = doctor(node, '--libexec', str(libexec))
 		report.expect('workers', 'bad', f'{libexec}/mn-wallet')
 		assert len(report.of('workers')) == 1, report.of('workers')
+		report = doctor(node, '--libexec', str(node.directory / 'nowhere'))
+		report.expect('workers', 'bad', f'{node.directory}/nowhere: No such file')
+		assert len(report.of('workers')) == 1, report.of('workers')
+
+
+def test_who_may_not_enter_the_place_of_his_node_is_told_to_open_it():
+	needs_root()
+	node = Node()
+	try:
+		closed = node.directory / 'closed'
+		(closed / 'data').mkdir(parents=True)
+		closed.chmod(0o700)
+		words = [*words_of(node, '--json', '--data-dir', str(closed / 'data'))]
+		words[words.index('doctor')] = 'check'
+		report = Report(subprocess.run(words, capture_output=True, text=True, timeout=300, user=NOBODY,
+			group=NOBODY, extra_groups=[], env=node.environment))
+		report.expect('lock', 'bad', 'denied', 'open it to this user')
+		assert len(report.of('owners', 'bad')) == 1, report.of('owners')
+	finally:
+		node.remove()
+
+
+def test_missing_users_are_named_together():
+	needs_root()
+	if pwd_has('mn-kms'):
+		raise tap.Skip('this machine has the users of the package')
+	node = Node({'node': {'uid_base': 0}})
+	try:
+		report = doctor(node).expect('users', 'bad', 'mn-kms', 'mn-ingress', 'systemd-sysusers')
+		assert len(report.of('users')) == 2, report.of('users')  # and the group
+	finally:
+		node.remove()
 
 
 def test_limits_that_are_too_low_are_named():
@@ -344,6 +386,12 @@ def test_limits_are_those_of_the_node_that_runs():
 	words = ('prlimit', '--nofile=300:300')
 	with Node(wrapper=words) as node:
 		doctor(node).expect('limits', 'weaker', 'Max open files: 300')
+
+
+def test_walls_are_those_of_the_node_that_runs():
+	needs_root()
+	with Node(wrapper=('setpriv', '--bounding-set', '-sys_admin')) as node:
+		doctor(node).expect('namespaces', 'weaker', 'the node that runs may make none')
 
 
 def test_names_that_nobody_knows_are_named():

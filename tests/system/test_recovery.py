@@ -285,6 +285,8 @@ def test_a_full_disk_heals_by_itself():
 		assert not told['may_acknowledge'] and told['kind'] == 'disk_full', told
 		done = node.cli('recover', '--ack', ack_words(told), check=False)
 		assert done.returncode == 1 and 'by themselves' in done.stderr, done
+		status = node.cli('status', check=False)
+		assert status.returncode == 4 and 'next      make room' in status.stdout, status
 		node.heal()
 		node.wait_ready()
 		sent.mint(1)

@@ -520,6 +520,13 @@ def test_a_certificate_that_has_ended_keeps_no_node_from_starting():
 		assert 'the certificate ended' in one.log_text()
 		assert one.metric('tls_certificate_expiry_timestamp_seconds') < time.time()
 		assert one.http('GET', '/healthz', plane='admin').status == 200
+		status = one.cli('status', check=False)
+		assert status.returncode == 4 and 'certificate_dates' in status.stdout, status
+		assert 'renew what tls.cert_path names' in status.stdout, status
+		certs().issue('ended')
+		one.cli('reload')
+		status = one.cli('status')
+		assert 'certificate_dates' not in status.stdout, status
 
 
 def test_post_quantum_groups_are_refused_by_name_where_the_library_has_none():
