@@ -207,10 +207,25 @@ void reader_renamed(struct reader *reader, const char *origin)
 	strncpy(reader->meta.origin, origin, SCHEMA_ORIGIN_BYTES_MAX);
 }
 
+/* Who may not mend the index of the log cannot tell one that is half written from one that nobody
+ * will finish; when it asks whether somebody writes, the writer has usually just finished. */
+#define INDEX_LOOKS_MAX 8u
+
+static int step(sqlite3_stmt *statement)
+{
+	int code = sqlite3_step(statement);
+
+	for (unsigned i = 1; i < INDEX_LOOKS_MAX && code == SQLITE_READONLY_RECOVERY; i++) {
+		(void)sqlite3_reset(statement);
+		code = sqlite3_step(statement);
+	}
+	return code;
+}
+
 /* One row or ERR_NOT_FOUND. The statement stays on the row; finish with release(). */
 static enum err one_row(struct reader *reader, sqlite3_stmt *statement)
 {
-	int code = sqlite3_step(statement);
+	int code = step(statement);
 	enum err err;
 
 	if (code == SQLITE_ROW) {
@@ -573,7 +588,7 @@ static enum err page_run(struct reader *reader, struct page *page, bool *ret_don
 	}
 	sql_bind_u64(page->statement, 1, *page->key);
 	sql_bind_u64(page->statement, 2, page->key_max);
-	while (more && ok && (code = sqlite3_step(page->statement)) == SQLITE_ROW) {
+	while (more && ok && (code = step(page->statement)) == SQLITE_ROW) {
 		uint64_t key = 0;
 
 		more = page->take(page, &key, &ok);

@@ -18,6 +18,10 @@ enum err sql_err(sqlite3 *db, int code)
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED:
 		return ERR_BUSY;
+	case SQLITE_READONLY: /* the index of the log is being written, or waits for its writer */
+		return code == SQLITE_READONLY_RECOVERY || code == SQLITE_READONLY_CANTLOCK
+			       ? ERR_BUSY
+			       : ERR_IO;
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
 	case SQLITE_CONSTRAINT:

@@ -707,7 +707,7 @@ enum err store_maintain(struct store *store, struct why *why)
 	err = wal_fold_some(store->db, &all);
 	if (err != ERR_OK) {
 		sql_say(why, store->db, store->dir, "fold its log");
-		store->broken = true;
+		store->broken = err != ERR_NO_SPACE; /* else the log stays as long as it is */
 		return err;
 	}
 	if (all) {

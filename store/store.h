@@ -117,7 +117,8 @@ MUST_CHECK enum err store_checkpoint_flush(
 	struct store *store, struct instant now, struct why *why);
 
 /* Call after COMMITTED went out: folds the log into the database from STORE_WAL_PAGES_LOW
- * pages on, without ever waiting for a reader. ERR_IO as for store_append. */
+ * pages on, without ever waiting for a reader. ERR_IO as for store_append; ERR_NO_SPACE: the
+ * database cannot grow. What was committed is in the log, and the next call folds it. */
 #define STORE_WAL_PAGES_LOW 500u
 MUST_CHECK enum err store_maintain(struct store *store, struct why *why);
 

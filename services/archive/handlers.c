@@ -243,6 +243,9 @@ static uint16_t find_entry(
 	if (err == ERR_OK) {
 		err = reader_entry(self->reader, seq, &row);
 	}
+	if (err == ERR_BUSY) {
+		return 503; /* the log is being folded */
+	}
 	if (err != ERR_OK || entry_decode(row.leaf, &entry) != ERR_OK) {
 		log_event(LOG_STORE_FAILED, &(struct log_fields){ .fault = err, .seq = seq });
 		return 503; /* it was committed */

@@ -253,6 +253,20 @@ static enum err not_appended(struct committer *self, const struct oap_from *from
 		err == ERR_CORRUPT ? trouble_word(TROUBLE_CORRUPT) : "sync_failed", why->text);
 }
 
+/* The log has what was acknowledged, so a database that finds no room for it is no lost trust. */
+static void fold_log(struct committer *self)
+{
+	struct why why = { "" };
+	enum err err = store_maintain(self->store, &why);
+
+	if (err == ERR_NO_SPACE) {
+		committer_disk_full(self, why.text);
+	} else if (err != ERR_OK) {
+		metrics_inc(METRIC_WAL_FSYNC_FAIL, METRIC_PLAIN);
+		committer_lose_trust(self, "sync_failed: the log cannot be folded: %s", why.text);
+	}
+}
+
 /* Our second opinion on the sequencer's arithmetic, then the disk. */
 static enum err append(struct committer *self, const struct oap_from *from,
 	const struct oap_batch *msg, struct slice records)
@@ -280,10 +294,7 @@ static enum err append(struct committer *self, const struct oap_from *from,
 	trace_commit(msg, &commit, started);
 	acknowledge(self, from, msg, &commit);
 	count_commit(&commit, started);
-	if (store_maintain(self->store, &why) != ERR_OK) {
-		metrics_inc(METRIC_WAL_FSYNC_FAIL, METRIC_PLAIN);
-		committer_lose_trust(self, "sync_failed: the log cannot be folded: %s", why.text);
-	}
+	fold_log(self);
 	keep_log_short(self);
 	return ERR_OK;
 }

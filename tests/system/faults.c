@@ -3,7 +3,8 @@
  *
  * The control file is mapped before the walls go up; a test writes into it at any time. For each
  * call of the table, in its order, three u32: the errno (0: it works), how many calls are let
- * through first, and how many fail after those (0: all). */
+ * through first, and how many fail after those (0: all); then, u64, the inode of the only file
+ * that it is about (0: any). */
 #include <errno.h>
 #include <fcntl.h>
 #include <stddef.h>
@@ -20,6 +21,8 @@ struct fault {
 	volatile uint32_t number;
 	volatile uint32_t skip;
 	volatile uint32_t count;
+	uint32_t unused;
+	volatile uint64_t inode;
 };
 
 static struct fault nothing[CALL_COUNT];
@@ -41,11 +44,18 @@ __attribute__((constructor)) static void faults_open(void)
 	(void)close(fd);
 }
 
-static int fails(enum call call)
+static int is_about(const struct fault *fault, int fd)
+{
+	struct stat file;
+
+	return fault->inode == 0 || (fstat(fd, &file) == 0 && file.st_ino == fault->inode);
+}
+
+static int fails(enum call call, int fd)
 {
 	struct fault *fault = &faults[call];
 
-	if (fault->number == 0) {
+	if (fault->number == 0 || !is_about(fault, fd)) {
 		return 0;
 	}
 	if (fault->skip > 0) {
@@ -61,20 +71,20 @@ static int fails(enum call call)
 
 int fdatasync(int fd)
 {
-	return fails(CALL_FDATASYNC) ? -1 : (int)syscall(SYS_fdatasync, fd);
+	return fails(CALL_FDATASYNC, fd) ? -1 : (int)syscall(SYS_fdatasync, fd);
 }
 
 int fsync(int fd)
 {
-	return fails(CALL_FSYNC) ? -1 : (int)syscall(SYS_fsync, fd);
+	return fails(CALL_FSYNC, fd) ? -1 : (int)syscall(SYS_fsync, fd);
 }
 
 ssize_t pwrite64(int fd, const void *bytes, size_t count, off_t offset)
 {
-	return fails(CALL_PWRITE) ? -1 : syscall(SYS_pwrite64, fd, bytes, count, offset);
+	return fails(CALL_PWRITE, fd) ? -1 : syscall(SYS_pwrite64, fd, bytes, count, offset);
 }
 
 ssize_t pread64(int fd, void *bytes, size_t count, off_t offset)
 {
-	return fails(CALL_PREAD) ? -1 : syscall(SYS_pread64, fd, bytes, count, offset);
+	return fails(CALL_PREAD, fd) ? -1 : syscall(SYS_pread64, fd, bytes, count, offset);
 }

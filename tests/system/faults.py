@@ -7,7 +7,7 @@ import struct
 import harness
 
 CALLS = ('fdatasync', 'fsync', 'pwrite', 'pread')
-RECORD = struct.Struct('<III')
+RECORD = struct.Struct('<III4xQ')
 
 
 class FaultyNode(harness.Node):
@@ -32,12 +32,13 @@ class FaultyNode(harness.Node):
 		self.control.chmod(0o666)
 		self.extra = (*self.extra, '--libexec', str(here))
 
-	def fail(self, call, error='EIO', skip=0, count=0):
-		"""From now on `call` fails, after `skip` that work; `count` times, or for good."""
-		record = RECORD.pack(getattr(errno, error), skip, count)
+	def fail(self, call, error='EIO', skip=0, count=0, only=None):
+		"""From now on `call` fails, after `skip` that work; `count` times, or for good; on every file,
+		or that of the path `only`."""
+		record = RECORD.pack(getattr(errno, error), skip, count, only.stat().st_ino if only else 0)
 		at = CALLS.index(call) * RECORD.size
 		with open(self.control, 'r+b') as file, mmap.mmap(file.fileno(), 0) as mapped:
-			mapped[at + 4:at + 12] = record[4:]
+			mapped[at + 4:at + RECORD.size] = record[4:]
 			mapped[at:at + 4] = record[:4]  # last: it is what makes it fail
 
 	def heal(self):

@@ -3,18 +3,21 @@ model of the money that knows nothing but the exported entries."""
 import base64
 import hashlib
 import json
+import mmap
 import os
+import signal
 import struct
 import time
 import urllib.parse
 
 import tap
-from harness import Node, entry, eventually
+from harness import Node, entry, eventually, nodes
 
 CHECKPOINT, TILE, PROOF, EXPORT, BALANCE = 0x0014, 0x0015, 0x0016, 0x0017, 0x0018
 KINDS = ['', 'Credit', 'Debit', 'Transfer', 'Mint', 'Burn', 'Hold', 'Reverse']
 EFFECTS = ['', 'transfer', 'mint', 'burn', 'hold_release', 'capture', 'group_debit', 'group_credit']
 ENTRIES_MIN = 700  # two full tiles, and a bundle of more than 64 KiB
+INDEX_COPY_BYTES = 48  # of the header of SQLite's index of the log, which stands there twice
 shared = {}
 
 
@@ -519,6 +522,26 @@ def test_with_blake3_the_log_is_not_one_of_c2sp():
 			response = other.http('GET', target, token=minted)
 			assert response.status == 501, (target, response)
 		assert other.http('GET', '/proofs/entries/1?size=1').json()['hashes'] == []
+
+
+def test_an_index_of_the_log_that_is_half_written_is_read_later():
+	"""SQLite keeps its header twice, and whoever writes it changes one after the other."""
+	with Node() as one:
+		minted = one.mint()
+		accepted(one, minted, entry('Mint', 'alice', 5))
+		pid = one.signal_worker('committer', signal.SIGSTOP)
+		start = one.workers('committer')[pid]
+		try:
+			with open(one.profile.data / 'store/ledger.db-shm', 'r+b') as file, \
+					mmap.mmap(file.fileno(), 4096) as index:
+				index[INDEX_COPY_BYTES] ^= 1
+				got = one.http('GET', '/entries/1', token=minted)
+				index[INDEX_COPY_BYTES] ^= 1
+		finally:
+			nodes.signal_process(pid, start, signal.SIGCONT)
+		assert got.status == 503 and got.headers['retry-after'], got
+		assert one.http('GET', '/entries/1', token=minted).status == 200
+		assert not [line for line in one.log() if line['event'] == 'store_failed']
 
 
 def test_reads_come_back_after_archive_died():

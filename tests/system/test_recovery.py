@@ -295,6 +295,27 @@ def test_a_full_disk_heals_by_itself():
 		assert not audit_of_recovery(node)
 
 
+def test_a_database_that_cannot_grow_heals_by_itself():
+	"""The log still has room when the database has none: nothing that was acknowledged is in doubt."""
+	with FaultyNode() as node:
+		token = node.mint()
+		sent = Sent(node, token)
+		sent.mint(3)
+		node.fail('pwrite', 'ENOSPC', only=node.profile.data / 'store/ledger.db')
+		taken = 0
+		while node.ingest([entry('Mint', 'filler', 1) for _ in range(1000)], token).status == 200:
+			taken += 1000
+		told = expect_safe_mode(node, token, 'disk_full')
+		assert told['kind'] == 'disk_full' and not told['may_acknowledge'], told
+		node.heal()
+		node.wait_ready()
+		assert not [one for one in node.log() if one['event'] == 'worker_died']
+		sent.mint(1)
+		assert explain(node)['kind'] == 'none'
+		assert sent.check() == 4 + taken
+		assert not audit_of_recovery(node)
+
+
 def test_under_load_a_failed_sync_loses_and_doubles_nothing():
 	with FaultyNode() as node:
 		token = node.mint()

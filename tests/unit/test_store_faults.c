@@ -16,12 +16,14 @@
 #include "tests/skip.h"
 #include "tests/store_dir.h"
 
-/* --- a file system whose syncs fail on demand -------------------------------------------- */
+/* --- a file system that fails on demand --------------------------------------------------- */
 
 static sqlite3_vfs faulty_vfs;
 static sqlite3_io_methods faulty_methods[2]; /* the database has locks, other files none */
 static int (*real_sync)(sqlite3_file *, int);
 static unsigned syncs_to_pass; /* before one fails; UINT_MAX: never */
+static int (*real_write)(sqlite3_file *, const void *, int, sqlite3_int64);
+static bool database_is_full; /* there is room for the log, and none for the database */
 
 static int faulty_sync(sqlite3_file *file, int flags)
 {
@@ -32,6 +34,11 @@ static int faulty_sync(sqlite3_file *file, int flags)
 	return real_sync(file, flags);
 }
 
+static int database_write(sqlite3_file *file, const void *bytes, int count, sqlite3_int64 at)
+{
+	return database_is_full ? SQLITE_FULL : real_write(file, bytes, count, at);
+}
+
 static int faulty_open(
 	sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *file, int flags, int *ret_flags)
 {
@@ -39,11 +46,16 @@ static int faulty_open(
 	int code = real->xOpen(real, name, file, flags, ret_flags);
 
 	if (code == SQLITE_OK) {
-		sqlite3_io_methods *methods = &faulty_methods[(flags & SQLITE_OPEN_MAIN_DB) != 0];
+		bool is_database = (flags & SQLITE_OPEN_MAIN_DB) != 0;
+		sqlite3_io_methods *methods = &faulty_methods[is_database];
 
 		*methods = *file->pMethods;
 		real_sync = methods->xSync;
 		methods->xSync = faulty_sync;
+		if (is_database) {
+			real_write = methods->xWrite;
+			methods->xWrite = database_write;
+		}
 		file->pMethods = methods;
 	}
 	return code;
@@ -58,6 +70,7 @@ static int faulty_setup(void **state)
 	faulty_vfs.pAppData = real;
 	faulty_vfs.xOpen = faulty_open;
 	syncs_to_pass = UINT_MAX;
+	database_is_full = false;
 	return sqlite3_vfs_register(&faulty_vfs, 1) == SQLITE_OK ? store_dir_setup(state) : -1;
 }
 
@@ -165,6 +178,33 @@ static void a_failed_sync_leaves_an_unknown_outcome_and_a_deaf_handle(void **sta
 	store_dir_open(dir);
 	assert_int_equal(dir->state.head.size, 10);
 	assert_memory_equal(&dir->state.head.root, &root_after, sizeof root_after);
+	maker_finish(&maker);
+}
+
+/* Goal: no room to fold the log into is no doubt about what the log has. */
+static void a_database_without_room_loses_nothing_and_goes_on(void **state)
+{
+	struct store_dir *dir = *state;
+	struct maker maker;
+	enum err err = ERR_OK;
+
+	store_dir_open(dir);
+	maker_init(&maker, &dir->state);
+	database_is_full = true;
+	while (err == ERR_OK) {
+		send(dir, &maker, 100);
+		err = store_maintain(dir->store, &dir->why);
+	}
+	assert_int_equal(err, ERR_NO_SPACE);
+	send(dir, &maker, 100);
+	assert_int_equal(store_maintain(dir->store, &dir->why), ERR_NO_SPACE);
+	database_is_full = false;
+	assert_int_equal(store_maintain(dir->store, &dir->why), ERR_OK);
+	assert_int_equal(store_wal_bytes(dir->store), 0);
+	send(dir, &maker, 100);
+	store_dir_open(dir);
+	assert_int_equal(dir->state.tail_finding, STORE_TAIL_GOOD);
+	assert_int_equal(dir->state.head.size, maker.size);
 	maker_finish(&maker);
 }
 
@@ -485,6 +525,7 @@ int main(void)
 		IN_A_DIR(a_ledger_in_use_is_not_looked_for_with_a_file_of_our_own),
 		IN_A_DIR(the_first_mark_stays_and_any_file_is_one),
 		IN_A_DIR(a_full_disk_refuses_before_and_during_an_append_and_heals),
+		WITH_FAULTS(a_database_without_room_loses_nothing_and_goes_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
