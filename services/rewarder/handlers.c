@@ -50,7 +50,7 @@ bool rewarder_put(struct rewarder *self, struct run *run, enum registry_state st
 static enum err on_run_compute(
 	void *self, const struct oap_from *from, const struct oap_run_compute *msg)
 {
-	runs_request(self, from, msg);
+	admission_request(self, from, msg);
 	return ERR_OK;
 }
 

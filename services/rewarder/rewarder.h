@@ -14,7 +14,8 @@
  *
  *   handlers.c     who asks what; life
  *   gate.c         whether his grant covers it, as the sequencer says
- *   runs.c         admission, replay, conflict; the queue; who waits for an answer
+ *   admission.c    who asks for a run, and what he meets: a new one, a replay, a conflict
+ *   runs.c         those under way; the queue; who waits for an answer
  *   inputs.c       the sealed inputs, from archive to a calculator
  *   sealing.c      the result, from the calculator to artefacts; its attestation
  *   settlement.c   the intent, to the ledger, until it is answered
@@ -262,10 +263,25 @@ MUST_CHECK enum err gate_policy_put(
 MUST_CHECK enum err gate_policy_show(
 	void *self, const struct oap_from *from, const struct oap_policy_show *msg);
 
+/* --- admission.c --- */
+
+void admission_request(
+	struct rewarder *self, const struct oap_from *from, const struct oap_run_compute *msg);
+
 /* --- runs.c --- */
 
-void runs_request(
-	struct rewarder *self, const struct oap_from *from, const struct oap_run_compute *msg);
+/* Its keys, which follow from its other names and the salt. */
+void runs_name(const struct rewarder *self, struct registry_row *row);
+/* row: NULL: a dry one of its own. NULL: no memory. */
+struct run *runs_begin(struct rewarder *self, struct registry_row *row, enum run_step step);
+/* False: no memory. */
+MUST_CHECK bool runs_wait_for(
+	struct run *run, const struct oap_from *from, const struct oap_run_compute *msg);
+/* A dry one of the same names. */
+struct run *runs_find_dry(struct rewarder *self, const struct registry_row *wanted);
+/* What the ledger would be sent of it cannot be read, or is not what was sealed: a bad disk, or a
+ * key of artefacts that has changed. It is in nobody's hands, and can be made again. */
+bool runs_are_damaged(const struct registry_row *row);
 /* NULL: it is not under way. */
 struct run *runs_find(struct rewarder *self, uint64_t id);
 struct run *runs_of_row(struct rewarder *self, const struct registry_row *row);
