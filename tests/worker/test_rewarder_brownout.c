@@ -117,12 +117,6 @@ static void what_is_not_verified_again_waits_on(void **state)
 static void who_is_held_is_paid_when_released(void **state)
 {
 	struct hash inputs = seal_epoch(&golden), bad = seal_epoch(&greedy_epoch);
-	struct oap_quarantine_release release = { .edge_process = PROCESS_INGRESS,
-		.deadline_mono_ms = now_mono_ms() + 60000,
-		.tenant = text_of("acme"),
-		.epoch = text_of("2025-10-03"),
-		.reason = text_of("the board has seen it"),
-		.grant = grants_seal_acme() };
 	struct oap_run_reply reply;
 
 	(void)state;
@@ -130,18 +124,12 @@ static void who_is_held_is_paid_when_released(void **state)
 	put_policy();
 	set_frozen(true);
 	seal_and_wait(2, EPOCH, &inputs);
-	ask(3, "2025-10-03", &bad);
-	serve_inputs();
-	sign(ATTESTATION_QUARANTINED);
-	reply = expect_reply(3);
-	expect_refusal(&reply, 409, REWARD_REASON_INVARIANT);
+	quarantine(3, greedy_epoch.epoch, &bad);
 	set_frozen(false);
 	expect_report("");
 	harness_expect_nothing(archive);
 	harness_expect_nothing(sequencer);
-	release.edge_generation = edge->generation;
-	harness_send_quarantine_release(prevalidator, 4, &release);
-	reply = expect_reply(4);
+	reply = release(4, greedy_epoch.epoch, "the board has seen it");
 	assert_int_equal(reply.status, 200);
 	serve_inputs();
 	pay();
@@ -149,14 +137,6 @@ static void who_is_held_is_paid_when_released(void **state)
 }
 
 #ifdef MACRONODE_TEST_HOOKS
-
-static void expect_accepted(uint64_t ticket)
-{
-	struct oap_run_reply reply = expect_reply(ticket);
-
-	assert_int_equal(reply.status, 200);
-	expect_body(&reply, "\"accepted\"");
-}
 
 /* --- slow, by a clock of ours --- */
 
