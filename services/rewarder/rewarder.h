@@ -21,7 +21,7 @@
  *   settlement.c   the intent, to the ledger, until it is answered
  *   authority.c    whether the token could pay it
  *   quarantine.c   what is held, and its release
- *   audits.c       both in the audit log
+ *   audits.c       both, and what became of the postponed, in the audit log
  *   brownout.c     how fast the ledger answers, and what follows
  *   pressure.c     a disk that is full, and what waits for room
  *   report.c       what supervisor and /metrics are told
@@ -174,6 +174,7 @@ struct recording {
 
 struct audits {
 	struct recording entered;   /* one of those that the registry lacks */
+	uint64_t drained_id;        /* 0: none is under way */
 	struct recording *releases; /* owned */
 	uint64_t due_mono_ms;       /* not before is another tried */
 	bool is_deferred;           /* and that was logged */
@@ -196,7 +197,7 @@ struct brownout {
 	uint64_t entered_mono_ms;
 	uint64_t ping_id, ping_sent_mono_ms, ping_due_mono_ms; /* sent 0: none is under way */
 	uint64_t judged_mono_ms;
-	uint64_t drained_count;
+	uint64_t drained_count; /* taken up, and the audit log does not tell what became of them */
 };
 
 struct rewarder {
@@ -384,6 +385,8 @@ MUST_CHECK enum err audits_recorded(
 	struct rewarder *self, const struct oap_from *from, const struct oap_recorded_run *msg);
 void audits_refuse_releases(struct rewarder *self, enum reward_reason reason);
 void audits_ledger_lost(struct rewarder *self);
+/* How many the audit log lacks, of quarantines and drains. */
+uint64_t audits_missing(const struct rewarder *self);
 
 /* --- brownout.c --- */
 

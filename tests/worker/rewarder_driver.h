@@ -211,7 +211,7 @@ static inline bool serve_gate(
 			&(struct oap_judged_grant){ .capability = grants_capability() });
 		return true;
 	}
-	if (verb == OAP_RECORD_RUN) {
+	if (verb == OAP_RECORD_RUN || verb == OAP_RECORD_DRAIN) {
 		harness_send_credit(link, 0, &credit);
 		harness_send_recorded_run(link, corr_id,
 			&(struct oap_recorded_run){ .capability = grants_capability() });
