@@ -85,6 +85,9 @@ static enum err on_policy_put(
 	struct reward_outcome outcome = { 0 };
 	enum reward_reason reason = policies_put(&self->policies, msg->document, &row, &outcome);
 
+	if (reason == REWARD_REASON_POLICIES_KEPT && policies_room_make(self)) {
+		reason = policies_put(&self->policies, msg->document, &row, &outcome);
+	}
 	if (reason != REWARD_REASON_NONE) {
 		answers_refuse(self, route, reason,
 			reason == REWARD_REASON_POLICY_INVALID ? outcome.detail : NULL, NULL);

@@ -28,6 +28,7 @@
  *   sweeper.c      what is too old to be kept
  *   answers.c      what clients are told
  *   registry.c, artefacts.c, policies.c   what is on disk
+ *   policies_room.c                       which policies may go
  *   registry_row.c, registry_room.c       a row of it; how many one tenant may have
  *   journal.c                             the registry's file
  *
@@ -420,6 +421,13 @@ void report_run(enum log_event event, const struct registry_row *row, struct log
 /* --- sweeper.c --- */
 
 void sweeper_tick(struct rewarder *self, uint64_t now_mono_ms);
+
+/* --- policies_room.c --- */
+
+/* How many are needed, for /metrics. */
+void policies_room_look(struct rewarder *self);
+/* False: all of them are needed. */
+MUST_CHECK bool policies_room_make(struct rewarder *self);
 
 /* --- answers.c --- */
 
