@@ -148,6 +148,8 @@ enum log_level {
 	E(174, POLICY_PUT, policy_put, INFO, "a policy of rewards is there")                      \
 	E(175, AUDIT_DEFERRED, audit_deferred, WARN,                                              \
 		"what is quarantined cannot be put into the audit log now, and will be later")    \
+	E(176, POLICY_FORGOTTEN, policy_forgotten, INFO,                                          \
+		"a policy of rewards that no run needs made room for another")                    \
 	E(184, REWARDS_FROZEN, rewards_frozen, ERROR, "rewards are frozen: runs are not paid")    \
 	E(185, REWARDS_RELEASED, rewards_released, INFO, "rewards are not frozen any more")       \
 	/* Traces. A span is no line of the log: the supervisor joins them (common/trace.h). */   \

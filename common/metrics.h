@@ -272,6 +272,13 @@ enum {
 		"it is 1 for 10 minutes: payments wait for the ledger.")                           \
 	GAUGE(WORK_QUEUE_DEPTH, work_queue_depth, NONE, ONE, SUM, ALWAYS, BY_REWARDER,             \
 		"Runs under way.", "it stays near its bound: callers are told to come back.")      \
+	GAUGE(REWARD_AUDITS_MISSING, reward_audits_missing, NONE, ONE, SUM, ALWAYS, BY_REWARDER,   \
+		"Quarantines and drains that the audit log does not have yet.",                    \
+		"it stays above 0: the ledger takes no records, and no quarantine can be "         \
+		"released.")                                                                       \
+	GAUGE(REWARD_POLICIES_NEEDED, reward_policies_needed, NONE, ONE, SUM, ALWAYS, BY_REWARDER, \
+		"Policies that a run which is kept, or one that may come, needs.",                 \
+		"it nears 1024: then no new policy is taken.")                                     \
 	COUNTER(REWARD_REJECTS, reward_rejects_total, REWARD_LABEL, ONE, SUM, ALWAYS, BY_INGRESS,  \
 		"Requests under /rewarder refused.",                                               \
 		"a reason rises that is not the callers' daily business.")                         \

@@ -101,7 +101,11 @@
 		"the node keeps as many runs of this tenant as it may have; repeat the request "  \
 		"when the oldest of them are past rewarder.retain_runs")                          \
 	R(DISK_FULL, "dep_outage", DEPENDENCY, NONE,                                              \
-		"the disk is nearly full; repeat the request later")
+		"the disk is nearly full; repeat the request later")                              \
+	R(POLICIES_KEPT, "quota", BACKPRESSURE, QUOTA,                                            \
+		"the node keeps 1024 policies, and needs each for a run that it keeps or one "    \
+		"that may come; repeat the request when the oldest of them are past "             \
+		"rewarder.retain_runs")
 
 enum reward_reason {
 	REWARD_REASON_NONE = 0,

@@ -6,8 +6,9 @@
  * object with its members in the order of their names. Ids are in stores for ever: append only.
  *
  * Governance and revocations are written by the sequencer with the batch that they are in force
- * from, as are what the rewarder quarantined and what an operator released of it; reloads by the
- * committer as the supervisor tells it, the others by the committer. Kinds from AUDIT_KEY_EVENT_MIN
+ * from, as are what the rewarder quarantined, what an operator released of it, and what became of
+ * runs that were postponed; reloads by the committer as the supervisor tells it, the others by the
+ * committer. Kinds from AUDIT_KEY_EVENT_MIN
  * on mirror the keyring of kms, each of its events once; their member "event" is the event's
  * number. */
 
@@ -24,6 +25,7 @@
 	K(RELEASED, "released", 8)             \
 	K(RELOAD, "reload", 9)                 \
 	K(ADMIN, "admin", 10)                  \
+	K(DRAINED, "drained", 11)              \
 	K(KEY_CREATED, "key_created", 16)      \
 	K(MINTED, "minted", 17)                \
 	K(REVOKED, "revoked", 18)              \

@@ -787,6 +787,11 @@ enum quarantine_act { QUARANTINE_ENTERED, QUARANTINE_RELEASED, QUARANTINE_ACT_CO
 	SIZED(epoch, VERB_EPOCH_BYTES_MAX)   \
 	SIZED(text, VERB_TEXT_BYTES_MAX)     \
 	SIZED(grant, VERB_GRANT_BYTES_MAX)
+/* For the audit log: what was postponed was taken up again with nobody asking, and became this. */
+#define PAYLOAD_RECORD_DRAIN(FIXED, SIZED) \
+	FIXED(u32, paid)                   \
+	FIXED(u32, quarantined)            \
+	FIXED(u32, postponed)
 /* As JUDGED_GRANT; without a reason it is on disk. */
 #define PAYLOAD_RECORDED_RUN(FIXED, SIZED) \
 	FIXED(u8, status)                  \
@@ -1112,6 +1117,7 @@ enum compute_part { COMPUTE_PART_MANIFEST, COMPUTE_PART_ALLOCATIONS, COMPUTE_PAR
 	VERB(0x0288, RECORD_RUN, record_run, BY(REWARDER), BY(SEQUENCER), REQUEST)           \
 	VERB(0x0289, RECORDED_RUN, recorded_run, BY(SEQUENCER), BY(REWARDER), REPLY)         \
 	VERB(0x028A, PAYMENTS, payments, BY(SEQUENCER), BY(REWARDER), EVENT)                 \
+	VERB(0x028B, RECORD_DRAIN, record_drain, BY(REWARDER), BY(SEQUENCER), REQUEST)       \
 	VERB(0x0290, RUN_COMPUTE, run_compute, BY(PREVALIDATOR), BY(REWARDER), REQUEST)      \
 	VERB(0x0291, RUN_SHOW, run_show, BY(PREVALIDATOR), BY(REWARDER), REQUEST)            \
 	VERB(0x0292, RUN_LIST, run_list, BY(PREVALIDATOR), BY(REWARDER), REQUEST)            \

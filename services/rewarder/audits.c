@@ -1,7 +1,9 @@
-/* What is quarantined and what is released is in the node's audit log, which the sequencer writes.
- * A release is in force, and told, when its record is on disk. A quarantine is in force at once; as
- * long as its record cannot be written the registry remembers that it is missing. Between a record
- * on disk and the row that says so a crash may come: then there are two, and none is missing. */
+/* What is quarantined, what is released and what became of the postponed is in the node's audit
+ * log, which the sequencer writes. A release is in force, and told, when its record is on disk. A
+ * quarantine is in force at once; as long as its record cannot be written the registry remembers
+ * that it is missing, and likewise what was paid, or quarantined, with nobody asking. Between a
+ * record on disk and the row that says so a crash may come: then there are two, and none is
+ * missing. */
 #include "services/rewarder/rewarder.h"
 
 #include <stdio.h>
@@ -66,8 +68,8 @@ static void put_off(struct rewarder *self)
 	audits->due_mono_ms = rewarder_now_mono_ms() + RETRY_MS;
 	if (!audits->is_deferred) {
 		audits->is_deferred = true;
-		log_event(LOG_AUDIT_DEFERRED,
-			&(struct log_fields){ .count = self->registry.unaudited_count });
+		log_event(
+			LOG_AUDIT_DEFERRED, &(struct log_fields){ .count = audits_missing(self) });
 	}
 }
 
@@ -101,17 +103,6 @@ static void record_next(struct rewarder *self)
 	}
 }
 
-void audits_turn(struct rewarder *self, uint64_t now_mono_ms)
-{
-	const struct audits *audits = &self->audits;
-
-	if (audits->entered.id == 0 && self->registry.unaudited_count > 0 &&
-		now_mono_ms >= audits->due_mono_ms &&
-		rewarder_peer(self, PROCESS_SEQUENCER) != NULL) {
-		record_next(self);
-	}
-}
-
 static void end_entered(struct rewarder *self, enum reward_reason reason)
 {
 	struct registry_row *row = row_of(self, &self->audits.entered);
@@ -136,6 +127,85 @@ static void end_entered(struct rewarder *self, enum reward_reason reason)
 		return;
 	}
 	(void)!registry_row_keep(&row->grant, &row->grant_bytes, (struct slice){ NULL, 0 });
+}
+
+/* --- drained --- */
+
+/* False: one of them is under way. */
+static bool count_drained(const struct registry *registry, struct oap_record_drain *drain)
+{
+	for (uint32_t i = 0; i < registry->count; i++) {
+		const struct registry_row *row = registry->rows[i];
+
+		if (!row->is_drained) {
+			continue;
+		}
+		drain->paid += row->state == REGISTRY_SETTLED;
+		drain->quarantined += row->state == REGISTRY_QUARANTINED;
+		drain->postponed += row->state == REGISTRY_POSTPONED;
+		if (row->has_run || row->state == REGISTRY_EMITTING) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static bool has_drained(const struct rewarder *self)
+{
+	return self->brownout.drained_count > 0 && !self->brownout.is_draining;
+}
+
+static void record_drain(struct rewarder *self)
+{
+	struct oap_record_drain drain = { 0 };
+
+	if (!count_drained(&self->registry, &drain)) {
+		return;
+	}
+	if (drain.paid == 0 && drain.quarantined == 0 && drain.postponed == 0) {
+		self->brownout.drained_count = 0; /* others have taken their places */
+		return;
+	}
+	if (oap_send_record_drain(
+		    rewarder_peer(self, PROCESS_SEQUENCER), ++self->id_last, &drain) == ERR_OK) {
+		self->audits.drained_id = self->id_last;
+	} else {
+		put_off(self);
+	}
+}
+
+static void end_drained(struct rewarder *self, enum reward_reason reason)
+{
+	self->audits.drained_id = 0;
+	if (reason != REWARD_REASON_NONE || registry_end_drain(&self->registry) != ERR_OK) {
+		put_off(self);
+		return;
+	}
+	self->audits.is_deferred = false;
+	self->brownout.drained_count = 0;
+}
+
+/* --- one after the other --- */
+
+uint64_t audits_missing(const struct rewarder *self)
+{
+	return self->registry.unaudited_count + has_drained(self);
+}
+
+void audits_turn(struct rewarder *self, uint64_t now_mono_ms)
+{
+	const struct audits *audits = &self->audits;
+
+	if (audits->entered.id != 0 || audits->drained_id != 0 ||
+		now_mono_ms < audits->due_mono_ms ||
+		rewarder_peer(self, PROCESS_SEQUENCER) == NULL) {
+		return;
+	}
+	if (self->registry.unaudited_count > 0) {
+		record_next(self);
+	} else if (has_drained(self)) {
+		record_drain(self);
+	}
 }
 
 /* --- released --- */
@@ -210,6 +280,7 @@ void audits_refuse_releases(struct rewarder *self, enum reward_reason reason)
 void audits_ledger_lost(struct rewarder *self)
 {
 	self->audits.entered.id = 0;
+	self->audits.drained_id = 0;
 	audits_refuse_releases(self, REWARD_REASON_DEP_OUTAGE);
 }
 
@@ -226,6 +297,10 @@ enum err audits_recorded(
 	}
 	if (from->corr_id == self->audits.entered.id) {
 		end_entered(self, (enum reward_reason)msg->reason);
+		return ERR_OK;
+	}
+	if (from->corr_id == self->audits.drained_id) {
+		end_drained(self, (enum reward_reason)msg->reason);
 		return ERR_OK;
 	}
 	while (*link != NULL && (*link)->id != from->corr_id) {

@@ -49,6 +49,15 @@ static bool percentile(const struct brownout *brownout, uint64_t window_ms, unsi
 	return true;
 }
 
+/* What was cut short last time is taken up as well. */
+static void begin_drain(struct rewarder *self)
+{
+	self->brownout.is_draining = true;
+	for (uint32_t i = 0; i < self->registry.count; i++) {
+		self->registry.rows[i]->is_retried = false;
+	}
+}
+
 /* What follows of its two causes. */
 static void settle_state(struct rewarder *self)
 {
@@ -56,8 +65,7 @@ static void settle_state(struct rewarder *self)
 	bool is_on = brownout->is_slow || brownout->is_frozen;
 
 	if (brownout->is_on && !is_on) {
-		brownout->is_draining = true;
-		brownout->drained_count = 0;
+		begin_drain(self);
 	}
 	brownout->is_on = is_on;
 	brownout->is_draining = brownout->is_draining && !is_on;
@@ -101,7 +109,9 @@ void brownout_frozen(struct rewarder *self, bool is_frozen)
 
 void brownout_drain(struct rewarder *self)
 {
-	self->brownout.is_draining = !self->brownout.is_on;
+	if (!self->brownout.is_on) {
+		begin_drain(self);
+	}
 }
 
 static void judge_slow(struct rewarder *self, uint64_t now_mono_ms)
@@ -238,7 +248,10 @@ static struct registry_row *oldest_postponed(struct rewarder *self)
 void brownout_open(struct rewarder *self)
 {
 	for (uint32_t i = 0; i < self->registry.count; i++) {
-		self->brownout.is_draining |= self->registry.rows[i]->state == REGISTRY_POSTPONED;
+		const struct registry_row *row = self->registry.rows[i];
+
+		self->brownout.is_draining |= row->state == REGISTRY_POSTPONED;
+		self->brownout.drained_count += row->is_drained;
 	}
 }
 
@@ -252,19 +265,17 @@ static bool any_is_again(const struct rewarder *self)
 	return run != NULL;
 }
 
+/* While what became of others is on its way into the audit log nothing is added to it. */
 static void drain_one(struct rewarder *self)
 {
 	struct registry_row *row;
 
-	if (any_is_again(self)) {
+	if (any_is_again(self) || self->audits.drained_id != 0) {
 		return;
 	}
 	row = oldest_postponed(self);
 	if (row == NULL) {
 		self->brownout.is_draining = false;
-		for (uint32_t i = 0; i < self->registry.count; i++) {
-			self->registry.rows[i]->is_retried = false;
-		}
 		if (self->brownout.drained_count > 0) {
 			log_event(LOG_BROWNOUT_DRAINED,
 				&(struct log_fields){ .count = self->brownout.drained_count });
@@ -273,7 +284,8 @@ static void drain_one(struct rewarder *self)
 	}
 	row->is_retried = true;
 	if (runs_resume(self, row, RUN_QUEUED) != NULL) {
-		self->brownout.drained_count++;
+		self->brownout.drained_count += !row->is_drained;
+		row->is_drained = true;
 	}
 }
 

@@ -50,7 +50,7 @@ bool rewarder_put(struct rewarder *self, struct run *run, enum registry_state st
 static enum err on_run_compute(
 	void *self, const struct oap_from *from, const struct oap_run_compute *msg)
 {
-	runs_request(self, from, msg);
+	admission_request(self, from, msg);
 	return ERR_OK;
 }
 
@@ -85,6 +85,9 @@ static enum err on_policy_put(
 	struct reward_outcome outcome = { 0 };
 	enum reward_reason reason = policies_put(&self->policies, msg->document, &row, &outcome);
 
+	if (reason == REWARD_REASON_POLICIES_KEPT && policies_room_make(self)) {
+		reason = policies_put(&self->policies, msg->document, &row, &outcome);
+	}
 	if (reason != REWARD_REASON_NONE) {
 		answers_refuse(self, route, reason,
 			reason == REWARD_REASON_POLICY_INVALID ? outcome.detail : NULL, NULL);

@@ -167,8 +167,11 @@ static void start_calculator(struct rewarder *self, struct run *run, struct slic
 		.bundle = bundle,
 	};
 
-	if (policy == NULL || !policy->is_signed) { /* it was trusted once */
-		runs_fail(self, run, REWARD_REASON_POLICY_UNSIGNED, NULL);
+	if (policy == NULL || !policy->is_signed) { /* it was there, and trusted, once */
+		runs_fail(self, run,
+			policy == NULL ? REWARD_REASON_POLICY_UNKNOWN
+				       : REWARD_REASON_POLICY_UNSIGNED,
+			NULL);
 		return;
 	}
 	compute.policy = (struct slice){ policy->document, policy->document_bytes };

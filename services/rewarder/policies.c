@@ -13,6 +13,8 @@
 #include "core/hex.h"
 #include "core/note.h"
 
+_Static_assert(POLICIES_MAX == 1024u, "the text of REWARD_REASON_POLICIES_KEPT names it");
+
 #define DIR_NAME   "policies"
 #define SUFFIX     ".json"
 #define PATH_BYTES (sizeof DIR_NAME + HEX_TEXT_BYTES(HASH_BYTES) + sizeof SUFFIX + 8u)
@@ -75,34 +77,61 @@ static bool is_signed(const struct policies *policies, const struct reward_polic
 
 /* --- what there is --- */
 
-const struct policies_row *policies_find(const struct policies *policies, struct slice id)
+static int compare(struct slice a, struct slice b)
 {
-	for (size_t i = 0; i < policies->count; i++) {
-		struct slice have = reward_name_view(&policies->rows[i].id);
+	size_t least = a.bytes_count < b.bytes_count ? a.bytes_count : b.bytes_count;
+	int order = least == 0 ? 0 : memcmp(a.bytes, b.bytes, least);
 
-		if (have.bytes_count == id.bytes_count &&
-			memcmp(have.bytes, id.bytes, id.bytes_count) == 0) {
-			return &policies->rows[i];
+	return order != 0 ? order
+			  : (a.bytes_count > b.bytes_count) - (a.bytes_count < b.bytes_count);
+}
+
+/* Of the first that is not before it. */
+static size_t place_of(const struct policies *policies, struct slice id)
+{
+	size_t low = 0, high = policies->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (compare(reward_name_view(&policies->rows[middle].id), id) < 0) {
+			low = middle + 1;
+		} else {
+			high = middle;
 		}
 	}
-	return NULL;
+	return low;
+}
+
+const struct policies_row *policies_find(const struct policies *policies, struct slice id)
+{
+	size_t place = place_of(policies, id);
+	const struct policies_row *row = &policies->rows[place];
+
+	return place < policies->count && compare(reward_name_view(&row->id), id) == 0 ? row : NULL;
 }
 
 /* Of policies->scratch. NULL: no memory. */
-static struct policies_row *add(struct policies *policies, struct slice document)
+static struct policies_row *add(
+	struct policies *policies, struct slice document, uint64_t used_unix_ms)
 {
-	struct policies_row *row = &policies->rows[policies->count];
+	size_t place = place_of(policies, reward_name_view(&policies->scratch.id));
+	struct policies_row *row = &policies->rows[place];
+	uint8_t *copy = malloc(document.bytes_count);
 
-	row->document = malloc(document.bytes_count);
-	if (row->document == NULL) {
+	if (copy == NULL) {
 		return NULL;
 	}
-	memcpy(row->document, document.bytes, document.bytes_count);
-	row->document_bytes = document.bytes_count;
-	row->id = policies->scratch.id;
-	row->hash = policies->scratch.hash;
-	row->asset = policies->scratch.asset;
-	row->is_signed = is_signed(policies, &policies->scratch);
+	assert(policies->count < POLICIES_MAX);
+	memcpy(copy, document.bytes, document.bytes_count);
+	memmove(row + 1, row, (policies->count - place) * sizeof *row);
+	*row = (struct policies_row){ .id = policies->scratch.id,
+		.hash = policies->scratch.hash,
+		.asset = policies->scratch.asset,
+		.is_signed = is_signed(policies, &policies->scratch),
+		.document = copy,
+		.document_bytes = document.bytes_count,
+		.used_unix_ms = used_unix_ms };
 	policies->count++;
 	return row;
 }
@@ -121,12 +150,9 @@ static enum err write_file(
 	struct policies *policies, const struct hash *hash, struct slice document)
 {
 	char path[PATH_BYTES], temp[PATH_BYTES];
-	enum err err = space_check(&policies->space, clock_now(), document.bytes_count, 0);
+	enum err err = ERR_OK;
 	int fd;
 
-	if (err != ERR_OK) {
-		return err;
-	}
 	if (mkdirat(policies->dir_fd, DIR_NAME, 0700) != 0 && errno != EEXIST) {
 		return file_err(errno);
 	}
@@ -153,6 +179,7 @@ static void load_file(struct policies *policies, int dir_fd, const char *name)
 {
 	static uint8_t document[REWARD_POLICY_BYTES_MAX];
 	struct reward_outcome outcome = { 0 };
+	struct stat info = { 0 };
 	ssize_t bytes;
 	size_t name_bytes = strlen(name);
 	int fd;
@@ -166,12 +193,13 @@ static void load_file(struct policies *policies, int dir_fd, const char *name)
 	if (fd < 0) {
 		return;
 	}
-	bytes = pread(fd, document, sizeof document, 0);
+	bytes = fstat(fd, &info) == 0 ? pread(fd, document, sizeof document, 0) : -1;
 	(void)close(fd);
 	if (bytes > 0 &&
 		reward_policy_read(
 			(struct slice){ document, (size_t)bytes }, &policies->scratch, &outcome) &&
-		add(policies, (struct slice){ document, (size_t)bytes }) == NULL) {
+		add(policies, (struct slice){ document, (size_t)bytes },
+			(uint64_t)info.st_mtime * 1000) == NULL) {
 		worker_fail(policies->worker, "there is no memory for policies");
 	}
 }
@@ -228,7 +256,10 @@ static enum reward_reason put_again(
 	if (copy == NULL) {
 		return REWARD_REASON_STORAGE;
 	}
-	err = write_file(policies, &row->hash, document);
+	err = space_check(&policies->space, clock_now(), document.bytes_count, 0);
+	if (err == ERR_OK) {
+		err = write_file(policies, &row->hash, document);
+	}
 	if (err != ERR_OK) {
 		free(copy);
 		return reason_of(err);
@@ -258,13 +289,29 @@ enum reward_reason policies_put(struct policies *policies, struct slice document
 	if (!is_signed(policies, &policies->scratch)) {
 		return REWARD_REASON_POLICY_UNSIGNED;
 	}
-	if (policies->count == POLICIES_MAX) {
-		return REWARD_REASON_BUSY;
+	err = space_check(&policies->space, clock_now(), document.bytes_count, 0);
+	if (err == ERR_OK && policies->count == POLICIES_MAX) {
+		return REWARD_REASON_POLICIES_KEPT;
 	}
-	err = write_file(policies, &policies->scratch.hash, document);
+	if (err == ERR_OK) {
+		err = write_file(policies, &policies->scratch.hash, document);
+	}
 	if (err != ERR_OK) {
 		return reason_of(err);
 	}
-	*ret_row = add(policies, document);
+	*ret_row = add(policies, document, (uint64_t)clock_unix_ms());
 	return *ret_row == NULL ? REWARD_REASON_STORAGE : REWARD_REASON_NONE;
+}
+
+/* The file of another one is durable behind it, and with it that this one is gone. */
+void policies_forget(struct policies *policies, struct policies_row *row)
+{
+	size_t behind = policies->count - (size_t)(row - policies->rows) - 1;
+	char path[PATH_BYTES];
+
+	path_of(&row->hash, SUFFIX, path);
+	(void)unlinkat(policies->dir_fd, path, 0);
+	free(row->document);
+	memmove(row, row + 1, behind * sizeof *row);
+	policies->count--;
 }

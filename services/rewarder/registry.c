@@ -165,6 +165,45 @@ enum err registry_put(struct registry *registry, struct registry_row *row)
 	return err;
 }
 
+/* The flag is not written; all else is. */
+static enum err append_undrained(struct registry *registry, struct registry_row *row)
+{
+	struct byte_writer out = journal_payload(&registry->journal);
+
+	row->is_drained = false;
+	registry_row_put(&out, row);
+	row->is_drained = true; /* until all of them are on disk */
+	assert(!out.failed);
+	return journal_append(&registry->journal, out.used);
+}
+
+enum err registry_end_drain(struct registry *registry)
+{
+	enum err err = ERR_OK;
+	bool any = false;
+
+	for (uint32_t i = 0; i < registry->count && err == ERR_OK; i++) {
+		if (registry_row_says_drained(registry->rows[i])) {
+			err = append_undrained(registry, registry->rows[i]);
+			any = true;
+		}
+	}
+	if (err == ERR_OK && any) {
+		err = journal_sync(&registry->journal);
+	}
+	if (err != ERR_OK) {
+		return err;
+	}
+	for (uint32_t i = 0; i < registry->count; i++) {
+		if (registry->rows[i]->is_drained) {
+			registry->rows[i]->is_drained = false;
+			count_as_it_is(registry, registry->rows[i]);
+		}
+	}
+	drop_history(registry);
+	return ERR_OK;
+}
+
 enum err registry_forget(struct registry *registry, struct registry_row *row)
 {
 	enum err err = append_gone(registry, row);

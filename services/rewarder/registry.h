@@ -39,6 +39,9 @@ void registry_remove(struct registry *registry, struct registry_row *row); /* wa
  */
 MUST_CHECK enum err registry_put(struct registry *registry, struct registry_row *row);
 
+/* No row is drained any more, nor changed otherwise. ERR_NO_SPACE: all are as they were. */
+MUST_CHECK enum err registry_end_drain(struct registry *registry);
+
 /* There and on disk no more. ERR_NO_SPACE: it is as it was. */
 MUST_CHECK enum err registry_forget(struct registry *registry, struct registry_row *row);
 

@@ -6,9 +6,16 @@
 /* In place of a state, of a row that is gone. */
 #define GONE 255u
 
-/* Bits of what came after a row was quarantined. */
+/* Bits of what came after a row was quarantined, or postponed. */
 #define FLAG_RELEASED 1u
 #define FLAG_AUDITED  2u
+#define FLAG_DRAINED  4u
+#define FLAGS_ALL     (FLAG_RELEASED | FLAG_AUDITED | FLAG_DRAINED)
+
+bool registry_row_says_drained(const struct registry_row *row)
+{
+	return row->is_drained && row->state != REGISTRY_POSTPONED;
+}
 
 void registry_row_put(struct byte_writer *out, const struct registry_row *row)
 {
@@ -17,7 +24,8 @@ void registry_row_put(struct byte_writer *out, const struct registry_row *row)
 	byte_put_u8(out, row->result);
 	byte_put_u8(out, row->detail);
 	byte_put_u8(out, (uint8_t)((row->is_released ? FLAG_RELEASED : 0) |
-				   (row->is_audited ? FLAG_AUDITED : 0)));
+				   (row->is_audited ? FLAG_AUDITED : 0) |
+				   (registry_row_says_drained(row) ? FLAG_DRAINED : 0)));
 	byte_put_u8(out, row->is_swept);
 	byte_put_u32(out, row->count);
 	byte_put_string8(out, reward_name_view(&row->tenant));
@@ -123,7 +131,8 @@ bool registry_row_is_unaudited(const struct registry_row *row)
 
 bool registry_row_is_idle(const struct registry_row *row)
 {
-	return row->state == REGISTRY_FAILED || (row->state == REGISTRY_SETTLED && row->is_swept);
+	return row->state == REGISTRY_FAILED ||
+	       (row->state == REGISTRY_SETTLED && row->is_swept && !row->is_drained);
 }
 
 void registry_row_finish(struct registry_row *row)
@@ -159,6 +168,7 @@ bool registry_row_get(struct slice bytes, struct registry_row *row, bool *ret_is
 	flags = byte_get_u8(&in);
 	row->is_released = (flags & FLAG_RELEASED) != 0;
 	row->is_audited = (flags & FLAG_AUDITED) != 0;
+	row->is_drained = (flags & FLAG_DRAINED) != 0;
 	row->is_swept = byte_get_u8(&in) != 0;
 	row->count = byte_get_u32(&in);
 	get_name(&in, &row->tenant);
@@ -177,9 +187,8 @@ bool registry_row_get(struct slice bytes, struct registry_row *row, bool *ret_is
 	row->life = byte_get_id128(&in);
 	grant = byte_get_slice32(&in, VERB_GRANT_BYTES_MAX);
 	notes = byte_get_slice32(&in, VERB_NOTES_BYTES_MAX);
-	return byte_reader_done(&in) && flags <= (FLAG_RELEASED | FLAG_AUDITED) &&
-	       row->state >= REGISTRY_ADMITTED && row->state <= REGISTRY_FAILED &&
-	       row->kind < REWARD_KIND_COUNT &&
+	return byte_reader_done(&in) && flags <= FLAGS_ALL && row->state >= REGISTRY_ADMITTED &&
+	       row->state <= REGISTRY_FAILED && row->kind < REWARD_KIND_COUNT &&
 	       registry_row_keep(&row->grant, &row->grant_bytes, grant) &&
 	       registry_row_keep(&row->notes, &row->notes_bytes, notes);
 }

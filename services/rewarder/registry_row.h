@@ -30,6 +30,7 @@ struct registry_row {
 	uint8_t detail; /* enum detail of the ledger's error */
 	bool is_released;
 	bool is_audited; /* that it is quarantined is in the audit log */
+	bool is_drained; /* taken up with nobody asking, which the audit log does not tell yet */
 	bool is_swept;   /* its artefacts were deleted */
 	bool is_retried; /* in memory: taken up again since the last brownout */
 	bool has_run;    /* in memory: one is under way, and so it stays */
@@ -68,7 +69,10 @@ MUST_CHECK bool registry_row_get(struct slice bytes, struct registry_row *row, b
 bool registry_row_is_held(const struct registry_row *row);
 /* Quarantined, which the audit log does not say yet. */
 bool registry_row_is_unaudited(const struct registry_row *row);
-/* It may go when room is needed: it failed, or the ledger knows it and no artefact is left. */
+/* That it was drained is on disk, too: what is postponed is taken up again after a crash. */
+bool registry_row_says_drained(const struct registry_row *row);
+/* It may go when room is needed: it failed, or the ledger knows it, the audit log misses nothing of
+ * it and no artefact is left. */
 bool registry_row_is_idle(const struct registry_row *row);
 
 /* Copies; false: no memory. */

@@ -101,6 +101,7 @@ static void count_runs(const struct rewarder *self)
 			queue == METRIC_QUEUE_WORK ? RUNS_QUEUED_MAX : RUNS_UNFINISHED_MAX);
 	}
 	metrics_set(METRIC_WORK_QUEUE_DEPTH, METRIC_PLAIN, self->run_count);
+	metrics_set(METRIC_REWARD_AUDITS_MISSING, METRIC_PLAIN, audits_missing(self));
 }
 
 void report_tick(struct rewarder *self)

@@ -14,19 +14,21 @@
  *
  *   handlers.c     who asks what; life
  *   gate.c         whether his grant covers it, as the sequencer says
- *   runs.c         admission, replay, conflict; the queue; who waits for an answer
+ *   admission.c    who asks for a run, and what he meets: a new one, a replay, a conflict
+ *   runs.c         those under way; the queue; who waits for an answer
  *   inputs.c       the sealed inputs, from archive to a calculator
  *   sealing.c      the result, from the calculator to artefacts; its attestation
  *   settlement.c   the intent, to the ledger, until it is answered
  *   authority.c    whether the token could pay it
  *   quarantine.c   what is held, and its release
- *   audits.c       both in the audit log
+ *   audits.c       both, and what became of the postponed, in the audit log
  *   brownout.c     how fast the ledger answers, and what follows
  *   pressure.c     a disk that is full, and what waits for room
  *   report.c       what supervisor and /metrics are told
  *   sweeper.c      what is too old to be kept
  *   answers.c      what clients are told
  *   registry.c, artefacts.c, policies.c   what is on disk
+ *   policies_room.c                       which policies may go
  *   registry_row.c, registry_room.c       a row of it; how many one tenant may have
  *   journal.c                             the registry's file
  *
@@ -173,6 +175,7 @@ struct recording {
 
 struct audits {
 	struct recording entered;   /* one of those that the registry lacks */
+	uint64_t drained_id;        /* 0: none is under way */
 	struct recording *releases; /* owned */
 	uint64_t due_mono_ms;       /* not before is another tried */
 	bool is_deferred;           /* and that was logged */
@@ -195,7 +198,7 @@ struct brownout {
 	uint64_t entered_mono_ms;
 	uint64_t ping_id, ping_sent_mono_ms, ping_due_mono_ms; /* sent 0: none is under way */
 	uint64_t judged_mono_ms;
-	uint64_t drained_count;
+	uint64_t drained_count; /* taken up, and the audit log does not tell what became of them */
 };
 
 struct rewarder {
@@ -262,10 +265,25 @@ MUST_CHECK enum err gate_policy_put(
 MUST_CHECK enum err gate_policy_show(
 	void *self, const struct oap_from *from, const struct oap_policy_show *msg);
 
+/* --- admission.c --- */
+
+void admission_request(
+	struct rewarder *self, const struct oap_from *from, const struct oap_run_compute *msg);
+
 /* --- runs.c --- */
 
-void runs_request(
-	struct rewarder *self, const struct oap_from *from, const struct oap_run_compute *msg);
+/* Its keys, which follow from its other names and the salt. */
+void runs_name(const struct rewarder *self, struct registry_row *row);
+/* row: NULL: a dry one of its own. NULL: no memory. */
+struct run *runs_begin(struct rewarder *self, struct registry_row *row, enum run_step step);
+/* False: no memory. */
+MUST_CHECK bool runs_wait_for(
+	struct run *run, const struct oap_from *from, const struct oap_run_compute *msg);
+/* A dry one of the same names. */
+struct run *runs_find_dry(struct rewarder *self, const struct registry_row *wanted);
+/* What the ledger would be sent of it cannot be read, or is not what was sealed: a bad disk, or a
+ * key of artefacts that has changed. It is in nobody's hands, and can be made again. */
+bool runs_are_damaged(const struct registry_row *row);
 /* NULL: it is not under way. */
 struct run *runs_find(struct rewarder *self, uint64_t id);
 struct run *runs_of_row(struct rewarder *self, const struct registry_row *row);
@@ -368,6 +386,8 @@ MUST_CHECK enum err audits_recorded(
 	struct rewarder *self, const struct oap_from *from, const struct oap_recorded_run *msg);
 void audits_refuse_releases(struct rewarder *self, enum reward_reason reason);
 void audits_ledger_lost(struct rewarder *self);
+/* How many the audit log lacks, of quarantines and drains. */
+uint64_t audits_missing(const struct rewarder *self);
 
 /* --- brownout.c --- */
 
@@ -401,6 +421,13 @@ void report_run(enum log_event event, const struct registry_row *row, struct log
 /* --- sweeper.c --- */
 
 void sweeper_tick(struct rewarder *self, uint64_t now_mono_ms);
+
+/* --- policies_room.c --- */
+
+/* How many are needed, for /metrics. */
+void policies_room_look(struct rewarder *self);
+/* False: all of them are needed. */
+MUST_CHECK bool policies_room_make(struct rewarder *self);
 
 /* --- answers.c --- */
 

@@ -188,6 +188,7 @@ void sweeper_tick(struct rewarder *self, uint64_t now_mono_ms)
 		break;
 	case SWEEP_ROWS:
 		if (sweep_rows(self, now_unix_ms)) {
+			policies_room_look(self);
 			begin(self, false, now_unix_ms);
 			sweep->step = SWEEP_RUNS;
 		}

@@ -49,6 +49,12 @@ static enum err on_record_run(
 	return quarantines_take(self, from, msg);
 }
 
+static enum err on_record_drain(
+	void *self, const struct oap_from *from, const struct oap_record_drain *msg)
+{
+	return quarantines_take_drain(self, from, msg);
+}
+
 static enum err on_probe_order(
 	void *self, const struct oap_from *from, const struct oap_probe_order *msg)
 {
@@ -161,6 +167,7 @@ const struct oap_handlers sequencer_handlers = {
 	.intent_body = on_intent_body,
 	.judge_grant = on_judge_grant,
 	.record_run = on_record_run,
+	.record_drain = on_record_drain,
 	.probe_order = on_probe_order,
 	.grant_key = on_grant_key,
 	.revoked = on_revoked,

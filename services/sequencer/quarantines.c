@@ -1,7 +1,7 @@
-/* What the rewarder quarantines, and what an operator releases of it, in the audit log: each is a
- * record of the next batch, and is answered when that is on disk. Nothing here changes the ledger.
- * That a run is quarantined is the rewarder's word; a release is recorded only under a grant that
- * covers it, whoever brings it. */
+/* What the rewarder quarantines, what an operator releases of it, and what became of runs that were
+ * postponed, in the audit log: each is a record of the next batch, and is answered when that is on
+ * disk. Nothing here changes the ledger. That a run is quarantined is the rewarder's word; a
+ * release is recorded only under a grant that covers it, whoever brings it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -117,23 +117,33 @@ static bool is_sound(const struct oap_record_run *msg, const struct judged *what
 	       utf8_valid(msg->text.bytes, msg->text.bytes_count);
 }
 
-static void append(struct sequencer *self, const struct oap_from *from,
+static struct quarantine_ask *append(struct sequencer *self, const struct oap_from *from,
+	enum audit_kind kind, struct slice json)
+{
+	struct quarantine_ask *ask = malloc(sizeof *ask + json.bytes_count);
+
+	assert(ask != NULL); /* the credit windows bound what we hold */
+	*ask = (struct quarantine_ask){
+		.from = *from, .kind = (uint16_t)kind, .json_bytes = json.bytes_count
+	};
+	memcpy(ask->json, json.bytes, json.bytes_count);
+	*self->quarantines_last = ask;
+	self->quarantines_last = &ask->next;
+	return ask;
+}
+
+static void append_run(struct sequencer *self, const struct oap_from *from,
 	const struct oap_record_run *msg, const struct grant *grant)
 {
 	uint8_t json[BATCH_AUDIT_BYTES_MAX];
 	size_t json_bytes = write_record(msg, grant, json);
-	struct quarantine_ask *ask = malloc(sizeof *ask + json_bytes);
+	struct quarantine_ask *ask = append(self, from,
+		msg->act == QUARANTINE_RELEASED ? AUDIT_RELEASED : AUDIT_QUARANTINED,
+		(struct slice){ json, json_bytes });
 
-	assert(ask != NULL); /* the credit windows bound what we hold */
-	*ask = (struct quarantine_ask){ .from = *from,
-		.kind = msg->act == QUARANTINE_RELEASED ? AUDIT_RELEASED : AUDIT_QUARANTINED,
-		.json_bytes = json_bytes };
 	if (grant != NULL) {
 		ask->capability = grant->capability_id;
 	}
-	memcpy(ask->json, json, json_bytes);
-	*self->quarantines_last = ask;
-	self->quarantines_last = &ask->next;
 }
 
 enum err quarantines_take(
@@ -162,8 +172,35 @@ enum err quarantines_take(
 		return ERR_OK;
 	}
 	/* a run may have lasted longer than its grant: that it was sealed is enough */
-	append(self, from, msg,
+	append_run(self, from, msg,
 		err == ERR_OK && reason != REWARD_REASON_CAP_TIMEOUT ? &grant : NULL);
+	return ERR_OK;
+}
+
+enum err quarantines_take_drain(
+	struct sequencer *self, const struct oap_from *from, const struct oap_record_drain *msg)
+{
+	uint8_t json[BATCH_AUDIT_BYTES_MAX];
+	struct json_out out;
+	size_t bytes = 0;
+
+	if (msg->paid == 0 && msg->quarantined == 0 && msg->postponed == 0) {
+		return ERR_MALFORMED;
+	}
+	if (requests_why_not(self) != DETAIL_NONE) {
+		refuse(self, from, ERR_OK, REWARD_REASON_DEP_OUTAGE);
+		return ERR_OK;
+	}
+	json_out_init(&out, json, sizeof json);
+	json_out_object_begin(&out);
+	put_u64(&out, "paid", msg->paid);
+	put_u64(&out, "postponed", msg->postponed);
+	put_u64(&out, "quarantined", msg->quarantined);
+	json_out_object_end(&out);
+	if (json_out_finish(&out, &bytes) != ERR_OK) {
+		assert(!"a record fits");
+	}
+	(void)append(self, from, AUDIT_DRAINED, (struct slice){ json, bytes });
 	return ERR_OK;
 }
 

@@ -143,7 +143,7 @@ struct control_ask {
 	char actor[VERB_NAME_BYTES_MAX + 1];
 };
 
-/* A quarantine or a release, on its way into the audit log. */
+/* A quarantine, a release or the end of a drain, on its way into the audit log. */
 struct quarantine_ask {
 	struct quarantine_ask *next;
 	struct oap_from from;
@@ -375,6 +375,8 @@ MUST_CHECK enum err judging_take(
 /* quarantines.c */
 MUST_CHECK enum err quarantines_take(
 	struct sequencer *self, const struct oap_from *from, const struct oap_record_run *msg);
+MUST_CHECK enum err quarantines_take_drain(
+	struct sequencer *self, const struct oap_from *from, const struct oap_record_drain *msg);
 void quarantines_apply(struct sequencer *self, struct batch *batch, struct byte_writer *out);
 void quarantines_answer(struct sequencer *self, struct batch *batch, bool is_committed);
 void quarantines_refuse_all(struct sequencer *self); /* those that are in no batch yet */

@@ -234,6 +234,8 @@ CASES = {
 		[('reward_invariant_fail_total{kind="overflow"}', '0x38 1x30')]),
 	'MacronodeRewardQuarantine': ([('quarantine_total{kind="overflow"}', flat(1))],
 		[('quarantine_total{kind="overflow"}', '0x38 1x30')]),
+	'MacronodeRewardAudits': ([('reward_audits_missing', '0x35 1x5 0x20')], [('reward_audits_missing', '0x25 1x35')]),
+	'MacronodeRewardPolicies': ([('reward_policies_needed', flat(921))], [('reward_policies_needed', flat(922))]),
 	'MacronodeRewardPostponed': ([('ledger_intents_total{result="error"}', flat(1)), ('ledger_intents_total{result="accepted"}', up(9))],
 		[('ledger_intents_total{result="error"}', '0x38 1x30')]),
 	'MacronodeRewardNotPaid': ([('ledger_egress_errors_total', flat(9))], [('ledger_egress_errors_total', up(2))]),

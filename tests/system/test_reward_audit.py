@@ -102,6 +102,28 @@ def test_a_quarantine_and_its_release_are_audit_records():
 		assert names.count('quarantined') == names.count('released') == 1, names
 
 
+def test_what_was_postponed_and_is_paid_is_an_audit_record():
+	with Payer() as one:
+		one.fill(12000)
+		request = sealed(one)
+		one.node.cli('reward', 'brownout', 'on', '--reason', REASON)
+		eventually(lambda: one.node.metric('readyz_degraded', cause='rewards_frozen') == 1, 'it is frozen')
+		answer = OverHttp(one.node, 'api').ask('compute', one.runner(), DAY, request)
+		assert answer.status == 202, answer
+		kill(one, 'rewarder')
+		assert not of(one, 11)
+		one.node.cli('reward', 'brownout', 'off', '--reason', REASON)
+		(drained,) = told_of(one, 11)
+		assert drained == {'paid': 1, 'postponed': 0, 'quarantined': 0}, drained
+		assert run_of(one, 'acme')['state'] == 'settled'
+		for _ in range(2):
+			kill(one, 'rewarder')
+		one.node.stop()
+		one.node.start()
+		one.node.wait_rewarder()
+		assert len(of(one, 11)) == 1  # nothing was taken up
+
+
 def test_what_is_told_is_recorded_although_the_rewarder_dies():
 	with Payer() as one:
 		request = sealed(one)
@@ -129,6 +151,7 @@ def test_a_ledger_that_does_not_write_is_caught_up_with():
 			assert answer.status == 503, answer
 			assert json.loads(answer.body)['error']['details']['reason'] == 'dep_outage', answer
 			assert run_of(one)['state'] == 'quarantined'
+			eventually(lambda: one.node.metric('reward_audits_missing') == 1, 'it is said to be missing')
 		finally:
 			nodes.signal_process(pid, one.node.workers()[pid], signal.SIGKILL)
 
@@ -140,6 +163,7 @@ def test_a_ledger_that_does_not_write_is_caught_up_with():
 		eventually(released, 'the ledger to be back')
 		told_of(one, 7)
 		told_of(one, 8)
+		eventually(lambda: one.node.metric('reward_audits_missing') == 0, 'nothing is missing')
 
 
 if __name__ == '__main__':

@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 #include <sodium.h>
@@ -209,13 +211,27 @@ static inline bool serve_gate(
 			&(struct oap_judged_grant){ .capability = grants_capability() });
 		return true;
 	}
-	if (verb == OAP_RECORD_RUN) {
+	if (verb == OAP_RECORD_RUN || verb == OAP_RECORD_DRAIN) {
 		harness_send_credit(link, 0, &credit);
 		harness_send_recorded_run(link, corr_id,
 			&(struct oap_recorded_run){ .capability = grants_capability() });
 		return true;
 	}
 	return false;
+}
+
+/* That, but what is recorded is the test's to answer, by `recorded`. */
+static inline bool serve_grants_alone(
+	struct harness_link *link, unsigned verb, uint64_t corr_id, struct slice payload)
+{
+	return verb == OAP_JUDGE_GRANT && serve_gate(link, verb, corr_id, payload);
+}
+
+static inline void recorded(uint64_t id, enum reward_reason reason)
+{
+	harness_send_recorded_run(sequencer, id,
+		&(struct oap_recorded_run){
+			.reason = (uint8_t)reason, .capability = grants_capability() });
 }
 
 /* It was started: everybody else comes. */
@@ -253,6 +269,24 @@ static inline void restart_rewarder(void)
 	harness_kill(&h);
 	start_rewarder();
 }
+
+#ifdef MACRONODE_TEST_HOOKS
+
+/* Milliseconds that all clocks are ahead. */
+static inline void start_rewarder_later(int64_t ahead_ms)
+{
+	int fd = memfd_create("clock", MFD_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, &ahead_ms, sizeof ahead_ms, 0), sizeof ahead_ms);
+	harness_start_begin(&h);
+	harness_give_fd(&h, SETUP_FD_CLOCK, 0, fd);
+	harness_start_end(&h);
+	(void)close(fd);
+	join_rewarder();
+}
+
+#endif
 
 /* --- requests --- */
 
@@ -443,6 +477,72 @@ static inline void run_until_sealed(uint64_t ticket, const struct hash *inputs)
 	ask(ticket, EPOCH, inputs);
 	serve_inputs();
 	sign(ATTESTATION_OK);
+}
+
+static inline void expect_accepted(uint64_t ticket)
+{
+	struct oap_run_reply reply = expect_reply(ticket);
+
+	assert_int_equal(reply.status, 200);
+	expect_body(&reply, "\"accepted\"");
+}
+
+/* From the request to the answer that it is never paid. */
+static inline void quarantine(uint64_t ticket, const char *epoch, const struct hash *inputs)
+{
+	struct oap_run_reply reply;
+
+	ask(ticket, epoch, inputs);
+	serve_inputs();
+	sign(ATTESTATION_QUARANTINED);
+	reply = expect_reply(ticket);
+	expect_refusal(&reply, 409, REWARD_REASON_INVARIANT);
+}
+
+static inline struct oap_quarantine_release release_of(const char *epoch, const char *reason)
+{
+	return (struct oap_quarantine_release){ .edge_process = PROCESS_INGRESS,
+		.edge_generation = edge->generation,
+		.deadline_mono_ms = now_mono_ms() + 60000,
+		.tenant = text_of("acme"),
+		.epoch = text_of(epoch),
+		.reason = text_of(reason),
+		.grant = grants_seal_acme() };
+}
+
+static inline struct oap_run_reply release(uint64_t ticket, const char *epoch, const char *reason)
+{
+	const struct oap_quarantine_release msg = release_of(epoch, reason);
+
+	harness_send_quarantine_release(prevalidator, ticket, &msg);
+	return expect_reply(ticket);
+}
+
+static inline struct oap_run_show show_of(const char *epoch)
+{
+	return (struct oap_run_show){ .edge_process = PROCESS_INGRESS,
+		.edge_generation = edge->generation,
+		.deadline_mono_ms = now_mono_ms() + 60000,
+		.tenant = text_of("acme"),
+		.epoch = text_of(epoch),
+		.grant = grants_seal_acme() };
+}
+
+static inline struct oap_run_reply show(uint64_t ticket, const char *epoch)
+{
+	const struct oap_run_show msg = show_of(epoch);
+
+	harness_send_run_show(prevalidator, ticket, &msg);
+	return expect_reply(ticket);
+}
+
+static inline struct oap_run_reply show_manifest(uint64_t ticket)
+{
+	struct oap_run_show msg = show_of(EPOCH);
+
+	msg.part = RUN_PART_MANIFEST;
+	harness_send_run_show(prevalidator, ticket, &msg);
+	return expect_reply(ticket);
 }
 
 /* From the request to the answer that it is paid. */

@@ -251,30 +251,22 @@ static void what_is_kept_is_shown(void **state)
 {
 	struct hash inputs = seal_epoch(&golden);
 	struct oap_run_reply reply;
-	struct oap_run_show show;
+	struct oap_run_show question;
 
 	(void)state;
 	start();
 	pay_epoch(2, &inputs);
-	show = (struct oap_run_show){ .edge_process = PROCESS_INGRESS,
-		.edge_generation = edge->generation,
-		.deadline_mono_ms = now_mono_ms() + 60000,
-		.tenant = text_of("acme"),
-		.epoch = text_of(EPOCH),
-		.grant = grants_seal_acme() };
-	harness_send_run_show(prevalidator, 3, &show);
-	reply = expect_reply(3);
+	reply = show(3, EPOCH);
 	assert_int_equal(reply.status, 200);
 	assert_int_equal(reply.cache, RUN_CACHE_IMMUTABLE);
 	expect_body(&reply, "\"attestation\":{\"sig_ed25519\":\"base64:CQAA");
 	expect_body(&reply, "\"signed_at\":\"2025-10-01T12:34:56Z\"");
-	show.part = RUN_PART_MANIFEST;
-	harness_send_run_show(prevalidator, 4, &show);
-	reply = expect_reply(4);
+	question = show_of(EPOCH);
+	reply = show_manifest(4);
 	assert_int_equal(reply.total, reply.body.bytes_count);
 	expect_body(&reply, "weight:subs*rate=300;weight:views*rate=176");
-	show.tenant = text_of("other");
-	harness_send_run_show(prevalidator, 5, &show);
+	question.tenant = text_of("other");
+	harness_send_run_show(prevalidator, 5, &question);
 	reply = expect_reply(5);
 	expect_refusal(&reply, 404, REWARD_REASON_NOT_FOUND);
 	harness_stop(&h);

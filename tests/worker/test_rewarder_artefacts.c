@@ -377,34 +377,12 @@ static void a_misplaced_artefact_is_damaged(void **state)
 	harness_path(&h, GOLDEN_DIR "/commitment.txt", from, sizeof from);
 	harness_path(&h, GOLDEN_DIR "/run.json", to, sizeof to);
 	assert_int_equal(rename(from, to), 0);
-	harness_send_run_show(prevalidator, 3,
-		&(struct oap_run_show){ .edge_process = PROCESS_INGRESS,
-			.edge_generation = edge->generation,
-			.deadline_mono_ms = now_mono_ms() + 60000,
-			.part = RUN_PART_MANIFEST,
-			.tenant = text_of("acme"),
-			.epoch = text_of(EPOCH),
-			.grant = grants_seal_acme() });
-	reply = expect_reply(3);
+	reply = show_manifest(3);
 	expect_refusal(&reply, 503, REWARD_REASON_STORAGE);
 	harness_stop(&h);
 }
 
 #ifdef MACRONODE_TEST_HOOKS
-
-/* Milliseconds that all clocks are ahead. */
-static void start_rewarder_later(int64_t ahead_ms)
-{
-	int fd = memfd_create("clock", MFD_CLOEXEC);
-
-	assert_true(fd >= 0);
-	assert_int_equal(pwrite(fd, &ahead_ms, sizeof ahead_ms, 0), sizeof ahead_ms);
-	harness_start_begin(&h);
-	harness_give_fd(&h, SETUP_FD_CLOCK, 0, fd);
-	harness_start_end(&h);
-	(void)close(fd);
-	join_rewarder();
-}
 
 /* Goal: a day later the manifest is gone, what was paid is still known; what is quarantined stays.
  */

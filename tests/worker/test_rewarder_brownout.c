@@ -117,12 +117,6 @@ static void what_is_not_verified_again_waits_on(void **state)
 static void who_is_held_is_paid_when_released(void **state)
 {
 	struct hash inputs = seal_epoch(&golden), bad = seal_epoch(&greedy_epoch);
-	struct oap_quarantine_release release = { .edge_process = PROCESS_INGRESS,
-		.deadline_mono_ms = now_mono_ms() + 60000,
-		.tenant = text_of("acme"),
-		.epoch = text_of("2025-10-03"),
-		.reason = text_of("the board has seen it"),
-		.grant = grants_seal_acme() };
 	struct oap_run_reply reply;
 
 	(void)state;
@@ -130,33 +124,115 @@ static void who_is_held_is_paid_when_released(void **state)
 	put_policy();
 	set_frozen(true);
 	seal_and_wait(2, EPOCH, &inputs);
-	ask(3, "2025-10-03", &bad);
-	serve_inputs();
-	sign(ATTESTATION_QUARANTINED);
-	reply = expect_reply(3);
-	expect_refusal(&reply, 409, REWARD_REASON_INVARIANT);
+	quarantine(3, greedy_epoch.epoch, &bad);
 	set_frozen(false);
 	expect_report("");
 	harness_expect_nothing(archive);
 	harness_expect_nothing(sequencer);
-	release.edge_generation = edge->generation;
-	harness_send_quarantine_release(prevalidator, 4, &release);
-	reply = expect_reply(4);
+	reply = release(4, greedy_epoch.epoch, "the board has seen it");
 	assert_int_equal(reply.status, 200);
 	serve_inputs();
 	pay();
 	harness_stop(&h);
 }
 
-#ifdef MACRONODE_TEST_HOOKS
+/* --- what became of them, in the audit log --- */
 
-static void expect_accepted(uint64_t ticket)
+static uint64_t expect_drain(struct oap_record_drain drain)
 {
-	struct oap_run_reply reply = expect_reply(ticket);
+	struct oap_record_drain got;
+	uint64_t id = harness_expect_record_drain(sequencer, &got);
 
-	assert_int_equal(reply.status, 200);
-	expect_body(&reply, "\"accepted\"");
+	harness_send_credit(sequencer, 0, &(struct oap_credit){ 1, sizeof got });
+	assert_int_equal(got.paid, drain.paid);
+	assert_int_equal(got.quarantined, drain.quarantined);
+	assert_int_equal(got.postponed, drain.postponed);
+	return id;
 }
+
+static void expect_entered(void)
+{
+	struct oap_record_run record;
+	uint64_t id = harness_expect_record_run(sequencer, &record);
+
+	assert_int_equal(record.act, QUARANTINE_ENTERED);
+	harness_send_credit(sequencer, 0, &(struct oap_credit){ 1, 256 });
+	recorded(id, REWARD_REASON_NONE);
+}
+
+static void take_up(enum intent_status status, enum detail detail)
+{
+	struct intent intent;
+	uint32_t bytes;
+
+	serve_inputs();
+	answer_intent(expect_intent(&intent, &bytes), status, detail);
+}
+
+/* Goal: one record says what became of all that was taken up, when the last of them has ended; over
+ * a ledger that takes none now, and a death, until it is on disk; and no second time. */
+static void what_was_taken_up_is_recorded_once(void **state)
+{
+	struct hash inputs = seal_epoch(&golden), seconds = seal_epoch(&second_epoch);
+
+	(void)state;
+	start();
+	put_policy();
+	set_frozen(true);
+	seal_and_wait(2, EPOCH, &inputs);
+	seal_and_wait(3, "2025-10-02", &seconds);
+	sequencer->serve = serve_grants_alone;
+	set_frozen(false);
+	take_up(INTENT_DUP, DETAIL_NONE);
+	take_up(INTENT_ERROR, DETAIL_INSUFFICIENT);
+	recorded(expect_drain((struct oap_record_drain){ .paid = 1, .postponed = 1 }),
+		REWARD_REASON_DEP_OUTAGE);
+	(void)expect_drain((struct oap_record_drain){ .paid = 1, .postponed = 1 });
+	restart_rewarder(); /* which takes up again what is not paid */
+	sequencer->serve = serve_grants_alone;
+	take_up(INTENT_DUP, DETAIL_NONE);
+	recorded(expect_drain((struct oap_record_drain){ .paid = 2 }), REWARD_REASON_NONE);
+	harness_settle(&h);
+	harness_expect_nothing(sequencer);
+	restart_rewarder();
+	sequencer->serve = serve_grants_alone;
+	harness_expect_nothing(sequencer);
+	harness_stop(&h);
+}
+
+/* Goal: what another freeze cuts short is recorded as far as it came, and taken up anew behind it,
+ * whoever was under way first of all; what the ledger settled otherwise is told as quarantined. */
+static void a_drain_that_is_cut_short_is_recorded(void **state)
+{
+	struct hash inputs = seal_epoch(&golden), seconds = seal_epoch(&second_epoch);
+
+	(void)state;
+	start();
+	put_policy();
+	set_frozen(true);
+	seal_and_wait(2, EPOCH, &inputs);
+	seal_and_wait(3, "2025-10-02", &seconds);
+	sequencer->serve = serve_grants_alone;
+	set_frozen(false);
+	assert_true(serve_object());
+	assert_true(serve_object());
+	set_frozen(true);
+	expect_report("rewards_frozen");
+	assert_true(serve_object());
+	recorded(expect_drain((struct oap_record_drain){ .postponed = 1 }), REWARD_REASON_NONE);
+	harness_expect_nothing(sequencer);
+	set_frozen(false);
+	take_up(INTENT_DUP, DETAIL_NONE);
+	take_up(INTENT_CONFLICT, DETAIL_NONE);
+	sequencer->serve = NULL;
+	expect_entered();
+	recorded(expect_drain((struct oap_record_drain){ .paid = 1, .quarantined = 1 }),
+		REWARD_REASON_NONE);
+	harness_expect_nothing(sequencer);
+	harness_stop(&h);
+}
+
+#ifdef MACRONODE_TEST_HOOKS
 
 /* --- slow, by a clock of ours --- */
 
@@ -333,6 +409,8 @@ int main(void)
 		CASE(frozen_rewards_wait_and_are_paid),
 		CASE(what_is_not_verified_again_waits_on),
 		CASE(who_is_held_is_paid_when_released),
+		CASE(what_was_taken_up_is_recorded_once),
+		CASE(a_drain_that_is_cut_short_is_recorded),
 #ifdef MACRONODE_TEST_HOOKS
 		CASE(it_takes_long_to_enter_and_to_leave),
 		CASE(a_few_slow_answers_do_not_keep_it),

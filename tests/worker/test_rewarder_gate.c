@@ -35,15 +35,13 @@ static void judged(uint64_t id, enum err status, enum reward_reason reason)
 			.capability = grants_capability() });
 }
 
-static void show(uint64_t ticket, const char *tenant, struct slice grant)
+static void ask_show(uint64_t ticket, const char *tenant, struct slice grant)
 {
-	harness_send_run_show(prevalidator, ticket,
-		&(struct oap_run_show){ .edge_process = PROCESS_INGRESS,
-			.edge_generation = edge->generation,
-			.deadline_mono_ms = now_mono_ms() + 60000,
-			.tenant = text_of(tenant),
-			.epoch = text_of(EPOCH),
-			.grant = grant });
+	struct oap_run_show msg = show_of(EPOCH);
+
+	msg.tenant = text_of(tenant);
+	msg.grant = grant;
+	harness_send_run_show(prevalidator, ticket, &msg);
 }
 
 static void list(uint64_t ticket, const char *tenant)
@@ -56,16 +54,12 @@ static void list(uint64_t ticket, const char *tenant)
 			.grant = grants_seal_acme() });
 }
 
-static void release(uint64_t ticket, const char *tenant)
+static void ask_release(uint64_t ticket, const char *tenant)
 {
-	harness_send_quarantine_release(prevalidator, ticket,
-		&(struct oap_quarantine_release){ .edge_process = PROCESS_INGRESS,
-			.edge_generation = edge->generation,
-			.deadline_mono_ms = now_mono_ms() + 60000,
-			.tenant = text_of(tenant),
-			.epoch = text_of(EPOCH),
-			.reason = text_of("the board has raised the curve"),
-			.grant = grants_seal_acme() });
+	struct oap_quarantine_release msg = release_of(EPOCH, "the board has raised the curve");
+
+	msg.tenant = text_of(tenant);
+	harness_send_quarantine_release(prevalidator, ticket, &msg);
 }
 
 /* Each of these is the test's to answer from now on. */
@@ -96,7 +90,7 @@ static void nothing_is_done_before_the_sequencer_agrees(void **state)
 	(void)expect_reply(2);
 	play_the_gate();
 	for (size_t i = 0; i < COUNT_OF(reasons); i++) {
-		show(++ticket, "acme", grants_seal_acme());
+		ask_show(++ticket, "acme", grants_seal_acme());
 		id = expect_question(CAVEAT_ACTION_REWARDER_INSPECT, "acme", EPOCH);
 		harness_expect_nothing(edge);
 		judged(id, ERR_OK, reasons[i]);
@@ -109,7 +103,7 @@ static void nothing_is_done_before_the_sequencer_agrees(void **state)
 		REWARD_REASON_TENANT);
 	reply = expect_reply(30);
 	expect_refusal(&reply, 403, REWARD_REASON_TENANT);
-	release(31, "acme");
+	ask_release(31, "acme");
 	judged(expect_question(CAVEAT_ACTION_REWARDER_QUARANTINE, "acme", EPOCH), ERR_OK,
 		REWARD_REASON_SCOPE);
 	reply = expect_reply(31); /* and not that nothing of it is quarantined */
@@ -129,7 +123,7 @@ static void nothing_is_done_before_the_sequencer_agrees(void **state)
 	reply = expect_reply(33);
 	expect_refusal(&reply, 403, REWARD_REASON_SCOPE);
 	harness_expect_nothing(sequencer);
-	show(34, "acme", grants_seal_acme());
+	ask_show(34, "acme", grants_seal_acme());
 	judged(expect_question(CAVEAT_ACTION_REWARDER_INSPECT, "acme", EPOCH), ERR_OK,
 		REWARD_REASON_NONE);
 	reply = expect_reply(34);
@@ -146,13 +140,13 @@ static void a_forged_grant_accuses_the_prevalidator(void **state)
 	(void)state;
 	start();
 	play_the_gate();
-	show(2, "other", grants_seal_acme());
+	ask_show(2, "other", grants_seal_acme());
 	judged(expect_question(CAVEAT_ACTION_REWARDER_INSPECT, "other", EPOCH), ERR_DENIED,
 		REWARD_REASON_UNAUTH);
 	harness_expect_accusation(prevalidator, OAP_RUN_SHOW, ERR_DENIED);
 	reply = expect_reply(2);
 	expect_refusal(&reply, 401, REWARD_REASON_UNAUTH);
-	show(3, "acme", text_of(""));
+	ask_show(3, "acme", text_of(""));
 	reply = expect_reply(3); /* nothing to ask about */
 	expect_refusal(&reply, 401, REWARD_REASON_UNAUTH);
 	harness_expect_nothing(sequencer);
@@ -167,12 +161,12 @@ static void without_a_sequencer_nobody_passes(void **state)
 	(void)state;
 	start();
 	play_the_gate();
-	show(2, "acme", grants_seal_acme());
+	ask_show(2, "acme", grants_seal_acme());
 	(void)expect_question(CAVEAT_ACTION_REWARDER_INSPECT, "acme", EPOCH);
 	harness_link_down(sequencer); /* with the question in its hands */
 	reply = expect_reply(2);
 	expect_refusal(&reply, 503, REWARD_REASON_CAP_TIMEOUT);
-	show(3, "acme", grants_seal_acme());
+	ask_show(3, "acme", grants_seal_acme());
 	reply = expect_reply(3);
 	expect_refusal(&reply, 503, REWARD_REASON_CAP_TIMEOUT);
 	harness_send_run_show(prevalidator, 4,
@@ -186,7 +180,7 @@ static void without_a_sequencer_nobody_passes(void **state)
 	expect_refusal(&reply, 503, REWARD_REASON_CAP_TIMEOUT);
 	sequencer = harness_link_up(&h, PROCESS_SEQUENCER, 0);
 	sequencer->serve = serve_gate;
-	show(5, "acme", grants_seal_acme());
+	ask_show(5, "acme", grants_seal_acme());
 	reply = expect_reply(5);
 	expect_refusal(&reply, 404, REWARD_REASON_NOT_FOUND);
 	harness_stop(&h);
@@ -258,30 +252,6 @@ static uint64_t expect_record(struct oap_record_run *ret_record, enum quarantine
 	return id;
 }
 
-static void recorded(uint64_t id, enum reward_reason reason)
-{
-	harness_send_recorded_run(sequencer, id,
-		&(struct oap_recorded_run){
-			.reason = (uint8_t)reason, .capability = grants_capability() });
-}
-
-static bool serve_grants_alone(
-	struct harness_link *link, unsigned verb, uint64_t corr_id, struct slice payload)
-{
-	return verb == OAP_JUDGE_GRANT && serve_gate(link, verb, corr_id, payload);
-}
-
-static void quarantine(uint64_t ticket, const struct hash *inputs)
-{
-	struct oap_run_reply reply;
-
-	ask(ticket, EPOCH, inputs);
-	serve_inputs();
-	sign(ATTESTATION_QUARANTINED);
-	reply = expect_reply(ticket);
-	expect_refusal(&reply, 409, REWARD_REASON_INVARIANT);
-}
-
 /* Goal: a quarantine is recorded as what it is; a release is told when its record is on disk. */
 static void what_is_quarantined_and_released_is_recorded(void **state)
 {
@@ -295,17 +265,17 @@ static void what_is_quarantined_and_released_is_recorded(void **state)
 	put_policy();
 	play_the_gate();
 	sequencer->serve = serve_grants_alone;
-	quarantine(2, &inputs);
+	quarantine(2, EPOCH, &inputs);
 	id = expect_record(&record, QUARANTINE_ENTERED);
 	assert_int_equal(record.ticket, 2);
 	assert_true(record.text.bytes_count > 0);
 	assert_true(record.grant.bytes_count >= GRANT_BYTES_MIN);
-	release(3, "acme");
+	ask_release(3, "acme");
 	reply = expect_reply(3); /* its beginning is not recorded yet */
 	expect_refusal(&reply, 503, REWARD_REASON_DEP_OUTAGE);
 	recorded(id, REWARD_REASON_NONE);
 	harness_settle(&h);
-	release(4, "acme");
+	ask_release(4, "acme");
 	id = expect_record(&record, QUARANTINE_RELEASED);
 	assert_int_equal(record.ticket, 4);
 	assert_memory_equal(record.text.bytes, "the board", 9);
@@ -314,7 +284,7 @@ static void what_is_quarantined_and_released_is_recorded(void **state)
 	reply = expect_reply(4);
 	assert_int_equal(reply.status, 200);
 	expect_body(&reply, "\"state\":\"released\"");
-	release(5, "acme"); /* is released, and that was recorded */
+	ask_release(5, "acme"); /* is released, and that was recorded */
 	reply = expect_reply(5);
 	assert_int_equal(reply.status, 200);
 	restart_rewarder();
@@ -336,7 +306,7 @@ static void what_could_not_be_recorded_is_recorded_later(void **state)
 	put_policy();
 	play_the_gate();
 	sequencer->serve = serve_grants_alone;
-	quarantine(2, &inputs);
+	quarantine(2, EPOCH, &inputs);
 	recorded(expect_record(&record, QUARANTINE_ENTERED), REWARD_REASON_DEP_OUTAGE);
 	recorded(expect_record(&record, QUARANTINE_ENTERED), REWARD_REASON_DEP_OUTAGE);
 	(void)expect_record(&record, QUARANTINE_ENTERED);
@@ -369,14 +339,14 @@ static void a_release_that_is_not_recorded_is_none(void **state)
 	(void)state;
 	start();
 	put_policy();
-	quarantine(2, &inputs);
+	quarantine(2, EPOCH, &inputs);
 	play_the_gate();
 	sequencer->serve = serve_grants_alone;
-	release(3, "acme");
+	ask_release(3, "acme");
 	recorded(expect_record(&record, QUARANTINE_RELEASED), REWARD_REASON_DEP_OUTAGE);
 	reply = expect_reply(3);
 	expect_refusal(&reply, 503, REWARD_REASON_DEP_OUTAGE);
-	release(4, "acme");
+	ask_release(4, "acme");
 	(void)expect_record(&record, QUARANTINE_RELEASED);
 	harness_link_down(sequencer);
 	reply = expect_reply(4);

@@ -5,39 +5,6 @@
 static const struct epoch greedy = { "2025-10-02", GOLDEN_ROWS, "1000001", 3, 3 };
 static const struct epoch third_epoch = { "2025-10-03", GOLDEN_ROWS, "1001", 3, 3 };
 
-static void quarantine_one(uint64_t ticket, const struct hash *inputs)
-{
-	struct oap_run_reply reply;
-
-	ask(ticket, greedy.epoch, inputs);
-	serve_inputs();
-	sign(ATTESTATION_QUARANTINED);
-	reply = expect_reply(ticket);
-	expect_refusal(&reply, 409, REWARD_REASON_INVARIANT);
-}
-
-static struct oap_run_reply release(uint64_t ticket, const char *epoch)
-{
-	const struct oap_quarantine_release msg = { .edge_process = PROCESS_INGRESS,
-		.edge_generation = edge->generation,
-		.deadline_mono_ms = now_mono_ms() + 60000,
-		.tenant = text_of("acme"),
-		.epoch = text_of(epoch),
-		.reason = text_of("looked at"),
-		.grant = grants_seal_acme() };
-
-	harness_send_quarantine_release(prevalidator, ticket, &msg);
-	return expect_reply(ticket);
-}
-
-static void expect_accepted(uint64_t ticket)
-{
-	struct oap_run_reply reply = expect_reply(ticket);
-
-	assert_int_equal(reply.status, 200);
-	expect_body(&reply, "\"accepted\"");
-}
-
 static void expect_details(const struct oap_run_reply *reply, const char *words)
 {
 	assert_non_null(
@@ -67,7 +34,7 @@ static void a_run_holds_itself_alone(void **state)
 	h.config.rewarder_invariant_latch = CONFIG_LATCH_RUN;
 	start();
 	put_policy();
-	quarantine_one(2, &bad);
+	quarantine(2, greedy.epoch, &bad);
 	run_until_sealed(3, &inputs);
 	pay();
 	expect_accepted(3);
@@ -151,7 +118,7 @@ static void another_triple_waits_for_a_failed_one(void **state)
 	reply = expect_reply(3);
 	expect_refusal(&reply, 409, REWARD_REASON_LATCHED);
 	expect_details(&reply, "\"hint\":\"release_required\"");
-	reply = release(4, EPOCH);
+	reply = release(4, EPOCH, "looked at");
 	assert_int_equal(reply.status, 200);
 	run_until_sealed(5, &other);
 	pay();
@@ -159,7 +126,7 @@ static void another_triple_waits_for_a_failed_one(void **state)
 	ask(6, EPOCH, &inputs); /* it is the other one's now */
 	reply = expect_reply(6);
 	expect_refusal(&reply, 409, REWARD_REASON_COMMITMENT);
-	reply = release(7, EPOCH); /* and nothing is left to release */
+	reply = release(7, EPOCH, "looked at"); /* and nothing is left to release */
 	expect_refusal(&reply, 404, REWARD_REASON_NOT_FOUND);
 	harness_stop(&h);
 }

@@ -1,20 +1,6 @@
 /* What is never paid, what that holds, and how it is released. */
 #include "tests/worker/rewarder_driver.h"
 
-static struct oap_run_reply release(uint64_t ticket, const char *reason)
-{
-	const struct oap_quarantine_release msg = { .edge_process = PROCESS_INGRESS,
-		.edge_generation = edge->generation,
-		.deadline_mono_ms = now_mono_ms() + 60000,
-		.tenant = text_of("acme"),
-		.epoch = text_of(EPOCH),
-		.reason = text_of(reason),
-		.grant = grants_seal_acme() };
-
-	harness_send_quarantine_release(prevalidator, ticket, &msg);
-	return expect_reply(ticket);
-}
-
 /* Goal: a pool above the curve is sealed, told, and holds its tenant until it is released; also
  * behind a restart. */
 static void a_broken_invariant_holds_the_tenant(void **state)
@@ -45,9 +31,9 @@ static void a_broken_invariant_holds_the_tenant(void **state)
 	expect_refusal(&reply, 409, REWARD_REASON_LATCHED);
 	assert_non_null(
 		memmem(reply.details.bytes, reply.details.bytes_count, "release_required", 16));
-	reply = release(6, "");
+	reply = release(6, EPOCH, "");
 	expect_refusal(&reply, 400, REWARD_REASON_SCHEMA);
-	reply = release(7, "the curve was raised by the board");
+	reply = release(7, EPOCH, "the curve was raised by the board");
 	assert_int_equal(reply.status, 200);
 	expect_body(&reply, "\"state\":\"released\"");
 	restart_rewarder();
@@ -91,20 +77,6 @@ static void what_waits_is_not_paid_once_its_tenant_is_held(void **state)
 	harness_stop(&h);
 }
 
-static struct oap_run_reply show_manifest(uint64_t ticket)
-{
-	const struct oap_run_show msg = { .edge_process = PROCESS_INGRESS,
-		.edge_generation = edge->generation,
-		.deadline_mono_ms = now_mono_ms() + 60000,
-		.part = RUN_PART_MANIFEST,
-		.tenant = text_of("acme"),
-		.epoch = text_of(EPOCH),
-		.grant = grants_seal_acme() };
-
-	harness_send_run_show(prevalidator, ticket, &msg);
-	return expect_reply(ticket);
-}
-
 /* Goal: a client keeps what was paid for ever, and nothing whose place another run may take. */
 static void what_was_not_paid_is_not_kept_by_clients(void **state)
 {
@@ -114,14 +86,11 @@ static void what_was_not_paid_is_not_kept_by_clients(void **state)
 
 	(void)state;
 	start();
-	ask(2, EPOCH, &inputs);
-	serve_inputs();
-	sign(ATTESTATION_QUARANTINED);
-	(void)expect_reply(2);
+	quarantine(2, EPOCH, &inputs);
 	reply = show_manifest(3);
 	expect_body(&reply, "\"status\":\"quarantined\"");
 	assert_int_equal(reply.cache, RUN_CACHE_NO_STORE);
-	(void)release(4, "the curve was raised by the board");
+	(void)release(4, EPOCH, "the curve was raised by the board");
 	pay_epoch(5, &good);
 	reply = show_manifest(6);
 	expect_body(&reply, "\"status\":\"ok\"");

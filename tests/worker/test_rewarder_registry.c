@@ -22,19 +22,6 @@ static size_t journal_bytes(void)
 	return (size_t)info.st_size;
 }
 
-static struct oap_run_reply show(uint64_t ticket, const char *epoch)
-{
-	const struct oap_run_show msg = { .edge_process = PROCESS_INGRESS,
-		.edge_generation = edge->generation,
-		.deadline_mono_ms = now_mono_ms() + 60000,
-		.tenant = text_of("acme"),
-		.epoch = text_of(epoch),
-		.grant = grants_seal_acme() };
-
-	harness_send_run_show(prevalidator, ticket, &msg);
-	return expect_reply(ticket);
-}
-
 /* Goal: a request that does not fit is forgotten, also behind a restart, and the journal does not
  * grow with what was refused. */
 static void what_is_refused_is_not_kept(void **state)

@@ -384,6 +384,31 @@ static void many_records_go_into_several_batches(void **state)
 	}
 }
 
+/* Goal: what became of the postponed is a record beside the others, answered when it is on disk. */
+static void a_drain_is_recorded(void **state)
+{
+	static const char *const texts[] = { "{\"paid\":3,\"postponed\":1,\"quarantined\":2}" };
+	static const enum audit_kind kinds[] = { AUDIT_DRAINED };
+
+	(void)state;
+	start_with_rewarder();
+	harness_send_record_drain(rewarder, 1,
+		&(struct oap_record_drain){ .paid = 3, .quarantined = 2, .postponed = 1 });
+	expect_any_batch(&first);
+	expect_audits(&first, texts, kinds, COUNT_OF(kinds));
+	harness_expect_nothing(rewarder);
+	commit(&first);
+	expect_recorded(1, REWARD_REASON_NONE);
+}
+
+static void a_drain_of_nothing_accuses_the_rewarder(void **state)
+{
+	(void)state;
+	start_with_rewarder();
+	harness_send_record_drain(rewarder, 1, &(struct oap_record_drain){ 0 });
+	harness_expect_accusation(rewarder, OAP_RECORD_DRAIN, ERR_MALFORMED);
+}
+
 static void a_record_that_is_none_accuses_the_rewarder(void **state)
 {
 	(void)state;
@@ -407,6 +432,8 @@ int main(void)
 		REWARDER_CASE(what_cannot_be_recorded_is_told),
 		REWARDER_CASE(many_records_go_into_several_batches),
 		REWARDER_CASE(a_record_that_is_none_accuses_the_rewarder),
+		REWARDER_CASE(a_drain_is_recorded),
+		REWARDER_CASE(a_drain_of_nothing_accuses_the_rewarder),
 	};
 
 	return cmocka_run_group_tests_name("sequencer_rewarder", tests, NULL, NULL);
