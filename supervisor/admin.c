@@ -53,7 +53,7 @@ static void note(
 			.capability_ref = ask->kid == 0 ? NULL : &ask->capability,
 			.status = status,
 			.reason = ask->reason[0] == '\0' ? NULL : ask->reason,
-			.outcome = is_act && audits_wait(self) ? "audit=deferred" : NULL,
+			.outcome = is_act && audits_are_deferred(self) ? "audit=deferred" : NULL,
 			.text = text[0] == '\0' ? NULL : text,
 		});
 }

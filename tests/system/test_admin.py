@@ -202,6 +202,8 @@ def test_a_reload_is_answered_when_it_is_over():
 		(record,) = eventually(lambda: audited(one), 'the record')
 		assert record['type'] == 'admin.reload' and record['request_id'] == corr_id, record
 		assert record['outcome'] == 'applied' and record['actor'] == told['actor'], record
+		(line,) = [line for line in one.log() if line['event'] == 'admin_asked']
+		assert 'outcome' not in line, 'nothing was deferred: the ledger takes its records'
 
 
 def test_what_cannot_be_reloaded_is_said_and_nothing_changes():
