@@ -209,6 +209,23 @@ def test_a_worker_that_dies_before_all_agreed_makes_them_drop_it():
 		assert reload(node)['changed'][0]['key'] == 'limits.rps'
 
 
+def test_what_was_done_is_on_record_before_the_store_closes():
+	with Node() as node:
+		good = node.profile.config.read_text()
+		committer = node.signal_worker('committer', signal.SIGSTOP)
+		node.profile.config.write_text('[broken')
+		for count in range(1, 201):
+			hup(node)
+			eventually(lambda count=count: len(said(node, 'config_refused')) == count, 'a refusal')
+		os.kill(committer, signal.SIGCONT)
+		node.child.terminate()
+		assert node.child.wait(60) == 0 and not said(node, 'audit_lost')
+		node.child = None
+		node.profile.config.write_text(good)
+		node.start()
+		assert len(audited(node)) == 200
+
+
 def test_whoever_is_born_later_has_what_is_in_force():
 	with Node() as node:
 		change(node, limits={'max_body_bytes': '1KiB'})
