@@ -56,9 +56,41 @@ static void count(const struct reload_result *result)
 	metrics_set(METRIC_CONFIG_RELOAD_OK, METRIC_PLAIN, result->is_applied);
 }
 
+static void refuse_at_once(
+	struct supervisor *self, const char *actor, const char *why, reload_done done, uint64_t id)
+{
+	static struct reload_result result;
+
+	result = (struct reload_result){ .unix_ms = clock_unix_ms(),
+		.generation = self->reload.generation };
+	(void)snprintf(result.actor, sizeof result.actor, "%s", actor);
+	(void)snprintf(result.refusal, sizeof result.refusal, "%s", why);
+	if (done != NULL) {
+		done(self, id, &result);
+	}
+}
+
 static void begin(struct supervisor *self);
 
-/* Everybody is told what became of it; then whoever asked meanwhile gets another one. */
+/* Whoever asked while another one was under way gets one of his own; not of a node that stops. */
+static void go_on(struct supervisor *self)
+{
+	struct reload_waiters waiters = self->reload.waiters;
+
+	if (self->drain_stage == 0) {
+		if (waiters.is_asked) {
+			begin(self);
+		}
+		return;
+	}
+	self->reload.waiters = (struct reload_waiters){ 0 };
+	for (size_t i = 0; i < waiters.count; i++) {
+		refuse_at_once(self, waiters.actor, "the node stops", waiters.who[i].done,
+			waiters.who[i].id);
+	}
+}
+
+/* Everybody is told what became of it. */
 static void finish(struct supervisor *self)
 {
 	struct reload *reload = &self->reload;
@@ -80,9 +112,7 @@ static void finish(struct supervisor *self)
 	for (size_t i = 0; i < told.count; i++) {
 		told.who[i].done(self, told.who[i].id, &reload->last);
 	}
-	if (reload->waiters.is_asked && self->drain_stage == 0) {
-		begin(self);
-	}
+	go_on(self);
 }
 
 static struct peer *peer_of(const struct child *child)
@@ -431,6 +461,8 @@ static void begin(struct supervisor *self)
 	ev_set_priority(&reload->limit, EV_MINPRI); /* what was said in time is heard before */
 	reload->limit.data = self;
 	reload->limit.repeat = RELOAD_ANSWER_MS / 1000.0;
+	ev_now_update(
+		self->loop); /* what was opened may have taken its time, which is not theirs */
 	ev_timer_again(self->loop, &reload->limit);
 	for (size_t i = 0; i < self->child_count; i++) {
 		if (self->children[i].state == CHILD_UP) {
@@ -438,20 +470,6 @@ static void begin(struct supervisor *self)
 		}
 	}
 	step(self);
-}
-
-static void refuse_at_once(
-	struct supervisor *self, const char *actor, const char *why, reload_done done, uint64_t id)
-{
-	static struct reload_result result;
-
-	result = (struct reload_result){ .unix_ms = clock_unix_ms(),
-		.generation = self->reload.generation };
-	(void)snprintf(result.actor, sizeof result.actor, "%s", actor);
-	(void)snprintf(result.refusal, sizeof result.refusal, "%s", why);
-	if (done != NULL) {
-		done(self, id, &result);
-	}
 }
 
 void reload_request(struct supervisor *self, const char *actor, reload_done done, uint64_t id)

@@ -209,6 +209,37 @@ def test_a_worker_that_dies_before_all_agreed_makes_them_drop_it():
 		assert reload(node)['changed'][0]['key'] == 'limits.rps'
 
 
+def test_whoever_waits_for_the_next_one_is_told_that_the_node_stops():
+	with Node({'node': {'ping_timeout': '1m'}}) as node:
+		silent = node.signal_worker('wallet', signal.SIGSTOP)
+		askers = eventually(lambda: three_that_wait(node), 'two to wait for the end of the first')
+		node.child.terminate()
+		eventually(lambda: askers[0].poll() is not None, 'an answer')
+		os.kill(silent, signal.SIGCONT)
+		for asker in askers:
+			_, words = asker.communicate(timeout=60)
+			assert asker.returncode == 1 and 'the node stops' in words, words
+		assert node.child.wait(60) == 0
+		node.child = None
+
+
+def three_that_wait(node):
+	"""None: the first was given up, for the silent worker, before the last was heard."""
+	before = node.metric('config_coalesced_total')
+	askers = []
+	for _ in range(3):
+		askers.append(subprocess.Popen([*nodes.command(node.build, node.profile), 'reload'],
+			stderr=subprocess.PIPE, text=True, env=node.environment))
+		eventually(lambda: result(node)['reloading'], 'it to be heard')
+	eventually(lambda: node.metric('config_coalesced_total') > before or askers[0].poll() is not None,
+		'the others to be heard')
+	if askers[0].poll() is None:
+		return askers
+	for asker in askers:
+		asker.communicate(timeout=60)
+	return None
+
+
 def test_what_was_done_is_on_record_before_the_store_closes():
 	with Node() as node:
 		good = node.profile.config.read_text()
