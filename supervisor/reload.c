@@ -247,8 +247,12 @@ static void on_limit(struct ev_loop *loop, ev_timer *watcher, int events)
 
 	(void)loop;
 	(void)events;
-	if (self->reload.step == RELOAD_COMMITTING || awaited == NULL) {
+	if (self->reload.step == RELOAD_COMMITTING) {
 		finish(self);
+		return;
+	}
+	if (awaited == NULL) { /* who was has been killed, and is not reaped yet */
+		step(self);
 		return;
 	}
 	say_refusal(self, "%s %u %s within %d s", process_name(awaited->process), awaited->instance,

@@ -2,6 +2,8 @@
 
 What each key does is in test_reload_keys.py; here is what holds for all of them.
 """
+import contextlib
+import ctypes
 import json
 import os
 import pathlib
@@ -207,6 +209,37 @@ def test_a_worker_that_dies_before_all_agreed_makes_them_drop_it():
 		assert 'archive 0 died before all had agreed' in words, words
 		node.wait_replaced(('archive', archive))
 		assert reload(node)['changed'][0]['key'] == 'limits.rps'
+
+
+PTRACE_SEIZE, PTRACE_CONT = 0x4206, 7
+
+
+@contextlib.contextmanager
+def kept_from_being_reaped(pid):
+	"""Whoever traces a process sees its end first, and its parent only afterwards."""
+	libc = ctypes.CDLL(None, use_errno=True)
+	if libc.ptrace(PTRACE_SEIZE, pid, None, None) != 0:
+		raise tap.Skip(f'no process can be traced here: {os.strerror(ctypes.get_errno())}')
+	try:
+		yield
+	finally:
+		with contextlib.suppress(ProcessLookupError):
+			os.kill(pid, signal.SIGKILL)
+		while not os.WIFSIGNALED(os.waitpid(pid, 0x40000000)[1]):  # __WALL
+			libc.ptrace(PTRACE_CONT, pid, None, None)
+
+
+def test_a_worker_that_is_killed_and_stays_makes_them_drop_it_too():
+	with Node({'node': {'ping_timeout': '1s'}}) as node:
+		change(node, limits={'rps': 77})
+		with kept_from_being_reaped(node.worker('wallet')):
+			wallet = node.signal_worker('wallet', signal.SIGSTOP)
+			done = node.cli('reload', check=False)
+			assert any(one['pid_of'] == wallet for one in said(node, 'worker_hung')), 'it was killed'
+		assert done.returncode == 1 and 'wallet 0 died before all had agreed' in done.stderr, done
+		node.wait_replaced(('wallet', wallet))
+		assert reload(node)['changed'][0]['key'] == 'limits.rps'
+		assert node.metric('service_restarts_total') == 1, 'the others had dropped it'
 
 
 def test_whoever_waits_for_the_next_one_is_told_that_the_node_stops():
