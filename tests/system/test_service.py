@@ -89,6 +89,7 @@ def life_is_told(abstract):
 		assert 'STATUS=stopping' in lines[lines.index('STOPPING=1'):]
 		assert any(line.startswith('STATUS=not ready: starting:') for line in
 			lines[:lines.index('READY=1')]), lines
+		assert not any('restarting' in line for line in lines), 'nobody did'
 		assert 'WATCHDOG=1' not in lines  # nobody asked
 		# longer than node.drain_timeout, whatever the unit says
 		extended = lines[lines.index('STOPPING=1') + 1]
