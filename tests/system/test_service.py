@@ -150,6 +150,21 @@ def test_a_reload_is_told_with_its_time():
 		assert manager.lines().count('RELOADING=1') == 3
 
 
+def test_stopping_is_the_end_of_a_reload_too():
+	with Manager() as manager, Node({'node': {'ping_timeout': '1m'}},
+			environment=manager.environment) as node:
+		manager.expect('READY=1')
+		held = node.signal_worker('wallet', signal.SIGSTOP)
+		os.kill(node.child.pid, signal.SIGHUP)
+		manager.expect('RELOADING=1')
+		node.child.terminate()
+		manager.expect('STOPPING=1')
+		os.kill(held, signal.SIGCONT)
+		assert node.child.wait(60) == 0
+		lines = manager.lines()
+		assert 'READY=1' not in lines[lines.index('RELOADING=1'):], lines
+
+
 def test_a_manager_that_reads_late_is_told_the_end_all_the_same():
 	with Manager() as manager, Node(environment=manager.environment) as node:
 		manager.expect('READY=1')
