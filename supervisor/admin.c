@@ -195,7 +195,8 @@ static void on_reloaded(struct supervisor *self, uint64_t id, const struct reloa
 	assert(ask != NULL && ask->process == PROCESS_SUPERVISOR);
 	audit(self, ask, result->is_applied ? "applied" : "refused");
 	if (!result->is_applied) {
-		refuse(self, ask, 422, 0, result->refusal);
+		refuse(self, ask, result->is_passing ? 503 : 422, result->is_passing ? 1 : 0,
+			result->refusal);
 		return;
 	}
 	for (int with_values = 1; with_values >= 0 && bytes == 0; with_values--) {

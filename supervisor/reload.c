@@ -65,6 +65,7 @@ static void refuse_at_once(
 		.generation = self->reload.generation };
 	(void)snprintf(result.actor, sizeof result.actor, "%s", actor);
 	(void)snprintf(result.refusal, sizeof result.refusal, "%s", why);
+	result.is_passing = true;
 	if (done != NULL) {
 		done(self, id, &result);
 	}
@@ -223,6 +224,7 @@ static void step(struct supervisor *self)
 	case RELOAD_PREPARING:
 		lost = find(self, STAND_LOST);
 		if (lost != NULL) {
+			self->reload.now.is_passing = true;
 			say_refusal(self, "%s %u died before all had agreed",
 				process_name(lost->process), lost->instance);
 			drop(self);
@@ -255,6 +257,7 @@ static void on_limit(struct ev_loop *loop, ev_timer *watcher, int events)
 		step(self);
 		return;
 	}
+	self->reload.now.is_passing = true;
 	say_refusal(self, "%s %u %s within %d s", process_name(awaited->process), awaited->instance,
 		awaited->state == CHILD_STARTING ? "was not ready" : "did not answer",
 		RELOAD_ANSWER_MS / 1000);
@@ -314,6 +317,7 @@ void reload_worker_lost(struct child *child)
 void reload_stopping(struct supervisor *self)
 {
 	if (self->reload.step == RELOAD_PREPARING) {
+		self->reload.now.is_passing = true;
 		say_refusal(self, "the node stops");
 		drop(self);
 	}

@@ -223,6 +223,17 @@ def test_what_cannot_be_reloaded_is_said_and_nothing_changes():
 		assert [record['outcome'] for record in outcomes] == ['refused'] * 3 + ['applied'], outcomes
 
 
+def test_a_reload_that_failed_for_no_fault_of_the_file_may_be_tried_again():
+	with Node({'node': {'ping_timeout': '1m'}}) as one:
+		allowed = token(one, 'admin.reload')
+		silent = one.signal_worker('wallet', signal.SIGSTOP)
+		try:
+			refused(ask(one, '/api/v1/reload', allowed), 503, 'wallet 0 did not answer')
+		finally:
+			os.kill(silent, signal.SIGCONT)
+		assert ask(one, '/api/v1/reload', allowed).status == 200
+
+
 def in_time(response):
 	"""None: at most one a second."""
 	if response.status == 429:
