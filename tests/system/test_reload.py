@@ -101,6 +101,8 @@ def test_what_is_broken_keeps_the_old_configuration_and_says_where():
 			'[nothing]\n': 'nothing',
 			good.replace(node.profile.api_address, '10.0.0.1:80'): 'expected a loopback address',
 			good + '[log]\nfile = "/nowhere/node.log"\n': 'log.file: cannot be opened: No such file',
+			good.replace(str(node.profile.uds), longest(node) + 'x'):
+				'uds.path: expected an absolute path of at most 106 bytes',
 			good.replace('[uds]', '[uds]\ngroup = "no-such-group"'): 'uds.group: cannot be bound',
 		}
 		for count, (text, words) in enumerate(broken.items(), 1):
@@ -380,13 +382,19 @@ def test_listeners_move_and_connections_stay():
 			reload(node)
 			assert not node.profile.uds.exists()
 			assert kept_local.request('GET', '/healthz').status == 200
-			change(node, uds={'path': str(old_uds)})
-			reload(node)
+			for path in (longest(node), str(old_uds)):
+				change(node, uds={'path': path})
+				reload(node)
 			node.profile.uds = old_uds
 			assert node.http('GET', '/healthz', plane='uds').status == 200
 		node.replace_worker('ingress')
 		assert node.http('GET', '/healthz').status == 200
 		assert node.http('GET', '/healthz', plane='uds').status == 200
+
+
+def longest(node):
+	"""The longest path that uds.path may have."""
+	return f'{node.profile.run}/'.ljust(106, 'x')
 
 
 def answers(address):
