@@ -10,11 +10,13 @@ import pathlib
 import signal
 import socket
 import stat
+import struct
 import subprocess
 import sys
 import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import fd3  # noqa: E402
 import tap  # noqa: E402
 import wire  # noqa: E402
 from harness import Node, entry, eventually, nodes  # noqa: E402
@@ -213,6 +215,28 @@ def test_a_worker_that_dies_before_all_agreed_makes_them_drop_it():
 		assert reload(node)['changed'][0]['key'] == 'limits.rps'
 
 
+CONFIG_PREPARED = 0x0110
+
+
+def test_a_captured_worker_writes_nothing_but_letters_on_a_terminal():
+	with Node({'node': {'ping_timeout': '1m'}}) as node:
+		wallet = node.signal_worker('wallet', signal.SIGSTOP)  # else it would answer by itself
+		with fd3.Fd3(wallet) as captured:
+			asked = asker(node)
+			eventually(lambda: result(node)['reloading'], 'all to be asked')
+			words = b'all is \x1b[2Jwell\r\n'
+			captured.say(CONFIG_PREPARED, struct.pack('<QBI', 2, fd3.ERR_MALFORMED, len(words)) + words)
+			_, said_words = asked.communicate(timeout=60)
+		os.kill(wallet, signal.SIGCONT)
+		assert asked.returncode == 1
+		assert said_words == 'macronode reload: wallet 0: all is ?[2Jwell??\n', said_words
+
+
+def asker(node):
+	return subprocess.Popen([*nodes.command(node.build, node.profile), 'reload'],
+		stderr=subprocess.PIPE, text=True, env=node.environment)
+
+
 PTRACE_SEIZE, PTRACE_CONT = 0x4206, 7
 
 
@@ -251,9 +275,9 @@ def test_whoever_waits_for_the_next_one_is_told_that_the_node_stops():
 		node.child.terminate()
 		eventually(lambda: askers[0].poll() is not None, 'an answer')
 		os.kill(silent, signal.SIGCONT)
-		for asker in askers:
-			_, words = asker.communicate(timeout=60)
-			assert asker.returncode == 1 and 'the node stops' in words, words
+		for one in askers:
+			_, words = one.communicate(timeout=60)
+			assert one.returncode == 1 and 'the node stops' in words, words
 		assert node.child.wait(60) == 0
 		node.child = None
 
@@ -263,15 +287,14 @@ def three_that_wait(node):
 	before = node.metric('config_coalesced_total')
 	askers = []
 	for _ in range(3):
-		askers.append(subprocess.Popen([*nodes.command(node.build, node.profile), 'reload'],
-			stderr=subprocess.PIPE, text=True, env=node.environment))
+		askers.append(asker(node))
 		eventually(lambda: result(node)['reloading'], 'it to be heard')
 	eventually(lambda: node.metric('config_coalesced_total') > before or askers[0].poll() is not None,
 		'the others to be heard')
 	if askers[0].poll() is None:
 		return askers
-	for asker in askers:
-		asker.communicate(timeout=60)
+	for one in askers:
+		one.communicate(timeout=60)
 	return None
 
 
