@@ -223,7 +223,11 @@ static void step(struct supervisor *self)
 		return;
 	case RELOAD_PREPARING:
 		lost = find(self, STAND_LOST);
-		if (lost != NULL) {
+		if (self->reload.is_out_of_fds) {
+			self->reload.now.is_passing = true;
+			say_refusal(self, "no descriptor is left to pass files and sockets with");
+			drop(self);
+		} else if (lost != NULL) {
 			self->reload.now.is_passing = true;
 			say_refusal(self, "%s %u died before all had agreed",
 				process_name(lost->process), lost->instance);
@@ -294,7 +298,8 @@ static void ask(struct child *child)
 	child->config_asked = reload->generation_next;
 	if (!rebind_send(child, &reload->next, &msg.closes) ||
 		!secure_stage(child, peer_of(child), &msg.closes)) {
-		return; /* no descriptor is left: it will not answer */
+		reload->is_out_of_fds = true;
+		return;
 	}
 	msg.config = (struct slice){ encoded, encoded_bytes };
 	if (send_policy(self, child)) {
@@ -306,6 +311,7 @@ void reload_worker_ready(struct child *child)
 {
 	if (child->supervisor->reload.step == RELOAD_PREPARING) {
 		ask(child);
+		step(child->supervisor);
 	}
 }
 
@@ -458,6 +464,7 @@ static void begin(struct supervisor *self)
 	memset(&reload->now, 0, sizeof reload->now);
 	memcpy(reload->now.actor, reload->waiters.actor, sizeof reload->now.actor);
 	rebind_init(&reload->rebind);
+	reload->is_out_of_fds = false;
 	reload->generation_next++;
 	reload->step = RELOAD_PREPARING;
 	notify_reloading(self);

@@ -7,6 +7,7 @@ import ctypes
 import json
 import os
 import pathlib
+import resource
 import signal
 import socket
 import stat
@@ -313,6 +314,28 @@ def test_what_was_done_is_on_record_before_the_store_closes():
 		node.profile.config.write_text(good)
 		node.start()
 		assert len(audited(node)) == 200
+
+
+def test_without_descriptors_it_says_so_at_once():
+	with Node() as node:
+		api, admin = nodes.free_ports(2)
+		change(node, api={'bind_addr': f'127.0.0.1:{api}'}, admin={'bind_addr': f'127.0.0.1:{admin}'},
+			uds={'path': str(node.profile.run / 'other')})
+		open_files = [int(name) for name in os.listdir(f'/proc/{node.child.pid}/fd')]
+		refusals = []
+		for limit in range(len(open_files) // 2, max(open_files) + 16):  # from none that is free to enough
+			resource.prlimit(node.child.pid, resource.RLIMIT_NOFILE, (limit, 4096))
+			hup(node)
+			eventually(lambda: len(said(node, 'config_refused')) > len(refusals) or
+				said(node, 'config_applied'), 'the end of it')
+			if said(node, 'config_applied'):
+				break
+			refusals.append(said(node, 'config_refused')[-1]['text'])
+		resource.prlimit(node.child.pid, resource.RLIMIT_NOFILE, (4096, 4096))
+		assert 'no descriptor is left to pass files and sockets with' in refusals, refusals
+		assert not any('did not answer' in one for one in refusals), refusals
+		assert node.http('GET', '/readyz', plane='admin').status == 200, 'the one that had enough'
+		assert node.metric('service_restarts_total') == 0
 
 
 def test_whoever_is_born_later_has_what_is_in_force():
