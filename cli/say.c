@@ -10,15 +10,21 @@
 #include "cli/commands.h"
 #include "common/limits.h"
 
+/* Two paths and what a node may say; the rest is cut. */
+#define SENTENCE_BYTES_MAX 10240u
+
+/* A part of it may be a worker's word, who may be captured: none of it moves a cursor. */
 int cli_fail(const struct cli *cli, enum cli_exit exit, const char *format, ...)
 {
+	char text[SENTENCE_BYTES_MAX];
 	va_list args;
 
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof text, format, args);
+	va_end(args);
 	(void)fprintf(stderr, "macronode%s%s: ", cli->command != NULL ? " " : "",
 		cli->command != NULL ? cli->command->name : "");
-	va_start(args, format);
-	(void)vfprintf(stderr, format, args);
-	va_end(args);
+	cli_print_text(stderr, (struct slice){ (const uint8_t *)text, strlen(text) });
 	(void)fputc('\n', stderr);
 	return (int)exit;
 }

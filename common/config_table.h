@@ -38,8 +38,8 @@
 /* Room for a path with every directory of ours behind it below PATH_MAX. */
 #define CONFIG_TEXT_BYTES_MAX 1023u
 
-/* sun_path without its NUL. */
-#define CONFIG_UDS_PATH_BYTES_MAX 107u
+/* sun_path without its NUL, and without the ~ of the name that a socket has until it listens. */
+#define CONFIG_UDS_PATH_BYTES_MAX 106u
 
 /* A run directory leaves room for "/macronode.sock" in sun_path. */
 #define CONFIG_RUN_DIR_BYTES_MAX 90u

@@ -53,7 +53,7 @@ static void note(
 			.capability_ref = ask->kid == 0 ? NULL : &ask->capability,
 			.status = status,
 			.reason = ask->reason[0] == '\0' ? NULL : ask->reason,
-			.outcome = is_act && audits_wait(self) ? "audit=deferred" : NULL,
+			.outcome = is_act && audits_are_deferred(self) ? "audit=deferred" : NULL,
 			.text = text[0] == '\0' ? NULL : text,
 		});
 }
@@ -195,7 +195,8 @@ static void on_reloaded(struct supervisor *self, uint64_t id, const struct reloa
 	assert(ask != NULL && ask->process == PROCESS_SUPERVISOR);
 	audit(self, ask, result->is_applied ? "applied" : "refused");
 	if (!result->is_applied) {
-		refuse(self, ask, 422, 0, result->refusal);
+		refuse(self, ask, result->is_passing ? 503 : 422, result->is_passing ? 1 : 0,
+			result->refusal);
 		return;
 	}
 	for (int with_values = 1; with_values >= 0 && bytes == 0; with_values--) {

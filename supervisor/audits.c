@@ -22,6 +22,11 @@ static void drop_first(struct audits *audits)
 	audits->asked_id = 0;
 }
 
+static bool serves(const struct child *committer)
+{
+	return committer->state == CHILD_UP && committer->phase == PHASE_SERVING;
+}
+
 void audits_step(struct supervisor *self)
 {
 	struct audits *audits = &self->audits;
@@ -29,8 +34,7 @@ void audits_step(struct supervisor *self)
 	const struct child *committer = supervisor_child(self, PROCESS_COMMITTER, 0);
 	struct oap_audit msg;
 
-	if (audits->count == 0 || audits->asked_id != 0 || committer->state != CHILD_UP ||
-		committer->phase != PHASE_SERVING) {
+	if (audits->count == 0 || audits->asked_id != 0 || !serves(committer)) {
 		return;
 	}
 	msg = (struct oap_audit){
@@ -76,22 +80,32 @@ enum err audits_answered(
 		return ERR_OK;
 	}
 	audits->asked_id = 0;
-	if (msg->status == ERR_OK) {
+	audits->is_refused = msg->status != ERR_OK;
+	if (!audits->is_refused) {
 		drop_first(audits);
 		audits_step(self);
 	} /* else at the next tick */
+	drain_step(self);
 	return ERR_OK;
 }
 
-/* One that is on its way to a committer that takes it does not wait. */
-bool audits_wait(const struct supervisor *self)
+bool audits_are_moving(struct supervisor *self)
 {
-	return self->audits.count > (self->audits.asked_id != 0 ? 1 : 0);
+	return self->audits.count > 0 && !audits_are_deferred(self);
+}
+
+bool audits_are_deferred(struct supervisor *self)
+{
+	const struct audits *audits = &self->audits;
+
+	return audits->count > 0 &&
+	       (audits->is_refused || !serves(supervisor_child(self, PROCESS_COMMITTER, 0)));
 }
 
 void audits_committer_lost(struct supervisor *self)
 {
 	self->audits.asked_id = 0;
+	self->audits.is_refused = false;
 }
 
 void audits_finish(struct supervisor *self)

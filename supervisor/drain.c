@@ -16,14 +16,22 @@ static bool in_stage(const struct child *child, unsigned stage)
 #define STAGE_OF_THE_LEDGER 4u
 #define SHARE_OF_A_STAGE    4
 
-static int64_t stage_limit_ms(const struct supervisor *self)
+static int64_t share_ms_of(const struct supervisor *self)
+{
+	return self->config.node_drain_timeout_ms / SHARE_OF_A_STAGE;
+}
+
+static int64_t left_ms_of(const struct supervisor *self)
 {
 	int64_t left_ms = (self->drain_until.monotonic_us - clock_now().monotonic_us) / 1000;
-	int64_t share_ms = self->config.node_drain_timeout_ms / SHARE_OF_A_STAGE;
 
-	if (left_ms < 0) {
-		left_ms = 0;
-	}
+	return left_ms > 0 ? left_ms : 0;
+}
+
+static int64_t stage_limit_ms(const struct supervisor *self)
+{
+	int64_t left_ms = left_ms_of(self), share_ms = share_ms_of(self);
+
 	return self->drain_stage < STAGE_OF_THE_LEDGER && share_ms < left_ms ? share_ms : left_ms;
 }
 
@@ -73,6 +81,14 @@ static void tell_stage(struct supervisor *self)
 	}
 }
 
+/* What was done to the node is on record before the store closes, as long as that has the quarter
+ * that it may need itself. */
+static bool waits_for_records(struct supervisor *self)
+{
+	return self->drain_stage + 1 == process_plan(PROCESS_COMMITTER)->drain_stage &&
+	       audits_are_moving(self) && left_ms_of(self) > share_ms_of(self);
+}
+
 static bool stage_is_over(struct supervisor *self)
 {
 	for (size_t i = 0; i < self->child_count; i++) {
@@ -81,7 +97,7 @@ static bool stage_is_over(struct supervisor *self)
 			return false;
 		}
 	}
-	return true;
+	return !waits_for_records(self);
 }
 
 /* Closing fd 3 is how a worker is told to leave. */

@@ -206,9 +206,10 @@ void notify_reloading(struct supervisor *self)
 	}
 }
 
+/* Not behind STOPPING, which is the last word. */
 void notify_reloaded(struct supervisor *self)
 {
-	if (self->notify.ready_told) {
+	if (self->notify.ready_told && self->drain_stage == 0) {
 		tell_ready(self);
 	}
 }

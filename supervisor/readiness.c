@@ -151,8 +151,9 @@ static void name_admin(struct supervisor *self, struct reasons *reasons)
 {
 	const struct child *child =
 		supervisor_child(self, PROCESS_PREVALIDATOR, PREVALIDATOR_OF_ADMIN);
+	bool is_first = !child->was_ready || (child->state == CHILD_UP && child->restarts == 0);
 
-	if (child->was_ready && (child->state != CHILD_UP || child->phase != PHASE_SERVING)) {
+	if (!is_first && (child->state != CHILD_UP || child->phase != PHASE_SERVING)) {
 		add_reason(reasons, DEGRADED_RESTARTING, process_title(supervisor_id(child)));
 	}
 }

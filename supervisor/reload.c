@@ -56,9 +56,42 @@ static void count(const struct reload_result *result)
 	metrics_set(METRIC_CONFIG_RELOAD_OK, METRIC_PLAIN, result->is_applied);
 }
 
+static void refuse_at_once(
+	struct supervisor *self, const char *actor, const char *why, reload_done done, uint64_t id)
+{
+	static struct reload_result result;
+
+	result = (struct reload_result){ .unix_ms = clock_unix_ms(),
+		.generation = self->reload.generation };
+	(void)snprintf(result.actor, sizeof result.actor, "%s", actor);
+	(void)snprintf(result.refusal, sizeof result.refusal, "%s", why);
+	result.is_passing = true;
+	if (done != NULL) {
+		done(self, id, &result);
+	}
+}
+
 static void begin(struct supervisor *self);
 
-/* Everybody is told what became of it; then whoever asked meanwhile gets another one. */
+/* Whoever asked while another one was under way gets one of his own; not of a node that stops. */
+static void go_on(struct supervisor *self)
+{
+	struct reload_waiters waiters = self->reload.waiters;
+
+	if (self->drain_stage == 0) {
+		if (waiters.is_asked) {
+			begin(self);
+		}
+		return;
+	}
+	self->reload.waiters = (struct reload_waiters){ 0 };
+	for (size_t i = 0; i < waiters.count; i++) {
+		refuse_at_once(self, waiters.actor, "the node stops", waiters.who[i].done,
+			waiters.who[i].id);
+	}
+}
+
+/* Everybody is told what became of it. */
 static void finish(struct supervisor *self)
 {
 	struct reload *reload = &self->reload;
@@ -80,9 +113,7 @@ static void finish(struct supervisor *self)
 	for (size_t i = 0; i < told.count; i++) {
 		told.who[i].done(self, told.who[i].id, &reload->last);
 	}
-	if (reload->waiters.is_asked && self->drain_stage == 0) {
-		begin(self);
-	}
+	go_on(self);
 }
 
 static struct peer *peer_of(const struct child *child)
@@ -192,7 +223,12 @@ static void step(struct supervisor *self)
 		return;
 	case RELOAD_PREPARING:
 		lost = find(self, STAND_LOST);
-		if (lost != NULL) {
+		if (self->reload.is_out_of_fds) {
+			self->reload.now.is_passing = true;
+			say_refusal(self, "no descriptor is left to pass files and sockets with");
+			drop(self);
+		} else if (lost != NULL) {
+			self->reload.now.is_passing = true;
 			say_refusal(self, "%s %u died before all had agreed",
 				process_name(lost->process), lost->instance);
 			drop(self);
@@ -217,10 +253,15 @@ static void on_limit(struct ev_loop *loop, ev_timer *watcher, int events)
 
 	(void)loop;
 	(void)events;
-	if (self->reload.step == RELOAD_COMMITTING || awaited == NULL) {
+	if (self->reload.step == RELOAD_COMMITTING) {
 		finish(self);
 		return;
 	}
+	if (awaited == NULL) { /* who was has been killed, and is not reaped yet */
+		step(self);
+		return;
+	}
+	self->reload.now.is_passing = true;
 	say_refusal(self, "%s %u %s within %d s", process_name(awaited->process), awaited->instance,
 		awaited->state == CHILD_STARTING ? "was not ready" : "did not answer",
 		RELOAD_ANSWER_MS / 1000);
@@ -257,7 +298,8 @@ static void ask(struct child *child)
 	child->config_asked = reload->generation_next;
 	if (!rebind_send(child, &reload->next, &msg.closes) ||
 		!secure_stage(child, peer_of(child), &msg.closes)) {
-		return; /* no descriptor is left: it will not answer */
+		reload->is_out_of_fds = true;
+		return;
 	}
 	msg.config = (struct slice){ encoded, encoded_bytes };
 	if (send_policy(self, child)) {
@@ -269,6 +311,7 @@ void reload_worker_ready(struct child *child)
 {
 	if (child->supervisor->reload.step == RELOAD_PREPARING) {
 		ask(child);
+		step(child->supervisor);
 	}
 }
 
@@ -280,6 +323,7 @@ void reload_worker_lost(struct child *child)
 void reload_stopping(struct supervisor *self)
 {
 	if (self->reload.step == RELOAD_PREPARING) {
+		self->reload.now.is_passing = true;
 		say_refusal(self, "the node stops");
 		drop(self);
 	}
@@ -420,6 +464,7 @@ static void begin(struct supervisor *self)
 	memset(&reload->now, 0, sizeof reload->now);
 	memcpy(reload->now.actor, reload->waiters.actor, sizeof reload->now.actor);
 	rebind_init(&reload->rebind);
+	reload->is_out_of_fds = false;
 	reload->generation_next++;
 	reload->step = RELOAD_PREPARING;
 	notify_reloading(self);
@@ -431,6 +476,8 @@ static void begin(struct supervisor *self)
 	ev_set_priority(&reload->limit, EV_MINPRI); /* what was said in time is heard before */
 	reload->limit.data = self;
 	reload->limit.repeat = RELOAD_ANSWER_MS / 1000.0;
+	ev_now_update(
+		self->loop); /* what was opened may have taken its time, which is not theirs */
 	ev_timer_again(self->loop, &reload->limit);
 	for (size_t i = 0; i < self->child_count; i++) {
 		if (self->children[i].state == CHILD_UP) {
@@ -438,20 +485,6 @@ static void begin(struct supervisor *self)
 		}
 	}
 	step(self);
-}
-
-static void refuse_at_once(
-	struct supervisor *self, const char *actor, const char *why, reload_done done, uint64_t id)
-{
-	static struct reload_result result;
-
-	result = (struct reload_result){ .unix_ms = clock_unix_ms(),
-		.generation = self->reload.generation };
-	(void)snprintf(result.actor, sizeof result.actor, "%s", actor);
-	(void)snprintf(result.refusal, sizeof result.refusal, "%s", why);
-	if (done != NULL) {
-		done(self, id, &result);
-	}
 }
 
 void reload_request(struct supervisor *self, const char *actor, reload_done done, uint64_t id)

@@ -54,6 +54,7 @@ struct reload {
 	struct policy policy_next;
 	struct rebind rebind;
 	struct log_sink *log_next; /* owned; NULL: log.file stays */
+	bool is_out_of_fds;        /* somebody was not passed what he is to go by */
 	ev_timer limit;
 	struct reload_waiters waiters, waiters_next;
 	struct reload_result now, last;

@@ -12,6 +12,8 @@ struct reload_result {
 	int64_t unix_ms;     /* 0: there was none */
 	uint64_t generation; /* of the configuration that is in force behind it */
 	bool is_applied;
+	bool is_passing; /* the configuration is not what it was refused for: it may be tried again
+			  */
 	char actor[VERB_NAME_BYTES_MAX + 1];
 	char refusal[VERB_TEXT_BYTES_MAX + 1]; /* "": it was not refused */
 

@@ -190,6 +190,7 @@ struct audits {
 	struct audit_waiting waiting[AUDITS_WAITING_MAX]; /* ring, oldest first */
 	size_t first, count;
 	uint64_t id_last, asked_id; /* 0: the first of them is not asked for */
+	bool is_refused;            /* it was, and not taken */
 };
 
 /* What the exporter has room for, and when it was last given a socket. */
@@ -327,7 +328,8 @@ void audits_add(struct supervisor *self, enum audit_kind kind, struct slice json
 void audits_step(struct supervisor *self); /* after anything that may let the next one go */
 MUST_CHECK enum err audits_answered(
 	struct supervisor *self, const struct oap_from *from, const struct oap_audited *msg);
-bool audits_wait(const struct supervisor *self); /* something is not on disk yet */
+bool audits_are_moving(struct supervisor *self);   /* onto the disk, one after the other */
+bool audits_are_deferred(struct supervisor *self); /* the ledger takes none of them now */
 void audits_committer_lost(struct supervisor *self);
 void audits_finish(struct supervisor *self);
 

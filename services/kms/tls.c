@@ -54,14 +54,21 @@ const char *tls_prepare(struct tls *tls)
 	return why == NULL ? NULL : "tls.key_path: it is no key that this node can use";
 }
 
+/* A reload that brings the same key leaves the one before it, too: edges may still show its
+ * certificate. */
 void tls_commit(struct tls *tls)
 {
-	if (tls->secret != NULL) {
-		tls->secret->before = tls->secret->now;
-		tls->secret->now = tls->secret->staged;
-		tls_abort(tls);
-		draw_ticket_keys(tls);
+	struct tls_secret *secret = tls->secret;
+
+	if (secret == NULL) {
+		return;
 	}
+	if (memcmp(&secret->staged.id, &secret->now.id, sizeof secret->now.id) != 0) {
+		secret->before = secret->now;
+		secret->now = secret->staged;
+	}
+	tls_abort(tls);
+	draw_ticket_keys(tls);
 }
 
 void tls_abort(struct tls *tls)

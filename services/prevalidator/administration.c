@@ -28,7 +28,8 @@ static bool take(void *self, unsigned member, struct slice text)
 	struct administration *administration = self;
 
 	assert(member == MEMBER_REASON);
-	if (text.bytes_count == 0 || text.bytes_count > sizeof administration->reason_bytes) {
+	if (text.bytes_count == 0 || text.bytes_count > sizeof administration->reason_bytes ||
+		memchr(text.bytes, '\0', text.bytes_count) != NULL) {
 		return false;
 	}
 	memcpy(administration->reason_bytes, text.bytes, text.bytes_count);

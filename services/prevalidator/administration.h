@@ -10,9 +10,10 @@
 #define ADMINISTRATION_BODY_BYTES_MAX 4096u
 
 /* NAME, name, type, must it be there, what is expected of it */
-#define ADMINISTRATION_MEMBERS(M)          \
-	M(REASON, "reason", STRING, false, \
-		"reason: expected a string of 1 to 512 bytes, for log and audit records")
+#define ADMINISTRATION_MEMBERS(M)                                                             \
+	M(REASON, "reason", STRING, false,                                                    \
+		"reason: expected a string of 1 to 512 bytes without NUL, for log and audit " \
+		"records")
 
 struct administration {
 	struct slice reason; /* empty: none was given */

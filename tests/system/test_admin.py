@@ -202,6 +202,8 @@ def test_a_reload_is_answered_when_it_is_over():
 		(record,) = eventually(lambda: audited(one), 'the record')
 		assert record['type'] == 'admin.reload' and record['request_id'] == corr_id, record
 		assert record['outcome'] == 'applied' and record['actor'] == told['actor'], record
+		(line,) = [line for line in one.log() if line['event'] == 'admin_asked']
+		assert 'outcome' not in line, 'nothing was deferred: the ledger takes its records'
 
 
 def test_what_cannot_be_reloaded_is_said_and_nothing_changes():
@@ -219,6 +221,17 @@ def test_what_cannot_be_reloaded_is_said_and_nothing_changes():
 		assert response.json()['generation'] > 1, response
 		outcomes = eventually(lambda: len(audited(one)) == 4 and audited(one), 'the records')
 		assert [record['outcome'] for record in outcomes] == ['refused'] * 3 + ['applied'], outcomes
+
+
+def test_a_reload_that_failed_for_no_fault_of_the_file_may_be_tried_again():
+	with Node({'node': {'ping_timeout': '1m'}}) as one:
+		allowed = token(one, 'admin.reload')
+		silent = one.signal_worker('wallet', signal.SIGSTOP)
+		try:
+			refused(ask(one, '/api/v1/reload', allowed), 503, 'wallet 0 did not answer')
+		finally:
+			os.kill(silent, signal.SIGCONT)
+		assert ask(one, '/api/v1/reload', allowed).status == 200
 
 
 def in_time(response):

@@ -2,17 +2,22 @@
 
 What each key does is in test_reload_keys.py; here is what holds for all of them.
 """
+import contextlib
+import ctypes
 import json
 import os
 import pathlib
+import resource
 import signal
 import socket
 import stat
+import struct
 import subprocess
 import sys
 import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+import fd3  # noqa: E402
 import tap  # noqa: E402
 import wire  # noqa: E402
 from harness import Node, entry, eventually, nodes  # noqa: E402
@@ -99,6 +104,8 @@ def test_what_is_broken_keeps_the_old_configuration_and_says_where():
 			'[nothing]\n': 'nothing',
 			good.replace(node.profile.api_address, '10.0.0.1:80'): 'expected a loopback address',
 			good + '[log]\nfile = "/nowhere/node.log"\n': 'log.file: cannot be opened: No such file',
+			good.replace(str(node.profile.uds), longest(node) + 'x'):
+				'uds.path: expected an absolute path of at most 106 bytes',
 			good.replace('[uds]', '[uds]\ngroup = "no-such-group"'): 'uds.group: cannot be bound',
 		}
 		for count, (text, words) in enumerate(broken.items(), 1):
@@ -209,6 +216,128 @@ def test_a_worker_that_dies_before_all_agreed_makes_them_drop_it():
 		assert reload(node)['changed'][0]['key'] == 'limits.rps'
 
 
+CONFIG_PREPARED = 0x0110
+
+
+def test_a_captured_worker_writes_nothing_but_letters_on_a_terminal():
+	with Node({'node': {'ping_timeout': '1m'}}) as node:
+		wallet = node.signal_worker('wallet', signal.SIGSTOP)  # else it would answer by itself
+		with fd3.Fd3(wallet) as captured:
+			asked = asker(node)
+			eventually(lambda: result(node)['reloading'], 'all to be asked')
+			words = b'all is \x1b[2Jwell\r\n'
+			captured.say(CONFIG_PREPARED, struct.pack('<QBI', 2, fd3.ERR_MALFORMED, len(words)) + words)
+			_, said_words = asked.communicate(timeout=60)
+		os.kill(wallet, signal.SIGCONT)
+		assert asked.returncode == 1
+		assert said_words == 'macronode reload: wallet 0: all is ?[2Jwell??\n', said_words
+
+
+def asker(node):
+	return subprocess.Popen([*nodes.command(node.build, node.profile), 'reload'],
+		stderr=subprocess.PIPE, text=True, env=node.environment)
+
+
+PTRACE_SEIZE, PTRACE_CONT = 0x4206, 7
+
+
+@contextlib.contextmanager
+def kept_from_being_reaped(pid):
+	"""Whoever traces a process sees its end first, and its parent only afterwards."""
+	libc = ctypes.CDLL(None, use_errno=True)
+	if libc.ptrace(PTRACE_SEIZE, pid, None, None) != 0:
+		raise tap.Skip(f'no process can be traced here: {os.strerror(ctypes.get_errno())}')
+	try:
+		yield
+	finally:
+		with contextlib.suppress(ProcessLookupError):
+			os.kill(pid, signal.SIGKILL)
+		while not os.WIFSIGNALED(os.waitpid(pid, 0x40000000)[1]):  # __WALL
+			libc.ptrace(PTRACE_CONT, pid, None, None)
+
+
+def test_a_worker_that_is_killed_and_stays_makes_them_drop_it_too():
+	with Node({'node': {'ping_timeout': '1s'}}) as node:
+		change(node, limits={'rps': 77})
+		with kept_from_being_reaped(node.worker('wallet')):
+			wallet = node.signal_worker('wallet', signal.SIGSTOP)
+			done = node.cli('reload', check=False)
+			assert any(one['pid_of'] == wallet for one in said(node, 'worker_hung')), 'it was killed'
+		assert done.returncode == 1 and 'wallet 0 died before all had agreed' in done.stderr, done
+		node.wait_replaced(('wallet', wallet))
+		assert reload(node)['changed'][0]['key'] == 'limits.rps'
+		assert node.metric('service_restarts_total') == 1, 'the others had dropped it'
+
+
+def test_whoever_waits_for_the_next_one_is_told_that_the_node_stops():
+	with Node({'node': {'ping_timeout': '1m'}}) as node:
+		silent = node.signal_worker('wallet', signal.SIGSTOP)
+		askers = eventually(lambda: three_that_wait(node), 'two to wait for the end of the first')
+		node.child.terminate()
+		eventually(lambda: askers[0].poll() is not None, 'an answer')
+		os.kill(silent, signal.SIGCONT)
+		for one in askers:
+			_, words = one.communicate(timeout=60)
+			assert one.returncode == 1 and 'the node stops' in words, words
+		assert node.child.wait(60) == 0
+		node.child = None
+
+
+def three_that_wait(node):
+	"""None: the first was given up, for the silent worker, before the last was heard."""
+	before = node.metric('config_coalesced_total')
+	askers = []
+	for _ in range(3):
+		askers.append(asker(node))
+		eventually(lambda: result(node)['reloading'], 'it to be heard')
+	eventually(lambda: node.metric('config_coalesced_total') > before or askers[0].poll() is not None,
+		'the others to be heard')
+	if askers[0].poll() is None:
+		return askers
+	for one in askers:
+		one.communicate(timeout=60)
+	return None
+
+
+def test_what_was_done_is_on_record_before_the_store_closes():
+	with Node() as node:
+		good = node.profile.config.read_text()
+		committer = node.signal_worker('committer', signal.SIGSTOP)
+		node.profile.config.write_text('[broken')
+		for count in range(1, 201):
+			hup(node)
+			eventually(lambda count=count: len(said(node, 'config_refused')) == count, 'a refusal')
+		os.kill(committer, signal.SIGCONT)
+		node.child.terminate()
+		assert node.child.wait(60) == 0 and not said(node, 'audit_lost')
+		node.child = None
+		node.profile.config.write_text(good)
+		node.start()
+		assert len(audited(node)) == 200
+
+
+def test_without_descriptors_it_says_so_at_once():
+	with Node() as node:
+		api, admin = nodes.free_ports(2)
+		change(node, api={'bind_addr': f'127.0.0.1:{api}'}, admin={'bind_addr': f'127.0.0.1:{admin}'},
+			uds={'path': str(node.profile.run / 'other')})
+		open_files = [int(name) for name in os.listdir(f'/proc/{node.child.pid}/fd')]
+		refusals = []
+		for limit in range(len(open_files) // 2, max(open_files) + 16):  # from none that is free to enough
+			resource.prlimit(node.child.pid, resource.RLIMIT_NOFILE, (limit, 4096))
+			hup(node)
+			eventually(lambda: len(said(node, 'config_refused')) > len(refusals) or
+				said(node, 'config_applied'), 'the end of it')
+			if said(node, 'config_applied'):
+				break
+			refusals.append(said(node, 'config_refused')[-1]['text'])
+		resource.prlimit(node.child.pid, resource.RLIMIT_NOFILE, (4096, 4096))
+		assert 'no descriptor is left to pass files and sockets with' in refusals, refusals
+		assert not any('did not answer' in one for one in refusals), refusals
+		assert node.http('GET', '/readyz', plane='admin').status == 200, 'the one that had enough'
+		assert node.metric('service_restarts_total') == 0
+
+
 def test_whoever_is_born_later_has_what_is_in_force():
 	with Node() as node:
 		change(node, limits={'max_body_bytes': '1KiB'})
@@ -299,13 +428,19 @@ def test_listeners_move_and_connections_stay():
 			reload(node)
 			assert not node.profile.uds.exists()
 			assert kept_local.request('GET', '/healthz').status == 200
-			change(node, uds={'path': str(old_uds)})
-			reload(node)
+			for path in (longest(node), str(old_uds)):
+				change(node, uds={'path': path})
+				reload(node)
 			node.profile.uds = old_uds
 			assert node.http('GET', '/healthz', plane='uds').status == 200
 		node.replace_worker('ingress')
 		assert node.http('GET', '/healthz').status == 200
 		assert node.http('GET', '/healthz', plane='uds').status == 200
+
+
+def longest(node):
+	"""The longest path that uds.path may have."""
+	return f'{node.profile.run}/'.ljust(106, 'x')
 
 
 def answers(address):

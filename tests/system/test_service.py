@@ -89,6 +89,7 @@ def life_is_told(abstract):
 		assert 'STATUS=stopping' in lines[lines.index('STOPPING=1'):]
 		assert any(line.startswith('STATUS=not ready: starting:') for line in
 			lines[:lines.index('READY=1')]), lines
+		assert not any('restarting' in line for line in lines), 'nobody did'
 		assert 'WATCHDOG=1' not in lines  # nobody asked
 		# longer than node.drain_timeout, whatever the unit says
 		extended = lines[lines.index('STOPPING=1') + 1]
@@ -147,6 +148,21 @@ def test_a_reload_is_told_with_its_time():
 		os.kill(node.child.pid, signal.SIGHUP)  # refused, and over all the same
 		eventually(lambda: manager.lines().count('READY=1') == 4, 'it is over')
 		assert manager.lines().count('RELOADING=1') == 3
+
+
+def test_stopping_is_the_end_of_a_reload_too():
+	with Manager() as manager, Node({'node': {'ping_timeout': '1m'}},
+			environment=manager.environment) as node:
+		manager.expect('READY=1')
+		held = node.signal_worker('wallet', signal.SIGSTOP)
+		os.kill(node.child.pid, signal.SIGHUP)
+		manager.expect('RELOADING=1')
+		node.child.terminate()
+		manager.expect('STOPPING=1')
+		os.kill(held, signal.SIGCONT)
+		assert node.child.wait(60) == 0
+		lines = manager.lines()
+		assert 'READY=1' not in lines[lines.index('RELOADING=1'):], lines
 
 
 def test_a_manager_that_reads_late_is_told_the_end_all_the_same():

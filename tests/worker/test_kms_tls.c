@@ -16,7 +16,7 @@ static const uint8_t secret_head[] = { 0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05,
 static const uint8_t public_head[] = { 0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03,
 	0x21, 0x00 };
 
-/* RFC 8032, section 7.1, tests 1 and 2: nobody's keys. */
+/* RFC 8032, section 7.1, tests 1, 2 and 3: nobody's keys. */
 static const struct {
 	const char *seed, *public_key;
 } keys[] = {
@@ -24,6 +24,8 @@ static const struct {
 		"d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a" },
 	{ "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb",
 		"3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c" },
+	{ "c5aa8df43f9f837bedb7442f31dcb7b166d38535076f094b85ce3a2e0b4458f7",
+		"fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025" },
 };
 
 static const uint8_t transcript[48] = { 7, 8, 9 };
@@ -207,12 +209,19 @@ static void a_reload_brings_a_key_and_keeps_the_one_before(void **state)
 	assert_memory_not_equal(ticket.key.bytes, kept, sizeof kept);
 	assert_signs(edge, 0, 32);
 	assert_signs(edge, 1, 32);
-	give(file_of(1));
+	give(file_of(1)); /* a reload for another reason, right behind it */
 	harness_prepare(&h, 3, 0);
 	harness_commit(&h, 3);
 	(void)harness_expect_ticket_key(edge, &ticket);
+	assert_signs(edge, 0, 32);
+	assert_signs(edge, 1, 32);
+	give(file_of(2));
+	harness_prepare(&h, 4, 0);
+	harness_commit(&h, 4);
+	(void)harness_expect_ticket_key(edge, &ticket);
 	assert_has_no_key(edge, 0);
 	assert_signs(edge, 1, 32);
+	assert_signs(edge, 2, 32);
 }
 
 static void a_reload_that_is_dropped_leaves_nothing(void **state)

@@ -89,8 +89,8 @@ static void each_act_needs_its_action_and_goes_with_the_grant(void **state)
 static void a_reason_is_read_and_nothing_else(void **state)
 {
 	static char long_body[ADMINISTRATION_BODY_BYTES_MAX + 2];
-	static const char bad[] = "reason: expected a string of 1 to 512 bytes, for log and audit "
-				  "records";
+	static const char bad[] = "reason: expected a string of 1 to 512 bytes without NUL, for "
+				  "log and audit records";
 	char body[600], longest[513];
 
 	(void)state;
@@ -109,6 +109,8 @@ static void a_reason_is_read_and_nothing_else(void **state)
 	(void)snprintf(body, sizeof body, "{\"reason\":\"%s\"}", longest);
 	ask_act(5, ROUTE_ADMIN_SHUTDOWN, body);
 	expect_asked(5, ADMIN_ACT_SHUTDOWN, longest);
+	ask_act(7, ROUTE_ADMIN_SHUTDOWN, "{\"reason\":\"not\\u0000seen\"}");
+	expect_refused(7, 400, REASON_UNKNOWN_KIND, bad);
 	memset(long_body, ' ', sizeof long_body - 1);
 	ask_act(6, ROUTE_ADMIN_SHUTDOWN, long_body);
 	expect_refused(6, 413, REASON_TOO_LARGE, "body");
