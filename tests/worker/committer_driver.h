@@ -187,14 +187,20 @@ static inline void take_pieces(void)
 	}
 }
 
-static inline void expect_stream(void)
+static inline void expect_end(bool disk_full)
 {
 	struct oap_state_end end;
 
-	expect_begin();
-	take_pieces();
 	(void)harness_expect_state_end(sequencer, &end);
 	assert_int_equal(end.size, begun.size);
+	assert_int_equal(end.disk_full, disk_full);
+}
+
+static inline void expect_stream(void)
+{
+	expect_begin();
+	take_pieces();
+	expect_end(false);
 }
 
 /* --- batches --- */
@@ -228,6 +234,7 @@ static inline struct oap_batch batch_of(uint64_t first_seq)
 	return (struct oap_batch){
 		.sequencer_generation = sequencer->generation,
 		.fence = maker.fence,
+		.state_no = begun.state_no,
 		.batch_no = ++batch_no,
 		.first_seq = first_seq,
 		.entry_count = (uint32_t)(maker.size + 1 - first_seq),
