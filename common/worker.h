@@ -43,7 +43,7 @@ enum worker_phase {
 	PHASE_DRAINED,
 };
 
-/* The text of the one safe mode that clients are told by its name: it ends with room on the disk. */
+/* The text of the one safe mode that clients are told by its name: it ends with room. */
 #define SAFE_MODE_DISK_FULL "disk_full"
 
 /* What FAILED says about the world beyond the process. */

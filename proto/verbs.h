@@ -520,7 +520,7 @@ enum recover_act { RECOVER_EXPLAIN, RECOVER_ACKNOWLEDGE };
 	FIXED(u64, last_seq)            \
 	FIXED(hash, root)
 /* Nothing of the batch was written, and nothing of what was judged on the same state will be.
- * disk_full: 1: what is on disk is streamed next. 0: for another reason, which the committer tells. */
+ * disk_full: 1: what is on disk is streamed next. 0: the committer tells another reason. */
 #define PAYLOAD_NOT_COMMITTED(FIXED, SIZED) \
 	FIXED(u64, batch_no)                \
 	FIXED(u8, disk_full)
@@ -543,8 +543,8 @@ enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
 #define PAYLOAD_STATE_PIECE(FIXED, SIZED) \
 	FIXED(u8, piece)                  \
 	SIZED(records, VERB_STATE_BYTES_MAX)
-/* disk_full: 1: it is to be read, and no batch is taken until another STATE_END of the same size says
- * that there is room. */
+/* disk_full: 1: it is to be read, and no batch is taken until another STATE_END of the same size
+ * says that there is room. */
 #define PAYLOAD_STATE_END(FIXED, SIZED) \
 	FIXED(u64, size)                \
 	FIXED(u8, disk_full)

@@ -223,8 +223,7 @@ static bool is_same(const struct oap_readiness *a, const struct oap_readiness *b
 {
 	return a->ready == b->ready && a->degraded == b->degraded && a->draining == b->draining &&
 	       a->safe_mode == b->safe_mode && a->disk_full == b->disk_full &&
-	       a->kms_ready == b->kms_ready &&
-	       a->sequencer_ready == b->sequencer_ready &&
+	       a->kms_ready == b->kms_ready && a->sequencer_ready == b->sequencer_ready &&
 	       a->committer_ready == b->committer_ready && a->archive_ready == b->archive_ready &&
 	       a->wallet_ready == b->wallet_ready && a->rewarder_used == b->rewarder_used &&
 	       a->rewarder_ready == b->rewarder_ready &&

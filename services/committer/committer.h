@@ -51,8 +51,8 @@ enum stream_stage {
 
 struct stream {
 	enum stream_stage stage;
-	uint64_t no;    /* counts them */
-	bool told_full; /* the sequencer reads, and sends nothing */
+	uint64_t no;             /* counts them */
+	bool told_full;          /* the sequencer reads, and sends nothing */
 	struct reader_head head; /* as of the start of the stream */
 	uint64_t key;            /* to go on from */
 	struct schema_root root; /* of the commit that the next entry belongs to */

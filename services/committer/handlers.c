@@ -324,7 +324,8 @@ static enum err on_batch(void *self, const struct oap_from *from, const struct o
 		return err;
 	}
 	if (msg->state_no != committer->stream.no) {
-		refuse_batch(committer, from, msg->batch_no); /* it was on its way when that ended */
+		refuse_batch(
+			committer, from, msg->batch_no); /* it was on its way when that ended */
 	} else if (committer->trouble != TROUBLE_NONE || committer->stream.stage != STREAM_DONE) {
 		refuse_batch(committer, from, msg->batch_no);
 		committer_stream(committer); /* the sequencer's state is ahead of the disk */

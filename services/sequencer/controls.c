@@ -45,9 +45,8 @@ enum err controls_govern(
 	if (self->phase != PHASE_SERVING || self->draining) {
 		struct oap_govern_answer answer = {
 			.status = ERR_BUSY,
-			.text = view(self->disk_full
-					     ? "the disk is full: nothing was recorded"
-					     : "the ledger does not take writes right now"),
+			.text = view(self->disk_full ? "the disk is full: nothing was recorded"
+						     : "the ledger does not take writes right now"),
 		};
 		mesh_give_back(&self->worker->mesh, from);
 		return oap_send_govern_answer(mesh_peer(&self->worker->mesh, PROCESS_SUPERVISOR, 0),

@@ -208,7 +208,7 @@ struct sequencer {
 	enum worker_phase phase;
 	bool state_loaded; /* rows are in, entries are being replayed */
 	bool draining, drained;
-	bool disk_full; /* no batch is taken until the committer has found room */
+	bool disk_full;        /* no batch is taken until the committer has found room */
 	bool more_expired;     /* holds, than the last batch had room for */
 	uint8_t payments_told; /* to the rewarder: enum payments_told */
 	bool lagging;          /* the supervisor was told that a batch is old */

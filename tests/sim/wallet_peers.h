@@ -157,9 +157,7 @@ static void stream_entries(struct byte_writer *out)
 
 static void send_end(void)
 {
-	struct oap_state_end end = {
-		.size = world_size(&night.world), .disk_full = night.is_full
-	};
+	struct oap_state_end end = { .size = world_size(&night.world), .disk_full = night.is_full };
 
 	WORLD_REQUIRE(oap_send_state_end(to_sequencer(), 0, &end) == ERR_OK);
 }
