@@ -289,6 +289,9 @@ static enum err append(struct committer *self, const struct oap_from *from,
 	struct why why = { "" };
 	enum err err = conserve_batch(msg->first_seq, records);
 
+	if (msg->first_seq > self->state.head.size + 1) {
+		metrics_inc(METRIC_LEDGER_SEQ_GAP_DETECTED, METRIC_PLAIN);
+	}
 	if (err != ERR_OK) {
 		return err; /* value from nowhere: the sequencer is wrong or owned */
 	}
@@ -316,16 +319,12 @@ static enum err on_batch(void *self, const struct oap_from *from, const struct o
 	if (msg->traced.bytes_count % sizeof(uint64_t) != 0) {
 		return ERR_MALFORMED;
 	}
-	if (msg->first_seq > committer->state.head.size + 1) {
-		metrics_inc(METRIC_LEDGER_SEQ_GAP_DETECTED, METRIC_PLAIN);
-	}
 	err = pieces_records(committer, msg, &records);
 	if (err != ERR_OK) {
 		return err;
 	}
-	if (msg->state_no != committer->stream.no) {
-		refuse_batch(
-			committer, from, msg->batch_no); /* it was on its way when that ended */
+	if (msg->state_no != committer->stream.no) { /* on its way when that ended */
+		refuse_batch(committer, from, msg->batch_no);
 	} else if (committer->trouble != TROUBLE_NONE || committer->stream.stage != STREAM_DONE) {
 		refuse_batch(committer, from, msg->batch_no);
 		committer_stream(committer); /* the sequencer's state is ahead of the disk */

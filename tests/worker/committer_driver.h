@@ -18,13 +18,14 @@
 
 #include "store/lock.h"
 #include "tests/store_maker.h"
-#include "tests/worker/harness.h"
+#include "tests/worker/pages.h"
 
 static struct harness h;
 static struct harness_link *sequencer, *archive, *kms;
 static struct maker maker;
 static uint64_t batch_no;
 static int lock_fd = -1;
+static struct metrics_page *page; /* of the worker */
 
 static struct oap_state_begin begun; /* of the last stream */
 
@@ -71,7 +72,11 @@ static inline int tear_down(void **state)
 
 static inline void start(void)
 {
+	int reader_fd;
+
 	harness_start_begin(&h);
+	page = pages_give(&h, &reader_fd);
+	close(reader_fd);
 	harness_give_fd(&h, SETUP_FD_LOCK, 0, lock_fd);
 	harness_start_end(&h);
 	harness_expect_up(&h);

@@ -539,6 +539,7 @@ static void a_full_disk_refuses_is_read_and_heals(void **state)
 	expect_end(true);
 	late = batch;
 	late.batch_no = ++batch_no;
+	late.first_seq += late.entry_count; /* behind the one that was refused */
 	send_batch(&late);
 	expect_refusal(&late);
 	harness_expect_nothing(sequencer);
@@ -548,6 +549,7 @@ static void a_full_disk_refuses_is_read_and_heals(void **state)
 	late.batch_no = ++batch_no;
 	send_batch(&late);
 	(void)harness_expect_not_committed(sequencer, &(struct oap_not_committed){ 0 });
+	assert_int_equal(pages_counted(page, METRIC_LEDGER_SEQ_GAP_DETECTED, METRIC_PLAIN), 0);
 	batch.batch_no = ++batch_no;
 	batch.state_no = begun.state_no;
 	send_batch(&batch);
