@@ -43,6 +43,9 @@ enum worker_phase {
 	PHASE_DRAINED,
 };
 
+/* The text of the one safe mode that clients are told by its name: it ends with room. */
+#define SAFE_MODE_DISK_FULL "disk_full"
+
 /* What FAILED says about the world beyond the process. */
 enum worker_fault {
 	WORKER_FAULT_NONE,

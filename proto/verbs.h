@@ -156,11 +156,13 @@
 
 /* --- the supervisor and one role, also on fd 3 --- */
 
+/* disk_full: why it is in safe mode */
 #define PAYLOAD_READINESS(FIXED, SIZED) \
 	FIXED(u8, ready)                \
 	FIXED(u8, degraded)             \
 	FIXED(u8, draining)             \
 	FIXED(u8, safe_mode)            \
+	FIXED(u8, disk_full)            \
 	FIXED(u8, kms_ready)            \
 	FIXED(u8, sequencer_ready)      \
 	FIXED(u8, committer_ready)      \
@@ -492,12 +494,13 @@ enum recover_act { RECOVER_EXPLAIN, RECOVER_ACKNOWLEDGE };
 
 /* --- sequencer and committer --- */
 
-/* pieces_bytes: of a batch that is too large for a frame, which came before as BATCH_PIECEs; then
- * `records` is empty. 0 of all others. traced: tickets of requests in it, 8 bytes each
- * (common/trace.h). */
+/* state_no: of the STATE_BEGIN whose state it was judged on. pieces_bytes: of a batch that is too
+ * large for a frame, which came before as BATCH_PIECEs; then `records` is empty. 0 of all others.
+ * traced: tickets of requests in it, 8 bytes each (common/trace.h). */
 #define PAYLOAD_BATCH(FIXED, SIZED)          \
 	FIXED(u32, sequencer_generation)     \
 	FIXED(u64, fence)                    \
+	FIXED(u64, state_no)                 \
 	FIXED(u64, batch_no)                 \
 	FIXED(u64, first_seq)                \
 	FIXED(u32, entry_count)              \
@@ -516,10 +519,15 @@ enum recover_act { RECOVER_EXPLAIN, RECOVER_ACKNOWLEDGE };
 	FIXED(u64, batch_no)            \
 	FIXED(u64, last_seq)            \
 	FIXED(hash, root)
-/* The disk is too full for the batch: nothing of it was written, nothing later will be. */
-#define PAYLOAD_NOT_COMMITTED(FIXED, SIZED) FIXED(u64, batch_no)
-/* txid_ts_unix_ms: of the highest txid; 0: there is none */
+/* Nothing of the batch was written, and nothing of what was judged on the same state will be.
+ * disk_full: 1: what is on disk is streamed next. 0: the committer tells another reason. */
+#define PAYLOAD_NOT_COMMITTED(FIXED, SIZED) \
+	FIXED(u64, batch_no)                \
+	FIXED(u8, disk_full)
+/* What is on disk, instead of whatever the sequencer has. state_no: of no state before it.
+ * txid_ts_unix_ms: of the highest txid; 0: there is none */
 #define PAYLOAD_STATE_BEGIN(FIXED, SIZED) \
+	FIXED(u64, state_no)              \
 	FIXED(u64, fence)                 \
 	FIXED(u64, size)                  \
 	FIXED(hash, root)                 \
@@ -535,7 +543,11 @@ enum state_piece { STATE_ROWS, STATE_FINGERPRINTS, STATE_ENTRIES };
 #define PAYLOAD_STATE_PIECE(FIXED, SIZED) \
 	FIXED(u8, piece)                  \
 	SIZED(records, VERB_STATE_BYTES_MAX)
-#define PAYLOAD_STATE_END(FIXED, SIZED) FIXED(u64, size)
+/* disk_full: 1: it is to be read, and no batch is taken until another STATE_END of the same size
+ * says that there is room. */
+#define PAYLOAD_STATE_END(FIXED, SIZED) \
+	FIXED(u64, size)                \
+	FIXED(u8, disk_full)
 /* text: as REPORT of the sequencer has it */
 #define PAYLOAD_STATE_BAD(FIXED, SIZED) \
 	FIXED(u64, seq)                 \

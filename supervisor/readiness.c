@@ -176,6 +176,7 @@ static void compute(struct supervisor *self, struct oap_readiness *ret, struct r
 	ret->rewarder_ready = ret->rewarder_used && serves(self, PROCESS_REWARDER, reasons);
 	bool open = serves(self, PROCESS_INGRESS, reasons);
 	ret->safe_mode = in_safe_mode(self);
+	ret->disk_full = strcmp(readiness_safe_mode_reason(self), SAFE_MODE_DISK_FULL) == 0;
 	ret->lag_ms = lag_ms_of(self);
 	bool lagging = ret->lag_ms > self->config.readiness_committer_lag_ms_max;
 	if (lagging) {
@@ -222,8 +223,8 @@ void readiness_tell(struct supervisor *self, struct child *edge)
 static bool is_same(const struct oap_readiness *a, const struct oap_readiness *b)
 {
 	return a->ready == b->ready && a->degraded == b->degraded && a->draining == b->draining &&
-	       a->safe_mode == b->safe_mode && a->kms_ready == b->kms_ready &&
-	       a->sequencer_ready == b->sequencer_ready &&
+	       a->safe_mode == b->safe_mode && a->disk_full == b->disk_full &&
+	       a->kms_ready == b->kms_ready && a->sequencer_ready == b->sequencer_ready &&
 	       a->committer_ready == b->committer_ready && a->archive_ready == b->archive_ready &&
 	       a->wallet_ready == b->wallet_ready && a->rewarder_used == b->rewarder_used &&
 	       a->rewarder_ready == b->rewarder_ready &&

@@ -46,11 +46,13 @@ enum stream_stage {
 	STREAM_FINGERPRINTS,
 	STREAM_FINGERPRINT_TAIL,
 	STREAM_ENTRIES,
-	STREAM_DONE,
+	STREAM_DONE, /* the sequencer has it all */
 };
 
 struct stream {
 	enum stream_stage stage;
+	uint64_t no;             /* counts them */
+	bool told_full;          /* the sequencer reads, and sends nothing */
 	struct reader_head head; /* as of the start of the stream */
 	uint64_t key;            /* to go on from */
 	struct schema_root root; /* of the commit that the next entry belongs to */
@@ -140,7 +142,8 @@ void committer_turn(void *self);
 void committer_drain(void *self, uint64_t deadline_mono_ms);
 void committer_report(struct committer *self, enum worker_phase phase, const char *text);
 void committer_tell_archive(struct committer *self);
-void committer_stream(struct committer *self); /* if nothing is in the way */
+/* What is on disk, if it may be read: all of it goes to the sequencer anew. */
+void committer_stream(struct committer *self);
 
 /* Ends the process: what is on disk is not known any more. The mark in the store and the
  * supervisor's memory keep the next one from going on as if nothing had been. */
@@ -199,5 +202,7 @@ void pieces_drop(struct committer *self);
 /* stream.c */
 void stream_begin(struct committer *self);
 void stream_pump(struct committer *self); /* as far as credit goes */
+/* There is room again: what was streamed while there was none may be written to. */
+void stream_resume(struct committer *self);
 
 #endif

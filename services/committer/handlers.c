@@ -44,7 +44,9 @@ void committer_stream(struct committer *self)
 {
 	struct peer *sequencer = mesh_peer(&self->worker->mesh, PROCESS_SEQUENCER, 0);
 
-	if (self->store != NULL && self->trouble == TROUBLE_NONE && sequencer != NULL) {
+	bool is_readable = self->trouble == TROUBLE_NONE || self->trouble == TROUBLE_DISK_FULL;
+
+	if (self->store != NULL && is_readable && sequencer != NULL && !self->is_draining) {
 		stream_begin(self);
 	}
 }
@@ -148,10 +150,12 @@ static enum err on_signed_checkpoint(
 
 /* --- appending --- */
 
-/* Also one that was on its way when the state was begun to be streamed anew. */
 static void refuse_batch(struct committer *self, const struct oap_from *from, uint64_t batch_no)
 {
-	struct oap_not_committed msg = { .batch_no = batch_no };
+	struct oap_not_committed msg = {
+		.batch_no = batch_no,
+		.disk_full = self->trouble == TROUBLE_DISK_FULL,
+	};
 
 	mesh_give_back(&self->worker->mesh, from);
 	(void)!oap_send_not_committed(
@@ -240,8 +244,9 @@ static enum err not_appended(struct committer *self, const struct oap_from *from
 	enum err err, const struct why *why)
 {
 	if (err == ERR_NO_SPACE) {
-		refuse_batch(self, from, batch_no);
 		committer_disk_full(self, why->text);
+		refuse_batch(self, from, batch_no);
+		committer_stream(self);
 		return ERR_OK;
 	}
 	if (err == ERR_MALFORMED || err == ERR_CONFLICT) {
@@ -284,6 +289,9 @@ static enum err append(struct committer *self, const struct oap_from *from,
 	struct why why = { "" };
 	enum err err = conserve_batch(msg->first_seq, records);
 
+	if (msg->first_seq > self->state.head.size + 1) {
+		metrics_inc(METRIC_LEDGER_SEQ_GAP_DETECTED, METRIC_PLAIN);
+	}
 	if (err != ERR_OK) {
 		return err; /* value from nowhere: the sequencer is wrong or owned */
 	}
@@ -311,15 +319,15 @@ static enum err on_batch(void *self, const struct oap_from *from, const struct o
 	if (msg->traced.bytes_count % sizeof(uint64_t) != 0) {
 		return ERR_MALFORMED;
 	}
-	if (msg->first_seq > committer->state.head.size + 1) {
-		metrics_inc(METRIC_LEDGER_SEQ_GAP_DETECTED, METRIC_PLAIN);
-	}
 	err = pieces_records(committer, msg, &records);
 	if (err != ERR_OK) {
 		return err;
 	}
-	if (committer->trouble != TROUBLE_NONE || committer->stream.stage != STREAM_DONE) {
+	if (msg->state_no != committer->stream.no) { /* on its way when that ended */
 		refuse_batch(committer, from, msg->batch_no);
+	} else if (committer->trouble != TROUBLE_NONE || committer->stream.stage != STREAM_DONE) {
+		refuse_batch(committer, from, msg->batch_no);
+		committer_stream(committer); /* the sequencer's state is ahead of the disk */
 	} else {
 		err = append(committer, from, msg, records);
 	}

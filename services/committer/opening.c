@@ -284,27 +284,39 @@ static void go_on(struct committer *self)
 	committer_stream(self);
 }
 
-/* There is room again: what the sequencer has in memory is ahead of the disk, so it gets the
- * state anew and goes on from there. */
+static bool finds_room(struct committer *self)
+{
+	if (!store_has_space(self->store, clock_now())) {
+		trouble_enter(self, TROUBLE_DISK_FULL, "%s", trouble_word(TROUBLE_DISK_FULL));
+		return false;
+	}
+	opening_judge(self);
+	return self->trouble != TROUBLE_DISK_FULL; /* again, over our own record */
+}
+
+/* A store that is open is read all the time: what the sequencer has is what is on disk, and with
+ * room it goes on from there. */
 static void look_at_space(struct committer *self)
 {
-	if (self->store == NULL) {
+	bool was_open = self->store != NULL;
+	bool has_room;
+
+	if (!was_open) {
 		opening_try(self);
 	}
 	if (self->store == NULL) {
 		return;
 	}
-	if (!store_has_space(self->store, clock_now())) {
-		trouble_enter(self, TROUBLE_DISK_FULL, "%s", trouble_word(TROUBLE_DISK_FULL));
-		return;
+	has_room = finds_room(self);
+	if (has_room) {
+		metrics_set(METRIC_DISK_PRESSURE, METRIC_PLAIN, 0);
+		log_event(LOG_DISK_RELIEVED, NULL);
 	}
-	opening_judge(self);
-	if (self->trouble == TROUBLE_DISK_FULL) {
-		return; /* full again, over our own record */
+	if (!was_open) {
+		go_on(self);
+	} else if (has_room) {
+		stream_resume(self);
 	}
-	metrics_set(METRIC_DISK_PRESSURE, METRIC_PLAIN, 0);
-	log_event(LOG_DISK_RELIEVED, NULL);
-	go_on(self);
 }
 
 void opening_again(struct committer *self)

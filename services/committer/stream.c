@@ -224,15 +224,43 @@ static void cannot_read(struct committer *self, enum err err, const char *what)
 	trouble_enter(self, TROUBLE_CORRUPT, "%s: %s", trouble_word(TROUBLE_CORRUPT), what);
 }
 
-static void finish(struct committer *self)
+static void send_end(struct committer *self, bool is_full)
 {
-	struct oap_state_end end = { self->stream.head.size };
+	struct oap_state_end end = { .size = self->stream.head.size, .disk_full = is_full };
 
 	(void)!oap_send_state_end(sequencer_of(self), 0, &end);
-	self->stream.stage = STREAM_DONE;
+	self->stream.told_full = is_full;
+}
+
+static void serve(struct committer *self)
+{
 	audits_start(self);
-	if (self->trouble == TROUBLE_NONE) {
+	if (self->trouble == TROUBLE_NONE) { /* there was room for that */
 		committer_report(self, PHASE_SERVING, "");
+	}
+}
+
+static void finish(struct committer *self)
+{
+	self->stream.stage = STREAM_DONE;
+	send_end(self, self->trouble == TROUBLE_DISK_FULL);
+	if (self->trouble == TROUBLE_NONE) {
+		serve(self);
+	}
+}
+
+void stream_resume(struct committer *self)
+{
+	if (self->trouble != TROUBLE_NONE) {
+		return;
+	}
+	if (self->stream.stage == STREAM_IDLE) {
+		committer_stream(self);
+	} else if (self->stream.stage == STREAM_DONE) {
+		if (self->stream.told_full) {
+			send_end(self, false);
+		}
+		serve(self);
 	}
 }
 
@@ -274,11 +302,13 @@ void stream_begin(struct committer *self)
 		return;
 	}
 	stream->stage = STREAM_ACCOUNTS;
+	stream->no++;
 	stream->key = 0;
 	stream->err = ERR_OK;
 	stream->root = (struct schema_root){ .last_seq = 0 };
 	stream->out = byte_writer_of(stream->piece, VERB_STATE_BYTES_MAX);
 	begin = (struct oap_state_begin){
+		.state_no = stream->no,
 		.fence = stream->head.meta.fence,
 		.size = stream->head.size,
 		.root = stream->head.root,
@@ -288,5 +318,7 @@ void stream_begin(struct committer *self)
 	};
 	memcpy(begin.fingerprint_key.bytes, stream->head.meta.fingerprint_key, ID_BYTES);
 	(void)!oap_send_state_begin(sequencer_of(self), 0, &begin);
-	committer_report(self, PHASE_LOADING, "streaming the state");
+	if (self->trouble == TROUBLE_NONE) {
+		committer_report(self, PHASE_LOADING, "streaming the state");
+	}
 }

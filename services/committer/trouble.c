@@ -46,7 +46,9 @@ void trouble_enter(struct committer *self, enum trouble trouble, const char *for
 	is_news = self->trouble != trouble || strcmp(self->reason, reason) != 0;
 	self->trouble = trouble;
 	self->was_in_trouble = true;
-	self->stream.stage = STREAM_IDLE;
+	if (trouble != TROUBLE_DISK_FULL) { /* a full one is read on */
+		self->stream.stage = STREAM_IDLE;
+	}
 	memcpy(self->reason, reason, sizeof reason);
 	if (is_news) {
 		log_event(LOG_SAFE_MODE_ENTERED, &(struct log_fields){ .text = self->reason });

@@ -1,6 +1,8 @@
 #ifndef SERVICES_COMMITTER_TROUBLE_H
 #define SERVICES_COMMITTER_TROUBLE_H
 
+#include "common/worker.h"
+
 /* What keeps the committer from appending, a row each: what `recover` may do about it, and what
  * it tells an operator.
  *
@@ -11,7 +13,7 @@ enum trouble_cure { CURE_NONE, CURE_HEALS, CURE_ACKNOWLEDGED, CURE_RESTORED };
 
 #define TROUBLES(T)                                                                                \
 	T(NONE, "none", NONE, "there is nothing to recover")                                       \
-	T(DISK_FULL, "disk_full", HEALS,                                                           \
+	T(DISK_FULL, SAFE_MODE_DISK_FULL, HEALS,                                                   \
 		"make room on the disk of the store: writes go on by themselves once there is "    \
 		"more than engine.disk_reserve")                                                   \
 	T(NOT_OURS, "not_ours", HEALS,                                                             \

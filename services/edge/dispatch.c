@@ -265,6 +265,9 @@ static enum api_reason why_not(const struct edge *edge, bool is_write)
 	if (!is_write || edge->readiness.now.ready) {
 		return API_REASON_NONE;
 	}
+	if (edge->readiness.now.disk_full) {
+		return API_REASON_DISK_FULL;
+	}
 	return edge->readiness.now.safe_mode ? API_REASON_SAFE_MODE : API_REASON_NOT_READY;
 }
 

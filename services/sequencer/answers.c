@@ -34,7 +34,7 @@ void answers_refuse(struct sequencer *self, struct request *request, enum detail
 	struct oap_verdict verdict = {
 		.status = reason_status(detail_reason(detail)),
 		.dry_run = request->dry_run,
-		.root_known = self->phase == PHASE_SERVING,
+		.root_known = state_is_readable(self),
 		.root = self->root,
 	};
 

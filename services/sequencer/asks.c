@@ -32,7 +32,7 @@ static bool put_balance(struct sequencer *self, struct byte_reader *in, struct b
 	if (in->failed || !entry_account_is_valid(account) || !entry_asset_is_valid(asset)) {
 		return false;
 	}
-	if (self->phase == PHASE_SERVING) {
+	if (state_is_readable(self)) {
 		(void)ledger_balance(self->ledger, account, asset, &balance);
 	}
 	byte_put_u32(out, place);
@@ -61,7 +61,7 @@ enum err asks_take(
 	struct byte_writer out = byte_writer_of(balances, sizeof balances);
 	struct byte_reader in = byte_reader_of(msg->names);
 	struct batch *newest = batches_newest(self);
-	struct oap_told_balance told = { .known = self->phase == PHASE_SERVING };
+	struct oap_told_balance told = { .known = state_is_readable(self) };
 
 	while (in.left > 0) {
 		if (!put_balance(self, &in, &out)) {

@@ -260,7 +260,7 @@ static void finish_batch(struct sequencer *self, struct batch *batch)
 	locates_answer(self, batch, true);
 	asks_answer(self, batch, true);
 	quarantines_answer(self, batch, true);
-	controls_answer(self, controls, ERR_OK);
+	controls_answer(self, controls);
 }
 
 struct batch *batches_newest(struct sequencer *self)
@@ -341,6 +341,7 @@ static void send_head(struct sequencer *self, struct batch *batch)
 	struct oap_batch msg = {
 		.sequencer_generation = self->worker->generation,
 		.fence = self->fence,
+		.state_no = self->state_no,
 		.batch_no = batch->no,
 		.first_seq = batch->closed.first_seq,
 		.entry_count = (uint32_t)batch->closed.entry_count,
@@ -587,10 +588,11 @@ void batches_fail_all(struct sequencer *self, enum detail detail)
 		locates_answer(self, batch, false);
 		asks_answer(self, batch, false);
 		quarantines_answer(self, batch, false);
-		controls_answer(self, batch->controls, ERR_NO_SPACE);
+		controls_fail(self, batch->controls, detail);
 		batch->controls = NULL;
 		set_free(batch);
 	}
 	self->in_flight = 0;
 	self->sending = NULL;
+	metrics_set(METRIC_QUEUE_DEPTH, METRIC_QUEUE_COMMIT, 0);
 }

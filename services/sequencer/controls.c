@@ -21,6 +21,11 @@ static void copy_text(char *to, size_t to_bytes, struct slice text)
 	to[count] = '\0';
 }
 
+static struct slice view(const char *text)
+{
+	return (struct slice){ (const uint8_t *)text, strlen(text) };
+}
+
 static struct control_ask *append_ask(struct sequencer *self, const struct oap_from *from)
 {
 	struct control_ask *ask = calloc(1, sizeof *ask);
@@ -38,10 +43,10 @@ enum err controls_govern(
 	struct control_ask *ask;
 
 	if (self->phase != PHASE_SERVING || self->draining) {
-		static const char text[] = "the ledger does not take writes right now";
 		struct oap_govern_answer answer = {
 			.status = ERR_BUSY,
-			.text = { (const uint8_t *)text, sizeof text - 1 },
+			.text = view(self->disk_full ? "the disk is full: nothing was recorded"
+						     : "the ledger does not take writes right now"),
 		};
 		mesh_give_back(&self->worker->mesh, from);
 		return oap_send_govern_answer(mesh_peer(&self->worker->mesh, PROCESS_SUPERVISOR, 0),
@@ -80,11 +85,6 @@ enum err controls_revoke(
 	ask->value_bytes = out.used;
 	copy_text(ask->actor, sizeof ask->actor, ENTRY_VIEW("kms"));
 	return ERR_OK;
-}
-
-static struct slice view(const char *text)
-{
-	return (struct slice){ (const uint8_t *)text, strlen(text) };
 }
 
 /* ERR_TOO_LARGE: escaped, its texts fit no record. */
@@ -176,6 +176,12 @@ static const char *sentence_of(enum err status)
 	if (status == ERR_TOO_LARGE) {
 		return "the reason does not fit the audit record";
 	}
+	if (status == ERR_NO_SPACE) {
+		return "the disk is full: nothing was recorded";
+	}
+	if (status == ERR_UNKNOWN) {
+		return "whether it was recorded is not known: look, and try again";
+	}
 	return "nothing was recorded; try again";
 }
 
@@ -209,7 +215,8 @@ static void keep(struct sequencer *self, struct control_ask *ask)
 	self->controls_last = &ask->next;
 }
 
-void controls_answer(struct sequencer *self, struct control_ask *asks, enum err status)
+/* status: what became of their batch; ERR_OK: each has its own. */
+static void answer_all(struct sequencer *self, struct control_ask *asks, enum err status)
 {
 	struct control_ask *next;
 
@@ -224,6 +231,23 @@ void controls_answer(struct sequencer *self, struct control_ask *asks, enum err 
 		answer(self, ask, outcome);
 		free(ask);
 	}
+}
+
+void controls_answer(struct sequencer *self, struct control_ask *asks)
+{
+	answer_all(self, asks, ERR_OK);
+}
+
+void controls_fail(struct sequencer *self, struct control_ask *asks, enum detail detail)
+{
+	enum err status = ERR_BUSY;
+
+	if (detail == DETAIL_DISK_FULL) {
+		status = ERR_NO_SPACE;
+	} else if (detail == DETAIL_OUTCOME_UNKNOWN) {
+		status = ERR_UNKNOWN;
+	}
+	answer_all(self, asks, status);
 }
 
 /* As soon as it is in force, which may be a moment before it is on disk: nothing is decided by it,

@@ -95,28 +95,11 @@ static enum err on_committed(
 	return batches_on_committed(self, msg);
 }
 
-/* Nothing of the batch is on disk; our state is ahead of it. The committer streams anew once
- * there is room. */
 static enum err on_not_committed(
 	void *self, const struct oap_from *from, const struct oap_not_committed *msg)
 {
-	struct sequencer *sequencer = self;
-
 	(void)from;
-	if (!batches_is_in_flight(sequencer, msg->batch_no)) {
-		return ERR_OK; /* it was failed with the one before it */
-	}
-	batches_fail_all(sequencer, DETAIL_DISK_FULL);
-	if (sequencer->phase == PHASE_SAFE_MODE) {
-		return ERR_OK; /* for a graver reason */
-	}
-	sequencer->disk_pressure = true;
-	requests_refuse_all(sequencer, DETAIL_DISK_FULL);
-	ledger_destroy(sequencer->ledger);
-	sequencer->ledger = NULL;
-	log_event(LOG_SAFE_MODE_ENTERED, &(struct log_fields){ .text = "disk_full" });
-	state_report(sequencer, PHASE_SAFE_MODE, "disk_full");
-	return ERR_OK;
+	return state_refused(self, msg);
 }
 
 static enum err on_state_begin(

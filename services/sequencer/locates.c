@@ -18,7 +18,7 @@ void locates_take(struct sequencer *self, const struct oap_from *from, const str
 {
 	struct batch *newest = batches_newest(self);
 	struct batch_balance balance = { .last_seq = 0 };
-	struct oap_located located = { .known = self->phase == PHASE_SERVING };
+	struct oap_located located = { .known = state_is_readable(self) };
 	struct locate *locate;
 
 	if (located.known) {

@@ -26,7 +26,7 @@ bool operations_are_sound(struct slice draft_bytes)
 /* The wallet's clock went back, that of batches did not. It need not hear the same time again. */
 static void tell_newer_time(struct sequencer *self)
 {
-	if (self->phase == PHASE_SERVING && ledger_batch_ts(self->ledger) > self->told_ts_unix_ms) {
+	if (state_is_readable(self) && ledger_batch_ts(self->ledger) > self->told_ts_unix_ms) {
 		operations_tell_serving(self);
 	}
 }
@@ -102,7 +102,7 @@ void operations_fail(struct answer *answer, enum detail detail)
 
 void operations_tell_serving(struct sequencer *self)
 {
-	if (self->phase == PHASE_SERVING) {
+	if (state_is_readable(self)) {
 		uint64_t batch_ts_unix_ms = ledger_batch_ts(self->ledger);
 		struct oap_serving serving = { .latest_ts_unix_ms = batch_ts_unix_ms };
 

@@ -114,8 +114,11 @@ enum detail requests_why_not(const struct sequencer *self)
 	if (self->draining) {
 		return DETAIL_DRAINING;
 	}
+	if (self->disk_full) {
+		return DETAIL_DISK_FULL; /* also while what is on it comes anew */
+	}
 	if (self->phase == PHASE_SAFE_MODE) {
-		return self->disk_pressure ? DETAIL_DISK_FULL : DETAIL_SAFE_MODE;
+		return DETAIL_SAFE_MODE;
 	}
 	return self->phase == PHASE_SERVING ? DETAIL_NONE : DETAIL_STARTING;
 }

@@ -202,12 +202,13 @@ struct sequencer {
 	struct worker *worker;
 	struct memory memory;
 	struct ledger *ledger; /* NULL until the committer streams */
+	uint64_t state_no;     /* of the stream that it came in */
 	struct ledger_limits limits;
 	size_t second_batch_entries; /* SECOND_BATCH_ENTRIES_MIN; a test may set it lower */
 	enum worker_phase phase;
 	bool state_loaded; /* rows are in, entries are being replayed */
 	bool draining, drained;
-	bool disk_pressure;
+	bool disk_full;        /* no batch is taken until the committer has found room */
 	bool more_expired;     /* holds, than the last batch had room for */
 	uint8_t payments_told; /* to the rewarder: enum payments_told */
 	bool lagging;          /* the supervisor was told that a batch is old */
@@ -355,8 +356,8 @@ MUST_CHECK enum err controls_revoke(
 void controls_tell_payments(struct sequencer *self);
 void controls_count(const struct sequencer *self);
 void controls_apply(struct sequencer *self, struct batch *batch, struct byte_writer *out);
-/* status: what became of their batch; ERR_OK: each has its own. */
-void controls_answer(struct sequencer *self, struct control_ask *asks, enum err status);
+void controls_answer(struct sequencer *self, struct control_ask *asks); /* of a batch on disk */
+void controls_fail(struct sequencer *self, struct control_ask *asks, enum detail detail);
 
 /* judging.c */
 struct judged {
@@ -389,6 +390,10 @@ MUST_CHECK enum err state_begin(struct sequencer *self, const struct oap_state_b
 MUST_CHECK enum err state_piece(struct sequencer *self, const struct oap_state_piece *msg);
 MUST_CHECK enum err state_end(struct sequencer *self, const struct oap_state_end *msg);
 void state_report(struct sequencer *self, enum worker_phase phase, const char *text);
+/* It is all there, and of it nothing but what is in flight is not on disk. */
+bool state_is_readable(const struct sequencer *self);
+/* Nothing of what is in flight will be on disk. */
+MUST_CHECK enum err state_refused(struct sequencer *self, const struct oap_not_committed *msg);
 /* What was committed is not there: no more writes; what is in flight is still answered. */
 void state_contradicted(struct sequencer *self, uint64_t seq, const char *what);
 

@@ -1,6 +1,10 @@
 /* The start: the committer streams what is on disk, the ledger loads and replays it, and from
- * then on nobody else's word counts (DESIGN-LEDGER.md sections 1 and 5). The same stream comes
- * again when a full disk has made the state run ahead of the store. */
+ * then on nobody else's word counts (DESIGN-LEDGER.md sections 1 and 5).
+ *
+ * The same stream comes again at once when the disk was too full for a batch: the state had run
+ * ahead of the store, and going back to what is on disk by reading it needs no code that could take
+ * back anything else than what was done. From then on it is read, and written again when the
+ * committer has found room. */
 #include <stdio.h>
 #include <string.h>
 
@@ -12,6 +16,52 @@ void state_report(struct sequencer *self, enum worker_phase phase, const char *t
 {
 	self->phase = phase;
 	worker_report(self->worker, phase, self->size, batches_oldest_ms(self), &self->root, text);
+}
+
+bool state_is_readable(const struct sequencer *self)
+{
+	return self->phase == PHASE_SERVING ||
+	       (self->phase == PHASE_SAFE_MODE && self->disk_full && self->ledger != NULL);
+}
+
+static void enter_disk_full(struct sequencer *self)
+{
+	self->disk_full = true;
+	state_report(self, PHASE_SAFE_MODE, SAFE_MODE_DISK_FULL);
+}
+
+/* Our state is ahead of the disk, and nothing is told of it any more. */
+static void drop_state(struct sequencer *self)
+{
+	ledger_destroy(self->ledger);
+	self->ledger = NULL;
+}
+
+enum err state_refused(struct sequencer *self, const struct oap_not_committed *msg)
+{
+	enum detail detail = msg->disk_full == 1 && self->phase != PHASE_SAFE_MODE
+				     ? DETAIL_DISK_FULL
+				     : DETAIL_SAFE_MODE;
+
+	if (msg->disk_full > 1) {
+		return ERR_MALFORMED;
+	}
+	if (!batches_is_in_flight(self, msg->batch_no)) {
+		return ERR_OK; /* it was failed with the one before it */
+	}
+	batches_fail_all(self, detail);
+	if (self->phase == PHASE_SAFE_MODE) {
+		return ERR_OK; /* for a graver reason */
+	}
+	drop_state(self);
+	if (detail == DETAIL_DISK_FULL) {
+		enter_disk_full(self);
+	} else {
+		state_report(self, PHASE_SAFE_MODE, "the committer takes no batch");
+	}
+	log_event(LOG_SAFE_MODE_ENTERED, &(struct log_fields){ .text = detail_text(detail) });
+	requests_refuse_all(self, detail);
+	return ERR_OK;
 }
 
 /* It appends nothing any more, and explains to whoever asks how to recover. */
@@ -32,6 +82,7 @@ void state_contradicted(struct sequencer *self, uint64_t seq, const char *what)
 	snprintf(text, sizeof text, "store_corrupt at seq %llu: %s", (unsigned long long)seq, what);
 	log_event(LOG_SAFE_MODE_ENTERED, &(struct log_fields){ .seq = seq, .text = text });
 	tell_committer(self, seq, text);
+	self->disk_full = false;
 	state_report(self, PHASE_SAFE_MODE, text);
 	requests_refuse_all(self, DETAIL_SAFE_MODE);
 }
@@ -45,8 +96,8 @@ static enum err bad(struct sequencer *self, uint64_t seq, const char *what)
 		what);
 	log_event(LOG_REPLAY_MISMATCH, &(struct log_fields){ .seq = seq, .text = what });
 	tell_committer(self, seq, text);
-	ledger_destroy(self->ledger);
-	self->ledger = NULL;
+	drop_state(self);
+	self->disk_full = false;
 	state_report(self, PHASE_SAFE_MODE, text);
 	return ERR_OK;
 }
@@ -59,7 +110,7 @@ enum err state_begin(struct sequencer *self, const struct oap_state_begin *msg)
 	self->ledger = ledger_create(&self->memory, &self->limits, msg->fingerprint_key.bytes);
 	assert(self->ledger != NULL); /* an empty one is small */
 	self->state_loaded = false;
-	self->disk_pressure = false;
+	self->state_no = msg->state_no;
 	self->fence = msg->fence;
 	self->size = msg->size;
 	self->root = msg->root;
@@ -163,20 +214,37 @@ enum err state_piece(struct sequencer *self, const struct oap_state_piece *msg)
 	}
 }
 
+static void go_on(struct sequencer *self, bool is_full)
+{
+	if (is_full) {
+		enter_disk_full(self);
+	} else {
+		self->disk_full = false;
+		state_report(self, PHASE_SERVING, "");
+	}
+	operations_tell_serving(self);
+}
+
 enum err state_end(struct sequencer *self, const struct oap_state_end *msg)
 {
-	if (self->phase == PHASE_SAFE_MODE) {
+	bool is_again = state_is_readable(self) && self->disk_full;
+
+	if (self->phase == PHASE_SAFE_MODE && !is_again) {
 		return ERR_OK;
 	}
-	if (self->ledger == NULL || self->phase != PHASE_LOADING || msg->size != self->size) {
+	if (self->ledger == NULL || (self->phase != PHASE_LOADING && !is_again) ||
+		msg->size != self->size || msg->disk_full > 1) {
 		return ERR_CONFLICT;
+	}
+	if (is_again) {
+		go_on(self, msg->disk_full == 1);
+		return ERR_OK;
 	}
 	if (!finish_loading(self) || self->replayed != self->size ||
 		ledger_replay_finished(self->ledger) != ERR_OK) {
 		return bad(self, self->replayed, "the replayed state does not add up");
 	}
 	log_event(LOG_REPLAY_DONE, &(struct log_fields){ .size = self->size, .root = &self->root });
-	state_report(self, PHASE_SERVING, "");
-	operations_tell_serving(self);
+	go_on(self, msg->disk_full == 1);
 	return ERR_OK;
 }

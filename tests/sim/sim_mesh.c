@@ -82,7 +82,7 @@ void worker_report(struct worker *worker, enum worker_phase phase, uint64_t seq,
 	(void)lag_ms;
 	(void)root;
 	worker->phase = (uint8_t)phase;
-	if (phase == PHASE_SAFE_MODE && strcmp(text, "disk_full") != 0) {
+	if (phase == PHASE_SAFE_MODE && strcmp(text, SAFE_MODE_DISK_FULL) != 0) {
 		fprintf(stderr, "safe mode: %s\n", text);
 		abort();
 	}

@@ -81,6 +81,7 @@ struct night {
 	int jump_count;
 	uint32_t down_step, full_step; /* the last with that */
 	bool is_full;                  /* the disk */
+	uint64_t state_no;             /* of the last stream */
 	bool is_calm;                  /* nothing is lost any more */
 	uint32_t busy_share;           /* of what archive cannot read now, in percent */
 	bool has_small_windows;

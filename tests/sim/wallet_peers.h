@@ -100,34 +100,6 @@ static void store(const struct oap_batch *batch)
 	WORLD_REQUIRE(oap_send_committed(to_sequencer(), batch->batch_no, &committed) == ERR_OK);
 }
 
-static void be_committer(void)
-{
-	const struct sim_frame *second;
-	struct sim_frame *frame = sim_mesh_take(PROCESS_SEQUENCER, PROCESS_COMMITTER);
-	struct oap_batch batch;
-	struct byte_reader in;
-
-	if (frame == NULL) {
-		return;
-	}
-	second = sim_mesh_first(PROCESS_SEQUENCER, PROCESS_COMMITTER);
-	did[KIND_TWO_IN_FLIGHT] += second != NULL ? 1 : 0;
-	in = byte_reader_of(frame->payload);
-	WORLD_REQUIRE(frame->from.verb == OAP_BATCH);
-	WORLD_REQUIRE(oap_decode_batch(&in, &batch));
-	if (night.is_full) {
-		did[KIND_LOST_BATCHES]++; /* it went out before the sequencer heard */
-	} else if (!night.is_calm && percent(1)) {
-		night.is_full = true;
-		did[KIND_FULL_DISKS]++;
-		WORLD_REQUIRE(oap_send_not_committed(to_sequencer(), batch.batch_no,
-				      &(struct oap_not_committed){ batch.batch_no }) == ERR_OK);
-	} else {
-		store(&batch);
-	}
-	sim_mesh_free(frame, PROCESS_COMMITTER);
-}
-
 static uint8_t piece_bytes[VERB_STATE_BYTES_MAX];
 
 static void send_piece(enum state_piece piece, struct byte_writer *out)
@@ -183,12 +155,20 @@ static void stream_entries(struct byte_writer *out)
 	send_piece(STATE_ENTRIES, out);
 }
 
+static void send_end(void)
+{
+	struct oap_state_end end = { .size = world_size(&night.world), .disk_full = night.is_full };
+
+	WORLD_REQUIRE(oap_send_state_end(to_sequencer(), 0, &end) == ERR_OK);
+}
+
 /* What is on disk, as after a start. */
 static void stream_state(void)
 {
 	struct world_store *store = &night.world.store;
 	struct byte_writer out = byte_writer_of(piece_bytes, sizeof piece_bytes);
 	struct oap_state_begin begin = {
+		.state_no = ++night.state_no,
 		.fence = 3,
 		.size = world_size(&night.world),
 		.batch_ts_unix_ms = store->last_ts,
@@ -203,24 +183,53 @@ static void stream_state(void)
 	if (begin.size > 0) {
 		stream_entries(&out);
 	}
-	WORLD_REQUIRE(oap_send_state_end(
-			      to_sequencer(), 0, &(struct oap_state_end){ begin.size }) == ERR_OK);
+	send_end();
 }
 
-/* There is room again, and the sequencer knows that its state ran ahead. */
+static void send_refusal(const struct oap_batch *batch)
+{
+	WORLD_REQUIRE(oap_send_not_committed(to_sequencer(), batch->batch_no,
+			      &(struct oap_not_committed){ batch->batch_no, 1 }) == ERR_OK);
+}
+
+static void be_committer(void)
+{
+	const struct sim_frame *second;
+	struct sim_frame *frame = sim_mesh_take(PROCESS_SEQUENCER, PROCESS_COMMITTER);
+	struct oap_batch batch;
+	struct byte_reader in;
+
+	if (frame == NULL) {
+		return;
+	}
+	second = sim_mesh_first(PROCESS_SEQUENCER, PROCESS_COMMITTER);
+	did[KIND_TWO_IN_FLIGHT] += second != NULL ? 1 : 0;
+	in = byte_reader_of(frame->payload);
+	WORLD_REQUIRE(frame->from.verb == OAP_BATCH);
+	WORLD_REQUIRE(oap_decode_batch(&in, &batch));
+	if (night.is_full || batch.state_no != night.state_no) {
+		did[KIND_LOST_BATCHES]++; /* it went out before the sequencer heard */
+		send_refusal(&batch);
+	} else if (!night.is_calm && percent(1)) {
+		did[KIND_FULL_DISKS]++;
+		send_refusal(&batch);
+		night.is_full = true;
+		stream_state();
+	} else {
+		store(&batch);
+	}
+	sim_mesh_free(frame, PROCESS_COMMITTER);
+}
+
+/* There is room again: what was streamed may be written to. */
 static void make_room(void)
 {
-	struct sim_frame *frame;
-
 	if (!night.is_full || !sim_mesh_is_alive(PROCESS_COMMITTER) ||
 		sim_mesh_is_due(PROCESS_COMMITTER, PROCESS_SEQUENCER)) {
 		return;
 	}
-	while ((frame = sim_mesh_take(PROCESS_SEQUENCER, PROCESS_COMMITTER)) != NULL) {
-		sim_mesh_free(frame, PROCESS_COMMITTER);
-	}
 	night.is_full = false;
-	stream_state();
+	send_end();
 }
 
 /* What the sequencer hears of the disk bounds what it may tell of balances; while a state is

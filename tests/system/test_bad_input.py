@@ -226,13 +226,41 @@ def test_a_node_says_line_and_column_of_what_it_does_not_understand():
 # --- the disk and the store ---------------------------------------------------------------
 
 
+def expect_reads(one, token, accounts, txid, size):
+	"""All that a client can ask of a ledger of `size` entries; {account: units}: nobody asked for them yet."""
+	def get(target, status=200):
+		answer = one.http('GET', target, token=token)
+		assert answer.status == status, (target, answer)
+		return answer.json() if status == 200 else answer
+	for account, units in accounts.items():
+		target = f'/v1/balance?account={account}&asset=ron'
+		eventually(lambda: one.http('GET', target, token=token).status == 200, f'the balance of {account}')
+		told = get(target)
+		assert told['amount_minor'] == str(units) and told['as_of_seq'] == size, told
+		told = get(f'{target}&at=1')
+		assert told['as_of_seq'] <= 1, told
+		page = get(f'/v1/accounts/{account}/history?asset=ron')
+		assert account in str(page) or not units, page
+	assert get(f'/proofs/entries/1?size={size}')['size'] == size
+	assert eventually(lambda: one.http('GET', f'/v1/tx/{txid}/proof', token=token).status == 200, 'its proof')
+	assert get(f'/v1/tx/{txid}')['txid'] == txid
+	assert get('/roots')['next'] == size + 1
+	get('/entries/1')
+
+
 def test_a_full_disk_refuses_writes_serves_reads_and_heals_by_itself():
 	with small_disk(Node({'engine': {'disk_reserve': '8MiB'}}), DISK_BYTES) as one:
 		minted = one.mint()
 		one.environment['MACRONODE_TOKEN'] = minted
 		kept = entry('Mint', 'kept', 5)
 		before = one.ingest([kept], minted).json()
-		seqs = [before['seq_end']]
+		assert one.ingest([entry('Mint', f'user-{i}', 10 + i) for i in range(5)], minted).json()['accepted']
+		issue = {'to': 'alice', 'asset': 'ron', 'amount_minor': '7', 'nonce': 1}
+		done = one.http('POST', '/v1/issue', issue, {'Idempotency-Key': 'k'}, token=minted)
+		assert done.status == 200, done
+		txid = done.json()['txid']
+		eventually(lambda: one.http('GET', f'/v1/tx/{txid}/proof', token=minted).status == 200, 'a signed tree')
+		seqs, taken = [7], [5]
 		fill_disk(one.profile.data / 'full')
 
 		def refusal():
@@ -240,22 +268,32 @@ def test_a_full_disk_refuses_writes_serves_reads_and_heals_by_itself():
 			answer = one.ingest([entry('Mint', 'kept', 1)], minted)
 			if answer.status == 200:
 				seqs.append(answer.json()['seq_end'])
+				taken.append(1)
 				return None
 			assert answer.status == 503 and answer.headers['retry-after'], answer
 			return answer.json()['reasons'][0]['details']
 		assert eventually(refusal, 'a refusal') == 'disk_full'
-		eventually(lambda: refusal() == 'safe_mode', 'the edge to know')
 		eventually(lambda: one.metric('disk_pressure') == 1
 			and one.metric('ledger_safe_mode') == 1, 'the gauges')
-		assert one.http('GET', '/roots').json()['next'] == seqs[-1] + 1
-		assert one.http('GET', '/entries/1', token=minted).status == 200
-		assert one.http('GET', '/readyz', plane='admin').status == 503
+		assert refusal() == 'disk_full'
+		answer = one.http('POST', '/v1/issue', {**issue, 'nonce': 2}, {'Idempotency-Key': 'l'}, token=minted)
+		assert answer.status == 503 and answer.json()['details']['reason'] == 'disk_full', answer
+		expect_reads(one, minted, {'kept': sum(taken), 'alice': 7, 'user-1': 11, 'user-2': 12, 'nobody': 0},
+			txid, seqs[-1])
+		ready = one.http('GET', '/readyz', plane='admin')
+		assert ready.status == 503 and 'safe_mode:disk_full' in ready.json()['reason'], ready.json()
+		one.signal_worker('wallet')
+		eventually(lambda: one.metric('service_restarts_total') == 1, 'another wallet')
+		expect_reads(one, minted, {'user-3': 13, 'kept': sum(taken)}, txid, seqs[-1])
 		(one.profile.data / 'full').unlink()
 		eventually(lambda: one.ingest([entry('Mint', 'kept', 1)], minted).status == 200, 'room')
-		assert one.ingest([kept], minted).json()['seq_start'] == before['seq_start']
+		taken.append(1)
+		answer = one.ingest([kept], minted)
+		assert answer.status == 200 and answer.json()['seq_start'] == before['seq_start'], (answer, before)
 		eventually(lambda: one.metric('disk_pressure') == 0
 			and one.metric('ledger_safe_mode') == 0, 'the gauges at rest')
-		assert one.metric('service_restarts_total') == 0
+		expect_reads(one, minted, {'kept': sum(taken), 'user-4': 14}, txid, seqs[-1] + 1)
+		assert one.metric('service_restarts_total') == 1
 		assert 'disk_pressure' in one.log_text() and 'disk_relieved' in one.log_text()
 		assert one.cli('verify').returncode == 0
 

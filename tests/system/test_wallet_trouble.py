@@ -284,7 +284,7 @@ def test_a_node_that_ends_takes_nothing_new():
 			assert ways[0].receive(last).status == 200
 
 
-def test_a_full_disk_is_said_and_then_safe_mode():
+def test_a_full_disk_is_said():
 	with FaultyNode() as one:
 		good = one.mint()
 		refusals.done(transports_of(one)[0], 'issue', good, 'i', {**GOOD['issue'], 'nonce': 1})
@@ -297,11 +297,23 @@ def test_a_full_disk_is_said_and_then_safe_mode():
 				try:
 					asked('disk_full')
 					eventually(lambda: one.metric('ledger_safe_mode') == 1, 'safe mode')
-					asked('safe_mode')
+					asked('disk_full')
 				finally:
 					one.heal()
 				one.wait_ready()
 		refusals.done(transports_of(one)[0], 'transfer', good, 'k', GOOD['transfer'])
+
+
+def test_safe_mode_is_said():
+	with FaultyNode() as one:
+		good = one.mint()
+		refusals.done(transports_of(one)[0], 'issue', good, 'i', {**GOOD['issue'], 'nonce': 1})
+		one.fail('fdatasync', count=1)
+		refusals.operation(transports_of(one)[0], 'transfer', good, 'lost', GOOD['transfer'])
+		eventually(lambda: one.metric('ledger_safe_mode') == 1, 'safe mode')
+		for transport in transports_of(one):
+			answer = refusals.operation(transport, 'transfer', good, 'k', GOOD['transfer'])
+			refusals.check(transport, answer, 'safe_mode')
 
 
 def test_a_proof_needs_a_signed_tree():

@@ -18,13 +18,14 @@
 
 #include "store/lock.h"
 #include "tests/store_maker.h"
-#include "tests/worker/harness.h"
+#include "tests/worker/pages.h"
 
 static struct harness h;
 static struct harness_link *sequencer, *archive, *kms;
 static struct maker maker;
 static uint64_t batch_no;
 static int lock_fd = -1;
+static struct metrics_page *page; /* of the worker */
 
 static struct oap_state_begin begun; /* of the last stream */
 
@@ -71,7 +72,11 @@ static inline int tear_down(void **state)
 
 static inline void start(void)
 {
+	int reader_fd;
+
 	harness_start_begin(&h);
+	page = pages_give(&h, &reader_fd);
+	close(reader_fd);
 	harness_give_fd(&h, SETUP_FD_LOCK, 0, lock_fd);
 	harness_start_end(&h);
 	harness_expect_up(&h);
@@ -187,14 +192,20 @@ static inline void take_pieces(void)
 	}
 }
 
-static inline void expect_stream(void)
+static inline void expect_end(bool disk_full)
 {
 	struct oap_state_end end;
 
-	expect_begin();
-	take_pieces();
 	(void)harness_expect_state_end(sequencer, &end);
 	assert_int_equal(end.size, begun.size);
+	assert_int_equal(end.disk_full, disk_full);
+}
+
+static inline void expect_stream(void)
+{
+	expect_begin();
+	take_pieces();
+	expect_end(false);
 }
 
 /* --- batches --- */
@@ -228,6 +239,7 @@ static inline struct oap_batch batch_of(uint64_t first_seq)
 	return (struct oap_batch){
 		.sequencer_generation = sequencer->generation,
 		.fence = maker.fence,
+		.state_no = begun.state_no,
 		.batch_no = ++batch_no,
 		.first_seq = first_seq,
 		.entry_count = (uint32_t)(maker.size + 1 - first_seq),

@@ -10,6 +10,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "tests/worker/pages.h"
+
 #define CONN_BYTES (2u * 1024u * 1024u)
 
 struct harness h;
@@ -62,26 +64,19 @@ static void give_listeners(void)
 
 static void give_page(void)
 {
-	int fd, reader_fd;
+	int reader_fd;
 
-	assert_int_equal(metrics_create((struct process_id){ (uint8_t)h.process, 0 }, &fd,
-				 &reader_fd, &page),
-		ERR_OK);
-	harness_give_fd(&h, SETUP_FD_METRICS, 0, fd);
+	page = pages_give(&h, &reader_fd);
 	if (h.process == PROCESS_ADMIN) {
 		harness_give_fd(&h, SETUP_FD_PAGE, h.process << 8, reader_fd);
 	}
-	close(fd);
 	close(reader_fd);
 }
 
 /* The value of a counter of the worker. */
 uint64_t counted(enum metric metric, size_t label)
 {
-	const _Atomic uint64_t *slots = (const _Atomic uint64_t *)&page->slots;
-	const struct metrics_row *row = &metrics_rows[metric];
-
-	return slots[row->slot + label * row->series_slots];
+	return pages_counted(page, metric, label);
 }
 
 const struct oap_readiness all_ready = {

@@ -92,10 +92,16 @@ static inline void stream_begin(uint64_t size, uint64_t low_water)
 			.fence = 3, .size = size, .low_water = low_water, .root = kept.root });
 }
 
+static inline void send_state_piece(enum state_piece piece, struct slice records)
+{
+	harness_send_state_piece(committer, 0,
+		&(struct oap_state_piece){ .piece = (uint8_t)piece, .records = records });
+}
+
 static inline void stream_nothing(void)
 {
 	stream_begin(0, 0);
-	harness_send_state_end(committer, 0, &(struct oap_state_end){ 0 });
+	harness_send_state_end(committer, 0, &(struct oap_state_end){ .size = 0 });
 	expect_phase(PHASE_SERVING, "");
 }
 
@@ -194,6 +200,12 @@ static inline const struct draft *mints(size_t count)
 	return drafts;
 }
 
+static inline void send_revoked(uint64_t corr_id)
+{
+	harness_send_revoked(kms, corr_id,
+		&(struct oap_revoked){ .kid = GRANTS_KEY_ID, .capability = grants_capability() });
+}
+
 /* --- the committer that we are --- */
 
 static inline void keep_leaf(struct slice body)
@@ -213,7 +225,7 @@ static inline void keep_leaf(struct slice body)
 
 static inline void give_credit(const struct sent_batch *batch)
 {
-	uint32_t payload_bytes = 56 + (uint32_t)batch->head.records.bytes_count;
+	uint32_t payload_bytes = 64 + (uint32_t)batch->head.records.bytes_count;
 
 	harness_send_credit(
 		committer, 0, &(struct oap_credit){ .requests = 1, .bytes = payload_bytes });
@@ -240,6 +252,44 @@ static inline void commit(const struct sent_batch *batch)
 {
 	commit_records(&batch->head, batch->head.records);
 	give_credit(batch);
+}
+
+/* A stream, up to its end, of a store that has this batch alone. */
+static inline void stream_back(const struct sent_batch *batch, uint64_t state_no)
+{
+	static uint8_t rows[VERB_STATE_BYTES_MAX], pairs[1024], entries[16384];
+	struct byte_writer row_out = byte_writer_of(rows, sizeof rows);
+	struct byte_writer pair_out = byte_writer_of(pairs, sizeof pairs);
+	struct byte_writer entry_out = byte_writer_of(entries, sizeof entries);
+	struct byte_reader in = byte_reader_of(batch->head.records);
+	struct batch_record record;
+	struct batch_entry entry;
+
+	byte_put_u64(&pair_out, batch->head.first_seq);
+	while (batch_next(&in, &record)) {
+		if (record.type == BATCH_ACCOUNT) {
+			byte_put_u8(&row_out, BATCH_ACCOUNT);
+			byte_put_slice32(&row_out, record.body);
+		}
+		if (record.type == BATCH_ENTRY) {
+			assert_int_equal(batch_get_entry(record.body, &entry), ERR_OK);
+			byte_put_u64(&pair_out, entry.key_fingerprint);
+			byte_put_u64(&pair_out, entry.id_fingerprint);
+			byte_put_u64(&entry_out, batch->head.batch_ts_unix_ms);
+			byte_put_u8(&entry_out, BATCH_ENTRY);
+			byte_put_slice32(&entry_out, record.body);
+		}
+	}
+	assert_false(row_out.failed || pair_out.failed || entry_out.failed);
+	harness_send_state_begin(committer, 0,
+		&(struct oap_state_begin){ .state_no = state_no,
+			.fence = 3,
+			.size = batch->head.entry_count,
+			.root = kept.root,
+			.batch_ts_unix_ms = batch->head.batch_ts_unix_ms });
+	send_state_piece(STATE_ROWS, (struct slice){ rows, row_out.used });
+	send_state_piece(STATE_FINGERPRINTS, (struct slice){ pairs, pair_out.used });
+	send_state_piece(STATE_ENTRIES, (struct slice){ entries, entry_out.used });
 }
 
 static inline size_t count_records(const struct sent_batch *batch, enum batch_type type)

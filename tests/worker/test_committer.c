@@ -431,6 +431,26 @@ static void a_drain_in_the_middle_of_a_stream_is_no_trouble(void **state)
 	harness_stop(&h);
 }
 
+static void ask_audit(uint64_t corr_id, uint16_t kind)
+{
+	static const char json[] = "{\"generation\":2}";
+
+	harness_send_audit(&h.control, corr_id,
+		&(struct oap_audit){
+			.kind = kind,
+			.ts_unix_ms = 1700000000000,
+			.json = { (const uint8_t *)json, sizeof json - 1 },
+		});
+}
+
+static enum err audited(uint64_t corr_id)
+{
+	struct oap_audited answer;
+
+	assert_int_equal(harness_expect_audited(&h.control, &answer), corr_id);
+	return (enum err)answer.status;
+}
+
 /* --- a full disk --- */
 
 #define DISK_BYTES (64u * 1024u * 1024u)
@@ -475,11 +495,29 @@ static void forget_free_space(void)
 	}
 }
 
-static void a_full_disk_refuses_and_heals_with_a_new_stream(void **state)
+static void empty_disk(void)
+{
+	char filler[256];
+
+	harness_path(&h, "store/filler", filler, sizeof filler);
+	assert_int_equal(unlink(filler), 0);
+}
+
+static void expect_refusal(const struct oap_batch *batch)
 {
 	struct oap_not_committed refused;
-	struct oap_batch batch;
-	char path[256], filler[256];
+
+	(void)harness_expect_not_committed(sequencer, &refused);
+	assert_int_equal(refused.batch_no, batch->batch_no);
+	assert_int_equal(refused.disk_full, 1);
+}
+
+/* What is on disk comes at once; what was judged on another state is refused, and not appended when
+ * there is room. */
+static void a_full_disk_refuses_is_read_and_heals(void **state)
+{
+	struct oap_batch batch, late;
+	char path[256];
 
 	(void)state;
 	if (!mount_small_disk(path, sizeof path)) {
@@ -492,16 +530,62 @@ static void a_full_disk_refuses_and_heals_with_a_new_stream(void **state)
 	forget_free_space();
 	batch = make_batch(10);
 	send_batch(&batch);
-	(void)harness_expect_not_committed(sequencer, &refused);
-	assert_int_equal(refused.batch_no, batch.batch_no);
-	expect_phase(PHASE_SAFE_MODE, "disk_full");
-	send_batch(&batch);
-	(void)harness_expect_not_committed(sequencer, &refused);
-	harness_path(&h, "store/filler", filler, sizeof filler);
-	assert_int_equal(unlink(filler), 0);
-	expect_stream();
+	expect_refusal(&batch);
+	expect_begin();
 	assert_int_equal(begun.size, maker.size - 10);
+	assert_int_equal(begun.state_no, batch.state_no + 1);
+	expect_phase(PHASE_SAFE_MODE, "disk_full");
+	take_pieces();
+	expect_end(true);
+	late = batch;
+	late.batch_no = ++batch_no;
+	late.first_seq += late.entry_count; /* behind the one that was refused */
+	send_batch(&late);
+	expect_refusal(&late);
+	harness_expect_nothing(sequencer);
+	empty_disk();
+	expect_end(false);
+	expect_phase(PHASE_SERVING, "");
+	late.batch_no = ++batch_no;
+	send_batch(&late);
+	(void)harness_expect_not_committed(sequencer, &(struct oap_not_committed){ 0 });
+	assert_int_equal(pages_counted(page, METRIC_LEDGER_SEQ_GAP_DETECTED, METRIC_PLAIN), 0);
 	batch.batch_no = ++batch_no;
+	batch.state_no = begun.state_no;
+	send_batch(&batch);
+	expect_committed(&batch);
+	harness_stop(&h);
+	assert_int_equal(umount(path), 0);
+}
+
+/* The sequencer did not hear of it: its next batch is refused, and then it reads, too. */
+static void a_record_that_finds_no_room_is_read_on(void **state)
+{
+	struct oap_batch batch;
+	char path[256];
+
+	(void)state;
+	if (!mount_small_disk(path, sizeof path)) {
+		SKIP_ALOUD("no right to mount a tmpfs");
+	}
+	h.config.engine_disk_reserve_bytes = 16u * 1024u * 1024u;
+	start_serving();
+	commit(100);
+	fill("store/filler", DISK_BYTES);
+	forget_free_space();
+	ask_audit(1, AUDIT_RELOAD);
+	assert_int_equal(audited(1), ERR_NO_SPACE);
+	batch = make_batch(10);
+	send_batch(&batch);
+	expect_refusal(&batch);
+	expect_begin();
+	take_pieces();
+	expect_end(true);
+	empty_disk();
+	expect_end(false);
+	expect_phase(PHASE_SERVING, "");
+	batch.batch_no = ++batch_no;
+	batch.state_no = begun.state_no;
 	send_batch(&batch);
 	expect_committed(&batch);
 	harness_stop(&h);
@@ -510,7 +594,7 @@ static void a_full_disk_refuses_and_heals_with_a_new_stream(void **state)
 
 static void a_genesis_on_a_full_disk_waits_for_room(void **state)
 {
-	char path[256], filler[256];
+	char path[256];
 
 	(void)state;
 	if (!mount_small_disk(path, sizeof path)) {
@@ -522,8 +606,7 @@ static void a_genesis_on_a_full_disk_waits_for_room(void **state)
 	link_sequencer();
 	send_origin();
 	expect_phase(PHASE_SAFE_MODE, "disk_full");
-	harness_path(&h, "store/filler", filler, sizeof filler);
-	assert_int_equal(unlink(filler), 0);
+	empty_disk();
 	expect_stream();
 	begin_maker();
 	commit(10);
@@ -532,26 +615,6 @@ static void a_genesis_on_a_full_disk_waits_for_room(void **state)
 }
 
 /* --- what the supervisor did --- */
-
-static void ask_audit(uint64_t corr_id, uint16_t kind)
-{
-	static const char json[] = "{\"generation\":2}";
-
-	harness_send_audit(&h.control, corr_id,
-		&(struct oap_audit){
-			.kind = kind,
-			.ts_unix_ms = 1700000000000,
-			.json = { (const uint8_t *)json, sizeof json - 1 },
-		});
-}
-
-static enum err audited(uint64_t corr_id)
-{
-	struct oap_audited answer;
-
-	assert_int_equal(harness_expect_audited(&h.control, &answer), corr_id);
-	return (enum err)answer.status;
-}
 
 static void a_record_of_the_supervisor_is_taken_while_writes_are(void **state)
 {
@@ -591,7 +654,8 @@ int main(void)
 		CASE(a_missing_tail_is_safe_mode),
 		CASE(a_sequencer_that_cannot_go_on_is_safe_mode),
 		CASE(a_drain_in_the_middle_of_a_stream_is_no_trouble),
-		CASE(a_full_disk_refuses_and_heals_with_a_new_stream),
+		CASE(a_full_disk_refuses_is_read_and_heals),
+		CASE(a_record_that_finds_no_room_is_read_on),
 		CASE(a_genesis_on_a_full_disk_waits_for_room),
 	};
 

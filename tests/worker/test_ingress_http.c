@@ -310,6 +310,12 @@ static void writes_fail_closed_and_reads_go_on_in_safe_mode(void **state)
 	say_ingest(conn, "{}");
 	response = expect(conn, 503);
 	assert_non_null(strstr(response.body, "\"reason\":\"internal\",\"details\":\"safe_mode\""));
+	safe.disk_full = 1;
+	harness_send_readiness(&h.control, 0, &safe);
+	harness_settle(&h);
+	say_ingest(conn, "{}");
+	response = expect(conn, 503);
+	assert_non_null(strstr(response.body, "\"reason\":\"internal\",\"details\":\"disk_full\""));
 	say(conn, GET("/roots"));
 	harness_send_roots(archive, take(ROUTE_ROOTS), &(struct oap_roots){ .next = 1 });
 	response = expect(conn, 200);

@@ -688,7 +688,7 @@ static void a_balance_of_what_was_not_committed_is_not_located(void **state)
 		&(struct oap_locate){ .account = text_of("alice"), .asset = text_of("ron") });
 	harness_settle(&h);
 	harness_send_not_committed(
-		committer, 0, &(struct oap_not_committed){ first.head.batch_no });
+		committer, 0, &(struct oap_not_committed){ first.head.batch_no, 1 });
 	assert_int_equal(harness_expect_located(archive, &located), 2);
 	assert_int_equal(located.known, 0);
 	assert_int_equal(locate(3, "alice").known, 0);

@@ -539,8 +539,8 @@ static void a_full_disk_is_an_error_and_no_settlement(void **state)
 	start_with(3, 100);
 	before = kept.root;
 	submit_intent(7, &first);
-	harness_send_not_committed(
-		committer, first.head.batch_no, &(struct oap_not_committed){ first.head.batch_no });
+	harness_send_not_committed(committer, first.head.batch_no,
+		&(struct oap_not_committed){ first.head.batch_no, 1 });
 	give_credit(&first);
 	expect_error(7, DETAIL_DISK_FULL);
 	ask(8);

@@ -417,7 +417,7 @@ static void balances_of_what_was_not_committed_are_not_known(void **state)
 	ask_balances(archive, 2, both);
 	harness_settle(&h);
 	harness_send_not_committed(
-		committer, 0, &(struct oap_not_committed){ first.head.batch_no });
+		committer, 0, &(struct oap_not_committed){ first.head.batch_no, 1 });
 	assert_int_equal(expect_told(archive, 2, told, 2).known, 0);
 	ask_balances(archive, 3, both);
 	assert_int_equal(expect_told(archive, 3, told, 2).known, 0);

@@ -184,8 +184,8 @@ static void grants_are_judged_while_nothing_is_written(void **state)
 	mint = draft_of(ENTRY_MINT, "alice", 5);
 	submit(2, &mint, 1);
 	expect_work(&first);
-	harness_send_not_committed(
-		committer, first.head.batch_no, &(struct oap_not_committed){ first.head.batch_no });
+	harness_send_not_committed(committer, first.head.batch_no,
+		&(struct oap_not_committed){ first.head.batch_no, 1 });
 	expect_refused(2, 503, DETAIL_DISK_FULL);
 	good = sealed(INSPECT ";tenant=acme");
 	judge(3, CAVEAT_ACTION_REWARDER_INSPECT, "acme", "", good);
@@ -349,8 +349,8 @@ static void what_cannot_be_recorded_is_told(void **state)
 	expect_any_batch(&first);
 	record(&(struct record){ 2, 0, QUARANTINE_ENTERED, "y", text_of("") });
 	harness_settle(&h);
-	harness_send_not_committed(
-		committer, first.head.batch_no, &(struct oap_not_committed){ first.head.batch_no });
+	harness_send_not_committed(committer, first.head.batch_no,
+		&(struct oap_not_committed){ first.head.batch_no, 1 });
 	expect_recorded(1, REWARD_REASON_DEP_OUTAGE);
 	expect_recorded(2, REWARD_REASON_DEP_OUTAGE);
 	record(&(struct record){ 3, 0, QUARANTINE_ENTERED, "x", text_of("") });

@@ -1,4 +1,4 @@
-/* The sequencer as it is shipped: its start, its controls, a full disk, and its end. */
+/* The sequencer as it is shipped: its start, its controls, and its end. */
 #include "tests/worker/sequencer_driver.h"
 
 static struct sent_batch first, second;
@@ -16,12 +16,6 @@ static void expect_state_bad(uint64_t seq)
 	expect_refused(99, 503, DETAIL_SAFE_MODE);
 }
 
-static void send_piece(enum state_piece piece, struct slice records)
-{
-	harness_send_state_piece(committer, 0,
-		&(struct oap_state_piece){ .piece = (uint8_t)piece, .records = records });
-}
-
 static void send_fingerprints(uint64_t first_seq, size_t count)
 {
 	uint8_t bytes[256];
@@ -31,7 +25,7 @@ static void send_fingerprints(uint64_t first_seq, size_t count)
 	for (size_t i = 0; i < 2 * count; i++) {
 		byte_put_u64(&out, 1000 + i);
 	}
-	send_piece(STATE_FINGERPRINTS, (struct slice){ bytes, out.used });
+	send_state_piece(STATE_FINGERPRINTS, (struct slice){ bytes, out.used });
 }
 
 static void a_gap_in_the_fingerprints_is_safe_mode(void **state)
@@ -50,7 +44,7 @@ static void state_that_does_not_reach_low_water_is_safe_mode(void **state)
 	start();
 	stream_begin(4, 4);
 	send_fingerprints(1, 3);
-	harness_send_state_end(committer, 0, &(struct oap_state_end){ 4 });
+	harness_send_state_end(committer, 0, &(struct oap_state_end){ .size = 4 });
 	expect_state_bad(4);
 }
 
@@ -64,7 +58,7 @@ static void a_row_that_contradicts_another_is_safe_mode(void **state)
 	start();
 	stream_begin(0, 0);
 	batch_put_account(&out, &account); /* there is no index 0 */
-	send_piece(STATE_ROWS, (struct slice){ bytes, out.used });
+	send_state_piece(STATE_ROWS, (struct slice){ bytes, out.used });
 	expect_state_bad(0);
 }
 
@@ -88,7 +82,7 @@ static void an_entry_that_the_state_does_not_allow_is_safe_mode(void **state)
 	byte_put_slice32(&out, record.body);
 	stream_begin(1, 0); /* its mint is there, and the accounts that it made are not */
 	send_fingerprints(1, 1);
-	send_piece(STATE_ENTRIES, (struct slice){ bytes, out.used });
+	send_state_piece(STATE_ENTRIES, (struct slice){ bytes, out.used });
 	(void)expect_verdict(1, 503);
 	expect_state_bad(1);
 }
@@ -100,7 +94,7 @@ static void a_piece_that_does_not_parse_accuses_the_committer(void **state)
 	(void)state;
 	start();
 	stream_begin(0, 0);
-	send_piece(STATE_ROWS, (struct slice){ noise, sizeof noise });
+	send_state_piece(STATE_ROWS, (struct slice){ noise, sizeof noise });
 	harness_expect_accusation(committer, OAP_STATE_PIECE, ERR_MALFORMED);
 }
 
@@ -109,20 +103,14 @@ static void rows_behind_the_entries_accuse_the_committer(void **state)
 	(void)state;
 	start();
 	stream_begin(0, 0);
-	send_piece(STATE_ENTRIES, (struct slice){ NULL, 0 });
-	send_piece(STATE_ROWS, (struct slice){ NULL, 0 });
+	send_state_piece(STATE_ENTRIES, (struct slice){ NULL, 0 });
+	send_state_piece(STATE_ROWS, (struct slice){ NULL, 0 });
 	harness_expect_accusation(committer, OAP_STATE_PIECE, ERR_CONFLICT);
 }
 
 /* What it sent is sent back, and it goes on from there. */
 static void it_goes_on_from_what_it_wrote(void **state)
 {
-	static uint8_t rows[VERB_STATE_BYTES_MAX], pairs[64], entries[4096];
-	struct byte_writer row_out = byte_writer_of(rows, sizeof rows);
-	struct byte_writer pair_out = byte_writer_of(pairs, sizeof pairs);
-	struct byte_writer entry_out = byte_writer_of(entries, sizeof entries);
-	struct byte_reader in;
-	struct batch_record record;
 	struct draft burn = draft_of(ENTRY_BURN, "alice", 20);
 
 	(void)state;
@@ -131,33 +119,14 @@ static void it_goes_on_from_what_it_wrote(void **state)
 	expect_work(&first);
 	commit(&first);
 	expect_accepted(1, 1, 2, &kept.root);
-	byte_put_u64(&pair_out, 1);
-	for (in = byte_reader_of(first.head.records); batch_next(&in, &record);) {
-		struct batch_entry entry;
-
-		if (record.type == BATCH_ACCOUNT) {
-			byte_put_u8(&row_out, BATCH_ACCOUNT);
-			byte_put_slice32(&row_out, record.body);
-		}
-		if (record.type == BATCH_ENTRY) {
-			assert_int_equal(batch_get_entry(record.body, &entry), ERR_OK);
-			byte_put_u64(&pair_out, entry.key_fingerprint);
-			byte_put_u64(&pair_out, entry.id_fingerprint);
-			byte_put_u64(&entry_out, first.head.batch_ts_unix_ms);
-			byte_put_u8(&entry_out, BATCH_ENTRY);
-			byte_put_slice32(&entry_out, record.body);
-		}
-	}
-	stream_begin(2, 0);
-	send_piece(STATE_ROWS, (struct slice){ rows, row_out.used });
-	send_piece(STATE_FINGERPRINTS, (struct slice){ pairs, pair_out.used });
-	send_piece(STATE_ENTRIES, (struct slice){ entries, entry_out.used });
-	harness_send_state_end(committer, 0, &(struct oap_state_end){ 2 });
+	stream_back(&first, 2);
+	harness_send_state_end(committer, 0, &(struct oap_state_end){ .size = 2 });
 	expect_phase(PHASE_SERVING, "");
 	harness_expect_nothing(edge);
 	submit(2, &burn, 1);
 	expect_work(&second);
 	assert_int_equal(second.head.first_seq, 3);
+	assert_int_equal(second.head.state_no, 2);
 	commit(&second);
 	expect_accepted(2, 3, 3, &kept.root);
 }
@@ -264,12 +233,6 @@ static void no_control_is_recorded_without_its_audit_record(void **state)
 	expect_governed(1, ERR_OK);
 }
 
-static void send_revoked(uint64_t corr_id)
-{
-	harness_send_revoked(kms, corr_id,
-		&(struct oap_revoked){ .kid = GRANTS_KEY_ID, .capability = grants_capability() });
-}
-
 static void a_revocation_is_done_when_it_is_on_disk(void **state)
 {
 	struct oap_revoked_done done;
@@ -348,78 +311,7 @@ static void an_expired_hold_is_released_when_nobody_asks(void **state)
 	assert_true(second.head.batch_ts_unix_ms >= hold.entry.expires_unix_ms);
 }
 
-/* --- a full disk --- */
-
-static void refuse(const struct sent_batch *batch)
-{
-	harness_send_not_committed(committer, batch->head.batch_no,
-		&(struct oap_not_committed){ batch->head.batch_no });
-	give_credit(batch);
-}
-
-static void a_full_disk_refuses_everything_until_the_state_comes_anew(void **state)
-{
-	(void)state;
-	start_serving();
-	submit(1, mints(1), 1);
-	expect_work(&first);
-	submit(2, mints(256), 256);
-	expect_work(&second);
-	submit(3, mints(1), 1);
-	harness_settle(&h);
-	refuse(&first);
-	expect_refused(1, 503, DETAIL_DISK_FULL);
-	expect_refused(2, 503, DETAIL_DISK_FULL);
-	expect_refused(3, 503, DETAIL_DISK_FULL);
-	expect_phase(PHASE_SAFE_MODE, "disk_full");
-	refuse(&second);
-	submit(4, mints(1), 1);
-	expect_refused(4, 503, DETAIL_DISK_FULL);
-	harness_expect_nothing(committer);
-	stream_nothing();
-	submit(5, mints(1), 1);
-	expect_work(&first);
-	assert_int_equal(first.head.first_seq, 1);
-	commit(&first);
-	expect_accepted(5, 1, 1, &kept.root);
-	harness_expect_nothing(prevalidator);
-	assert_int_equal(prevalidator->credit_requests, 5);
-}
-
-/* A word about a batch of a stream that is over says nothing about those of this one. */
-static void a_late_word_about_an_old_batch_changes_nothing(void **state)
-{
-	(void)state;
-	start_serving();
-	submit(1, mints(1), 1);
-	expect_work(&first);
-	stream_nothing();
-	expect_refused(1, 503, DETAIL_OUTCOME_UNKNOWN);
-	submit(2, mints(1), 1);
-	expect_work(&second);
-	refuse(&first);
-	harness_expect_nothing(edge);
-	commit(&second);
-	expect_accepted(2, 1, 1, &kept.root);
-}
-
-static void a_revocation_survives_a_full_disk(void **state)
-{
-	struct oap_revoked_done done;
-
-	(void)state;
-	start_serving();
-	send_revoked(0);
-	expect_work(&first);
-	refuse(&first);
-	expect_phase(PHASE_SAFE_MODE, "disk_full");
-	harness_expect_nothing(kms);
-	stream_nothing();
-	expect_work(&first);
-	assert_int_equal(count_records(&first, BATCH_CONTROL), 1);
-	commit(&first);
-	assert_int_equal(harness_expect_revoked_done(kms, &done), 0);
-}
+/* --- what the committer says --- */
 
 static void a_committed_batch_that_was_not_sent_accuses_the_committer(void **state)
 {
@@ -494,9 +386,6 @@ int main(void)
 		CASE(a_revocation_told_again_is_not_recorded_again),
 		CASE(a_revocation_before_the_start_is_recorded_after_it),
 		CASE(an_expired_hold_is_released_when_nobody_asks),
-		CASE(a_full_disk_refuses_everything_until_the_state_comes_anew),
-		CASE(a_late_word_about_an_old_batch_changes_nothing),
-		CASE(a_revocation_survives_a_full_disk),
 		CASE(a_committed_batch_that_was_not_sent_accuses_the_committer),
 		CASE(a_drain_answers_flushes_and_says_so),
 		CASE(a_drain_before_the_start_does_not_wait_for_it),

@@ -156,7 +156,7 @@ static void a_wallet_begins_behind_the_latest_txid(void **state)
 	start();
 	harness_send_state_begin(
 		committer, 0, &(struct oap_state_begin){ .fence = 3, .txid_ts_unix_ms = later_ms });
-	harness_send_state_end(committer, 0, &(struct oap_state_end){ 0 });
+	harness_send_state_end(committer, 0, &(struct oap_state_end){ .size = 0 });
 	expect_phase(PHASE_SERVING, "");
 	assert_int_equal(link_wallet(), later_ms);
 }
