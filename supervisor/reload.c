@@ -189,6 +189,7 @@ static void step(struct supervisor *self)
 
 	switch (self->reload.step) {
 	case RELOAD_IDLE:
+	case RELOAD_JUDGING:
 		return;
 	case RELOAD_PREPARING:
 		lost = find(self, STAND_LOST);
@@ -213,10 +214,19 @@ static void step(struct supervisor *self)
 static void on_limit(struct ev_loop *loop, ev_timer *watcher, int events)
 {
 	struct supervisor *self = watcher->data;
-	const struct child *awaited = find(self, STAND_AWAITED);
+	const struct child *awaited;
 
 	(void)loop;
 	(void)events;
+	if (self->reload.step == RELOAD_JUDGING) {
+		say_refusal(self,
+			"tls.enabled: mn-tls-check, which looks at the files of TLS, did not "
+			"end within %d s",
+			RELOAD_ANSWER_MS / 1000);
+		drop(self);
+		return;
+	}
+	awaited = find(self, STAND_AWAITED);
 	if (self->reload.step == RELOAD_COMMITTING || awaited == NULL) {
 		finish(self);
 		return;
@@ -279,7 +289,7 @@ void reload_worker_lost(struct child *child)
 
 void reload_stopping(struct supervisor *self)
 {
-	if (self->reload.step == RELOAD_PREPARING) {
+	if (self->reload.step == RELOAD_PREPARING || self->reload.step == RELOAD_JUDGING) {
 		say_refusal(self, "the node stops");
 		drop(self);
 	}
@@ -413,6 +423,28 @@ static bool open_all(struct supervisor *self)
 	return true;
 }
 
+static void prepare(struct supervisor *self)
+{
+	self->reload.step = RELOAD_PREPARING;
+	ev_timer_again(self->loop, &self->reload.limit);
+	for (size_t i = 0; i < self->child_count; i++) {
+		if (self->children[i].state == CHILD_UP) {
+			ask(&self->children[i]);
+		}
+	}
+	step(self);
+}
+
+void reload_files_judged(struct supervisor *self)
+{
+	if (self->material_next.why[0] != '\0') {
+		say_refusal(self, "%s", self->material_next.why);
+		drop(self);
+	} else {
+		prepare(self);
+	}
+}
+
 static void begin(struct supervisor *self)
 {
 	struct reload *reload = &self->reload;
@@ -421,7 +453,7 @@ static void begin(struct supervisor *self)
 	memcpy(reload->now.actor, reload->waiters.actor, sizeof reload->now.actor);
 	rebind_init(&reload->rebind);
 	reload->generation_next++;
-	reload->step = RELOAD_PREPARING;
+	reload->step = RELOAD_JUDGING;
 	notify_reloading(self);
 	if (!read_again(self) || !open_all(self)) {
 		drop(self);
@@ -431,13 +463,11 @@ static void begin(struct supervisor *self)
 	ev_set_priority(&reload->limit, EV_MINPRI); /* what was said in time is heard before */
 	reload->limit.data = self;
 	reload->limit.repeat = RELOAD_ANSWER_MS / 1000.0;
-	ev_timer_again(self->loop, &reload->limit);
-	for (size_t i = 0; i < self->child_count; i++) {
-		if (self->children[i].state == CHILD_UP) {
-			ask(&self->children[i]);
-		}
+	if (secure_is_judging(self)) {
+		ev_timer_again(self->loop, &reload->limit);
+	} else {
+		prepare(self);
 	}
-	step(self);
 }
 
 static void refuse_at_once(

@@ -122,6 +122,23 @@ void tls_chain_free(struct tls_chain *chain)
 	memset(chain, 0, sizeof *chain);
 }
 
+void tls_chain_subject(const struct tls_chain *chain, char *ret_text, size_t text_bytes)
+{
+	gnutls_datum_t name = { NULL, 0 };
+
+	ret_text[0] = '\0';
+	if (gnutls_x509_crt_get_dn3(chain->certificates[0], &name, 0) < 0) {
+		return;
+	}
+	for (size_t i = 0; i < name.size && i + 1 < text_bytes; i++) {
+		bool is_control = name.data[i] < 0x20 || name.data[i] == 0x7f;
+
+		ret_text[i] = is_control ? '?' : (char)name.data[i];
+		ret_text[i + 1] = '\0';
+	}
+	gnutls_free(name.data);
+}
+
 bool tls_chain_has_name(const struct tls_chain *chain, const char *name)
 {
 	return gnutls_x509_crt_check_hostname(chain->certificates[0], name) != 0;

@@ -465,7 +465,14 @@ def test_bad_files_refuse_the_start_with_a_sentence():
 	made.path('open.key').chmod(0o644)
 	made.path('unsorted.crt').write_bytes(made.path('ca.crt').read_bytes()
 		+ made.path('p256.crt').read_bytes())
+	rest = '# what follows is read by nobody\n' * 2100
+	for name, source in (('long.crt', 'server.crt'), ('long.key', 'server.key')):
+		made.path(name).write_text(made.path(source).read_text() + rest)
+		made.path(name).chmod(0o600)
 	rows = (
+		({'cert_path': str(made.path('long.crt'))}, 'tls.cert_path', 'at most 65536 bytes'),
+		({'key_path': str(made.path('long.key'))}, 'tls.key_path', 'at most 16384 bytes'),
+		({'ocsp_path': str(made.path('long.crt'))}, 'tls.ocsp_path', 'at most 16384 bytes'),
 		({'cert_path': str(made.path('missing'))}, 'tls.cert_path', 'No such file'),
 		({'cert_path': str(made.path('garbage'))}, 'tls.cert_path', 'expected certificates in PEM'),
 		({'cert_path': str(made.path('unsorted.crt'))}, 'tls.', 'expect'),
@@ -659,6 +666,82 @@ def test_certificates_are_changed_again_and_again_under_load():
 				thread.join()
 		assert not failures, failures[:3]
 		assert one.metric('service_restarts_total') == 0
+
+
+def with_own_judge(one):
+	"""The path of an mn-tls-check of its own: what is written there is what the next reload runs."""
+	libexec = one.directory / 'libexec'
+	libexec.mkdir()
+	for path in nodes.libexec(one.build).glob('mn-*'):
+		(libexec / path.name).symlink_to(path.resolve())
+	judge = libexec / 'mn-tls-check'
+	judge.unlink(missing_ok=True)
+	shutil.copy(one.build / 'tls/mn-tls-check', judge)
+	judge.chmod(0o755)
+	one.extra = ('--libexec', str(libexec))
+	return judge
+
+
+def test_a_judge_that_hangs_holds_up_the_reload_and_nothing_else():
+	one = new_node()
+	judge = with_own_judge(one)
+	real, stuck = judge.read_bytes(), (one.build / 'tests/system/stuck').read_bytes()
+
+	def status():
+		return json.loads(one.cli('status', '--json', check=False).stdout)
+	with one:
+		judge.write_bytes(stuck)
+		asked = subprocess.Popen([*nodes.command(one.build, one.profile), 'reload'],
+			stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+		eventually(lambda: status()['config']['reloading'], 'that it has begun')
+		old = one.signal_worker('archive')
+		eventually(lambda: one.workers('archive') and old not in one.workers('archive'), 'another archive')
+		said = asked.communicate(timeout=60)[0]
+		assert asked.returncode == 1 and 'did not end within' in said, said
+		assert not [pid for pid in nodes.process_tree(one.child.pid)
+			if 'mn-tls-check' in pathlib.Path(f'/proc/{pid}/cmdline').read_text()]
+		assert one.http('GET', '/healthz').status == 200
+		judge.write_bytes(real)
+		reload(one)
+		judge.write_bytes(stuck)
+		one.child.send_signal(signal.SIGHUP)
+		eventually(lambda: status()['config']['reloading'], 'that it has begun')
+		assert one.stop() == 0  # and waits for no judge
+	assert one.child is None
+
+
+def test_a_judge_that_dies_refuses_the_reload():
+	one = new_node()
+	judge = with_own_judge(one)
+	with one:
+		judge.write_bytes(pathlib.Path('/bin/true').read_bytes())
+		assert 'mn-tls-check' in reload(one, 1)
+		assert one.http('GET', '/healthz').status == 200
+
+
+def test_status_shows_the_certificate_that_is_in_force():
+	made = certs().issue('first', days=40).issue('second', 'rsa', days=-1)
+	made.replace('current', 'first')
+
+	def told(one):
+		answer = one.cli('status', '--json', check=False)
+		return json.loads(answer.stdout)['certificate'], one.cli('status', check=False).stdout
+	one = Node({'tls': made.tls('current')})
+	one.tls['api'] = made.context()
+	with one:
+		certificate, text = told(one)
+		assert certificate['subject'] == 'CN=first' and certificate['key'] == 'P-256', certificate
+		assert certificate['days_left'] in (39, 40), certificate
+		assert certificate['not_after_ms'] == 1000 * one.metric('tls_certificate_expiry_timestamp_seconds')
+		assert re.search(r'^tls +CN=first, P-256 key, ends 20.*, days left: (39|40)$', text, re.M), text
+		made.replace('current', 'second')
+		reload(one)
+		certificate, text = told(one)
+		assert certificate['subject'] == 'CN=second' and certificate['days_left'] < 0, certificate
+		assert re.search(r'^tls +CN=second, RSA key, .*, days left: -\d+$', text, re.M), text
+	with Node() as plain:
+		certificate, text = told(plain)
+		assert certificate is None and 'tls' not in text, text
 
 
 def test_who_is_demanded_a_certificate_of_changes_with_a_reload():
