@@ -209,9 +209,10 @@ const char *tls_chain_check_roots(struct slice pem, unsigned *ret_count)
 /* --- what is spoken --- */
 
 #define PRIORITY_HEAD "NONE:+VERS-TLS1.3:+AEAD:+AES-256-GCM:+CHACHA20-POLY1305"
-#define PRIORITY_TAIL                                                                     \
-	":+SIGN-EDDSA-ED25519:+SIGN-ECDSA-SECP256R1-SHA256:+SIGN-ECDSA-SECP384R1-SHA384:" \
-	"+SIGN-RSA-PSS-RSAE-SHA256:+SIGN-RSA-PSS-RSAE-SHA384:+CTYPE-X509:%SERVER_PRECEDENCE"
+#define PRIORITY_TAIL                                                                         \
+	":+SIGN-EDDSA-ED25519:+SIGN-ECDSA-SECP256R1-SHA256:+SIGN-ECDSA-SECP384R1-SHA384:"     \
+	"+SIGN-RSA-PSS-RSAE-SHA256:+SIGN-RSA-PSS-RSAE-SHA384:+CTYPE-X509:%SERVER_PRECEDENCE:" \
+	"%PROFILE_MEDIUM" /* of certificates of clients: RSA of 2048 bits, or as strong */
 #define PRIORITY_CLASSIC ":+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1"
 
 gnutls_priority_t tls_chain_priority(enum tls_pq pq)

@@ -14,6 +14,7 @@ KINDS = {
 	'rsa': ('rsa', 'rsa_keygen_bits:2048'),
 	'ed25519': ('ed25519', None),
 }
+WEAK_KINDS = {'rsa1024': ('rsa', 'rsa_keygen_bits:1024')}
 
 
 def openssl(*words, stdin=None):
@@ -38,13 +39,13 @@ class Certificates:
 		return self.directory / name
 
 	def key(self, name, kind='p256'):
-		algorithm, option = KINDS[kind]
+		algorithm, option = {**KINDS, **WEAK_KINDS}[kind]
 		openssl('genpkey', '-algorithm', algorithm, *(['-pkeyopt', option] if option else []),
 			'-out', self.path(f'{name}.key'))
 		self.path(f'{name}.key').chmod(0o600)
 
-	def authority(self, name):
-		self.key(name)
+	def authority(self, name, kind='p256'):
+		self.key(name, kind)
 		openssl('req', '-x509', '-key', self.path(f'{name}.key'), '-subj', f'/CN={name}', '-days', '30',
 			'-addext', 'keyUsage=critical,keyCertSign,cRLSign', '-out', self.path(f'{name}.crt'))
 

@@ -37,6 +37,9 @@ def certs():
 		made.issue('mallory', usage='clientAuth', authority='stranger')
 		made.issue('late', usage='clientAuth', days=-1)
 		made.issue('wrong_purpose', usage='serverAuth')
+		made.issue('weak', 'rsa1024', usage='clientAuth')
+		made.authority('weak_ca', 'rsa1024')
+		made.issue('of_weak', usage='clientAuth', authority='weak_ca')
 	return shared['certs']
 
 
@@ -126,6 +129,13 @@ def test_groups_are_x25519_p256_and_p384_with_a_second_hello_where_it_takes_one(
 		assert 'Cipher is TLS_AES' in said and 'Verification: OK' in said, (group, said)
 	for group in ('X448', 'P-521', 'ffdhe2048'):
 		assert 'Cipher is (NONE)' in s_client(node(), '-groups', group), group
+
+
+def test_a_client_that_speaks_no_http_1_1_is_told_so():
+	for offered, chosen in (('http/1.1', True), ('h2,http/1.1', True), ('h2', False), ('imap', False)):
+		said = s_client(node(), '-alpn', offered)
+		assert ('ALPN protocol: http/1.1' in said) == chosen, (offered, said)
+		assert ('no application protocol' in said) == (not chosen), (offered, said)
 
 
 def test_older_versions_are_refused():
@@ -388,6 +398,18 @@ def test_the_api_takes_a_certificate_and_demands_one_when_it_is_told_to():
 		assert one.metric('auth_failures_total', peer='mtls') >= 1
 		session = ticket(one, '-cert', certs().path('alice.crt'), '-key', certs().path('alice.key'))
 		assert is_resumed(one, session)  # its certificate is in the ticket
+
+
+def test_a_client_certificate_with_a_weak_key_is_refused_wherever_in_its_chain_it_is():
+	made = certs()
+	made.path('both.crt').write_bytes(made.path('ca.crt').read_bytes() + made.path('weak_ca.crt').read_bytes())
+	with new_node(client_ca_path=str(made.path('both.crt'))) as one:
+		for name in ('weak', 'of_weak'):
+			with failed(one, 'bad_certificate'):
+				said = s_client(one, '-cert', made.path(f'{name}.crt'), '-key', made.path(f'{name}.key'),
+					'-cipher', 'ALL:@SECLEVEL=0', '-ign_eof', stdin=GET)
+			assert 'HTTP/1.1' not in said, (name, said)
+		assert outcome(one, 'alice') == 200
 
 
 def test_the_admin_plane_demands_a_certificate():
