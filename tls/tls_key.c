@@ -246,6 +246,19 @@ static bool name_rsa(struct tls_key *key)
 	return true;
 }
 
+/* An RSA key says most things twice. Where they do not fit each other, nettle finds that its
+ * signature is none; better now than in each handshake. */
+static bool is_sound_rsa(const struct tls_key *key)
+{
+	static const uint8_t transcript[32];
+	uint8_t signature[TLS_KEY_SIGNATURE_BYTES];
+	size_t bytes_count = 0;
+
+	return tls_key_sign(key, TLS_SCHEME_RSA_PSS_SHA256,
+		       (struct slice){ transcript, sizeof transcript }, signature,
+		       &bytes_count) == ERR_OK;
+}
+
 bool tls_key_complete(struct tls_key *key)
 {
 	switch (key->kind) {
@@ -260,7 +273,7 @@ bool tls_key_complete(struct tls_key *key)
 	case TLS_KEY_P384:
 		return key->bytes_count == 48 && name_curve(key);
 	case TLS_KEY_RSA:
-		return name_rsa(key);
+		return name_rsa(key) && is_sound_rsa(key);
 	case TLS_KEY_NONE:
 		break;
 	}
