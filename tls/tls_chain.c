@@ -165,6 +165,9 @@ static const char *judge_response(
 	if (status == GNUTLS_OCSP_CERT_REVOKED) {
 		return "it says that the certificate is revoked";
 	}
+	if (status != GNUTLS_OCSP_CERT_GOOD) {
+		return "it says that its responder does not know the certificate";
+	}
 	*ret_next_unix_s = next == (time_t)-1 ? INT64_MAX : (int64_t)next;
 	return NULL;
 }

@@ -72,13 +72,13 @@ class Certificates:
 			shutil.copy(self.path(f'{source}.{suffix}'), beside)
 			os.replace(beside, self.path(f'{name}.{suffix}'))
 
-	def ocsp(self, name, authority='ca', days=5, revoked=False):
+	def ocsp(self, name, authority='ca', days=5, revoked=False, known=True):
 		"""A response about it in DER, signed by its authority; its path."""
 		serial = openssl('x509', '-in', self.path(f'{name}.crt'), '-noout', '-serial').decode()
 		serial = serial.strip().partition('=')[2]
 		index = self.path(f'{name}.index')
 		state = 'R\t270101000000Z\t260101000000Z' if revoked else 'V\t270101000000Z\t'
-		index.write_text(f'{state}\t{serial}\tunknown\t/CN={name}\n')
+		index.write_text(f'{state}\t{serial}\tunknown\t/CN={name}\n' if known else '')
 		response = self.path(f'{name}.ocsp')
 		issuer = self.path(f'{authority}.crt')
 		openssl('ocsp', '-index', index, '-CA', issuer, '-rsigner', issuer, '-rkey',

@@ -508,6 +508,8 @@ def test_bad_files_refuse_the_start_with_a_sentence():
 		({'ocsp_path': str(made.path('garbage'))}, 'tls.ocsp_path', 'OCSP response in DER'),
 		({'ocsp_path': str(made.ocsp('p384'))}, 'tls.ocsp_path', 'not about the certificate'),
 		({'ocsp_path': str(made.ocsp('server', revoked=True))}, 'tls.ocsp_path', 'revoked'),
+		({'cert_path': str(made.path('p256.crt')), 'key_path': str(made.path('p256.key')),
+			'ocsp_path': str(made.ocsp('p256', known=False))}, 'tls.ocsp_path', 'does not know'),
 	)
 	for keys, key, words in rows:
 		said, checked = refused(**keys)
