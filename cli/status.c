@@ -35,6 +35,23 @@ static void print_config(const struct json_in *root)
 	(void)fputc('\n', stdout);
 }
 
+static void print_certificate(const struct json_in *root)
+{
+	const struct json_in *certificate = json_in_member(root, "certificate");
+	const char *subject = json_in_text_of(certificate, "subject");
+	char when[64];
+
+	if (json_in_member(certificate, "days_left") == NULL) {
+		return; /* no TLS is spoken */
+	}
+	node_format_time(json_in_u64_of(certificate, "not_after_ms"), when, sizeof when);
+	(void)fputs("tls       ", stdout);
+	cli_print_text(stdout, (struct slice){ (const uint8_t *)subject, strlen(subject) });
+	(void)printf(", %s key, ends %s, days left: ", json_in_text_of(certificate, "key"), when);
+	json_in_print(json_in_member(certificate, "days_left"));
+	(void)fputc('\n', stdout);
+}
+
 static void print_head(const struct json_in *root)
 {
 	const struct json_in *ledger = json_in_member(root, "ledger");
@@ -63,6 +80,7 @@ static void print_head(const struct json_in *root)
 		json_in_true_of(ledger, "safe_mode") ? ", SAFE MODE: writes are refused" : "",
 		json_in_u64_of(ledger, "lag_ms"), json_in_text_of(ledger, "root"));
 	print_config(root);
+	print_certificate(root);
 	(void)printf("queues    ingress %" PRIu64 ", prevalidation %" PRIu64 ", commit %" PRIu64
 		     "\n\n",
 		json_in_u64_of(queues, "ingress"), json_in_u64_of(queues, "preval"),

@@ -24,8 +24,8 @@
 /* It needs some milliseconds; a machine that swaps may take its time. */
 #define CHECK_WAIT_MS 10000
 
-#define OUTPUT_BYTES_MAX 16384u
-#define CHECK_FD_FIRST   3
+#define CHECK_FD_FIRST 3
+#define DAY_S          86400
 
 static const struct {
 	enum config_key_id key;
@@ -275,54 +275,71 @@ static noreturn void become_checker(const struct config *config, const struct ma
 	_exit(3);
 }
 
-/* What it wrote until it ended, or its time did. */
-static size_t read_output(int fd, char *text, size_t bytes_max)
-{
-	struct instant deadline = instant_after(clock_now(), duration_ms(CHECK_WAIT_MS));
-	size_t used = 0;
-
-	while (used < bytes_max && !instant_reached(deadline, clock_now())) {
-		struct pollfd ready = { .fd = fd, .events = POLLIN };
-		ssize_t got = 1;
-
-		if (poll(&ready, 1, CHECK_WAIT_MS) > 0) {
-			got = read(fd, text + used, bytes_max - used);
-			used += got > 0 ? (size_t)got : 0;
-		}
-		if (got == 0 || (got < 0 && errno != EINTR)) {
-			break;
-		}
-	}
-	return used;
-}
-
-static bool run_checker(const struct config *config, const struct material *material, int checker,
-	const struct identity_plan *plan, char *text, size_t bytes_max)
+static bool start_checker(const struct config *config, const struct material *material, int checker,
+	const struct identity_plan *plan, struct material_check *ret_check)
 {
 	sigset_t all, before;
-	int ends[2], status = 0;
-	pid_t pid;
+	int ends[2];
 
 	if (pipe2(ends, O_CLOEXEC) != 0) {
 		return false;
 	}
+	(void)fcntl(ends[0], F_SETFL, O_NONBLOCK);
 	sigfillset(&all);
 	(void)sigprocmask(SIG_SETMASK, &all, &before);
-	pid = fork();
-	if (pid == 0) {
+	ret_check->pid = fork();
+	if (ret_check->pid == 0) {
 		become_checker(config, material, checker, ends[1], plan);
 	}
 	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 	close(ends[1]);
-	text[pid < 0 ? 0 : read_output(ends[0], text, bytes_max - 1)] = '\0';
-	close(ends[0]);
-	if (pid < 0) {
+	ret_check->output = ends[0];
+	if (ret_check->pid < 0) {
+		material_check_stop(ret_check);
 		return false;
 	}
-	(void)kill(pid, SIGKILL); /* not reaped yet, so the pid is its own */
-	while (waitpid(pid, &status, 0) == -1 && errno == EINTR) {
-	}
 	return true;
+}
+
+void material_check_init(struct material_check *check)
+{
+	check->pid = 0;
+	check->output = -1;
+}
+
+bool material_check_read(struct material_check *check)
+{
+	size_t room = sizeof check->text - 1 - check->text_bytes;
+	ssize_t got = read(check->output, check->text + check->text_bytes, room);
+
+	check->text_bytes += got > 0 ? (size_t)got : 0;
+	return got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR));
+}
+
+/* It may hang: it is not reaped yet, so the pid is its own. */
+void material_check_stop(struct material_check *check)
+{
+	if (check->output < 0) {
+		return;
+	}
+	close(check->output);
+	check->output = -1;
+	if (check->pid > 0) {
+		(void)kill(check->pid, SIGKILL);
+		while (waitpid(check->pid, NULL, 0) == -1 && errno == EINTR) {
+		}
+	}
+}
+
+/* For who has no loop: all that it writes until it ends, or its time does. */
+static void wait_for(struct material_check *check)
+{
+	struct instant deadline = instant_after(clock_now(), duration_ms(CHECK_WAIT_MS));
+	struct pollfd ready = { .fd = check->output, .events = POLLIN };
+
+	do {
+		(void)poll(&ready, 1, CHECK_WAIT_MS / 100); /* or a byte now and then is for ever */
+	} while (material_check_read(check) && !instant_reached(deadline, clock_now()));
 }
 
 /* --- what it said --- */
@@ -366,6 +383,8 @@ static void take_line(struct material *material, const struct config *config, ch
 	}
 	if (strncmp(line, "bad ", 4) == 0) {
 		take_bad(material, config, line + 4);
+	} else if (strncmp(line, "subject ", 8) == 0) {
+		(void)snprintf(material->subject, sizeof material->subject, "%s", line + 8);
 	} else if (strncmp(line, "kind ", 5) == 0) {
 		(void)snprintf(material->key_kind, sizeof material->key_kind, "%s", line + 5);
 	} else if (strncmp(line, "unnamed ", 8) == 0) {
@@ -393,28 +412,22 @@ static bool judge(struct material *material, const struct config *config, char *
 	return material->why[0] == '\0';
 }
 
-bool material_load(const struct config *config, int checker, const struct identity_plan *plan,
-	struct material *ret_material)
+bool material_begin(const struct config *config, int checker, const struct identity_plan *plan,
+	struct material *ret_material, struct material_check *ret_check)
 {
-	char text[OUTPUT_BYTES_MAX];
 	bool good = true;
 
 	material_init(ret_material);
-	if (!config->tls_enabled) {
-		return true;
-	}
+	ret_check->text_bytes = 0;
 	for (unsigned kind = 0; kind < MATERIAL_KIND_COUNT && good; kind++) {
 		good = path_of(config, kind)[0] == '\0' || copy_file(ret_material, config, kind);
 	}
 	if (good && checker < 0) {
 		good = refuse(ret_material, "tls.enabled: mn-tls-check is not installed");
 	}
-	if (good) {
-		good = run_checker(config, ret_material, checker, plan, text, sizeof text)
-			       ? judge(ret_material, config, text)
-			       : refuse(ret_material,
-					 "tls.enabled: mn-tls-check cannot be started: %s",
-					 strerror(errno));
+	if (good && !start_checker(config, ret_material, checker, plan, ret_check)) {
+		good = refuse(ret_material, "tls.enabled: mn-tls-check cannot be started: %s",
+			strerror(errno));
 	}
 	if (!good) {
 		material_close(ret_material);
@@ -422,12 +435,48 @@ bool material_load(const struct config *config, int checker, const struct identi
 	return good;
 }
 
+bool material_end(
+	const struct config *config, struct material *material, struct material_check *check)
+{
+	material_check_stop(check);
+	check->text[check->text_bytes] = '\0';
+	if (!judge(material, config, check->text)) {
+		material_close(material);
+		return false;
+	}
+	return true;
+}
+
+bool material_load(const struct config *config, int checker, const struct identity_plan *plan,
+	struct material *ret_material)
+{
+	static struct material_check check;
+
+	if (!config->tls_enabled) {
+		material_init(ret_material);
+		return true;
+	}
+	material_check_init(&check);
+	if (!material_begin(config, checker, plan, ret_material, &check)) {
+		return false;
+	}
+	wait_for(&check);
+	return material_end(config, ret_material, &check);
+}
+
+int64_t material_days_left(const struct material *material, int64_t now_unix_s)
+{
+	int64_t left_s = material->not_after_unix_s - now_unix_s;
+
+	return left_s >= 0 ? left_s / DAY_S : -1 - (-1 - left_s) / DAY_S;
+}
+
 /* In hours where days would be "0" or "1". */
 static void print_span(int64_t span_s, char ret_text[32])
 {
-	bool is_short = span_s < 2 * 86400;
+	bool is_short = span_s < 2 * DAY_S;
 
-	(void)snprintf(ret_text, 32, "%" PRId64 " %s", is_short ? span_s / 3600 : span_s / 86400,
+	(void)snprintf(ret_text, 32, "%" PRId64 " %s", is_short ? span_s / 3600 : span_s / DAY_S,
 		is_short ? "hours" : "days");
 }
 

@@ -25,8 +25,9 @@ enum material_kind {
 	MATERIAL_KIND_COUNT
 };
 
-#define MATERIAL_WHY_BYTES   2048u
-#define MATERIAL_NAMES_BYTES (CONFIG_HOST_NAMES_MAX * (CONFIG_NAME_BYTES_MAX + 2u))
+#define MATERIAL_WHY_BYTES     2048u
+#define MATERIAL_SUBJECT_BYTES 256u
+#define MATERIAL_NAMES_BYTES   (CONFIG_HOST_NAMES_MAX * (CONFIG_NAME_BYTES_MAX + 2u))
 
 struct material {
 	int fds[MATERIAL_KIND_COUNT]; /* owned; -1: there is no such file */
@@ -34,10 +35,20 @@ struct material {
 	size_t held_bytes;
 	struct hash digests[MATERIAL_KIND_COUNT]; /* of their contents */
 	int64_t not_before_unix_s, not_after_unix_s;
-	int64_t ocsp_next_unix_s;           /* 0: none is stapled */
-	char key_kind[16];                  /* "P-256" */
-	char unnamed[MATERIAL_NAMES_BYTES]; /* of api.host_names, those it is not for: "a, b" */
-	char why[MATERIAL_WHY_BYTES];       /* "": all is good; else a sentence */
+	int64_t ocsp_next_unix_s;             /* 0: none is stapled */
+	char key_kind[16];                    /* "P-256" */
+	char subject[MATERIAL_SUBJECT_BYTES]; /* "CN=ledger.example", cut if need be */
+	char unnamed[MATERIAL_NAMES_BYTES];   /* of api.host_names, those it is not for: "a, b" */
+	char why[MATERIAL_WHY_BYTES];         /* "": all is good; else a sentence */
+};
+
+/* mn-tls-check at work. */
+#define MATERIAL_CHECK_BYTES 16384u /* what it writes: a line for each fault, date and name */
+struct material_check {
+	int output; /* owned, does not block; -1: there is none */
+	pid_t pid;  /* reaped by material_end or material_check_stop alone */
+	size_t text_bytes;
+	char text[MATERIAL_CHECK_BYTES];
 };
 
 /* All fds -1. */
@@ -50,8 +61,22 @@ void material_close(struct material *material);
 MUST_CHECK bool material_load(const struct config *config, int checker,
 	const struct identity_plan *plan, struct material *ret_material);
 
+/* The same in parts, for whoever has other things to do meanwhile; tls.enabled is true. After
+ * begin, read whenever there is something to read, until it says false, or time is up; then end. */
+void material_check_init(struct material_check *check);
+MUST_CHECK bool material_begin(const struct config *config, int checker,
+	const struct identity_plan *plan, struct material *ret_material,
+	struct material_check *ret_check);
+MUST_CHECK bool material_check_read(struct material_check *check); /* more may come */
+MUST_CHECK bool material_end(
+	const struct config *config, struct material *material, struct material_check *check);
+void material_check_stop(struct material_check *check); /* nobody wants to know any more */
+
 /* -1: it is not where it should be. */
 int material_open_checker(const char *libexec_dir);
+
+/* Whole days; -1 in the first day after its end. */
+int64_t material_days_left(const struct material *material, int64_t now_unix_s);
 
 /* A sentence when the certificate, or the response, is not good at that time, or soon will not be;
  * "" else. */

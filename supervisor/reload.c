@@ -220,6 +220,7 @@ static void step(struct supervisor *self)
 
 	switch (self->reload.step) {
 	case RELOAD_IDLE:
+	case RELOAD_JUDGING:
 		return;
 	case RELOAD_PREPARING:
 		lost = find(self, STAND_LOST);
@@ -249,14 +250,24 @@ static void step(struct supervisor *self)
 static void on_limit(struct ev_loop *loop, ev_timer *watcher, int events)
 {
 	struct supervisor *self = watcher->data;
-	const struct child *awaited = find(self, STAND_AWAITED);
+	const struct child *awaited;
 
 	(void)loop;
 	(void)events;
+	if (self->reload.step == RELOAD_JUDGING) {
+		self->reload.now.is_passing = true;
+		say_refusal(self,
+			"tls.enabled: mn-tls-check, which looks at the files of TLS, did not "
+			"end within %d s",
+			RELOAD_ANSWER_MS / 1000);
+		drop(self);
+		return;
+	}
 	if (self->reload.step == RELOAD_COMMITTING) {
 		finish(self);
 		return;
 	}
+	awaited = find(self, STAND_AWAITED);
 	if (awaited == NULL) { /* who was has been killed, and is not reaped yet */
 		step(self);
 		return;
@@ -322,7 +333,7 @@ void reload_worker_lost(struct child *child)
 
 void reload_stopping(struct supervisor *self)
 {
-	if (self->reload.step == RELOAD_PREPARING) {
+	if (self->reload.step == RELOAD_PREPARING || self->reload.step == RELOAD_JUDGING) {
 		self->reload.now.is_passing = true;
 		say_refusal(self, "the node stops");
 		drop(self);
@@ -457,6 +468,35 @@ static bool open_all(struct supervisor *self)
 	return true;
 }
 
+/* What was opened before may have taken its time, which is not that of who is asked now. */
+static void wait_anew(struct supervisor *self)
+{
+	ev_now_update(self->loop);
+	ev_timer_again(self->loop, &self->reload.limit);
+}
+
+static void prepare(struct supervisor *self)
+{
+	self->reload.step = RELOAD_PREPARING;
+	wait_anew(self);
+	for (size_t i = 0; i < self->child_count; i++) {
+		if (self->children[i].state == CHILD_UP) {
+			ask(&self->children[i]);
+		}
+	}
+	step(self);
+}
+
+void reload_files_judged(struct supervisor *self)
+{
+	if (self->material_next.why[0] != '\0') {
+		say_refusal(self, "%s", self->material_next.why);
+		drop(self);
+	} else {
+		prepare(self);
+	}
+}
+
 static void begin(struct supervisor *self)
 {
 	struct reload *reload = &self->reload;
@@ -466,7 +506,7 @@ static void begin(struct supervisor *self)
 	rebind_init(&reload->rebind);
 	reload->is_out_of_fds = false;
 	reload->generation_next++;
-	reload->step = RELOAD_PREPARING;
+	reload->step = RELOAD_JUDGING;
 	notify_reloading(self);
 	if (!read_again(self) || !open_all(self)) {
 		drop(self);
@@ -476,15 +516,11 @@ static void begin(struct supervisor *self)
 	ev_set_priority(&reload->limit, EV_MINPRI); /* what was said in time is heard before */
 	reload->limit.data = self;
 	reload->limit.repeat = RELOAD_ANSWER_MS / 1000.0;
-	ev_now_update(
-		self->loop); /* what was opened may have taken its time, which is not theirs */
-	ev_timer_again(self->loop, &reload->limit);
-	for (size_t i = 0; i < self->child_count; i++) {
-		if (self->children[i].state == CHILD_UP) {
-			ask(&self->children[i]);
-		}
+	if (secure_is_judging(self)) {
+		wait_anew(self);
+	} else {
+		prepare(self);
 	}
-	step(self);
 }
 
 void reload_request(struct supervisor *self, const char *actor, reload_done done, uint64_t id)

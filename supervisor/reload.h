@@ -4,12 +4,14 @@
 /* The configuration of a running node, read again: two phases over all workers (DESIGN-WALL.md
  * section 6).
  *
- *   IDLE --asked, read, checked, opened--> PREPARING --all can go by it--> COMMITTING --> IDLE
- *                                              +--refused, dead, silent, stopping--> IDLE
+ *   IDLE --asked, read, opened--> JUDGING --> PREPARING --all can go by it--> COMMITTING --> IDLE
+ *                                    +------------+--refused, dead, silent, stopping--> IDLE
  *
- * In PREPARING nothing is in force: who cannot, dies or is silent for RELOAD_ANSWER_MS makes all
- * drop it. In COMMITTING the configuration is the new one for everybody; who dies now comes back
- * with it. To be asked meanwhile is to be asked once more afterwards. */
+ * In JUDGING mn-tls-check looks at the files of TLS, if there are any, for RELOAD_ANSWER_MS at
+ * most; no worker knows of it yet. In PREPARING nothing is in force: who cannot, dies or is silent
+ * for RELOAD_ANSWER_MS makes all drop it. In COMMITTING the configuration is the new one for
+ * everybody; who dies now comes back with it. To be asked meanwhile is to be asked once more
+ * afterwards. */
 
 #include <ev.h>
 
@@ -33,7 +35,7 @@ struct oap_from;
 typedef void (*reload_done)(
 	struct supervisor *self, uint64_t id, const struct reload_result *result);
 
-enum reload_step { RELOAD_IDLE, RELOAD_PREPARING, RELOAD_COMMITTING };
+enum reload_step { RELOAD_IDLE, RELOAD_JUDGING, RELOAD_PREPARING, RELOAD_COMMITTING };
 
 struct reload_waiters {
 	size_t count;
@@ -68,6 +70,11 @@ void reload_request(struct supervisor *self, const char *actor, reload_done done
 void reload_worker_ready(struct child *child);
 void reload_worker_lost(struct child *child);
 void reload_stopping(struct supervisor *self);
+
+/* What secure.c tells. */
+void reload_files_judged(struct supervisor *self);
+
+/* What workers tell. */
 MUST_CHECK enum err reload_prepared(
 	void *self, const struct oap_from *from, const struct oap_config_prepared *msg);
 MUST_CHECK enum err reload_applied(

@@ -321,6 +321,7 @@ int supervisor_run(const struct config *config, const struct supervisor_options 
 	self.tls_checker = -1;
 	material_init(&self.material);
 	material_init(&self.material_next);
+	material_check_init(&self.tls_check);
 	self.clock_fd = self.notify.fd = self.notify.ready_fd = -1;
 	self.started_at = self.tick_at = clock_now();
 	if (start(&self)) {

@@ -16,15 +16,6 @@ static struct identity_plan plan_of_checker(const struct supervisor *self, gid_t
 	return plan;
 }
 
-static bool load(
-	struct supervisor *self, const struct config *config, struct material *ret_material)
-{
-	gid_t store_gid;
-	struct identity_plan plan = plan_of_checker(self, &store_gid);
-
-	return material_load(config, self->tls_checker, &plan, ret_material);
-}
-
 static void tell(const struct supervisor *self)
 {
 	char text[MATERIAL_WHY_BYTES];
@@ -46,11 +37,15 @@ static void tell(const struct supervisor *self)
 
 bool secure_open(struct supervisor *self)
 {
+	struct identity_plan plan;
+	gid_t store_gid;
+
 	if (!self->config.tls_enabled) {
 		return true;
 	}
+	plan = plan_of_checker(self, &store_gid);
 	self->tls_checker = material_open_checker(self->options.libexec_dir);
-	if (!load(self, &self->config, &self->material)) {
+	if (!material_load(&self->config, self->tls_checker, &plan, &self->material)) {
 		log_event(LOG_TLS_REFUSED, &(struct log_fields){ .text = self->material.why });
 		return false;
 	}
@@ -118,7 +113,7 @@ void secure_send(const struct child *child, struct peer *peer)
 
 /* --- a reload --- */
 
-bool secure_prepare(struct supervisor *self, const struct config *next)
+static void mark_changed(struct supervisor *self)
 {
 	static const enum config_key_id keys[MATERIAL_KIND_COUNT] = {
 		[MATERIAL_CHAIN] = CONFIG_KEY_tls_cert_path,
@@ -126,18 +121,54 @@ bool secure_prepare(struct supervisor *self, const struct config *next)
 		[MATERIAL_ROOTS] = CONFIG_KEY_tls_client_ca_path,
 		[MATERIAL_OCSP] = CONFIG_KEY_tls_ocsp_path,
 	};
-	struct material *material = &self->material_next;
+	const struct material *material = &self->material_next;
 
-	if (!load(self, next, material)) {
-		return false;
-	}
 	for (unsigned kind = 0; kind < MATERIAL_KIND_COUNT; kind++) {
 		if (memcmp(&material->digests[kind], &self->material.digests[kind],
 			    sizeof material->digests[kind]) != 0) {
 			self->reload.now.changed[keys[kind]] = true;
 		}
 	}
+}
+
+static void on_output(struct ev_loop *loop, ev_io *watcher, int events)
+{
+	struct supervisor *self = watcher->data;
+
+	(void)events;
+	if (material_check_read(&self->tls_check)) {
+		return;
+	}
+	ev_io_stop(loop, watcher);
+	if (material_end(&self->reload.next, &self->material_next, &self->tls_check)) {
+		mark_changed(self);
+	}
+	reload_files_judged(self);
+}
+
+bool secure_prepare(struct supervisor *self, const struct config *next)
+{
+	struct identity_plan plan;
+	gid_t store_gid;
+
+	material_init(&self->material_next);
+	if (!next->tls_enabled) {
+		return true;
+	}
+	plan = plan_of_checker(self, &store_gid);
+	if (!material_begin(
+		    next, self->tls_checker, &plan, &self->material_next, &self->tls_check)) {
+		return false;
+	}
+	ev_io_init(&self->tls_output, on_output, self->tls_check.output, EV_READ);
+	self->tls_output.data = self;
+	ev_io_start(self->loop, &self->tls_output);
 	return true;
+}
+
+bool secure_is_judging(const struct supervisor *self)
+{
+	return self->tls_check.output >= 0;
 }
 
 bool secure_stage(const struct child *child, struct peer *peer, uint16_t *closes)
@@ -164,5 +195,9 @@ void secure_commit(struct supervisor *self)
 
 void secure_abort(struct supervisor *self)
 {
+	if (secure_is_judging(self)) {
+		ev_io_stop(self->loop, &self->tls_output);
+		material_check_stop(&self->tls_check);
+	}
 	material_close(&self->material_next);
 }

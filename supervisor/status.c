@@ -199,6 +199,25 @@ static void write_recovery(struct json_out *out, struct supervisor *self)
 	json_out_object_end(out);
 }
 
+/* JSON null where no TLS is spoken. */
+static void write_certificate(struct json_out *out, const struct supervisor *self)
+{
+	const struct material *material = &self->material;
+
+	if (!self->config.tls_enabled) {
+		json_out_null(out);
+		return;
+	}
+	json_out_object_begin(out);
+	key_text(out, "subject", material->subject);
+	key_text(out, "key", material->key_kind);
+	key_u64(out, "not_after_ms",
+		material->not_after_unix_s < 0 ? 0 : (uint64_t)material->not_after_unix_s * 1000);
+	json_out_key(out, "days_left");
+	json_out_i64(out, material_days_left(material, clock_unix_ms() / 1000));
+	json_out_object_end(out);
+}
+
 static void write_config(struct json_out *out, const struct supervisor *self)
 {
 	json_out_object_begin(out);
@@ -274,6 +293,8 @@ size_t status_write(struct supervisor *self, char *buffer, size_t buffer_bytes)
 	write_recovery(&out, self);
 	json_out_key(&out, "config");
 	write_config(&out, self);
+	json_out_key(&out, "certificate");
+	write_certificate(&out, self);
 	json_out_key(&out, "queues");
 	write_queues(&out, self);
 	json_out_key(&out, "log");

@@ -214,9 +214,11 @@ struct supervisor {
 	int lock_fd, admin_fd, api_tcp_fd, api_uds_fd, control_fd; /* owned; -1 */
 	/* bound by whoever started us, who has the name of the last */
 	bool admin_is_inherited, api_is_inherited, uds_is_inherited;
-	int tls_checker;               /* owned: the executable of mn-tls-check; -1 */
-	struct material material;      /* owned: the files of TLS that are in force */
-	struct material material_next; /* owned: of a reload that is tried */
+	int tls_checker;                 /* owned: the executable of mn-tls-check; -1 */
+	struct material material;        /* owned: the files of TLS that are in force */
+	struct material material_next;   /* owned: of a reload that is tried */
+	struct material_check tls_check; /* owned: who judges material_next */
+	ev_io tls_output;
 	int clock_fd; /* owned; the clock of a test (-Dtest_hooks builds only), else -1 */
 	uid_t uids[PROCESS_COUNT];
 	gid_t gids[PROCESS_COUNT];
@@ -388,9 +390,11 @@ bool listen_is_at(int fd, const struct config_address *address);
 /* secure.c: false after a log line that says what was wrong. */
 MUST_CHECK bool secure_open(struct supervisor *self);
 void secure_send(const struct child *child, struct peer *peer); /* what of it is his */
-/* Reads the files again; false: self->material_next.why says why not. Those with other contents are
- * marked as changed. */
+/* Reads the files again; false: self->material_next.why says why not. What is in them is judged
+ * meanwhile: then reload_files_judged is told, and why says "" or why not. Those with other
+ * contents are marked as changed. */
 MUST_CHECK bool secure_prepare(struct supervisor *self, const struct config *next);
+bool secure_is_judging(const struct supervisor *self);
 /* False: no descriptor is left. *closes: what is gone without another in its place. */
 MUST_CHECK bool secure_stage(const struct child *child, struct peer *peer, uint16_t *closes);
 void secure_commit(struct supervisor *self);

@@ -7,12 +7,13 @@
  *   argv[3].. host names that the certificate should be for
  *
  *   bad KEY SENTENCE      what keeps TLS from being served; the key of [tls] that it is about
- *   not_before N, not_after N, ocsp_next N, roots N, kind NAME
+ *   not_before N, not_after N, ocsp_next N, roots N, kind NAME, subject NAME
  *   unnamed NAME          the certificate is not for that host
  *   end                   the last one
  *
  * Exit code 0: nothing is bad; 1: something is; 3: it could not look. */
 #include <seccomp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +25,7 @@
 #include "tls/tls_chain.h"
 #include "tls/tls_pkcs8.h"
 
-#define FD_FIRST 3
+#define SUBJECT_BYTES 256 /* for people's eyes */
 
 static int worst;
 
@@ -48,17 +49,33 @@ static bool read_all(int fd, uint8_t *bytes, size_t bytes_max, struct slice *ret
 	return got >= 0;
 }
 
-static bool given(
-	const char *letters, char letter, int fd, size_t bytes_max, struct slice *ret_text)
+/* Whoever is handed the file later reads no more of it than this, and all of it. */
+static const struct file {
+	const char *key;
+	char letter;
+	int fd;
+	unsigned bytes_max;
+} chain_file = { "tls.cert_path", 'c', 3, TLS_CHAIN_FILE_BYTES_MAX },
+  key_file = { "tls.key_path", 'k', 4, TLS_PKCS8_FILE_BYTES_MAX },
+  roots_file = { "tls.client_ca_path", 'r', 5, TLS_CHAIN_ROOTS_BYTES_MAX },
+  ocsp_file = { "tls.ocsp_path", 'o', 6, TLS_CHAIN_OCSP_BYTES_MAX };
+
+static bool given(const char *letters, const struct file *file, struct slice *ret_text)
 {
+	char why[64];
 	uint8_t *bytes;
 
-	if (strchr(letters, letter) == NULL) {
+	if (strchr(letters, file->letter) == NULL) {
 		return false;
 	}
-	bytes = malloc(bytes_max); /* as long as the process */
-	if (bytes == NULL || !read_all(fd, bytes, bytes_max, ret_text)) {
+	bytes = malloc(file->bytes_max + 1); /* as long as the process */
+	if (bytes == NULL || !read_all(file->fd, bytes, file->bytes_max + 1, ret_text)) {
 		_exit(3);
+	}
+	if (ret_text->bytes_count > file->bytes_max) {
+		(void)snprintf(why, sizeof why, "expected at most %u bytes", file->bytes_max);
+		bad(file->key, why);
+		return false;
 	}
 	return true;
 }
@@ -69,15 +86,15 @@ static void check_key(const char *letters, const struct tls_chain *chain)
 	struct tls_key key;
 	const char *why;
 
-	if (!given(letters, 'k', FD_FIRST + 1, TLS_PKCS8_FILE_BYTES_MAX + 1, &text)) {
+	if (!given(letters, &key_file, &text)) {
 		return;
 	}
 	tls_key_wipe_numbers();
 	why = tls_pkcs8_read(text, &key);
 	if (why != NULL) {
-		bad("tls.key_path", why);
+		bad(key_file.key, why);
 	} else if (chain != NULL && memcmp(&key.id, &chain->key_id, sizeof key.id) != 0) {
-		bad("tls.key_path", "it is not the key of the certificate in tls.cert_path");
+		bad(key_file.key, "it is not the key of the certificate in tls.cert_path");
 	}
 	explicit_bzero(&key, sizeof key);
 	explicit_bzero((void *)(uintptr_t)text.bytes, text.bytes_count);
@@ -89,12 +106,12 @@ static void check_ocsp(const char *letters, const struct tls_chain *chain)
 	struct slice text;
 	const char *why;
 
-	if (chain == NULL || !given(letters, 'o', FD_FIRST + 3, TLS_CHAIN_OCSP_BYTES_MAX, &text)) {
+	if (chain == NULL || !given(letters, &ocsp_file, &text)) {
 		return;
 	}
 	why = tls_chain_check_ocsp(chain, text, &next_unix_s);
 	if (why != NULL) {
-		bad("tls.ocsp_path", why);
+		bad(ocsp_file.key, why);
 	} else {
 		(void)printf("ocsp_next %lld\n", (long long)next_unix_s);
 	}
@@ -106,12 +123,12 @@ static void check_roots(const char *letters)
 	unsigned count = 0;
 	const char *why;
 
-	if (!given(letters, 'r', FD_FIRST + 2, TLS_CHAIN_ROOTS_BYTES_MAX, &text)) {
+	if (!given(letters, &roots_file, &text)) {
 		return;
 	}
 	why = tls_chain_check_roots(text, &count);
 	if (why != NULL) {
-		bad("tls.client_ca_path", why);
+		bad(roots_file.key, why);
 	} else {
 		(void)printf("roots %u\n", count);
 	}
@@ -133,19 +150,22 @@ static void check_pq(const char *mode)
 static const struct tls_chain *check_chain(const char *letters, char *names[])
 {
 	static struct tls_chain chain;
+	char subject[SUBJECT_BYTES];
 	struct slice text;
 	const char *why;
 
-	if (!given(letters, 'c', FD_FIRST, TLS_CHAIN_FILE_BYTES_MAX, &text)) {
+	if (!given(letters, &chain_file, &text)) {
 		return NULL;
 	}
 	why = tls_chain_read(text, &chain);
 	if (why != NULL) {
-		bad("tls.cert_path", why);
+		bad(chain_file.key, why);
 		return NULL;
 	}
 	(void)printf("kind %s\nnot_before %lld\nnot_after %lld\n", tls_key_kind_name(chain.kind),
 		(long long)chain.not_before_unix_s, (long long)chain.not_after_unix_s);
+	tls_chain_subject(&chain, subject, sizeof subject);
+	(void)printf("subject %s\n", subject);
 	for (size_t i = 0; names[i] != NULL; i++) {
 		if (!tls_chain_has_name(&chain, names[i])) {
 			(void)printf("unnamed %s\n", names[i]);
@@ -164,6 +184,7 @@ int main(int argc, char *argv[])
 		return 3;
 	}
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	if (landlock_enter(NULL, 0, &failed) == LANDLOCK_FAILED) {
 		return 3;
 	}

@@ -122,6 +122,23 @@ void tls_chain_free(struct tls_chain *chain)
 	memset(chain, 0, sizeof *chain);
 }
 
+void tls_chain_subject(const struct tls_chain *chain, char *ret_text, size_t text_bytes)
+{
+	gnutls_datum_t name = { NULL, 0 };
+
+	ret_text[0] = '\0';
+	if (gnutls_x509_crt_get_dn3(chain->certificates[0], &name, 0) < 0) {
+		return;
+	}
+	for (size_t i = 0; i < name.size && i + 1 < text_bytes; i++) {
+		bool is_control = name.data[i] < 0x20 || name.data[i] == 0x7f;
+
+		ret_text[i] = is_control ? '?' : (char)name.data[i];
+		ret_text[i + 1] = '\0';
+	}
+	gnutls_free(name.data);
+}
+
 bool tls_chain_has_name(const struct tls_chain *chain, const char *name)
 {
 	return gnutls_x509_crt_check_hostname(chain->certificates[0], name) != 0;
@@ -147,6 +164,9 @@ static const char *judge_response(
 	}
 	if (status == GNUTLS_OCSP_CERT_REVOKED) {
 		return "it says that the certificate is revoked";
+	}
+	if (status != GNUTLS_OCSP_CERT_GOOD) {
+		return "it says that its responder does not know the certificate";
 	}
 	*ret_next_unix_s = next == (time_t)-1 ? INT64_MAX : (int64_t)next;
 	return NULL;
@@ -192,9 +212,10 @@ const char *tls_chain_check_roots(struct slice pem, unsigned *ret_count)
 /* --- what is spoken --- */
 
 #define PRIORITY_HEAD "NONE:+VERS-TLS1.3:+AEAD:+AES-256-GCM:+CHACHA20-POLY1305"
-#define PRIORITY_TAIL                                                                     \
-	":+SIGN-EDDSA-ED25519:+SIGN-ECDSA-SECP256R1-SHA256:+SIGN-ECDSA-SECP384R1-SHA384:" \
-	"+SIGN-RSA-PSS-RSAE-SHA256:+SIGN-RSA-PSS-RSAE-SHA384:+CTYPE-X509:%SERVER_PRECEDENCE"
+#define PRIORITY_TAIL                                                                         \
+	":+SIGN-EDDSA-ED25519:+SIGN-ECDSA-SECP256R1-SHA256:+SIGN-ECDSA-SECP384R1-SHA384:"     \
+	"+SIGN-RSA-PSS-RSAE-SHA256:+SIGN-RSA-PSS-RSAE-SHA384:+CTYPE-X509:%SERVER_PRECEDENCE:" \
+	"%PROFILE_MEDIUM" /* of certificates of clients: RSA of 2048 bits, or as strong */
 #define PRIORITY_CLASSIC ":+GROUP-X25519:+GROUP-SECP256R1:+GROUP-SECP384R1"
 
 gnutls_priority_t tls_chain_priority(enum tls_pq pq)

@@ -32,6 +32,9 @@ struct tls_chain {
 MUST_CHECK const char *tls_chain_read(struct slice pem, struct tls_chain *ret_chain);
 void tls_chain_free(struct tls_chain *chain);
 
+/* Whose it is ("CN=ledger.example"), on one line, cut where there is no room for all. */
+void tls_chain_subject(const struct tls_chain *chain, char *ret_text, size_t text_bytes);
+
 /* Whether the certificate is for that host name (or address). */
 bool tls_chain_has_name(const struct tls_chain *chain, const char *name);
 

@@ -115,6 +115,28 @@ static void unload_rsa(struct rsa *rsa)
 	rsa_private_key_clear(&rsa->private);
 }
 
+static bool is_below(const mpz_t number, const mpz_t limit)
+{
+	return mpz_sgn(number) > 0 && mpz_cmp(number, limit) < 0;
+}
+
+/* What nettle asserts, and does not look at when it reads a key. */
+static bool is_in_bounds(const struct rsa *rsa)
+{
+	const struct rsa_public_key *public = &rsa->public;
+	const struct rsa_private_key *private = &rsa->private;
+	mpz_t product;
+	bool is_ours;
+
+	mpz_init(product);
+	mpz_mul(product, private->p, private->q);
+	is_ours = mpz_cmp(product, public->n) == 0;
+	mpz_clear(product);
+	return is_ours && mpz_odd_p(public->n) != 0 && mpz_odd_p(public->e) != 0 &&
+	       is_below(public->e, public->n) && is_below(private->a, private->p) &&
+	       is_below(private->b, private->q) && is_below(private->c, private->p);
+}
+
 static bool load_rsa(const struct tls_key *key, struct rsa *ret_rsa)
 {
 	size_t bits;
@@ -124,7 +146,8 @@ static bool load_rsa(const struct tls_key *key, struct rsa *ret_rsa)
 	if (rsa_keypair_from_der(&ret_rsa->public, &ret_rsa->private, TLS_KEY_RSA_BITS_MAX,
 		    key->bytes_count, key->bytes) == 1) {
 		bits = mpz_sizeinbase(ret_rsa->public.n, 2);
-		if (bits >= TLS_KEY_RSA_BITS_MIN && bits <= TLS_KEY_RSA_BITS_MAX) {
+		if (bits >= TLS_KEY_RSA_BITS_MIN && bits <= TLS_KEY_RSA_BITS_MAX &&
+			is_in_bounds(ret_rsa)) {
 			return true;
 		}
 	}
@@ -246,6 +269,19 @@ static bool name_rsa(struct tls_key *key)
 	return true;
 }
 
+/* An RSA key says most things twice. Where they do not fit each other, nettle finds that its
+ * signature is none; better now than in each handshake. */
+static bool is_sound_rsa(const struct tls_key *key)
+{
+	static const uint8_t transcript[32];
+	uint8_t signature[TLS_KEY_SIGNATURE_BYTES];
+	size_t bytes_count = 0;
+
+	return tls_key_sign(key, TLS_SCHEME_RSA_PSS_SHA256,
+		       (struct slice){ transcript, sizeof transcript }, signature,
+		       &bytes_count) == ERR_OK;
+}
+
 bool tls_key_complete(struct tls_key *key)
 {
 	switch (key->kind) {
@@ -260,7 +296,7 @@ bool tls_key_complete(struct tls_key *key)
 	case TLS_KEY_P384:
 		return key->bytes_count == 48 && name_curve(key);
 	case TLS_KEY_RSA:
-		return name_rsa(key);
+		return name_rsa(key) && is_sound_rsa(key);
 	case TLS_KEY_NONE:
 		break;
 	}

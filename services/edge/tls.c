@@ -72,15 +72,14 @@ static gnutls_datum_t datum_of(struct slice bytes)
 		(unsigned)bytes.bytes_count };
 }
 
-/* GnuTLS takes both over, whatever it answers. */
+/* GnuTLS copies the list, and takes over what it points to and the key. */
 static bool set_chain(struct tls_material *material, const struct tls_chain *chain)
 {
-	gnutls_pcert_st *list = gnutls_calloc(chain->count, sizeof *list);
+	gnutls_pcert_st list[TLS_CHAIN_CERTIFICATES_MAX] = { 0 };
 	gnutls_privkey_t key = NULL;
 
-	if (list == NULL || gnutls_privkey_init(&key) < 0 ||
-		gnutls_privkey_import_ext4(
-			key, material, sign, sign, NULL, NULL, tell_about_key, 0) < 0) {
+	if (gnutls_privkey_init(&key) < 0 || gnutls_privkey_import_ext4(key, material, sign, sign,
+						     NULL, NULL, tell_about_key, 0) < 0) {
 		return false; /* the process has no memory: it will not live to lose more */
 	}
 	for (unsigned i = 0; i < chain->count; i++) {

@@ -136,7 +136,7 @@ static bool set_up(struct tls_stream *stream)
 	return gnutls_priority_set(session, tls->priority) >= 0 &&
 	       gnutls_credentials_set(
 		       session, GNUTLS_CRD_CERTIFICATE, stream->material->credentials) >= 0 &&
-	       gnutls_alpn_set_protocols(session, &http, 1, 0) >= 0 &&
+	       gnutls_alpn_set_protocols(session, &http, 1, GNUTLS_ALPN_MANDATORY) >= 0 &&
 	       (!tls->has_ticket_key ||
 		       gnutls_session_ticket_enable_server(session, &ticket_key) >= 0);
 }
@@ -316,6 +316,7 @@ static enum metric_tls failure_of(int code)
 	case GNUTLS_E_UNSUPPORTED_SIGNATURE_ALGORITHM:
 	case GNUTLS_E_INSUFFICIENT_CREDENTIALS:
 	case GNUTLS_E_RECEIVED_ILLEGAL_PARAMETER:
+	case GNUTLS_E_NO_APPLICATION_PROTOCOL:
 		return METRIC_TLS_NOTHING_COMMON;
 	case GNUTLS_E_CERTIFICATE_REQUIRED:
 	case GNUTLS_E_NO_CERTIFICATE_FOUND:

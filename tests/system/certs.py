@@ -14,6 +14,7 @@ KINDS = {
 	'rsa': ('rsa', 'rsa_keygen_bits:2048'),
 	'ed25519': ('ed25519', None),
 }
+WEAK_KINDS = {'rsa1024': ('rsa', 'rsa_keygen_bits:1024')}
 
 
 def openssl(*words, stdin=None):
@@ -38,13 +39,13 @@ class Certificates:
 		return self.directory / name
 
 	def key(self, name, kind='p256'):
-		algorithm, option = KINDS[kind]
+		algorithm, option = {**KINDS, **WEAK_KINDS}[kind]
 		openssl('genpkey', '-algorithm', algorithm, *(['-pkeyopt', option] if option else []),
 			'-out', self.path(f'{name}.key'))
 		self.path(f'{name}.key').chmod(0o600)
 
-	def authority(self, name):
-		self.key(name)
+	def authority(self, name, kind='p256'):
+		self.key(name, kind)
 		openssl('req', '-x509', '-key', self.path(f'{name}.key'), '-subj', f'/CN={name}', '-days', '30',
 			'-addext', 'keyUsage=critical,keyCertSign,cRLSign', '-out', self.path(f'{name}.crt'))
 
@@ -71,13 +72,13 @@ class Certificates:
 			shutil.copy(self.path(f'{source}.{suffix}'), beside)
 			os.replace(beside, self.path(f'{name}.{suffix}'))
 
-	def ocsp(self, name, authority='ca', days=5, revoked=False):
+	def ocsp(self, name, authority='ca', days=5, revoked=False, known=True):
 		"""A response about it in DER, signed by its authority; its path."""
 		serial = openssl('x509', '-in', self.path(f'{name}.crt'), '-noout', '-serial').decode()
 		serial = serial.strip().partition('=')[2]
 		index = self.path(f'{name}.index')
 		state = 'R\t270101000000Z\t260101000000Z' if revoked else 'V\t270101000000Z\t'
-		index.write_text(f'{state}\t{serial}\tunknown\t/CN={name}\n')
+		index.write_text(f'{state}\t{serial}\tunknown\t/CN={name}\n' if known else '')
 		response = self.path(f'{name}.ocsp')
 		issuer = self.path(f'{authority}.crt')
 		openssl('ocsp', '-index', index, '-CA', issuer, '-rsigner', issuer, '-rkey',

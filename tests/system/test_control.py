@@ -68,7 +68,7 @@ def test_status_has_the_types_that_readers_rely_on():
 		kinds = {'ready': bool, 'degraded': bool, 'draining': bool, 'reason': str, 'advice': list,
 			'version': str,
 			'uptime_s': int, 'amnesia': bool, 'supervisor_pid': int, 'ledger': dict, 'recovery': dict,
-			'config': dict, 'queues': dict, 'log': dict,
+			'config': dict, 'certificate': type(None), 'queues': dict, 'log': dict,
 			'processes': list, 'deaths': list}
 		assert {name: type(value) for name, value in got.items()} == kinds, got
 		assert {name: type(value) for name, value in got['ledger'].items()} == {'seq': int,

@@ -37,6 +37,9 @@ def certs():
 		made.issue('mallory', usage='clientAuth', authority='stranger')
 		made.issue('late', usage='clientAuth', days=-1)
 		made.issue('wrong_purpose', usage='serverAuth')
+		made.issue('weak', 'rsa1024', usage='clientAuth')
+		made.authority('weak_ca', 'rsa1024')
+		made.issue('of_weak', usage='clientAuth', authority='weak_ca')
 	return shared['certs']
 
 
@@ -126,6 +129,13 @@ def test_groups_are_x25519_p256_and_p384_with_a_second_hello_where_it_takes_one(
 		assert 'Cipher is TLS_AES' in said and 'Verification: OK' in said, (group, said)
 	for group in ('X448', 'P-521', 'ffdhe2048'):
 		assert 'Cipher is (NONE)' in s_client(node(), '-groups', group), group
+
+
+def test_a_client_that_speaks_no_http_1_1_is_told_so():
+	for offered, chosen in (('http/1.1', True), ('h2,http/1.1', True), ('h2', False), ('imap', False)):
+		said = s_client(node(), '-alpn', offered)
+		assert ('ALPN protocol: http/1.1' in said) == chosen, (offered, said)
+		assert ('no application protocol' in said) == (not chosen), (offered, said)
 
 
 def test_older_versions_are_refused():
@@ -390,6 +400,18 @@ def test_the_api_takes_a_certificate_and_demands_one_when_it_is_told_to():
 		assert is_resumed(one, session)  # its certificate is in the ticket
 
 
+def test_a_client_certificate_with_a_weak_key_is_refused_wherever_in_its_chain_it_is():
+	made = certs()
+	made.path('both.crt').write_bytes(made.path('ca.crt').read_bytes() + made.path('weak_ca.crt').read_bytes())
+	with new_node(client_ca_path=str(made.path('both.crt'))) as one:
+		for name in ('weak', 'of_weak'):
+			with failed(one, 'bad_certificate'):
+				said = s_client(one, '-cert', made.path(f'{name}.crt'), '-key', made.path(f'{name}.key'),
+					'-cipher', 'ALL:@SECLEVEL=0', '-ign_eof', stdin=GET)
+			assert 'HTTP/1.1' not in said, (name, said)
+		assert outcome(one, 'alice') == 200
+
+
 def test_the_admin_plane_demands_a_certificate():
 	one = Node({'tls': certs().tls(listeners='admin', client_ca_path=str(certs().path('ca.crt')))})
 	try:
@@ -465,7 +487,14 @@ def test_bad_files_refuse_the_start_with_a_sentence():
 	made.path('open.key').chmod(0o644)
 	made.path('unsorted.crt').write_bytes(made.path('ca.crt').read_bytes()
 		+ made.path('p256.crt').read_bytes())
+	rest = '# what follows is read by nobody\n' * 2100
+	for name, source in (('long.crt', 'server.crt'), ('long.key', 'server.key')):
+		made.path(name).write_text(made.path(source).read_text() + rest)
+		made.path(name).chmod(0o600)
 	rows = (
+		({'cert_path': str(made.path('long.crt'))}, 'tls.cert_path', 'at most 65536 bytes'),
+		({'key_path': str(made.path('long.key'))}, 'tls.key_path', 'at most 16384 bytes'),
+		({'ocsp_path': str(made.path('long.crt'))}, 'tls.ocsp_path', 'at most 16384 bytes'),
 		({'cert_path': str(made.path('missing'))}, 'tls.cert_path', 'No such file'),
 		({'cert_path': str(made.path('garbage'))}, 'tls.cert_path', 'expected certificates in PEM'),
 		({'cert_path': str(made.path('unsorted.crt'))}, 'tls.', 'expect'),
@@ -479,6 +508,8 @@ def test_bad_files_refuse_the_start_with_a_sentence():
 		({'ocsp_path': str(made.path('garbage'))}, 'tls.ocsp_path', 'OCSP response in DER'),
 		({'ocsp_path': str(made.ocsp('p384'))}, 'tls.ocsp_path', 'not about the certificate'),
 		({'ocsp_path': str(made.ocsp('server', revoked=True))}, 'tls.ocsp_path', 'revoked'),
+		({'cert_path': str(made.path('p256.crt')), 'key_path': str(made.path('p256.key')),
+			'ocsp_path': str(made.ocsp('p256', known=False))}, 'tls.ocsp_path', 'does not know'),
 	)
 	for keys, key, words in rows:
 		said, checked = refused(**keys)
@@ -659,6 +690,82 @@ def test_certificates_are_changed_again_and_again_under_load():
 				thread.join()
 		assert not failures, failures[:3]
 		assert one.metric('service_restarts_total') == 0
+
+
+def with_own_judge(one):
+	"""The path of an mn-tls-check of its own: what is written there is what the next reload runs."""
+	libexec = one.directory / 'libexec'
+	libexec.mkdir()
+	for path in nodes.libexec(one.build).glob('mn-*'):
+		(libexec / path.name).symlink_to(path.resolve())
+	judge = libexec / 'mn-tls-check'
+	judge.unlink(missing_ok=True)
+	shutil.copy(one.build / 'tls/mn-tls-check', judge)
+	judge.chmod(0o755)
+	one.extra = ('--libexec', str(libexec))
+	return judge
+
+
+def test_a_judge_that_hangs_holds_up_the_reload_and_nothing_else():
+	one = new_node()
+	judge = with_own_judge(one)
+	real, stuck = judge.read_bytes(), (one.build / 'tests/system/stuck').read_bytes()
+
+	def status():
+		return json.loads(one.cli('status', '--json', check=False).stdout)
+	with one:
+		judge.write_bytes(stuck)
+		asked = subprocess.Popen([*nodes.command(one.build, one.profile), 'reload'],
+			stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+		eventually(lambda: status()['config']['reloading'], 'that it has begun')
+		old = one.signal_worker('archive')
+		eventually(lambda: one.workers('archive') and old not in one.workers('archive'), 'another archive')
+		said = asked.communicate(timeout=60)[0]
+		assert asked.returncode == 1 and 'did not end within' in said, said
+		assert not [pid for pid in nodes.process_tree(one.child.pid)
+			if 'mn-tls-check' in pathlib.Path(f'/proc/{pid}/cmdline').read_text()]
+		assert one.http('GET', '/healthz').status == 200
+		judge.write_bytes(real)
+		reload(one)
+		judge.write_bytes(stuck)
+		one.child.send_signal(signal.SIGHUP)
+		eventually(lambda: status()['config']['reloading'], 'that it has begun')
+		assert one.stop() == 0  # and waits for no judge
+	assert one.child is None
+
+
+def test_a_judge_that_dies_refuses_the_reload():
+	one = new_node()
+	judge = with_own_judge(one)
+	with one:
+		judge.write_bytes(pathlib.Path('/bin/true').read_bytes())
+		assert 'mn-tls-check' in reload(one, 1)
+		assert one.http('GET', '/healthz').status == 200
+
+
+def test_status_shows_the_certificate_that_is_in_force():
+	made = certs().issue('first', days=40).issue('second', 'rsa', days=-1)
+	made.replace('current', 'first')
+
+	def told(one):
+		answer = one.cli('status', '--json', check=False)
+		return json.loads(answer.stdout)['certificate'], one.cli('status', check=False).stdout
+	one = Node({'tls': made.tls('current')})
+	one.tls['api'] = made.context()
+	with one:
+		certificate, text = told(one)
+		assert certificate['subject'] == 'CN=first' and certificate['key'] == 'P-256', certificate
+		assert certificate['days_left'] in (39, 40), certificate
+		assert certificate['not_after_ms'] == 1000 * one.metric('tls_certificate_expiry_timestamp_seconds')
+		assert re.search(r'^tls +CN=first, P-256 key, ends 20.*, days left: (39|40)$', text, re.M), text
+		made.replace('current', 'second')
+		reload(one)
+		certificate, text = told(one)
+		assert certificate['subject'] == 'CN=second' and certificate['days_left'] < 0, certificate
+		assert re.search(r'^tls +CN=second, RSA key, .*, days left: -\d+$', text, re.M), text
+	with Node() as plain:
+		certificate, text = told(plain)
+		assert certificate is None and 'tls' not in text, text
 
 
 def test_who_is_demanded_a_certificate_of_changes_with_a_reload():

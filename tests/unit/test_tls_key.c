@@ -150,6 +150,49 @@ static void a_key_with_a_changed_byte_is_refused_or_another(void **state)
 	}
 }
 
+/* The last byte of a number of the key's is another. */
+static const char *read_with_wrong(const gnutls_datum_t *number)
+{
+	gnutls_datum_t der, text;
+	uint8_t *at;
+	const char *why;
+
+	assert_int_equal(gnutls_pem_base64_decode2("PRIVATE KEY", &pem, &der), 0);
+	at = memmem(der.data, der.size, number->data, number->size);
+	assert_non_null(at);
+	at[number->size - 1] ^= 4;
+	assert_int_equal(gnutls_pem_base64_encode2("PRIVATE KEY", &der, &text), 0);
+	why = read_text(text.data, text.size);
+	gnutls_free(text.data);
+	gnutls_free(der.data);
+	return why;
+}
+
+/* Goal: a damaged file is found before handshakes fail by it: its public half is still that of the
+ * certificate. */
+static void an_rsa_key_whose_numbers_do_not_fit_each_other_is_refused(void **state)
+{
+	gnutls_datum_t n, e, d, primes[2], rest[3];
+
+	(void)state;
+	make(GNUTLS_PK_RSA, 2048);
+	assert_int_equal(gnutls_x509_privkey_export_rsa_raw2(theirs, &n, &e, &d, &primes[0],
+				 &primes[1], &rest[0], &rest[1], &rest[2]),
+		0);
+	for (size_t i = 0; i < COUNT_OF(primes); i++) {
+		assert_non_null(read_with_wrong(&primes[i]));
+		gnutls_free(primes[i].data);
+	}
+	for (size_t i = 0; i < COUNT_OF(rest); i++) {
+		assert_non_null(read_with_wrong(&rest[i]));
+		gnutls_free(rest[i].data);
+	}
+	gnutls_free(n.data);
+	gnutls_free(e.data);
+	gnutls_free(d.data);
+	forget();
+}
+
 static void assert_refused(const char *text, size_t bytes_count, const char *words)
 {
 	const char *why = read_text(text, bytes_count);
@@ -199,6 +242,7 @@ int main(void)
 		cmocka_unit_test(what_we_sign_gnutls_finds_good),
 		cmocka_unit_test(a_key_is_read_only_when_whole),
 		cmocka_unit_test(a_key_with_a_changed_byte_is_refused_or_another),
+		cmocka_unit_test(an_rsa_key_whose_numbers_do_not_fit_each_other_is_refused),
 		cmocka_unit_test(what_is_no_key_is_refused_with_a_sentence),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
