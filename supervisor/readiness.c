@@ -11,6 +11,7 @@
 struct reasons {
 	char *text;
 	size_t bytes, used;
+	const char *safe_mode; /* whose words are there already; NULL: nobody's */
 };
 
 /* Cut where there is no room for all. */
@@ -39,6 +40,15 @@ static void add_reason(struct reasons *reasons, enum degraded reason, const char
 	add_words(reasons, degraded_name(reason), about);
 }
 
+/* The committer and the sequencer often have one cause, which is one reason. */
+static void add_safe_mode(struct reasons *reasons, const char *why)
+{
+	if (reasons->safe_mode == NULL || strcmp(reasons->safe_mode, why) != 0) {
+		add_reason(reasons, DEGRADED_SAFE_MODE, why);
+		reasons->safe_mode = why;
+	}
+}
+
 /* One instance of a role serves, at least: that is what the others are there for. Those that do
  * not are named, and the node is degraded. */
 static bool serves(struct supervisor *self, unsigned process, struct reasons *reasons)
@@ -55,9 +65,9 @@ static bool serves(struct supervisor *self, unsigned process, struct reasons *re
 			continue;
 		}
 		if (child->state == CHILD_UP && child->phase == PHASE_SAFE_MODE) {
-			add_reason(reasons, DEGRADED_SAFE_MODE, child->text);
+			add_safe_mode(reasons, child->text);
 		} else if (process == PROCESS_COMMITTER && self->store_suspect) {
-			add_reason(reasons, DEGRADED_SAFE_MODE, self->store_suspect_text);
+			add_safe_mode(reasons, self->store_suspect_text);
 		} else if (!child->was_ready || child->state == CHILD_UP) {
 			add_reason(reasons, DEGRADED_STARTING, process_name(process));
 		} else {
@@ -236,7 +246,7 @@ static bool is_same(const struct oap_readiness *a, const struct oap_readiness *b
 void readiness_update(struct supervisor *self)
 {
 	char text[VERB_TEXT_BYTES_MAX] = "";
-	struct reasons reasons = { text, sizeof text, 0 };
+	struct reasons reasons = { .text = text, .bytes = sizeof text };
 	struct oap_readiness now;
 
 	compute(self, &now, &reasons);
