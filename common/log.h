@@ -179,14 +179,12 @@ enum log_event {
 	F(6, NUMBER, count)        \
 	F(7, NUMBER, bytes)        \
 	F(8, MILLIS, latency_ms)   \
-	F(9, ID, entry_id)         \
 	F(10, NUMBER, kid)         \
 	F(11, ID, capability_ref)  \
 	F(13, PREFIX, root)        \
 	F(14, TEXT, route)         \
 	F(15, NUMBER, status)      \
 	F(16, TEXT, reason)        \
-	F(17, TEXT, q)             \
 	F(18, TEXT, peer)          \
 	F(19, ROLE, about)         \
 	F(20, NUMBER, instance_of) \

@@ -402,16 +402,27 @@ static void hear_last_words(struct child *child)
 	}
 }
 
-static void tell_death(struct child *child, const char *how)
+static void tell_death(struct child *child, const char *how, struct log_fields fields)
 {
-	struct log_fields fields = about(child);
-
 	remember_death(child, how);
 	events_death(child);
 	fields.text = child->last_words;
 	fields.outcome = how;
 	fields.ticket = child->ticket_in_hand;
 	log_event(LOG_WORKER_DIED, &fields);
+}
+
+static struct log_fields end_of(const struct child *child, int status)
+{
+	struct log_fields fields = about(child);
+
+	if (WIFSIGNALED(status)) {
+		fields.signal = (uint64_t)WTERMSIG(status);
+	} else {
+		fields.exit_status = WEXITSTATUS(status);
+		fields.zeros = LOG_ZERO(exit_status);
+	}
+	return fields;
 }
 
 static void after_death(struct child *child)
@@ -457,7 +468,7 @@ static void on_reaped(struct child *child, int status)
 	}
 	deaths_describe(status, how, sizeof how);
 	if (self->drain_stage == 0 || !child->drained || status != 0) {
-		tell_death(child, how);
+		tell_death(child, how, end_of(child, status));
 	}
 	reload_worker_lost(child);
 	after_death(child);
@@ -468,7 +479,7 @@ static void on_reaped(struct child *child, int status)
 void life_stillborn(struct child *child, const char *what)
 {
 	snprintf(child->last_words, sizeof child->last_words, "%s", strerror(errno));
-	tell_death(child, what);
+	tell_death(child, what, about(child));
 	after_death(child);
 }
 

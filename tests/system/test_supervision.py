@@ -258,6 +258,8 @@ def pair_case(first, second):
 			('worker_started', 'committer'), ('worker_started', 'sequencer')], new
 		assert [one['cause'] for one in deaths(node)] == [
 			'signal 9 (KILL): its partner died', 'signal 9 (KILL)']
+		died = [record for record in node.log() if record['event'] == 'worker_died']
+		assert all(record['signal'] == 9 and 'exit_status' not in record for record in died), died
 
 
 def test_both_of_the_pair_are_reaped_before_the_committer_starts_and_then_the_sequencer():

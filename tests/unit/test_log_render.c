@@ -57,7 +57,6 @@ static void each_kind_of_field_is_rendered(void **state)
 			.corr_id = "c-1",
 			.seq = 7,
 			.latency_ms = 1234567,
-			.entry_id = &id,
 			.capability_ref = &id,
 			.root = &root,
 			.about = PROCESS_KMS,
@@ -70,7 +69,6 @@ static void each_kind_of_field_is_rendered(void **state)
 	(void)state;
 	assert_non_null(strstr(line, ",\"ticket\":\"00000000000000ab\""));
 	assert_non_null(strstr(line, ",\"corr_id\":\"c-1\",\"seq\":7,\"latency_ms\":1234.567"));
-	assert_non_null(strstr(line, "\"entry_id\":\"12345678-9abc-def0-0102-030405060708\""));
 	assert_non_null(strstr(line, "\"capability_ref\":\"123456789abcdef00102030405060708\""));
 	assert_non_null(strstr(line, "\"root\":\"deadbeef01020304\""));
 	assert_non_null(
@@ -132,7 +130,7 @@ static void the_worst_record_fits_a_line(void **state)
 	const struct log_fields fields = { .corr_id = text,
 		.route = text,
 		.reason = text,
-		.q = text,
+		.op = text,
 		.peer = text,
 		.key = text,
 		.path = text,
