@@ -81,8 +81,7 @@ static void roll_window(struct log_source *source)
 
 static bool is_repeat(struct log_source *source, const struct log_record *record)
 {
-	if (source->tells_repeats ||
-		log_repeats_admit(&source->repeats, record, clock_now())) {
+	if (source->tells_repeats || log_repeats_admit(&source->repeats, record, clock_now())) {
 		return false;
 	}
 	metrics_inc(METRIC_LOG_SUPPRESSED, source->process.process);

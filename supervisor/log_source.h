@@ -16,7 +16,8 @@
 /* A worker's two pipes, read by the supervisor: log records, and its standard error. Bytes
  * go in, stamped lines come out to the sink. At most LOG_SOURCE_RECORDS_PER_S a second of
  * each worker are rendered; what is over is counted and said once a second. Before that what
- * clients may repeat without end is summed up (log_repeats.h), so that it takes no room from others.
+ * clients may repeat without end is summed up (log_repeats.h), so that it takes no room from
+ * others.
  *
  * A record that does not parse cannot be told from what follows it, so the source ends:
  * the caller closes the pipe and treats the worker as accused.

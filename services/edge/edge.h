@@ -7,9 +7,14 @@
  * parser.
  *
  * Bytes come in and answers come in whenever the loop says so; both only mark the client. Once a
- * turn each marked client is taken further: requests are begun while they may be, answers are
- * written with one call. So no function here is ever entered twice, and a pipeline costs one
- * write.
+ * turn marked clients are taken further: they are read, requests are begun while they may be,
+ * answers are written with one call. So no function here is ever entered twice, and a pipeline
+ * costs one write.
+ *
+ * A turn has a share for each rank of clients, so that whoever comes in a flood waits for the
+ * flood, but nobody else does: who is local, and who showed a good token. Each is taken as far as
+ * it goes, and stands behind all of its rank then; whom the turn had no time for waits for the
+ * next, which comes at once.
  *
  *   client    a connection: its buffers, what it is reading, when it has to be done
  *   exchange  a request of it, from its first byte to its answer; a ring of them, in order
@@ -149,6 +154,18 @@ struct peer_name {
 	uint8_t bytes[8];
 };
 
+enum client_rank {
+	CLIENT_LOCAL, /* of the local socket */
+	CLIENT_KNOWN, /* it was given what nobody gets without a good token */
+	CLIENT_OTHER,
+	CLIENT_RANK_COUNT
+};
+
+/* Of each rank in one turn, and at least one client: what the others wait for, at most. */
+#define EDGE_TURN_LOCAL_US INT64_C(2000)
+#define EDGE_TURN_KNOWN_US INT64_C(2000)
+#define EDGE_TURN_OTHER_US INT64_C(1000)
+
 enum client_wire { WIRE_UNDECIDED, WIRE_HTTP, WIRE_OAP };
 
 /* What the next bytes are. */
@@ -176,6 +193,8 @@ struct client {
 	struct peer_name name;
 	struct limiter_entry *allowance; /* of whoever has this name; counts us */
 	bool is_marked, is_broken, is_blocked, is_closing, is_shut, at_end, barrier;
+	bool has_input; /* to be read in its turn */
+	bool is_known;
 	bool wants_continue;
 
 	struct http_scan scan;
@@ -227,7 +246,11 @@ struct edge {
 	struct tls *tls; /* owned; NULL: TCP is plain */
 
 	struct client *clients, *free_clients;
-	struct client *marked, *turning;
+	struct client_queue {
+		struct client *first, *last;
+	} marked[CLIENT_RANK_COUNT];
+	struct client *turning;
+	ev_idle awake; /* runs while somebody is marked still: the loop does not sleep then */
 	uint32_t client_count, local_count;
 	uint32_t in_flight[ROUTE_COUNT];
 	uint32_t exchange_count;

@@ -362,14 +362,14 @@ static void a_flood_that_goes_on_has_one_line_a_period(void **state)
 		end_period(&source);
 	}
 	assert_int_equal(count_of(written(sink, log_path), "log_repeated"), 4);
-	assert_int_equal(
-		count_of(written(sink, log_path), "\"auth_failed\",\"msg\""), LOG_REPEATS_WHOLE + 3);
+	assert_int_equal(count_of(written(sink, log_path), "\"auth_failed\",\"msg\""),
+		LOG_REPEATS_WHOLE + 3);
 	take_refusal(&source, 7, "token"); /* few, for a period: it was the first of them */
 	end_period(&source);
 	take_refusal(&source, 7, "token");
 	take_refusal(&source, 7, "token");
-	assert_int_equal(
-		count_of(written(sink, log_path), "\"auth_failed\",\"msg\""), LOG_REPEATS_WHOLE + 6);
+	assert_int_equal(count_of(written(sink, log_path), "\"auth_failed\",\"msg\""),
+		LOG_REPEATS_WHOLE + 6);
 	log_source_finish(&source); /* and nothing is left to be told */
 	assert_int_equal(count_of(written(sink, log_path), "log_repeated"), 4);
 	log_sink_destroy(sink);
@@ -407,8 +407,8 @@ static void who_asked_for_everything_gets_it(void **state)
 	for (unsigned i = 0; i < LOG_REPEATS_WHOLE + 7; i++) {
 		take_refusal(&source, 7, "token");
 	}
-	assert_int_equal(
-		count_of(written(sink, log_path), "\"auth_failed\",\"msg\""), LOG_REPEATS_WHOLE + 7);
+	assert_int_equal(count_of(written(sink, log_path), "\"auth_failed\",\"msg\""),
+		LOG_REPEATS_WHOLE + 7);
 	log_sink_destroy(sink);
 }
 
