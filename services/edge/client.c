@@ -487,14 +487,19 @@ void client_expire(struct client *client, int64_t now_us)
 
 /* --- life --- */
 
+/* What is not written stays no memory: a connection that says nothing costs a tenth. */
 static struct client *take_free(struct edge *edge)
 {
 	struct client *client = edge->free_clients;
 
-	if (client == NULL) {
-		return calloc(1, sizeof *client);
+	if (client != NULL) {
+		edge->free_clients = client->next;
+		return client;
 	}
-	edge->free_clients = client->next;
+	client = malloc(sizeof *client);
+	if (client != NULL) {
+		memset(client, 0, offsetof(struct client, in));
+	}
 	return client;
 }
 
@@ -527,7 +532,7 @@ static void leave(struct edge *edge, struct client *client)
 	edge->free_clients = client;
 }
 
-/* A freed client is as calloc made it, but for the buffers that it keeps. */
+/* A freed client is as a new one, but for the buffers that it keeps. */
 struct client *client_create(struct edge *edge, int fd, struct tls_stream *tls)
 {
 	struct client *client = take_free(edge);

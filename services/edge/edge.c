@@ -61,7 +61,7 @@ static void look_at_files(struct edge *edge)
 	struct rlimit files;
 
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0 &&
-		files.rlim_cur < conns_max + EDGE_LOCAL_CONNS) {
+		files.rlim_cur < conns_max + CONNECTIONS_LOCAL_MAX) {
 		log_event(LOG_FILES_FEW,
 			&(struct log_fields){ .count = files.rlim_cur,
 				.key = admin ? "admin.max_conns" : "api.max_conns" });

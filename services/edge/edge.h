@@ -25,6 +25,7 @@
 #include <ev.h>
 
 #include "common/admin_acts.h"
+#include "common/limits.h"
 #include "common/metrics_render.h"
 #include "common/node_events.h"
 #include "common/reads.h"
@@ -82,10 +83,6 @@ _Static_assert(EDGE_BODIES_BYTES_MAX + 16777216u <= PEER_QUEUE_BYTES_MAX, "");
 
 /* Clients of GET /events at once: each is asked about again every few seconds. */
 #define EDGE_WATCHES_MAX 32u
-
-/* Connections over the local socket that there is room for when max_conns is reached: who
- * administers the machine gets in. */
-#define EDGE_LOCAL_CONNS 32u
 
 /* DESIGN-WALL.md section 5: at most so many 401 a second for a /32 or /64. */
 #define EDGE_FAILURES_PER_SECOND 20u
@@ -219,6 +216,12 @@ struct client {
 	size_t in_head, in_tail;
 	uint8_t in[EDGE_IN_BYTES];
 };
+
+/* Of a session of GnuTLS, measured: 12 KiB, and a record of each direction while it is read. */
+#define EDGE_TLS_BYTES 65536u
+_Static_assert(
+	sizeof(struct client) + 2 * EDGE_OUT_BYTES_MAX + EDGE_TLS_BYTES <= CONNECTION_BYTES_MAX,
+	"the limit of memory has room for each connection");
 
 struct edge_limits {
 	uint32_t conns_max, peer_conns_max; /* peer_conns_max: 0 is none for who is local */

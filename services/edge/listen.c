@@ -74,12 +74,12 @@ static void turn_away(struct edge *edge, int fd, bool is_local, enum metric_conn
 	}
 }
 
-/* What TCP leaves is the local socket's, and EDGE_LOCAL_CONNS more. */
+/* What TCP leaves is the local socket's, and CONNECTIONS_LOCAL_MAX more. */
 static bool has_room(const struct edge *edge, bool is_local)
 {
 	uint32_t most = edge->limits.conns_max;
 
-	if (edge->client_count >= most + EDGE_LOCAL_CONNS) {
+	if (edge->client_count >= most + CONNECTIONS_LOCAL_MAX) {
 		return false;
 	}
 	return is_local || edge->client_count - edge->local_count < most;
