@@ -7,8 +7,8 @@
 #define HASH_START UINT64_C(0xcbf29ce484222325)
 #define HASH_PRIME UINT64_C(0x100000001b3)
 
-/* What refuses somebody who may be anybody, and the line that joins its ticket to a correlation id.
- * What else clients bring about has a bound where it is written. */
+/* What refuses a client, and the line that joins its ticket to a correlation id. What else clients
+ * bring about has a bound where it is written. */
 static bool is_of_clients(unsigned event)
 {
 	static const unsigned events[] = {
@@ -16,7 +16,8 @@ static bool is_of_clients(unsigned event)
 		LOG_AUTH_FAILED,
 		LOG_REQUEST_ANSWERED,
 		LOG_REQUEST_REFUSED,
-		LOG_TLS_FAILED,
+		LOG_CONNECTIONS_FULL, /* again and again, of who lets one go and opens two */
+		LOG_TLS_UNSIGNED,
 		LOG_OPERATION_REFUSED,
 	};
 
