@@ -116,6 +116,23 @@ def test_who_guesses_tokens_is_slowed_down_and_his_neighbour_is_not():
 		assert node.metric('rate_limited_total', limit='auth') >= 1
 
 
+def test_a_flood_of_bad_tokens_is_a_few_lines_and_each_of_them_is_counted():
+	count = 200
+	with Node() as node:
+		for number in range(count):  # of a network each: who guesses alone is slowed down
+			with connect_from(node, f'127.0.1.{1 + number}') as one:
+				assert one.request('GET', '/entries/1', headers={'Authorization': 'Bearer nonsense'}).status == 401
+		assert node.metric('auth_failures_total', peer='http') == count
+		node.stop()
+		lines = node.log()
+		for event in ('auth_failed', 'request_answered'):
+			whole = [line for line in lines if line['event'] == event]
+			others = [line for line in lines if line.get('event_of') == event]
+			assert whole and whole[0]['status'] == 401, whole[:1]
+			assert others and all(line['event'] == 'log_repeated' for line in others), others
+			assert len(whole) + sum(line['count'] for line in others) == count, (len(whole), others)
+
+
 # --- connections ------------------------------------------------------------------------------
 
 
