@@ -117,6 +117,23 @@ static void link_ends(struct child *a, struct child *b)
 		mesh_peer_of(&self->mesh, b->process, b->instance, b->generation), &to_b, fds[1]);
 }
 
+/* Of kms an edge wants signatures of TLS alone. */
+static bool wants_kms(const struct child *child)
+{
+	const struct config *config = &child->supervisor->config;
+	unsigned other = child->process == PROCESS_ADMIN ? CONFIG_TLS_API : CONFIG_TLS_ADMIN;
+
+	return (child->process != PROCESS_ADMIN && child->process != PROCESS_INGRESS) ||
+	       (config->tls_enabled && config->tls_listeners != other);
+}
+
+static bool are_joined(const struct child *a, const struct child *b)
+{
+	return links_join(supervisor_id(a), supervisor_id(b)) &&
+	       (a->process != PROCESS_KMS || wants_kms(b)) &&
+	       (b->process != PROCESS_KMS || wants_kms(a));
+}
+
 /* A worker that became ready is linked to every peer that is up; the others will be linked to
  * it when they are. */
 static void link_all(struct child *child)
@@ -125,8 +142,7 @@ static void link_all(struct child *child)
 
 	for (size_t i = 0; i < self->child_count; i++) {
 		struct child *other = &self->children[i];
-		if (other != child && other->state == CHILD_UP &&
-			links_join(supervisor_id(child), supervisor_id(other))) {
+		if (other != child && other->state == CHILD_UP && are_joined(child, other)) {
 			link_ends(child, other);
 		}
 	}

@@ -243,6 +243,13 @@ def with_worker(node, role, executable):
 	node.extra = ('--libexec', str(libexec))
 
 
+def test_nobody_lost_a_link_at_a_start():
+	with Node() as node:
+		node.mint()
+		lost = [line for line in node.log() if line['event'] == 'link_lost']
+		assert not lost, lost
+
+
 # --- the pair ------------------------------------------------------------------------------
 
 
