@@ -62,7 +62,7 @@ def test_rates_come_and_go_with_a_reload():
 			for _ in range(50):
 				assert one.request('GET', '/roots').status == 200
 		assert node.metric('rate_limited_total', limit='peer') >= 1
-		line = next(line for line in node.log() if line['event'] == 'rate_limited')
+		line = eventually(lambda: next((line for line in node.log() if line['event'] == 'rate_limited'), None), 'its line')
 		assert line['peer'] == '127.0.0.1' and line['key'] == 'limits.peer_rps', line
 
 
@@ -99,7 +99,7 @@ def test_one_tenant_leaves_the_others_alone():
 		_, plain = until_refused(lambda: node.http('GET', '/entries/1', token=acme), most=10)
 		assert plain.json()['error']['code'] == 'QuotaExceeded', plain
 		assert node.metric('rate_limited_total', limit='tenant') >= 4
-		line = next(line for line in node.log() if line['event'] == 'rate_limited')
+		line = eventually(lambda: next((line for line in node.log() if line['event'] == 'rate_limited'), None), 'its line')
 		assert line['tenant'] == 'acme' and line['key'] == 'limits.tenant_rps_max', line
 
 
@@ -151,7 +151,7 @@ def test_one_address_cannot_have_every_connection():
 		eventually(lambda: ask_from(node, '127.0.0.1').status == 200, 'room again')
 		for one in mine:
 			one.socket.close()
-		line = next(line for line in node.log() if line['event'] == 'peer_full')
+		line = eventually(lambda: next((line for line in node.log() if line['event'] == 'peer_full'), None), 'its line')
 		assert line['peer'] == '127.0.0.1' and line['key'] == 'limits.peer_conns', line
 		assert node.metric('connections_refused_total', reason='peer') >= 1
 
