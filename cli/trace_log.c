@@ -95,7 +95,8 @@ static bool may_be_meant(const struct search *search, const char *text)
 	return false;
 }
 
-static void each_line(struct search *search, FILE *file, take_line take)
+/* False: errno says why it ended before its end. */
+static bool each_line(struct search *search, FILE *file, take_line take)
 {
 	char *text = NULL;
 	size_t room = 0;
@@ -121,24 +122,32 @@ static void each_line(struct search *search, FILE *file, take_line take)
 			json_in_free(line);
 		}
 	}
-	free(text);
+	free(text); /* which leaves errno as it is */
+	return ferror(file) == 0;
 }
 
 int trace_log_print(const struct cli *cli, const char *path, const char *id)
 {
 	struct search search = { .cli = cli, .id = id };
 	FILE *file = fopen(path, "re");
+	bool is_whole;
 
 	if (file == NULL) {
 		return cli_fail(cli, CLI_CANNOT, "%s: %s", path, strerror(errno));
 	}
-	each_line(&search, file, note_ticket);
-	if (fseek(file, 0, SEEK_SET) != 0) {
+	is_whole = each_line(&search, file, note_ticket);
+	if (is_whole && fseek(file, 0, SEEK_SET) != 0) {
 		(void)fclose(file);
 		return cli_fail(
 			cli, CLI_CANNOT, "%s: it is read twice, so it cannot be a pipe", path);
 	}
-	each_line(&search, file, show);
+	is_whole = is_whole && each_line(&search, file, show);
+	if (!is_whole) {
+		int why = errno;
+
+		(void)fclose(file);
+		return cli_fail(cli, CLI_CANNOT, "%s: %s", path, strerror(why));
+	}
 	(void)fclose(file);
 	if (search.found > 0) {
 		return CLI_GOOD;
@@ -148,7 +157,7 @@ int trace_log_print(const struct cli *cli, const char *path, const char *id)
 			"%s: no line of it is JSON; log.format must be json", path);
 	}
 	return cli_fail(cli, CLI_BAD,
-		"%s: nothing in %s is about it; requests that succeed are logged with log.level = "
-		"\"debug\"",
+		"%s: nothing in %s is about it; requests that succeed, and each of a flood of "
+		"refusals (log_repeated), are logged with log.level = \"debug\"",
 		id, path);
 }

@@ -19,6 +19,15 @@
  * exceeds it. */
 #define INTENT_ENTRIES_MAX 65536u
 
+/* Connections over the local socket that an edge has room for when its others are all there: who
+ * administers the machine gets in. */
+#define CONNECTIONS_LOCAL_MAX 32u
+
+/* What an edge may hold for one connection: what came in and is not taken, what goes out (256 KiB,
+ * in a buffer that doubles), its requests, and TLS. The memory that the process may have follows
+ * from it and from api.max_conns, so that no client can take what a link needs. */
+#define CONNECTION_BYTES_MAX (656u * 1024u)
+
 /* A body of spec/ledger.md section 1.3: 1 MiB. */
 #define BODY_BYTES_MAX (1024u * 1024u)
 

@@ -116,6 +116,7 @@ enum log_level {
 	E(132, LOG_LINES_DROPPED, log_lines_dropped, WARN, "the log's reader was too slow")       \
 	E(133, LOG_REOPENED, log_reopened, INFO, "log file reopened")                             \
 	E(134, LOG_REOPEN_FAILED, log_reopen_failed, ERROR, "the old log file stays")             \
+	E(135, LOG_REPEATED, log_repeated, WARN, "lines alike were left out in the last minute")  \
 	/* The admin plane. */                                                                    \
 	E(190, ADMIN_ASKED, admin_asked, WARN, "an administrator wants something changed")        \
 	E(191, ADMIN_READ, admin_read, DEBUG, "an administrator wants to know something")         \
@@ -179,14 +180,12 @@ enum log_event {
 	F(6, NUMBER, count)        \
 	F(7, NUMBER, bytes)        \
 	F(8, MILLIS, latency_ms)   \
-	F(9, ID, entry_id)         \
 	F(10, NUMBER, kid)         \
 	F(11, ID, capability_ref)  \
 	F(13, PREFIX, root)        \
 	F(14, TEXT, route)         \
 	F(15, NUMBER, status)      \
 	F(16, TEXT, reason)        \
-	F(17, TEXT, q)             \
 	F(18, TEXT, peer)          \
 	F(19, ROLE, about)         \
 	F(20, NUMBER, instance_of) \
@@ -213,6 +212,7 @@ enum log_event {
 	F(41, TEXT, txid)          \
 	F(42, PREFIX, object)      \
 	F(43, PREFIX, run_key)     \
+	F(44, TEXT, event_of)      \
 	F(50, NUMBER, span)        \
 	F(51, NUMBER, began_us)    \
 	F(52, NUMBER, ended_us)    \

@@ -311,8 +311,9 @@ enum {
 		"it rises: the log is incomplete; raise log.level or find who talks so "           \
 		"much.")                                                                           \
 	COUNTER(LOG_SUPPRESSED, log_suppressed_total, ROLE, ONE, SUM, WHEN_SET, BY_SUPERVISOR,     \
-		"Log records over the rate of a worker.",                                          \
-		"it rises: a worker repeats itself; its log says about what.")                     \
+		"Log records left out: over the rate of a worker, or repeats of what clients are " \
+		"refused.",                                                                        \
+		"it rises: log_repeated or log_suppressed in the log says what was left out.")     \
 	COUNTER(PROCESS_CPU, process_cpu_seconds_total, PROCESS, MICROS, SUM, WHEN_SET,            \
 		BY_SUPERVISOR, "User and system CPU time.",                                        \
 		"the committer stays above 0.7 of a core.")                                        \

@@ -117,6 +117,23 @@ static void link_ends(struct child *a, struct child *b)
 		mesh_peer_of(&self->mesh, b->process, b->instance, b->generation), &to_b, fds[1]);
 }
 
+/* Of kms an edge wants signatures of TLS alone. */
+static bool wants_kms(const struct child *child)
+{
+	const struct config *config = &child->supervisor->config;
+	unsigned other = child->process == PROCESS_ADMIN ? CONFIG_TLS_API : CONFIG_TLS_ADMIN;
+
+	return (child->process != PROCESS_ADMIN && child->process != PROCESS_INGRESS) ||
+	       (config->tls_enabled && config->tls_listeners != other);
+}
+
+static bool are_joined(const struct child *a, const struct child *b)
+{
+	return links_join(supervisor_id(a), supervisor_id(b)) &&
+	       (a->process != PROCESS_KMS || wants_kms(b)) &&
+	       (b->process != PROCESS_KMS || wants_kms(a));
+}
+
 /* A worker that became ready is linked to every peer that is up; the others will be linked to
  * it when they are. */
 static void link_all(struct child *child)
@@ -125,8 +142,7 @@ static void link_all(struct child *child)
 
 	for (size_t i = 0; i < self->child_count; i++) {
 		struct child *other = &self->children[i];
-		if (other != child && other->state == CHILD_UP &&
-			links_join(supervisor_id(child), supervisor_id(other))) {
+		if (other != child && other->state == CHILD_UP && are_joined(child, other)) {
 			link_ends(child, other);
 		}
 	}
@@ -402,16 +418,27 @@ static void hear_last_words(struct child *child)
 	}
 }
 
-static void tell_death(struct child *child, const char *how)
+static void tell_death(struct child *child, const char *how, struct log_fields fields)
 {
-	struct log_fields fields = about(child);
-
 	remember_death(child, how);
 	events_death(child);
 	fields.text = child->last_words;
 	fields.outcome = how;
 	fields.ticket = child->ticket_in_hand;
 	log_event(LOG_WORKER_DIED, &fields);
+}
+
+static struct log_fields end_of(const struct child *child, int status)
+{
+	struct log_fields fields = about(child);
+
+	if (WIFSIGNALED(status)) {
+		fields.signal = (uint64_t)WTERMSIG(status);
+	} else {
+		fields.exit_status = WEXITSTATUS(status);
+		fields.zeros = LOG_ZERO(exit_status);
+	}
+	return fields;
 }
 
 static void after_death(struct child *child)
@@ -457,7 +484,7 @@ static void on_reaped(struct child *child, int status)
 	}
 	deaths_describe(status, how, sizeof how);
 	if (self->drain_stage == 0 || !child->drained || status != 0) {
-		tell_death(child, how);
+		tell_death(child, how, end_of(child, status));
 	}
 	reload_worker_lost(child);
 	after_death(child);
@@ -468,7 +495,7 @@ static void on_reaped(struct child *child, int status)
 void life_stillborn(struct child *child, const char *what)
 {
 	snprintf(child->last_words, sizeof child->last_words, "%s", strerror(errno));
-	tell_death(child, what);
+	tell_death(child, what, about(child));
 	after_death(child);
 }
 

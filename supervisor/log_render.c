@@ -155,20 +155,6 @@ static void put_hex(struct line *out, const uint8_t *bytes, size_t byte_count)
 	put_char(out, '"');
 }
 
-/* 8-4-4-4-12, as clients write an entry id; a capability id is plain hex. */
-static void put_id(struct line *out, unsigned field, const uint8_t bytes[ID_BYTES])
-{
-	if (field != LOG_FIELD_entry_id) {
-		put_hex(out, bytes, ID_BYTES);
-		return;
-	}
-	put_char(out, '"');
-	for (size_t i = 0; i < ID_BYTES; i++) {
-		print(out, i == 4 || i == 6 || i == 8 || i == 10 ? "-%02x" : "%02x", bytes[i]);
-	}
-	put_char(out, '"');
-}
-
 static void put_os_error(struct line *out, uint64_t number)
 {
 	const char *name = number <= INT32_MAX ? strerrorname_np((int)number) : NULL;
@@ -225,7 +211,7 @@ static void put_value(struct line *out, unsigned field, const struct log_value *
 		put_prefix(out, number);
 		break;
 	case LOG_KIND_ID:
-		put_id(out, field, value->bytes.bytes);
+		put_hex(out, value->bytes.bytes, ID_BYTES);
 		break;
 	case LOG_KIND_NONE:
 	default:

@@ -63,6 +63,11 @@ static void say_suppressed(struct log_source *source)
 	}
 }
 
+static void say_repeated(void *context, const struct log_fields *fields)
+{
+	add_event(context, LOG_LOG_REPEATED, fields);
+}
+
 static void roll_window(struct log_source *source)
 {
 	struct instant now = clock_now();
@@ -72,6 +77,15 @@ static void roll_window(struct log_source *source)
 		source->window_start = now;
 		source->window_records = source->window_spans = 0;
 	}
+}
+
+static bool is_repeat(struct log_source *source, const struct log_record *record)
+{
+	if (source->tells_repeats || log_repeats_admit(&source->repeats, record, clock_now())) {
+		return false;
+	}
+	metrics_inc(METRIC_LOG_SUPPRESSED, source->process.process);
+	return true;
 }
 
 static bool may_write(struct log_source *source)
@@ -147,7 +161,7 @@ enum err log_source_take(struct log_source *source, struct slice bytes)
 		}
 		if (record.event == LOG_SPAN) {
 			pass_span(source, &record);
-		} else if (may_write(source)) {
+		} else if (!is_repeat(source, &record) && may_write(source)) {
 			write_line(source, &record);
 		}
 	}
@@ -182,10 +196,14 @@ void log_source_take_stderr(struct log_source *source, struct slice bytes)
 void log_source_tick(struct log_source *source)
 {
 	roll_window(source);
+	if (log_repeats_is_due(&source->repeats, clock_now())) {
+		log_repeats_end(&source->repeats, say_repeated, source);
+	}
 }
 
 void log_source_finish(struct log_source *source)
 {
 	end_stderr_line(source);
 	say_suppressed(source);
+	log_repeats_end(&source->repeats, say_repeated, source);
 }

@@ -1,6 +1,7 @@
 #ifndef SUPERVISOR_LOG_SOURCE_H
 #define SUPERVISOR_LOG_SOURCE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -9,11 +10,14 @@
 #include "common/errors.h"
 #include "common/slice.h"
 #include "supervisor/log_render.h"
+#include "supervisor/log_repeats.h"
 #include "supervisor/log_sink.h"
 
 /* A worker's two pipes, read by the supervisor: log records, and its standard error. Bytes
  * go in, stamped lines come out to the sink. At most LOG_SOURCE_RECORDS_PER_S a second of
- * each worker are rendered; what is over is counted and said once a second.
+ * each worker are rendered; what is over is counted and said once a second. Before that what
+ * clients may repeat without end is summed up (log_repeats.h), so that it takes no room from
+ * others.
  *
  * A record that does not parse cannot be told from what follows it, so the source ends:
  * the caller closes the pipe and treats the worker as accused.
@@ -30,6 +34,8 @@ struct log_source {
 	struct log_sink *sink;          /* borrowed */
 	log_source_take_span take_span; /* NULL: spans are dropped */
 	void *span_context;
+	struct log_repeats repeats;
+	bool tells_repeats; /* each of them: somebody wants to see everything */
 	enum log_format format;
 	struct process_id process;
 	uint32_t pid;
@@ -52,10 +58,10 @@ MUST_CHECK enum err log_source_take(struct log_source *source, struct slice byte
 /* Bytes as read from the worker's stderr: each line becomes an event worker_stderr. */
 void log_source_take_stderr(struct log_source *source, struct slice bytes);
 
-/* Once a second: says what was suppressed. */
+/* Once a second: says what was suppressed, and at the end of a period what was repeated. */
 void log_source_tick(struct log_source *source);
 
-/* After EOF: an unfinished line of stderr and what was suppressed are written too. */
+/* After EOF: an unfinished line of stderr and what was left out are written too. */
 void log_source_finish(struct log_source *source);
 
 #endif

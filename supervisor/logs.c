@@ -44,6 +44,13 @@ static enum log_format format_of(const struct supervisor *self)
 	return self->options.log_colour ? LOG_FORMAT_COLOUR : LOG_FORMAT_TEXT;
 }
 
+/* What is configured of how the lines of a source look, and of which there are. */
+static void configure(const struct supervisor *self, struct log_source *source)
+{
+	source->format = format_of(self);
+	source->tells_repeats = self->config.log_level == CONFIG_LOG_LEVEL_DEBUG;
+}
+
 bool logs_open(struct supervisor *self)
 {
 	const char *path = self->config.log_file[0] != '\0' ? self->config.log_file : NULL;
@@ -97,9 +104,9 @@ void logs_commit(struct supervisor *self)
 		self->reload.log_next = NULL;
 	}
 	log_set_level((enum log_level)self->config.log_level);
-	self->own_log.format = format_of(self);
+	configure(self, &self->own_log);
 	for (size_t i = 0; i < self->child_count; i++) {
-		self->children[i].log.format = format_of(self);
+		configure(self, &self->children[i].log);
 	}
 	sink_flush(self);
 }
@@ -169,6 +176,7 @@ void logs_attach(struct child *child, int log_fd, int stderr_fd)
 
 	log_source_init(&child->log, self->sink, format_of(self),
 		(struct process_id){ child->process, child->instance }, (uint32_t)child->pid);
+	configure(self, &child->log);
 	child->log.take_span = traces_take;
 	child->log.span_context = self->traces;
 	child->log_fd = log_fd;

@@ -9,8 +9,8 @@
 #define SILENT_MS_OF_A_SLOW_DISK 60000u
 
 /* Links to 17 prevalidators and to everybody else, pages of all, listeners, files, the loop, and
- * what an edge keeps for the local socket (EDGE_LOCAL_CONNS). The other connections of an edge come
- * on top, one fd each (api.max_conns, admin.max_conns). */
+ * what an edge keeps for the local socket (CONNECTIONS_LOCAL_MAX). The other connections of an edge
+ * come on top, one fd each (api.max_conns, admin.max_conns), and their memory. */
 #define FILES_MAX 160u
 
 static const struct process_plan plans[PROCESS_COUNT] = {
@@ -20,7 +20,7 @@ static const struct process_plan plans[PROCESS_COUNT] = {
 		.purpose = "health, readiness, metrics; stays up when everything else is stuck",
 	},
 	[PROCESS_INGRESS] = {
-		.user = "mn-ingress", .memory_mib_max = 1024, .open_files_max = FILES_MAX,
+		.user = "mn-ingress", .memory_mib_max = 512, .open_files_max = FILES_MAX,
 		.listener = LISTENER_API, .drain_stage = 1,
 		.purpose = "speaks HTTP and OAP/1 to clients; has no key, no file, no JSON parser",
 	},

@@ -13,7 +13,7 @@ enum process_listener { LISTENER_NONE, LISTENER_ADMIN, LISTENER_API };
 
 struct process_plan {
 	const char *user;        /* of sysusers; or node.uid_base + the role's id */
-	uint32_t memory_mib_max; /* RLIMIT_DATA; 0 = as large as the ledger grows */
+	uint32_t memory_mib_max; /* RLIMIT_DATA, besides; 0 = as large as the ledger grows */
 	uint32_t open_files_max; /* besides client connections */
 	uint32_t locked_kib_max;
 	bool may_write_files; /* else RLIMIT_FSIZE 0 */

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "common/identity.h"
+#include "common/limits.h"
 #include "common/log.h"
 
 /* The default of 212 992 bytes holds 167 small frames (DESIGN-WALL.md section 3). */
@@ -250,6 +251,17 @@ static uint64_t connections_of(const struct supervisor *self, const struct proce
 	return 0;
 }
 
+static uint64_t data_bytes_of(const struct supervisor *self, const struct process_plan *plan)
+{
+	uint64_t connections = connections_of(self, plan);
+
+	if (plan->memory_mib_max == 0) {
+		return IDENTITY_UNLIMITED;
+	}
+	connections += connections > 0 ? CONNECTIONS_LOCAL_MAX : 0;
+	return (uint64_t)plan->memory_mib_max * 1024 * 1024 + connections * CONNECTION_BYTES_MAX;
+}
+
 struct identity_plan spawn_identity_of(const struct supervisor *self,
 	const struct process_plan *plan, unsigned process, gid_t *store_gid)
 {
@@ -263,9 +275,7 @@ struct identity_plan spawn_identity_of(const struct supervisor *self,
 		.limits = {
 			.files = plan->open_files_max + connections_of(self, plan),
 			.file_bytes = plan->may_write_files ? IDENTITY_UNLIMITED : 0,
-			.data_bytes = plan->memory_mib_max == 0 ?
-				IDENTITY_UNLIMITED :
-				(uint64_t)plan->memory_mib_max * 1024 * 1024,
+			.data_bytes = data_bytes_of(self, plan),
 			/* with amnesia all of it is locked, where we may raise the limit */
 			.locked_bytes = self->privileged && self->config.amnesia_enabled ?
 				IDENTITY_UNLIMITED :

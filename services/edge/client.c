@@ -79,13 +79,33 @@ void client_pull(struct client *client, size_t from)
 
 /* --- the turn --- */
 
+static enum client_rank rank_of(const struct client *client)
+{
+	if (client->peer == GRANT_PEER_UNIX) {
+		return CLIENT_LOCAL;
+	}
+	return client->is_known ? CLIENT_KNOWN : CLIENT_OTHER;
+}
+
+static void line_up(struct client *client)
+{
+	struct client_queue *queue = &client->edge->marked[rank_of(client)];
+
+	client->is_marked = true;
+	client->marked_next = NULL;
+	if (queue->first == NULL) {
+		queue->first = client;
+	} else {
+		queue->last->marked_next = client;
+	}
+	queue->last = client;
+}
+
 /* One whose turn it is goes on until nothing more can be done: marking it would say nothing. */
 void client_mark(struct client *client)
 {
 	if (!client->is_marked && client != client->edge->turning) {
-		client->is_marked = true;
-		client->marked_next = client->edge->marked;
-		client->edge->marked = client;
+		line_up(client);
 	}
 }
 
@@ -227,7 +247,8 @@ static void watch(struct client *client)
 	/* what GnuTLS has read already, the socket does not tell of */
 	if (ev_is_active(&client->readable) && client->tls != NULL &&
 		tls_stream_has_more(client->tls)) {
-		ev_feed_event(client->edge->worker->loop, &client->readable, EV_READ);
+		client->has_input = true;
+		line_up(client); /* for another turn */
 	}
 }
 
@@ -310,14 +331,54 @@ static void keep_or_end(struct client *client)
 	}
 }
 
+static ssize_t read_some(struct client *client, uint8_t *bytes, size_t bytes_max)
+{
+	return client->tls != NULL ? tls_stream_read(client->tls, bytes, bytes_max)
+				   : recv(client->fd, bytes, bytes_max, MSG_DONTWAIT);
+}
+
+/* Once a turn, however much there is. */
+static void read_input(struct client *client)
+{
+	ssize_t got;
+
+	if (client->in_head == client->in_tail && client->input != INPUT_BODY) {
+		client->in_head = client->in_tail = 0;
+	} else if (EDGE_IN_BYTES - client->in_tail < IN_BYTES_WORTH &&
+		   client->input != INPUT_BODY) {
+		client_pull(client, client->in_head);
+	}
+	if (client->in_tail == EDGE_IN_BYTES) {
+		return; /* to read into nothing would look like its end */
+	}
+	got = read_some(client, client->in + client->in_tail, EDGE_IN_BYTES - client->in_tail);
+	if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
+		return;
+	}
+	if (got < 0) {
+		client->is_broken = true;
+	} else if (got == 0) {
+		client->at_end = true;
+	} else {
+		metrics_add(METRIC_BYTES_IN, METRIC_PLAIN, (uint64_t)got);
+		client->in_tail += (size_t)got;
+	}
+}
+
 void client_turn(struct client *client)
 {
+	bool has_input = client->has_input;
+
+	client->has_input = false;
 	if (is_shaking_hands(client) && !client->is_broken) { /* else its time is up */
 		shake_hands(client);
 	}
 	if (is_shaking_hands(client)) {
 		keep_or_end(client);
 		return;
+	}
+	if (has_input && !client->is_broken && !client->at_end) {
+		read_input(client);
 	}
 	while (advance(client)) {
 	}
@@ -332,41 +393,13 @@ void client_turn(struct client *client)
 
 /* --- what the loop says --- */
 
-static ssize_t read_some(struct client *client, uint8_t *bytes, size_t bytes_max)
-{
-	return client->tls != NULL ? tls_stream_read(client->tls, bytes, bytes_max)
-				   : recv(client->fd, bytes, bytes_max, MSG_DONTWAIT);
-}
-
 static void on_readable(struct ev_loop *loop, ev_io *watcher, int events)
 {
 	struct client *client = watcher->data;
-	ssize_t got;
 
 	(void)loop;
 	(void)events;
-	if (is_shaking_hands(client)) {
-		client_mark(client);
-		return;
-	}
-	if (client->in_head == client->in_tail && client->input != INPUT_BODY) {
-		client->in_head = client->in_tail = 0;
-	} else if (EDGE_IN_BYTES - client->in_tail < IN_BYTES_WORTH &&
-		   client->input != INPUT_BODY) {
-		client_pull(client, client->in_head);
-	}
-	got = read_some(client, client->in + client->in_tail, EDGE_IN_BYTES - client->in_tail);
-	if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) {
-		return;
-	}
-	if (got < 0) {
-		client->is_broken = true;
-	} else if (got == 0) {
-		client->at_end = true;
-	} else {
-		metrics_add(METRIC_BYTES_IN, METRIC_PLAIN, (uint64_t)got);
-		client->in_tail += (size_t)got;
-	}
+	client->has_input = true;
 	client_mark(client);
 }
 
@@ -433,6 +466,9 @@ void client_expire(struct client *client, int64_t now_us)
 	bool is_idle = client->ring_count == 0 && client_unsent(client) == 0 &&
 		       client->in_head == client->in_tail;
 
+	if (client->has_input) {
+		return; /* it waits for us, not we for it */
+	}
 	if (is_stuck(client, now_us)) {
 		metrics_inc(METRIC_IO_TIMEOUTS, METRIC_IO_WRITE);
 		client->is_broken = true;
@@ -451,14 +487,19 @@ void client_expire(struct client *client, int64_t now_us)
 
 /* --- life --- */
 
+/* What is not written stays no memory: a connection that says nothing costs a tenth. */
 static struct client *take_free(struct edge *edge)
 {
 	struct client *client = edge->free_clients;
 
-	if (client == NULL) {
-		return calloc(1, sizeof *client);
+	if (client != NULL) {
+		edge->free_clients = client->next;
+		return client;
 	}
-	edge->free_clients = client->next;
+	client = malloc(sizeof *client);
+	if (client != NULL) {
+		memset(client, 0, offsetof(struct client, in));
+	}
 	return client;
 }
 
@@ -491,7 +532,7 @@ static void leave(struct edge *edge, struct client *client)
 	edge->free_clients = client;
 }
 
-/* A freed client is as calloc made it, but for the buffers that it keeps. */
+/* A freed client is as a new one, but for the buffers that it keeps. */
 struct client *client_create(struct edge *edge, int fd, struct tls_stream *tls)
 {
 	struct client *client = take_free(edge);

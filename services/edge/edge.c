@@ -61,7 +61,7 @@ static void look_at_files(struct edge *edge)
 	struct rlimit files;
 
 	if (getrlimit(RLIMIT_NOFILE, &files) == 0 &&
-		files.rlim_cur < conns_max + EDGE_LOCAL_CONNS) {
+		files.rlim_cur < conns_max + CONNECTIONS_LOCAL_MAX) {
 		log_event(LOG_FILES_FEW,
 			&(struct log_fields){ .count = files.rlim_cur,
 				.key = admin ? "admin.max_conns" : "api.max_conns" });
@@ -94,6 +94,13 @@ static void on_tick(struct ev_loop *loop, ev_timer *watcher, int events)
 	listen_resume(edge);
 }
 
+static void on_awake(struct ev_loop *loop, ev_idle *watcher, int events)
+{
+	(void)loop;
+	(void)watcher;
+	(void)events;
+}
+
 void edge_ready(void *self, struct worker *worker)
 {
 	static const char untold[] = "starting:supervisor"; /* of DEGRADED_STARTING */
@@ -112,6 +119,7 @@ void edge_ready(void *self, struct worker *worker)
 	edge->readiness.amnesia = worker->config.amnesia_enabled;
 	edge->readiness.tls = worker->config.tls_enabled;
 	edge->readiness.pq_mode = worker->config.pq_mode;
+	ev_idle_init(&edge->awake, on_awake);
 	ev_timer_init(&edge->tick, on_tick, EDGE_TICK_S, EDGE_TICK_S);
 	edge->tick.data = edge;
 	listen_start(edge);
@@ -171,10 +179,20 @@ void edge_link_lost(void *self, const struct oap_from *whom)
 
 /* --- the turn --- */
 
+static bool is_marked(const struct edge *edge)
+{
+	for (size_t rank = 0; rank < CLIENT_RANK_COUNT; rank++) {
+		if (edge->marked[rank].first != NULL) {
+			return true;
+		}
+	}
+	return false;
+}
+
 /* Nothing that anyone waits for. */
 static bool is_quiet(const struct edge *edge)
 {
-	if (edge->exchange_count > 0) {
+	if (edge->exchange_count > 0 || is_marked(edge)) {
 		return false;
 	}
 	for (const struct client *client = edge->clients; client != NULL; client = client->next) {
@@ -209,21 +227,46 @@ static void keep_tick(struct edge *edge)
 	}
 }
 
+/* Whom it had no time for comes first the next time. */
+static void serve(struct edge *edge, struct client_queue *queue, int64_t share_us)
+{
+	int64_t since_us = edge_now_us();
+
+	while (queue->first != NULL) {
+		struct client *client = queue->first;
+
+		queue->first = client->marked_next;
+		client->is_marked = false;
+		edge->turning = client;
+		client_turn(client);
+		edge->turning = NULL;
+		if (edge_now_us() - since_us >= share_us) {
+			return;
+		}
+	}
+}
+
+static void keep_awake(struct edge *edge)
+{
+	bool wanted = is_marked(edge);
+
+	if (wanted && !ev_is_active(&edge->awake)) {
+		ev_idle_start(edge->worker->loop, &edge->awake);
+	} else if (!wanted && ev_is_active(&edge->awake)) {
+		ev_idle_stop(edge->worker->loop, &edge->awake);
+	}
+}
+
 void edge_turn(void *self)
 {
 	struct edge *edge = self;
 
-	while (edge->marked != NULL) {
-		struct client *client = edge->marked;
-
-		edge->marked = client->marked_next;
-		client->is_marked = false;
-		edge->turning = client;
-		client_turn(client);
-	}
-	edge->turning = NULL;
+	serve(edge, &edge->marked[CLIENT_LOCAL], EDGE_TURN_LOCAL_US);
+	serve(edge, &edge->marked[CLIENT_KNOWN], EDGE_TURN_KNOWN_US);
+	serve(edge, &edge->marked[CLIENT_OTHER], EDGE_TURN_OTHER_US);
 	tell_drained(edge);
 	keep_tick(edge);
+	keep_awake(edge);
 }
 
 void edge_drain(void *self, uint64_t deadline_mono_ms)

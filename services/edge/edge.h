@@ -7,9 +7,14 @@
  * parser.
  *
  * Bytes come in and answers come in whenever the loop says so; both only mark the client. Once a
- * turn each marked client is taken further: requests are begun while they may be, answers are
- * written with one call. So no function here is ever entered twice, and a pipeline costs one
- * write.
+ * turn marked clients are taken further: they are read, requests are begun while they may be,
+ * answers are written with one call. So no function here is ever entered twice, and a pipeline
+ * costs one write.
+ *
+ * A turn has a share for each rank of clients, so that whoever comes in a flood waits for the
+ * flood, but nobody else does: who is local, and who showed a good token. Each is taken as far as
+ * it goes, and stands behind all of its rank then; whom the turn had no time for waits for the
+ * next, which comes at once.
  *
  *   client    a connection: its buffers, what it is reading, when it has to be done
  *   exchange  a request of it, from its first byte to its answer; a ring of them, in order
@@ -20,6 +25,7 @@
 #include <ev.h>
 
 #include "common/admin_acts.h"
+#include "common/limits.h"
 #include "common/metrics_render.h"
 #include "common/node_events.h"
 #include "common/reads.h"
@@ -77,10 +83,6 @@ _Static_assert(EDGE_BODIES_BYTES_MAX + 16777216u <= PEER_QUEUE_BYTES_MAX, "");
 
 /* Clients of GET /events at once: each is asked about again every few seconds. */
 #define EDGE_WATCHES_MAX 32u
-
-/* Connections over the local socket that there is room for when max_conns is reached: who
- * administers the machine gets in. */
-#define EDGE_LOCAL_CONNS 32u
 
 /* DESIGN-WALL.md section 5: at most so many 401 a second for a /32 or /64. */
 #define EDGE_FAILURES_PER_SECOND 20u
@@ -149,6 +151,18 @@ struct peer_name {
 	uint8_t bytes[8];
 };
 
+enum client_rank {
+	CLIENT_LOCAL, /* of the local socket */
+	CLIENT_KNOWN, /* it was given what nobody gets without a good token */
+	CLIENT_OTHER,
+	CLIENT_RANK_COUNT
+};
+
+/* Of each rank in one turn, and at least one client: what the others wait for, at most. */
+#define EDGE_TURN_LOCAL_US INT64_C(2000)
+#define EDGE_TURN_KNOWN_US INT64_C(2000)
+#define EDGE_TURN_OTHER_US INT64_C(1000)
+
 enum client_wire { WIRE_UNDECIDED, WIRE_HTTP, WIRE_OAP };
 
 /* What the next bytes are. */
@@ -176,6 +190,8 @@ struct client {
 	struct peer_name name;
 	struct limiter_entry *allowance; /* of whoever has this name; counts us */
 	bool is_marked, is_broken, is_blocked, is_closing, is_shut, at_end, barrier;
+	bool has_input; /* to be read in its turn */
+	bool is_known;
 	bool wants_continue;
 
 	struct http_scan scan;
@@ -200,6 +216,12 @@ struct client {
 	size_t in_head, in_tail;
 	uint8_t in[EDGE_IN_BYTES];
 };
+
+/* Of a session of GnuTLS, measured: 12 KiB, and a record of each direction while it is read. */
+#define EDGE_TLS_BYTES 65536u
+_Static_assert(
+	sizeof(struct client) + 2 * EDGE_OUT_BYTES_MAX + EDGE_TLS_BYTES <= CONNECTION_BYTES_MAX,
+	"the limit of memory has room for each connection");
 
 struct edge_limits {
 	uint32_t conns_max, peer_conns_max; /* peer_conns_max: 0 is none for who is local */
@@ -227,7 +249,11 @@ struct edge {
 	struct tls *tls; /* owned; NULL: TCP is plain */
 
 	struct client *clients, *free_clients;
-	struct client *marked, *turning;
+	struct client_queue {
+		struct client *first, *last;
+	} marked[CLIENT_RANK_COUNT];
+	struct client *turning;
+	ev_idle awake; /* runs while somebody is marked still: the loop does not sleep then */
 	uint32_t client_count, local_count;
 	uint32_t in_flight[ROUTE_COUNT];
 	uint32_t exchange_count;

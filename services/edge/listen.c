@@ -6,8 +6,10 @@
 #include "common/log.h"
 #include "services/edge/edge.h"
 
-/* One turn takes at most so many, so that a flood of connections starves nobody. */
-#define ACCEPTS_PER_TURN 64u
+/* One turn takes at most so many, so that a flood of connections starves nobody; and fewer while
+ * somebody who is here waits for another turn. */
+#define ACCEPTS_PER_TURN      64u
+#define ACCEPTS_PER_BUSY_TURN 8u
 
 /* As many as wait in the kernel at most: the backlog of supervisor/listen.c, and one more. */
 #define WAITING_MAX 1025u
@@ -72,12 +74,12 @@ static void turn_away(struct edge *edge, int fd, bool is_local, enum metric_conn
 	}
 }
 
-/* What TCP leaves is the local socket's, and EDGE_LOCAL_CONNS more. */
+/* What TCP leaves is the local socket's, and CONNECTIONS_LOCAL_MAX more. */
 static bool has_room(const struct edge *edge, bool is_local)
 {
 	uint32_t most = edge->limits.conns_max;
 
-	if (edge->client_count >= most + EDGE_LOCAL_CONNS) {
+	if (edge->client_count >= most + CONNECTIONS_LOCAL_MAX) {
 		return false;
 	}
 	return is_local || edge->client_count - edge->local_count < most;
@@ -139,10 +141,12 @@ static void welcome(struct edge *edge, int fd, const struct sockaddr_storage *ad
 static void on_connection(struct ev_loop *loop, ev_io *watcher, int events)
 {
 	struct edge *edge = watcher->data;
+	bool is_busy = ev_is_active(&edge->awake);
+	unsigned most = is_busy ? ACCEPTS_PER_BUSY_TURN : ACCEPTS_PER_TURN;
 
 	(void)loop;
 	(void)events;
-	for (unsigned i = 0; i < ACCEPTS_PER_TURN; i++) {
+	for (unsigned i = 0; i < most; i++) {
 		struct sockaddr_storage address = { .ss_family = AF_UNIX };
 		socklen_t bytes = sizeof address;
 		int fd = accept4(watcher->fd, (struct sockaddr *)&address, &bytes,

@@ -23,6 +23,7 @@ LINKS = {'admin': 1, 'admin-check': 2, 'ingress': 4, 'prevalidator': 5, 'kms': 5
 	'committer': 3, 'archive': 6, 'wallet': 4}
 IGNORED = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGPIPE, signal.SIGUSR1,
 	signal.SIGUSR2)
+MIB = 1024 * 1024
 FSIZE, DATA, NOFILE, CORE = 'Max file size', 'Max data size', 'Max open files', 'Max core file size'
 
 
@@ -126,6 +127,9 @@ def test_limits_follow_the_role_and_the_configuration():
 			hard = int(limits(node.child.pid)[NOFILE][1])
 			assert found[NOFILE] == (str(min(files, hard)),) * 2, (role, found[NOFILE])
 			assert found[CORE] == ('0', '0'), role
+			if role in ('ingress', 'admin'):
+				memory = 512 * MIB + ({'ingress': 5000, 'admin': 70}[role] + 32) * 656 * 1024
+				assert found[DATA] == (str(memory),) * 2, (role, found[DATA])
 			writes = role in ('kms', 'committer', 'archive')
 			assert writes or found[FSIZE] == ('0', '0'), (role, found[FSIZE])
 			assert not writes or found[FSIZE] == limits(node.child.pid)[FSIZE], role

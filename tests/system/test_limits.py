@@ -62,7 +62,7 @@ def test_rates_come_and_go_with_a_reload():
 			for _ in range(50):
 				assert one.request('GET', '/roots').status == 200
 		assert node.metric('rate_limited_total', limit='peer') >= 1
-		line = next(line for line in node.log() if line['event'] == 'rate_limited')
+		line = eventually(lambda: next((line for line in node.log() if line['event'] == 'rate_limited'), None), 'its line')
 		assert line['peer'] == '127.0.0.1' and line['key'] == 'limits.peer_rps', line
 
 
@@ -99,7 +99,7 @@ def test_one_tenant_leaves_the_others_alone():
 		_, plain = until_refused(lambda: node.http('GET', '/entries/1', token=acme), most=10)
 		assert plain.json()['error']['code'] == 'QuotaExceeded', plain
 		assert node.metric('rate_limited_total', limit='tenant') >= 4
-		line = next(line for line in node.log() if line['event'] == 'rate_limited')
+		line = eventually(lambda: next((line for line in node.log() if line['event'] == 'rate_limited'), None), 'its line')
 		assert line['tenant'] == 'acme' and line['key'] == 'limits.tenant_rps_max', line
 
 
@@ -114,6 +114,23 @@ def test_who_guesses_tokens_is_slowed_down_and_his_neighbour_is_not():
 		assert set(statuses) == {401, 429}, statuses
 		assert node.http('GET', '/entries/1', token=token).status == 404
 		assert node.metric('rate_limited_total', limit='auth') >= 1
+
+
+def test_a_flood_of_bad_tokens_is_a_few_lines_and_each_of_them_is_counted():
+	count = 200
+	with Node() as node:
+		for number in range(count):  # of a network each: who guesses alone is slowed down
+			with connect_from(node, f'127.0.1.{1 + number}') as one:
+				assert one.request('GET', '/entries/1', headers={'Authorization': 'Bearer nonsense'}).status == 401
+		assert node.metric('auth_failures_total', peer='http') == count
+		node.stop()
+		lines = node.log()
+		for event in ('auth_failed', 'request_answered'):
+			whole = [line for line in lines if line['event'] == event]
+			others = [line for line in lines if line.get('event_of') == event]
+			assert whole and whole[0]['status'] == 401, whole[:1]
+			assert others and all(line['event'] == 'log_repeated' for line in others), others
+			assert len(whole) + sum(line['count'] for line in others) == count, (len(whole), others)
 
 
 # --- connections ------------------------------------------------------------------------------
@@ -134,7 +151,7 @@ def test_one_address_cannot_have_every_connection():
 		eventually(lambda: ask_from(node, '127.0.0.1').status == 200, 'room again')
 		for one in mine:
 			one.socket.close()
-		line = next(line for line in node.log() if line['event'] == 'peer_full')
+		line = eventually(lambda: next((line for line in node.log() if line['event'] == 'peer_full'), None), 'its line')
 		assert line['peer'] == '127.0.0.1' and line['key'] == 'limits.peer_conns', line
 		assert node.metric('connections_refused_total', reason='peer') >= 1
 

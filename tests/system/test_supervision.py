@@ -243,6 +243,13 @@ def with_worker(node, role, executable):
 	node.extra = ('--libexec', str(libexec))
 
 
+def test_nobody_lost_a_link_at_a_start():
+	with Node() as node:
+		node.mint()
+		lost = [line for line in node.log() if line['event'] == 'link_lost']
+		assert not lost, lost
+
+
 # --- the pair ------------------------------------------------------------------------------
 
 
@@ -258,6 +265,8 @@ def pair_case(first, second):
 			('worker_started', 'committer'), ('worker_started', 'sequencer')], new
 		assert [one['cause'] for one in deaths(node)] == [
 			'signal 9 (KILL): its partner died', 'signal 9 (KILL)']
+		died = [record for record in node.log() if record['event'] == 'worker_died']
+		assert all(record['signal'] == 9 and 'exit_status' not in record for record in died), died
 
 
 def test_both_of_the_pair_are_reaped_before_the_committer_starts_and_then_the_sequencer():

@@ -211,6 +211,8 @@ def test_a_log_is_searched_for_a_request():
 		assert absent.returncode == 1 and 'log.level' in absent.stderr, absent
 		missing = node.cli('trace', '--file', '/nonexistent', 'x', check=False)
 		assert missing.returncode == 3 and 'No such file' in missing.stderr, missing
+		unread = node.cli('trace', '--file', str(node.profile.log.parent), 'x', check=False)
+		assert unread.returncode == 3 and 'Is a directory' in unread.stderr, unread
 		assert node.cli('trace', '--file', str(node.profile.log), check=False).returncode == 2
 
 

@@ -55,15 +55,24 @@ class Stream:
 	def send(self, data):
 		self.socket.sendall(data)
 
-	def fill(self):
+	def receive(self):
 		data = self.socket.recv(65536)
 		if not data:
 			raise Closed(self.buffer)
-		self.buffer += data
+		return data
+
+	def fill(self):
+		self.buffer += self.receive()
 
 	def take(self, count):
-		while len(self.buffer) < count:
-			self.fill()
+		data = bytearray(self.buffer)  # grows in place: who copied 64 MiB for each read would be let go
+		try:
+			while len(data) < count:
+				data += self.receive()
+		except Closed:
+			raise Closed(bytes(data)) from None
+		finally:
+			self.buffer = bytes(data)
 		data, self.buffer = self.buffer[:count], self.buffer[count:]
 		return data
 

@@ -24,7 +24,7 @@ static const struct log_fields every_kind = {
 	.corr_id = "01ARZ3NDEKTSV4RRFFQ69G5FAV",
 	.seq = 7,
 	.latency_ms = 1234567,
-	.entry_id = &id,
+	.capability_ref = &id,
 	.root = &root,
 	.about = 5,
 	.fault = ERR_BUSY,
@@ -51,7 +51,8 @@ static void what_was_packed_is_unpacked(void **state)
 	assert_memory_equal(record.values[LOG_FIELD_corr_id].bytes.bytes, every_kind.corr_id, 26);
 	assert_int_equal(record.values[LOG_FIELD_seq].number, 7);
 	assert_int_equal(record.values[LOG_FIELD_latency_ms].number, 1234567);
-	assert_memory_equal(record.values[LOG_FIELD_entry_id].bytes.bytes, id.bytes, ID_BYTES);
+	assert_memory_equal(
+		record.values[LOG_FIELD_capability_ref].bytes.bytes, id.bytes, ID_BYTES);
 	assert_true(record.values[LOG_FIELD_root].number == 0x04030201efbeadde);
 	assert_int_equal(record.values[LOG_FIELD_about].number, 5);
 	assert_int_equal(record.values[LOG_FIELD_fault].number, ERR_BUSY);
@@ -107,7 +108,7 @@ static void a_record_never_outgrows_its_bound(void **state)
 	struct log_fields fields = { .corr_id = text,
 		.route = text,
 		.reason = text,
-		.q = text,
+		.op = text,
 		.peer = text,
 		.key = text,
 		.path = text,

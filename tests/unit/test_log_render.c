@@ -57,7 +57,6 @@ static void each_kind_of_field_is_rendered(void **state)
 			.corr_id = "c-1",
 			.seq = 7,
 			.latency_ms = 1234567,
-			.entry_id = &id,
 			.capability_ref = &id,
 			.root = &root,
 			.about = PROCESS_KMS,
@@ -70,7 +69,6 @@ static void each_kind_of_field_is_rendered(void **state)
 	(void)state;
 	assert_non_null(strstr(line, ",\"ticket\":\"00000000000000ab\""));
 	assert_non_null(strstr(line, ",\"corr_id\":\"c-1\",\"seq\":7,\"latency_ms\":1234.567"));
-	assert_non_null(strstr(line, "\"entry_id\":\"12345678-9abc-def0-0102-030405060708\""));
 	assert_non_null(strstr(line, "\"capability_ref\":\"123456789abcdef00102030405060708\""));
 	assert_non_null(strstr(line, "\"root\":\"deadbeef01020304\""));
 	assert_non_null(
@@ -132,7 +130,7 @@ static void the_worst_record_fits_a_line(void **state)
 	const struct log_fields fields = { .corr_id = text,
 		.route = text,
 		.reason = text,
-		.q = text,
+		.op = text,
 		.peer = text,
 		.key = text,
 		.path = text,
@@ -299,6 +297,121 @@ static void a_chatty_worker_is_cut_and_it_is_said(void **state)
 	log_sink_destroy(sink);
 }
 
+static void take_refusal(struct log_source *source, uint64_t ticket, const char *text)
+{
+	uint8_t bytes[LOG_RECORD_BYTES_MAX];
+	size_t byte_count = log_record_pack(bytes, LOG_AUTH_FAILED, noon,
+		&(struct log_fields){ .ticket = ticket,
+			.route = "/v1/balance",
+			.status = 401,
+			.reason = "unauth",
+			.text = text });
+
+	assert_int_equal(log_source_take(source, (struct slice){ bytes, byte_count }), ERR_OK);
+	(void)log_sink_flush(source->sink);
+}
+
+static void end_period(struct log_source *source)
+{
+	source->repeats.since.monotonic_us -= LOG_REPEATS_PERIOD_US;
+	log_source_tick(source);
+	(void)log_sink_flush(source->sink);
+}
+
+static void what_clients_repeat_is_summed_up(void **state)
+{
+	struct log_sink *sink = sink_to(log_path);
+	struct log_source source = source_to(sink);
+	uint64_t before = *metrics_slot(METRIC_LOG_SUPPRESSED, source.process.process);
+	const char *text;
+
+	(void)state;
+	for (uint64_t ticket = 1; ticket <= LOG_SOURCE_RECORDS_PER_S + 5; ticket++) {
+		source.window_start = clock_now(); /* the second never ends */
+		take_refusal(&source, ticket, "token");
+	}
+	take_refusal(&source, 1, "another"); /* there is room for it, and for its first */
+	text = written(sink, log_path);
+	assert_int_equal(count_of(text, "\"text\":\"token\""), LOG_REPEATS_WHOLE);
+	assert_int_equal(count_of(text, "\"text\":\"another\""), 1);
+	assert_non_null(strstr(text, "\"ticket\":\"0000000000000001\""));
+	assert_int_equal(count_of(text, "log_repeated"), 0);
+	assert_int_equal(*metrics_slot(METRIC_LOG_SUPPRESSED, source.process.process) - before,
+		LOG_SOURCE_RECORDS_PER_S + 5 - LOG_REPEATS_WHOLE);
+	log_source_tick(&source); /* not yet */
+	assert_int_equal(count_of(written(sink, log_path), "log_repeated"), 0);
+	end_period(&source);
+	text = written(sink, log_path);
+	assert_int_equal(count_of(text, "log_repeated"), 1);
+	assert_non_null(strstr(text, "\"count\":945,\"route\":\"/v1/balance\",\"status\":401,"
+				     "\"reason\":\"unauth\",\"text\":\"token\","
+				     "\"event_of\":\"auth_failed\"}\n"));
+	log_sink_destroy(sink);
+}
+
+static void a_flood_that_goes_on_has_one_line_a_period(void **state)
+{
+	struct log_sink *sink = sink_to(log_path);
+	struct log_source source = source_to(sink);
+
+	(void)state;
+	for (unsigned period = 0; period < 4; period++) {
+		for (unsigned i = 0; i <= LOG_REPEATS_WHOLE; i++) {
+			take_refusal(&source, 7, "token");
+		}
+		end_period(&source);
+	}
+	assert_int_equal(count_of(written(sink, log_path), "log_repeated"), 4);
+	assert_int_equal(count_of(written(sink, log_path), "\"auth_failed\",\"msg\""),
+		LOG_REPEATS_WHOLE + 3);
+	take_refusal(&source, 7, "token"); /* few, for a period: it was the first of them */
+	end_period(&source);
+	take_refusal(&source, 7, "token");
+	take_refusal(&source, 7, "token");
+	assert_int_equal(count_of(written(sink, log_path), "\"auth_failed\",\"msg\""),
+		LOG_REPEATS_WHOLE + 6);
+	log_source_finish(&source); /* and nothing is left to be told */
+	assert_int_equal(count_of(written(sink, log_path), "log_repeated"), 4);
+	log_sink_destroy(sink);
+}
+
+/* Goal: whoever invents rules has no more of them than there are. */
+static void who_repeats_in_many_ways_is_bounded_too(void **state)
+{
+	struct log_sink *sink = sink_to(log_path);
+	struct log_source source = source_to(sink);
+	char text[32];
+
+	(void)state;
+	for (unsigned way = 0; way < 4 * LOG_REPEATS_RULES; way++) {
+		for (unsigned i = 0; i < LOG_REPEATS_WHOLE; i++) {
+			source.window_records = 0;
+			(void)snprintf(text, sizeof text, "way %u", way);
+			take_refusal(&source, 7, text);
+		}
+	}
+	assert_int_equal(count_of(written(sink, log_path), "\"auth_failed\",\"msg\""),
+		(LOG_REPEATS_RULES + 1) * LOG_REPEATS_WHOLE);
+	log_source_finish(&source);
+	assert_int_equal(count_of(written(sink, log_path), "\"event_of\":\"others\""), 1);
+	log_sink_destroy(sink);
+}
+
+static void who_asked_for_everything_gets_it(void **state)
+{
+	struct log_sink *sink = sink_to(log_path);
+	struct log_source source = source_to(sink);
+
+	(void)state;
+	source.tells_repeats = true;
+	for (unsigned i = 0; i < LOG_REPEATS_WHOLE + 7; i++) {
+		take_refusal(&source, 7, "token");
+	}
+	assert_int_equal(count_of(written(sink, log_path), "\"auth_failed\",\"msg\""),
+		LOG_REPEATS_WHOLE + 7);
+	log_sink_destroy(sink);
+}
+
 static void a_line_of_stderr_is_an_event(void **state)
 {
 	struct log_sink *sink = sink_to(log_path);
@@ -411,6 +524,10 @@ int main(void)
 		cmocka_unit_test(records_arrive_in_any_pieces),
 		cmocka_unit_test(a_malformed_record_ends_the_source),
 		cmocka_unit_test(a_chatty_worker_is_cut_and_it_is_said),
+		cmocka_unit_test(what_clients_repeat_is_summed_up),
+		cmocka_unit_test(a_flood_that_goes_on_has_one_line_a_period),
+		cmocka_unit_test(who_repeats_in_many_ways_is_bounded_too),
+		cmocka_unit_test(who_asked_for_everything_gets_it),
 		cmocka_unit_test(a_line_of_stderr_is_an_event),
 		cmocka_unit_test(a_reopened_file_is_a_new_file),
 		cmocka_unit_test(a_stuck_stdout_drops_whole_lines),

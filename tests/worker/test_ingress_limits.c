@@ -1,5 +1,6 @@
 /* How much one of many may have: requests and connections, of an address, of a local user and of
  * all. Of the buckets themselves: tests/unit/test_limiter.c. */
+#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -249,6 +250,72 @@ static void the_local_socket_has_places_of_its_own(void **state)
 	}
 }
 
+/* Goal: a flood waits for itself. All of them speak in the same turn, and whoever is local has it
+ * first, then who showed a good token, and then the others. */
+static void who_is_local_or_known_does_not_wait_for_the_others(void **state)
+{
+	struct conn *others[8], *known, *local;
+	struct oap_request request;
+
+	(void)state;
+	start();
+	known = connect_tcp();
+	local = connect_local();
+	for (size_t i = 0; i < COUNT_OF(others); i++) {
+		others[i] = connect_tcp();
+		say(others[i], GET("/healthz"));
+		(void)expect(others[i], 200);
+	}
+	say(local, GET("/healthz"));
+	(void)expect(local, 200);
+	say_ingest(known, "{}");
+	admit(take(ROUTE_INGEST), 1);
+	(void)expect(known, 200);
+
+	assert_int_equal(kill(h.pid, SIGSTOP), 0);
+	for (size_t i = 0; i < COUNT_OF(others) / 2; i++) {
+		say(others[i], GET("/entries/7"));
+	}
+	say_ingest(known, "{}");
+	say(local, GET("/roots"));
+	for (size_t i = COUNT_OF(others) / 2; i < COUNT_OF(others); i++) {
+		say(others[i], GET("/entries/7"));
+	}
+	assert_int_equal(kill(h.pid, SIGCONT), 0);
+	(void)take_request(ROUTE_ROOTS, &request);
+	(void)take_request(ROUTE_INGEST, &request);
+	for (size_t i = 0; i < COUNT_OF(others); i++) {
+		(void)take_request(ROUTE_ENTRY, &request);
+	}
+}
+
+/* Goal: what everybody gets makes nobody known, whatever he says that his token is. */
+static void who_only_reads_what_is_public_is_not_known(void **state)
+{
+	struct conn *other, *known;
+	struct oap_request request;
+	const struct oap_roots none = { .next = 1 };
+
+	(void)state;
+	start();
+	other = connect_tcp();
+	known = connect_tcp();
+	say(other, "GET /roots HTTP/1.1\r\n" HOST BEARER "\r\n");
+	harness_send_roots(archive, take(ROUTE_ROOTS), &none);
+	(void)expect(other, 200);
+	say_ingest(known, "{}");
+	admit(take(ROUTE_INGEST), 1);
+	(void)expect(known, 200);
+	for (int i = 0; i < 2; i++) { /* in either order of their words */
+		assert_int_equal(kill(h.pid, SIGSTOP), 0);
+		say(i == 0 ? other : known, i == 0 ? GET("/roots") : GET("/entries/7"));
+		say(i == 0 ? known : other, i == 0 ? GET("/entries/7") : GET("/roots"));
+		assert_int_equal(kill(h.pid, SIGCONT), 0);
+		(void)take_request(ROUTE_ENTRY, &request);
+		(void)take_request(ROUTE_ROOTS, &request);
+	}
+}
+
 /* --- connections --- */
 
 static void a_peer_has_as_many_connections_as_it_may(void **state)
@@ -366,6 +433,8 @@ int main(void)
 		TEST(a_reload_changes_the_rates),
 		TEST(a_user_over_its_rate_hears_it_in_oap),
 		TEST(the_local_socket_has_places_of_its_own),
+		TEST(who_is_local_or_known_does_not_wait_for_the_others),
+		TEST(who_only_reads_what_is_public_is_not_known),
 		TEST(a_peer_has_as_many_connections_as_it_may),
 		TEST(a_peer_that_connects_too_often_is_told_so),
 		TEST(a_reload_changes_the_bound),
