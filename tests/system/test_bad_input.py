@@ -17,7 +17,7 @@ import tap
 import wire
 from harness import Node, entry, eventually, fill_disk, nodes, small_disk
 
-READ_TIMEOUT = '300ms'
+READ_TIMEOUT = '1s'
 DISK_BYTES = 48 << 20
 shared = {}
 
@@ -40,13 +40,13 @@ def noticed(reason, text, event='request_refused'):
 	"""What happens inside is counted under its reason, and there is a log line with that text."""
 	one = node()
 	count = one.metric('rejected_total', reason=reason)
-	lines = len(one.log_text().splitlines())
+	lines = len(one.log())
 	yield
 	eventually(lambda: one.metric('rejected_total', reason=reason) > count, f'{reason} to rise')
 
 	def line():
-		return [record for record in map(json.loads, one.log_text().splitlines()[lines:])
-			if record['event'] == event and text in record.get('text', '')]
+		return [record for record in one.log()[lines:] if record['event'] == event
+			and text in record.get('text', '')]
 	assert eventually(line, f'{event} with {text!r}')[0]['service'] in ('ingress', 'prevalidator')
 
 
