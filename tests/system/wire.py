@@ -21,7 +21,7 @@ class Closed(Exception):
 	"""The peer closed before the answer was whole; .received holds what came."""
 
 	def __init__(self, received):
-		super().__init__(f'closed after {received!r}')
+		super().__init__(f'closed after {len(received)} bytes: {received[:500]!r}')
 		self.received = received
 
 
@@ -44,7 +44,7 @@ class Stream:
 	def __init__(self, connected, seconds=30):
 		self.socket = connected
 		self.socket.settimeout(seconds)
-		self.buffer = b''
+		self.buffer = bytearray()  # grows in place: a node lets a slow reader go
 
 	def __enter__(self):
 		return self
@@ -58,13 +58,14 @@ class Stream:
 	def fill(self):
 		data = self.socket.recv(65536)
 		if not data:
-			raise Closed(self.buffer)
+			raise Closed(bytes(self.buffer))
 		self.buffer += data
 
 	def take(self, count):
 		while len(self.buffer) < count:
 			self.fill()
-		data, self.buffer = self.buffer[:count], self.buffer[count:]
+		data = bytes(self.buffer[:count])
+		del self.buffer[:count]
 		return data
 
 	def take_until(self, mark):
@@ -78,8 +79,7 @@ class Stream:
 			while True:
 				self.fill()
 		except (Closed, ConnectionResetError):
-			data, self.buffer = self.buffer, b''
-			return data
+			return self.take(len(self.buffer))
 
 	def is_closed_by_peer(self):
 		"""True once the peer has closed and nothing unread is left; waits for one or the other."""
