@@ -141,7 +141,7 @@ def test_what_is_told_is_recorded_although_the_rewarder_dies():
 
 
 def test_a_ledger_that_does_not_write_is_caught_up_with():
-	with Payer() as one:
+	with Payer(node={'ping_timeout': '60s'}) as one:
 		request = sealed(one)
 		pid = one.node.worker('committer')
 		nodes.signal_process(pid, one.node.workers()[pid], signal.SIGSTOP)

@@ -24,7 +24,8 @@ shared = {}
 
 def node():
 	if 'node' not in shared:
-		shared['node'] = Node().start()
+		# one case lets a process stand still until a request is given up, and no longer
+		shared['node'] = Node({'node': {'ping_timeout': '60s'}, 'limits': {'req_timeout': '5s'}}).start()
 		shared['token'] = shared['node'].mint()
 		issue('alice', 10_000, 1)
 	return shared['node']
