@@ -58,10 +58,14 @@ def expect_safe_mode(node, token, word, reads=True):
 	assert word in node.cli('status', check=False).stdout
 	eventually(lambda: any(word in one['text'] for one in node.log()
 		if one.get('event') == 'safe_mode_entered'), f'the log names {word}')
-	answer = node.ingest([entry('Mint', 'refused', 1)], token)
-	assert answer.status == 503 and answer.headers['retry-after'], answer
 	said = word if word == 'disk_full' else 'safe_mode'
-	assert answer.json()['reasons'][0]['details'] == said, answer
+
+	def is_told():
+		"""Not at once: the edge of administration may know it before that of the API."""
+		answer = node.ingest([entry('Mint', 'refused', 1)], token)
+		assert answer.status == 503 and answer.headers['retry-after'], answer
+		return answer.json()['reasons'][0]['details'] == said
+	eventually(is_told, 'a writer is told')
 	if reads:
 		eventually(lambda: node.http('GET', '/roots').status == 200, 'reads go on')
 		eventually(lambda: node.http('GET', '/entries/1', token=token).status == 200, 'entries')

@@ -405,7 +405,7 @@ def test_a_disk_that_is_full_for_artefacts():
 
 
 def test_a_token_that_cannot_be_checked_in_time():
-	with Payer(node={'ping_timeout': '60s'}, kms={'timeout': '100ms'}) as one:
+	with Payer(node={'ping_timeout': '60s'}, kms={'timeout': '1s'}) as one:
 		tokens = [one.runner('acme', '--epoch', f'2026-11-0{number}') for number in range(1, 4)]
 		one.node.signal_worker('kms', signal.SIGSTOP)
 		try:
@@ -438,7 +438,8 @@ def test_a_run_whose_calculator_dies():
 
 
 def test_a_node_that_ends_takes_nothing_new():
-	with Payer(node={'ping_timeout': '60s', 'drain_timeout': '1m'}) as one, contextlib.ExitStack() as stack:
+	with Payer(node={'ping_timeout': '60s', 'drain_timeout': '1m'},
+			limits={'req_timeout': '5s'}, concurrency={'ingress_workers': 1}) as one, contextlib.ExitStack() as stack:
 		policy = one.policy()
 		one.put(policy)
 		request = one.seal(policy, DAY)
@@ -448,8 +449,9 @@ def test_a_node_that_ends_takes_nothing_new():
 		pool = stack.enter_context(concurrent.futures.ThreadPoolExecutor(1))
 		waits = pool.submit(ways(one.node)[0].ask, 'compute', one.runner(), DAY, request)
 		eventually(lambda: one.node.metric('queue_depth', q='work') == 1, 'there is something to wait for')
+		probe = stack.enter_context(one.node.open_http())
 		one.node.child.terminate()
-		eventually(lambda: '"stopping"' in one.node.log_text(), 'it begins to end')
+		one.node.wait_draining(probe)
 		for way, stream in streams:
 			check(way, way.ask('compute', one.runner(), DAY, request, stream=stream), 'draining')
 		assert waits.result().status == 202, waits.result()
