@@ -254,6 +254,13 @@ def test_objects_are_as_described():
 	one.send('putObject', 201, body=b'hello world', token=token, Content_Type='text/plain')
 
 
+def recorded(one, epoch):
+	"""A quarantine that is not in the audit log yet cannot be released: it is 503 until then."""
+	response = one.node.http('POST', one.target('releaseEpoch', [epoch]), {'reason': 'it was a test'},
+		token=one.reward, plane='uds')
+	return judge('releaseEpoch', response).status != 503
+
+
 def test_epochs_are_as_described():
 	one, payer = client(), (client(), shared['payer'])[1]
 	policy = payer.policy()
@@ -282,6 +289,7 @@ def test_epochs_are_as_described():
 	one.send('computeEpoch', 409, ['2026-10-03'], body=request, token=one.reward)  # of another epoch
 	one.send('listRuns', 200, token=one.reward)
 	one.send('listRuns', 200, query=f'after={DAY}&held=true', token=one.reward)
+	eventually(lambda: recorded(one, '2026-10-03'), 'the quarantine to be recorded')
 	one.send('releaseEpoch', 200, ['2026-10-03'], body={'reason': 'it was a test'}, token=one.reward)
 	for name in ('showEpoch', 'showManifest'):
 		one.send(name, 404, ['2001-01-01'], token=one.reward)

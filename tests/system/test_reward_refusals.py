@@ -370,7 +370,7 @@ def test_an_input_has_a_bound():
 
 
 def test_more_requests_a_second_than_are_allowed():
-	with Payer(limits={'rps': 20}) as one:
+	with Payer(limits={'rps': 2}) as one:
 		def over(way):
 			answers = [way.ask('epoch', one.inspector(), DAY) for _ in range(60)]
 			return next((one for one in answers if b'"quota"' in one.body), None)
