@@ -220,16 +220,16 @@ class Node:
 				found[pid] = start
 		return found
 
+	def first_worker(self, role):
+		"""(pid, start) of one of that role; who died a moment ago may have no successor yet."""
+		return sorted(eventually(lambda: self.workers(role), f'a {role}', self.seconds).items())[0]
+
 	def worker(self, role):
-		pids = sorted(self.workers(role))
-		if not pids:
-			raise AssertionError(f'no {role} runs')
-		return pids[0]
+		return self.first_worker(role)[0]
 
 	def signal_worker(self, role, number=signal.SIGKILL):
 		"""Signals one worker of that role; returns its pid."""
-		pid = self.worker(role)
-		start = self.workers(role)[pid]
+		pid, start = self.first_worker(role)
 		if not nodes.signal_process(pid, start, number):
 			raise AssertionError(f'{role} {pid} was gone already')
 		return pid

@@ -422,7 +422,7 @@ def test_a_captured_prevalidator_cannot_stop_the_node():
 			kms = fd3.generation(one, 'kms', one.worker('kms'))
 			with fd3.Fd3(old) as captured:
 				captured.say(ADMIN_ASK, admin_ask(act, generation, grant_of(kms)), flags=wire.REQ, corr_id=7)
-				eventually(lambda: one.workers('admin-check') and old not in one.workers('admin-check'), 'its end')
+				eventually(lambda: old not in one.workers('admin-check') and one.workers('admin-check'), 'its end')
 			deaths = json.loads(one.cli('status', '--json', check=False).stdout)['deaths']
 			assert [death['pid'] for death in deaths] == [old] and 'ADMIN_ASK that is DENIED' in deaths[0]['cause'], deaths
 			one.wait_ready()
@@ -434,7 +434,7 @@ def test_a_prevalidator_of_the_api_may_not_ask_at_all():
 		old = one.worker('prevalidator')
 		with fd3.Fd3(old) as captured:
 			captured.say(ADMIN_ASK, admin_ask(4, 1, b'x' * 200), flags=wire.REQ, corr_id=7)
-			eventually(lambda: one.workers('prevalidator') and old not in one.workers('prevalidator'), 'its end')
+			eventually(lambda: old not in one.workers('prevalidator') and one.workers('prevalidator'), 'its end')
 		deaths = json.loads(one.cli('status', '--json', check=False).stdout)['deaths']
 		assert 'NOT_ROUTED' in deaths[0]['cause'], deaths
 		one.wait_ready()
@@ -497,7 +497,7 @@ def test_a_stream_is_resumed_after_admin_was_killed():
 		one.signal_worker('wallet')
 		watch.until('macronode.service.restarted', service='wallet')
 		seen, old = watch.last_id, one.signal_worker('admin')
-		eventually(lambda: one.workers('admin') and old not in one.workers('admin'), 'another admin')
+		eventually(lambda: old not in one.workers('admin') and one.workers('admin'), 'another admin')
 		watch = eventually(lambda: Watch(one, allowed, after=seen), 'its stream')
 		told = []
 		while not told or told[-1] != ('macronode.service.restarted', 'admin'):

@@ -430,7 +430,7 @@ def test_a_run_whose_calculator_dies():
 				eventually(lambda: one.node.metric('queue_depth', q='work') == 1, 'it waits')
 				killed = one.node.signal_worker('compute')
 				check(way, asked.result(), 'internal')
-			eventually(lambda: one.node.workers('compute') and killed not in one.node.workers('compute'), 'another')
+			eventually(lambda: killed not in one.node.workers('compute') and one.node.workers('compute'), 'another')
 			one.node.wait_rewarder()
 			(run,) = [run for run in json.loads(way.ask('runs', one.inspector()).body)['runs']
 				if run['epoch_id'] == epoch]

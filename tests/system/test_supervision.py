@@ -29,7 +29,7 @@ def statuses(pid):
 
 
 def replaced(node, role, old):
-	return node.workers(role) and old not in node.workers(role)
+	return old not in node.workers(role) and node.workers(role)  # in this order: both may be gone
 
 
 def needs_root():
