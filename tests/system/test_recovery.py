@@ -43,7 +43,10 @@ def status(node):
 
 
 def explain(node):
-	done = node.cli('--json', 'recover', check=False)
+	def asked():
+		done = node.cli('--json', 'recover', check=False)
+		return done.returncode in (0, 1) and done  # else the committer is not back yet
+	done = eventually(asked, 'an explanation')
 	told = json.loads(done.stdout)
 	assert done.returncode == (1 if told['needed'] else 0), done
 	return told
