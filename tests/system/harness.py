@@ -235,12 +235,17 @@ class Node:
 		return pid
 
 	def wait_replaced(self, *killed):
-		"""Until each of these (role, pid) has a successor and the node is ready: readiness alone may
-		be that of before the node saw who is gone."""
+		"""Until each of these (role, pid) has a successor and the node is ready: what an edge says of it
+		alone may be that of before it was told who is gone."""
 		for role, pid in killed:
 			eventually(lambda role=role, pid=pid: pid not in self.workers(role) and self.workers(role),
 				f'another {role}')
+		eventually(self.is_ready, 'the supervisor to call the node ready')
 		self.wait_ready()
+
+	def is_ready(self):
+		done = self.cli('--run-dir', str(self.profile.run), 'status', '--json', check=False)
+		return done.returncode in (0, 4) and json.loads(done.stdout)['ready']
 
 	def replace_worker(self, role):
 		self.wait_replaced((role, self.signal_worker(role)))
