@@ -438,8 +438,9 @@ def test_a_run_whose_calculator_dies():
 
 
 def test_a_node_that_ends_takes_nothing_new():
-	with Payer(node={'ping_timeout': '60s', 'drain_timeout': '1m'},
-			limits={'req_timeout': '5s'}, concurrency={'ingress_workers': 1}) as one, contextlib.ExitStack() as stack:
+	# the edge ends as soon as the last request has: that one waits for as long as the others take
+	with Payer(node={'ping_timeout': '60s', 'drain_timeout': '4m'},
+			limits={'req_timeout': '15s'}, concurrency={'ingress_workers': 1}) as one, contextlib.ExitStack() as stack:
 		policy = one.policy()
 		one.put(policy)
 		request = one.seal(policy, DAY)
