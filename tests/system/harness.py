@@ -273,6 +273,12 @@ class Node:
 		except OSError:
 			pass
 
+	def wait_accepted(self):
+		"""Until the one edge of the API has accepted whoever connected before: a listener is served in
+		order, and not any more once the node ends."""
+		for plane in ('api', 'uds'):
+			assert self.http('GET', '/healthz', plane=plane).status == 200, plane
+
 	def wait_draining(self, probe):
 		"""Until the edge that holds the other end of this open HTTP connection knows that the node
 		ends, which the log says sooner: its word for it is that it closes."""

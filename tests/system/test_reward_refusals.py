@@ -451,6 +451,7 @@ def test_a_node_that_ends_takes_nothing_new():
 		waits = pool.submit(ways(one.node)[0].ask, 'compute', one.runner(), DAY, request)
 		eventually(lambda: one.node.metric('queue_depth', q='work') == 1, 'there is something to wait for')
 		probe = stack.enter_context(one.node.open_http())
+		one.node.wait_accepted()
 		one.node.child.terminate()
 		one.node.wait_draining(probe)
 		for way, stream in streams:

@@ -276,6 +276,7 @@ def test_a_node_that_ends_takes_nothing_new():
 			with stopped(one, 'committer'):  # so that there is something to wait for
 				ways[0].send_operation(last, 'transfer', good, 'last', GOOD['transfer'])
 				eventually(lambda: one.metric('wallet_inflight') == 1, 'it to be under way')
+				one.wait_accepted()
 				one.child.terminate()
 				one.wait_draining(probe)
 				for transport, stream in zip(ways, streams):
