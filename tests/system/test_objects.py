@@ -4,7 +4,6 @@ import hashlib
 import os
 import pathlib
 import random
-import signal
 import struct
 import subprocess
 
@@ -436,10 +435,7 @@ def test_what_was_acknowledged_outlives_kills():
 			running = [pool.submit(acknowledged, one, token, seed) for seed in range(4)]
 			for count in (5, 10, 15):
 				eventually(lambda: one.metric('object_puts_total') >= count, 'objects come')
-				pid = one.signal_worker('archive', signal.SIGKILL)
-				eventually(lambda: pid not in one.workers('archive') and one.workers('archive'),
-					'archive is back')
-				one.wait_ready()
+				one.replace_worker('archive')
 			shared['stop'] = True
 			kept = [data for future in running for data in future.result()]
 		assert len(kept) > 10

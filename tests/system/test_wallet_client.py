@@ -279,6 +279,7 @@ def test_each_payment_is_done_once_while_its_processes_are_killed():
 	finally:
 		done.set()
 		killer.join()
+	eventually(node().is_ready, 'whoever died last to be back')
 	node().wait_ready()
 	lines = paid.stdout.splitlines()
 	print(f'{len(killed)} killed; {sum("seemed to fail" in line for line in lines)} were replayed')
