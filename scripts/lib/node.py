@@ -10,7 +10,9 @@ signalled through a pidfd, so that a reused pid is never hit.
 """
 import argparse
 import base64
+import functools
 import http.client
+import itertools
 import json
 import os
 import pathlib
@@ -27,6 +29,8 @@ import time
 CHECKOUT = pathlib.Path(__file__).resolve().parents[2]
 MEMORY = '/dev/shm'      # where a node with amnesia has its sockets and its log
 UID_BASE = 47000         # one uid a role from here on, when root starts a node without users
+PORTS = range(20000, 32000)
+PORTS_EACH = 240         # of one process at a time
 READY_SECONDS = 60       # generous: a loaded machine, a sanitizer build
 STOP_SECONDS = 60
 RUN_DIR_BYTES_MAX = 90   # as the config table has it: room for a socket's name in sun_path
@@ -113,18 +117,38 @@ def wait_gone(tree, seconds):
 # --- where a node lives -------------------------------------------------------------------
 
 
+@functools.lru_cache(maxsize=None)
+def own_ports():
+	"""Ports that no other process picks from as long as this one lives, below those that the kernel
+	gives to outgoing connections: else two tests find the same one free and both give it to a node
+	that has yet to be started. The name of a socket in no directory is the lock."""
+	shares = len(PORTS) // PORTS_EACH
+	for number in random.sample(range(shares), shares):
+		lock = socket.socket(socket.AF_UNIX)
+		try:
+			lock.bind(f'\0macronode-ports-{number}')
+		except OSError:
+			lock.close()
+			continue
+		ports = PORTS[number * PORTS_EACH:(number + 1) * PORTS_EACH]
+		return lock, itertools.cycle(ports)  # one that was picked comes again as late as can be
+	raise NodeError(f'{shares} processes pick ports for nodes already')
+
+
 def free_ports(count):
-	"""Loopback ports that are free, below those that the kernel gives to outgoing connections."""
-	ports = set()
-	while len(ports) < count:
-		port = random.randrange(20000, 32000)
+	"""Loopback ports that are free."""
+	ports = []
+	_, candidates = own_ports()
+	for port in itertools.islice(candidates, PORTS_EACH):
 		with socket.socket() as probe:
 			try:
 				probe.bind(('127.0.0.1', port))
 			except OSError:
 				continue
-		ports.add(port)
-	return sorted(ports)
+		ports.append(port)
+		if len(ports) == count:
+			return ports
+	raise NodeError(f'no {count} of {PORTS_EACH} ports are free')
 
 
 def is_reachable(directory):

@@ -9,6 +9,7 @@ class Load:
 	"""with Load(build, 'ingest', node.profile.api_address, token, seconds=3) as load: ..."""
 
 	def __init__(self, build, mode, to, token='', **options):
+		options.setdefault('timeout_ms', 60000)  # beyond what a node of the harness may take
 		words = [str(build / 'tests/load/load'), mode, '--to', str(to)]
 		for name, value in options.items():
 			words += ['--' + name.replace('_', '-'), str(value)]

@@ -55,10 +55,7 @@ class Fd3:
 
 def generation(node, role, pid):
 	"""As the log of the supervisor has it."""
-	found = [record['generation'] for record in node.log()
-		if record.get('event') == 'worker_started' and record.get('pid_of') == pid
-		and record.get('about') == role]
-	return found[-1]
+	return node.logged('worker_started', pid_of=pid, about=role)['generation']
 
 
 def fds(pid):

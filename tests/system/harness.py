@@ -28,6 +28,13 @@ import wire  # noqa: E402
 
 BUILD = pathlib.Path(os.environ.get('MACRONODE_BUILD', nodes.CHECKOUT / 'build-test')).resolve()
 GENEROUS_SECONDS = 60
+# What a node gives up after is a matter of a case that is about it. For all others it is long: a machine
+# that stands still for a second must not turn an answer into a refusal.
+PATIENT = {
+	'kms': {'timeout': '30s'},
+	'limits': {'req_timeout': '30s'},
+	'readiness': {'committer_lag_ms_max': 30000},
+}
 OUR_VARIABLES = re.compile(r'^(MACRO|RON|SVC|OTEL|PQ|TLS)_|^AMNESIA$')
 SAMPLE = re.compile(r'^([a-zA-Z_:][\w:]*)(?:\{(.*)\})? (\S+)(?: |$)')
 LABEL = re.compile(r'(\w+)="((?:\\.|[^"\\])*)"')
@@ -72,6 +79,14 @@ def entry(kind, account, amount, **members):
 	}
 	made.update(members)
 	return made
+
+
+def patient(overrides):
+	"""Those settings, and above them PATIENT's."""
+	settings = {section: dict(keys) for section, keys in PATIENT.items()}
+	for section, keys in (overrides or {}).items():
+		settings.setdefault(section, {}).update(keys)
+	return settings
 
 
 def clean_environment():
@@ -128,7 +143,7 @@ class Node:
 		self.asker = {'user': user, 'group': user, 'extra_groups': []} if amnesia and user else {}
 		self.profile = nodes.Profile(self.directory, user, amnesia)
 		self.profile.prepare()
-		self.profile.write_config(overrides)
+		self.profile.write_config(patient(overrides))
 		if user is not None:
 			for path in (self.directory, *self.directory.iterdir()):
 				os.chown(path, user, user, follow_symlinks=False)
@@ -162,8 +177,8 @@ class Node:
 			self.child = nodes.spawn(words, self.profile, log, self.user, self.environment)
 		if wait:
 			try:
-				nodes.wait_ready(self.child, self.profile, self.seconds)
-			except nodes.NodeError:
+				self.wait_ready()
+			except (nodes.NodeError, AssertionError):
 				print(nodes.log_tail(self.profile, 60), file=sys.stderr)
 				self.stop()
 				raise
@@ -205,27 +220,32 @@ class Node:
 				found[pid] = start
 		return found
 
+	def first_worker(self, role):
+		"""(pid, start) of one of that role; who died a moment ago may have no successor yet."""
+		return sorted(eventually(lambda: self.workers(role), f'a {role}', self.seconds).items())[0]
+
 	def worker(self, role):
-		pids = sorted(self.workers(role))
-		if not pids:
-			raise AssertionError(f'no {role} runs')
-		return pids[0]
+		return self.first_worker(role)[0]
 
 	def signal_worker(self, role, number=signal.SIGKILL):
 		"""Signals one worker of that role; returns its pid."""
-		pid = self.worker(role)
-		start = self.workers(role)[pid]
+		pid, start = self.first_worker(role)
 		if not nodes.signal_process(pid, start, number):
 			raise AssertionError(f'{role} {pid} was gone already')
 		return pid
 
 	def wait_replaced(self, *killed):
-		"""Until each of these (role, pid) has a successor and the node is ready: readiness alone may
-		be that of before the node saw who is gone."""
+		"""Until each of these (role, pid) has a successor and the node is ready: what an edge says of it
+		alone may be that of before it was told who is gone."""
 		for role, pid in killed:
 			eventually(lambda role=role, pid=pid: pid not in self.workers(role) and self.workers(role),
 				f'another {role}')
+		eventually(self.is_ready, 'the supervisor to call the node ready')
 		self.wait_ready()
+
+	def is_ready(self):
+		done = self.cli('--run-dir', str(self.profile.run), 'status', '--json', check=False)
+		return done.returncode in (0, 4) and json.loads(done.stdout)['ready']
 
 	def replace_worker(self, role):
 		self.wait_replaced((role, self.signal_worker(role)))
@@ -237,6 +257,37 @@ class Node:
 
 	def wait_ready(self):
 		nodes.wait_ready(self.child, self.profile, self.seconds)
+		self.wait_open()
+
+	def wait_open(self):
+		"""The two edges are told one after the other, and the API refuses writes until it is. Where the
+		local socket is not ours to use nobody can be asked that needs no certificate."""
+		def knows():
+			try:
+				return local.request('GET', '/readyz').status == 200
+			except (OSError, wire.Closed):
+				return True
+		try:
+			with wire.Http(wire.connect_unix(self.profile.uds, self.seconds)) as local:
+				eventually(knows, 'the edge of the API to know that the node is ready', self.seconds)
+		except OSError:
+			pass
+
+	def wait_accepted(self):
+		"""Until the one edge of the API has accepted whoever connected before: a listener is served in
+		order, and not any more once the node ends."""
+		for plane in ('api', 'uds'):
+			assert self.http('GET', '/healthz', plane=plane).status == 200, plane
+
+	def wait_draining(self, probe):
+		"""Until the edge that holds the other end of this open HTTP connection knows that the node
+		ends, which the log says sooner: its word for it is that it closes."""
+		def knows():
+			try:
+				return probe.request('GET', '/readyz').headers.get('connection') == 'close'
+			except (OSError, wire.Closed):
+				return True
+		eventually(knows, 'the edge to know that the node ends', self.seconds)
 
 	# --- talking to it ----------------------------------------------------------------
 
@@ -309,9 +360,18 @@ class Node:
 			if one == name and wanted <= set(held))
 
 	def log(self):
-		"""All log records; a line that is no JSON object fails the test."""
-		lines = self.profile.log.read_text().splitlines()
-		return [json.loads(line) for line in lines]
+		"""All log records; a line that is no JSON object fails the test, but for one that is still
+		being written."""
+		whole = self.profile.log.read_text().rpartition('\n')[0]
+		return [json.loads(line) for line in whole.splitlines()]
+
+	def logged(self, event, **fields):
+		"""The first record of that event with these fields, once it is there: an answer comes sooner
+		than the line about it, which goes through a pipe of its own."""
+		def found():
+			return [record for record in self.log() if record['event'] == event
+				and fields.items() <= record.items()]
+		return eventually(found, f'{event} with {fields}')[0]
 
 	def log_text(self):
 		return self.profile.log.read_text(errors='replace')

@@ -15,6 +15,7 @@ from harness import BUILD, Node, entry, nodes
 
 EXAMPLES = nodes.CHECKOUT / 'etc/examples'
 SECONDS = 120
+PATIENT = {'ledger_deadline_ms': 10000, 'attempt_budget': '60s'}  # as in the harness
 CLOSED = '2026-10-01T00:00:00Z/2026-11-01T00:00:00Z'
 RUN = ('--action', 'rewarder.run', '--ttl', '1h')
 INSPECT = ('--action', 'rewarder.inspect', '--ttl', '1h')
@@ -110,8 +111,10 @@ class Payer:
 		self.directory = pathlib.Path(tempfile.mkdtemp(prefix='macronode-reward-'))
 		self.key = self.directory / 'gov-1.key'
 		self.vkey = trusted(self.key, 'gov-1')
-		overrides = {'rewarder': {'enabled': True, 'trust_keys': [self.vkey],
-			**settings.pop('rewarder', {})}, **settings}
+		overrides = {'rewarder': {'enabled': True, 'trust_keys': [self.vkey], **PATIENT,
+			**settings.pop('rewarder', {})},
+			# one, however many processors there are: which one a case stops or kills must not be chance
+			'concurrency': {'compute_workers': 1, **settings.pop('concurrency', {})}, **settings}
 		self.node = Node(overrides, **(options or {}))
 		self.sealed = itertools.count(1)
 		if start:

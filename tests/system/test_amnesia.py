@@ -108,11 +108,7 @@ def serves_from_memory(user):
 	with amnesic(user=user) as node:
 		before = tree(node.profile.data)
 		token, root = write_some(node)
-		there = len(node.workers())
-		node.signal_worker('kms')
-		node.signal_worker('committer')
-		eventually(lambda: len(node.workers()) == there, 'all are back')
-		node.wait_ready()
+		node.wait_replaced(*((role, node.signal_worker(role)) for role in ('kms', 'committer')))
 		rows = eventually(lambda: node.http('GET', '/roots', token=token).json(), 'roots')
 		assert root in json.dumps(rows), rows
 		answer = node.ingest([entry('Transfer', 'b', 1, counter_account='a')], token)
@@ -409,9 +405,7 @@ def test_each_start_is_another_ledger_with_other_keys():
 					f'/proc/{node.child.pid}/root{node.profile.data}/keys/keyring').read_bytes()
 			token, _ = write_some(node)
 			first = keyring()
-			node.signal_worker('kms')
-			eventually(lambda: node.workers('kms'), 'kms is back')
-			node.wait_ready()
+			node.replace_worker('kms')
 			assert keyring() == first  # of one start there is one
 			node.restart()
 			assert keyring() != first

@@ -260,8 +260,8 @@ def assert_safe_mode(node, token, word, *words):
 	status = json.loads(node.cli('status', '--json', check=False).stdout)
 	assert status['ledger']['safe_mode'] is True, status
 	assert word in status['reason'], status
-	entered = [one for one in node.log() if one.get('event') == 'safe_mode_entered']
-	assert any(word in one.get('text', '') for one in entered), entered
+	eventually(lambda: any(word in one.get('text', '') for one in node.log()
+		if one.get('event') == 'safe_mode_entered'), f'the log names {word}')
 	eventually(lambda: node.http('GET', '/roots').status == 200, 'reads go on')
 	assert node.ingest([entry('Mint', 'alice', 1)], token).status == 503
 	assert node.stop() == 0

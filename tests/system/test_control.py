@@ -14,6 +14,7 @@ from harness import Node, eventually
 STATUS, STOP, MINT, REVOKE, LIST, GOVERN, ANSWER, ROTATE = range(0x0400, 0x0408)
 ERR_OK, ERR_NOT_FOUND, ERR_BUSY = 0, 4, 6
 CLIENTS_MAX = 17
+PATIENT = {'node': {'ping_timeout': '60s'}}  # with a worker that a case lets stand still
 REQUEST_BYTES_MAX = 65536
 
 
@@ -214,7 +215,7 @@ def test_a_question_to_a_worker_that_is_dead_is_answered():
 
 
 def test_a_question_is_not_failed_by_the_death_of_another_worker():
-	with Node() as node, control(node) as connection:
+	with Node(PATIENT) as node, control(node) as connection:
 		kms = node.worker('kms')
 		os.kill(kms, 19)
 		try:
@@ -231,7 +232,7 @@ def test_a_question_is_not_failed_by_the_death_of_another_worker():
 
 
 def test_a_question_is_failed_by_the_death_of_the_worker_that_had_it():
-	with Node() as node, control(node) as connection:
+	with Node(PATIENT) as node, control(node) as connection:
 		kms = node.worker('kms')
 		os.kill(kms, 19)
 		connection.send_frame(MINT, b'\0' + text(b'action=ledger.ingest\nttl=60\n'), corr_id=7)
@@ -242,7 +243,7 @@ def test_a_question_is_failed_by_the_death_of_the_worker_that_had_it():
 
 
 def test_more_questions_than_credit_are_answered_busy():
-	with Node() as node:
+	with Node(PATIENT) as node:
 		kms = node.worker('kms')
 		os.kill(kms, 19)
 		connections = [control(node) for _ in range(10)]
@@ -261,7 +262,7 @@ def test_more_questions_than_credit_are_answered_busy():
 
 
 def test_more_than_the_window_at_once_closes_the_connection():
-	with Node() as node:
+	with Node(PATIENT) as node:
 		kms = node.worker('kms')
 		os.kill(kms, 19)
 		try:

@@ -4,7 +4,6 @@ import hashlib
 import os
 import pathlib
 import random
-import signal
 import struct
 import subprocess
 
@@ -31,7 +30,7 @@ def some(count, seed):
 def node():
 	if 'node' not in shared:
 		shared['node'] = Node().start()
-		shared['token'] = shared['node'].mint()
+		shared['token'] = shared['node'].environment['MACRONODE_TOKEN'] = shared['node'].mint()
 	return shared['node'], shared['token']
 
 
@@ -390,8 +389,7 @@ def test_damage_is_never_served():
 		raise AssertionError('a damaged object was served')
 	except wire.Closed as closed:
 		assert data.startswith(closed.received), len(closed.received)
-	events = [line for line in one.log() if line['event'] == 'object_damaged']
-	assert events and events[-1]['object'] == where[3:19], events
+	one.logged('object_damaged', object=where[3:19])
 	assert put(one, token, data).status == 201  # which mends it
 	assert get(one, token, where).body == data
 
@@ -437,10 +435,7 @@ def test_what_was_acknowledged_outlives_kills():
 			running = [pool.submit(acknowledged, one, token, seed) for seed in range(4)]
 			for count in (5, 10, 15):
 				eventually(lambda: one.metric('object_puts_total') >= count, 'objects come')
-				pid = one.signal_worker('archive', signal.SIGKILL)
-				eventually(lambda: pid not in one.workers('archive') and one.workers('archive'),
-					'archive is back')
-				one.wait_ready()
+				one.replace_worker('archive')
 			shared['stop'] = True
 			kept = [data for future in running for data in future.result()]
 		assert len(kept) > 10

@@ -175,8 +175,8 @@ def test_limits_of_the_edge_are_those_of_the_file():
 		with node.open_http() as patient, node.open_http() as idle:
 			patient.send(b'GET /healthz HT')
 			assert idle.request('GET', '/healthz').status == 200
-			change(node, api={'host_names': ['ledger.example'], 'read_timeout': '100ms',
-				'idle_timeout': '100ms'}, limits={'rps': 1})
+			change(node, api={'host_names': ['ledger.example'], 'read_timeout': '1s',
+				'idle_timeout': '1s'}, limits={'rps': 1})
 			reload(node)
 			assert node.http('GET', '/healthz', headers=named).status == 200
 			assert b' 408 ' in node.raw(b'GET /healthz HT'), 'a head that does not come'
@@ -262,7 +262,7 @@ def test_how_often_checkpoints_are_signed():
 
 def test_silence_is_judged_by_the_file():
 	with Node({'node': {'ping_timeout': '10m'}}) as node:
-		change(node, node={'ping_timeout': '300ms'})
+		change(node, node={'ping_timeout': '2s'})
 		reload(node)
 		pid = node.signal_worker('wallet', signal.SIGSTOP)
 		node.wait_replaced(('wallet', pid))

@@ -275,7 +275,7 @@ def test_any_number_of_calculators_writes_the_same_bytes():
 			one.fill(len(days) * EMISSION)
 			requests = [one.seal_by_hand(policy, day, pool=EMISSION, rows=[(f'actor{number}', {'views':
 				number * 7919 % 97, 'likes': number % 5}) for number in range(2000)])[0] for day in days]
-			assert len(one.node.workers('compute')) == workers
+			eventually(lambda one=one, workers=workers: len(one.node.workers('compute')) == workers, 'all of them')
 			with concurrent.futures.ThreadPoolExecutor(len(days)) as pool:
 				told = list(pool.map(lambda it, one=one: settled(one, *it), zip(days, requests)))
 			assert all(result['ledger']['emitted'] for result in told), told

@@ -162,7 +162,12 @@ def quarantine(one, request, epoch):
 
 def release(one, epoch, tenant):
 	token = one.token('--action', 'rewarder.quarantine', '--tenant', tenant, '--ttl', '1h')
-	return told(OverHttp(one.node, 'uds').ask('release', token, epoch, {'reason': 'looked at'}), 200)
+
+	def asked():
+		"""503 for as long as the quarantine itself is not in the audit log."""
+		answer = OverHttp(one.node, 'uds').ask('release', token, epoch, {'reason': 'looked at'})
+		return answer.status != 503 and answer
+	return told(eventually(asked, 'the quarantine to be recorded'), 200)
 
 
 def test_a_run_holds_itself_alone_if_so_configured():

@@ -185,11 +185,13 @@ def test_a_policy_is_signed_anew_when_the_trusted_key_changes():
 		one.node.profile.write_config({'rewarder': {'enabled': True,
 			'trust_keys': [trusted(key, 'gov-2')]}})
 		one.node.start()
+		one.node.wait_rewarder()
 		assert compute(one, '2026-10-01', request).status == 400
 		assert json.loads(one.put(policy).body)['signed'] is False
 		assert json.loads(one.put(one.policy(key)).body)['signed'] is True
 		settled(one, '2026-10-01', request)
 		one.node.restart()
+		one.node.wait_rewarder()
 		assert json.loads(one.put(policy).body)['signed'] is True
 
 

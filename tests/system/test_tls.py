@@ -21,7 +21,7 @@ import wire
 from certs import KINDS, Certificates
 from harness import Node, entry, eventually, nodes
 
-HANDSHAKE_TIMEOUT = '500ms'
+PATIENT, SHORT = '30s', '3s'  # tls.handshake_timeout, for clients that are slow as the machine is, or on purpose
 shared = {}
 
 
@@ -45,7 +45,7 @@ def certs():
 
 def new_node(**keys):
 	"""A node whose API speaks TLS, on two ingress workers."""
-	overrides = {'tls': certs().tls(handshake_timeout=HANDSHAKE_TIMEOUT, **keys),
+	overrides = {'tls': certs().tls(**{'handshake_timeout': PATIENT, **keys}),
 		'concurrency': {'ingress_workers': 2}}
 	one = Node(overrides)
 	one.tls['api'] = certs().context()
@@ -249,17 +249,17 @@ def test_bytes_that_are_no_tls_are_refused():
 
 def test_a_handshake_that_never_ends_is_given_up_and_holds_up_nobody():
 	hello = bytes.fromhex('1603010200010001fc0303')
-	with failed(node(), 'late'):
-		with contextlib.ExitStack() as stack:
+	with new_node(handshake_timeout=SHORT) as one, contextlib.ExitStack() as stack:
+		with failed(one, 'late'):
 			slow = []
 			for sent in (b'', b'\x16', hello):
-				client = stack.enter_context(wire.connect_tcp(node().profile.api_address))
+				client = stack.enter_context(wire.connect_tcp(one.profile.api_address))
 				client.sendall(sent)
 				slow.append(wire.Stream(client))
-			assert node().http('GET', '/healthz').status == 200
-			for one in slow:
-				assert one.read_to_end() == b''
-	assert node().metric('io_timeouts_total', op='handshake') >= 3
+			assert one.http('GET', '/healthz').status == 200
+			for client in slow:
+				assert client.read_to_end() == b''
+		eventually(lambda: one.metric('io_timeouts_total', op='handshake') >= 3, 'each to be counted')
 
 
 def test_a_handshake_longer_than_any_is_refused_before_it_is_there():
@@ -357,7 +357,7 @@ def test_kms_may_be_restarted_while_connections_go_on_and_new_ones_come():
 
 
 def test_while_kms_stands_still_handshakes_wait_and_end_and_plain_work_goes_on():
-	with new_node() as one:
+	with new_node(handshake_timeout=SHORT) as one:
 		with one.open_http() as kept:
 			pid = one.signal_worker('kms', signal.SIGSTOP)
 			try:

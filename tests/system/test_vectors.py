@@ -27,7 +27,8 @@ def fill_in(request, token, now_ms):
 
 
 def commits(node):
-	return node.metric('ledger_commits_total')
+	"""Of entries: an idle node commits parts of its state as well, which ledger_commits_total counts."""
+	return len(node.http('GET', '/roots?since=0').json()['roots'])
 
 
 def check(node, expected, response, before, roots):
@@ -37,7 +38,7 @@ def check(node, expected, response, before, roots):
 		assert body[member] == expected[member], (member, body)
 	assert set(body) == {'accepted', 'seq_start', 'seq_end', 'new_root', 'reasons'}, body
 	assert ROOT.fullmatch(body['new_root']), body
-	# an answer may overtake the page that counts it
+	# an answer may overtake archive, who is told of each commit
 	eventually(lambda: commits(node) - before == expected['commits'], 'its commits')
 	if 'same_root_as' in expected:
 		assert body['new_root'] == roots[expected['same_root_as']], body
@@ -64,7 +65,7 @@ def run(node, name):
 def test_happy_and_its_replay():
 	with Node() as node:
 		_, roots = run(node, 'happy')
-		eventually(lambda: node.metric('ledger_commit_latency_seconds_count') == 1, 'a latency')
+		eventually(lambda: node.metric('ledger_commit_latency_seconds_count') >= 1, 'a latency')
 		listed = node.http('GET', '/roots').json()
 		assert [one['root'] for one in listed['roots']] == roots[:1], listed
 		assert listed['next'] == 3, listed
@@ -95,7 +96,7 @@ def test_reversible():
 
 def test_busy():
 	"""More reads than all prevalidators take are on their way while these stand still."""
-	with Node() as node:
+	with Node({'node': {'ping_timeout': '60s'}}) as node:
 		token = node.mint()
 		held = node.workers('prevalidator')
 		for pid, start in held.items():
@@ -117,7 +118,7 @@ def test_busy():
 			for _ in range(16)]
 		assert set(statuses) == {404, 429}, set(statuses)
 		assert node.metric('rejected_total', reason='busy') == statuses.count(429) + 1
-		assert node.metric('queue_depth', q='ingress') == 0
+		eventually(lambda: node.metric('queue_depth', q='ingress') == 0, 'nothing to wait')
 
 
 if __name__ == '__main__':

@@ -24,7 +24,8 @@ shared = {}
 
 def node():
 	if 'node' not in shared:
-		shared['node'] = Node().start()
+		# one case lets a process stand still until a request is given up, and no longer
+		shared['node'] = Node({'node': {'ping_timeout': '60s'}, 'limits': {'req_timeout': '5s'}}).start()
 		shared['token'] = shared['node'].mint()
 		issue('alice', 10_000, 1)
 	return shared['node']
@@ -278,6 +279,7 @@ def test_each_payment_is_done_once_while_its_processes_are_killed():
 	finally:
 		done.set()
 		killer.join()
+	eventually(node().is_ready, 'whoever died last to be back')
 	node().wait_ready()
 	lines = paid.stdout.splitlines()
 	print(f'{len(killed)} killed; {sum("seemed to fail" in line for line in lines)} were replayed')

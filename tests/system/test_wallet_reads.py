@@ -167,7 +167,8 @@ def test_a_balance_of_the_past_and_one_of_my_own():
 
 
 def test_balances_go_on_while_the_ledger_is_away():
-	with Node({'wallet': {'staleness_window': '100ms'}}) as node:
+	with Node({'wallet': {'staleness_window': '100ms'}, 'node': {'ping_timeout': '60s'},
+			'limits': {'req_timeout': '3s'}}) as node:
 		one = Wallet(node, node.mint())
 		one.issue('alice', 41)
 		known, unknown = '/v1/balance?account=alice&asset=ron', '/v1/balance?account=bob&asset=ron'

@@ -269,6 +269,7 @@ class Storm:
 				client.join()
 		for thread in self.besides:
 			thread.join()
+		eventually(self.node.is_ready, 'whoever died last to be back')
 		for client in clients:
 			if client.failure is not None:
 				raise client.failure

@@ -211,8 +211,8 @@ def test_without_keys_no_token_is_known():
 
 
 def test_what_takes_too_long_is_given_up():
-	settings = {'kms': {'timeout': '100ms'}, 'node': {'ping_timeout': '10m'},
-		'readiness': {'committer_lag_ms_max': 60000}, 'limits': {'req_timeout': '3s'}}
+	settings = {'kms': {'timeout': '2s'}, 'node': {'ping_timeout': '10m'},
+		'readiness': {'committer_lag_ms_max': 60000}, 'limits': {'req_timeout': '6s'}}
 	with Node(settings) as one:
 		good = one.mint()
 		for number, transport in enumerate(transports_of(one)):
@@ -271,13 +271,14 @@ def test_a_node_that_ends_takes_nothing_new():
 		ways = transports_of(one)
 		refusals.done(ways[0], 'issue', good, 'i', {**GOOD['issue'], 'nonce': 1})
 		with contextlib.ExitStack() as stack:
-			last = stack.enter_context(ways[0].open())
+			last, probe = stack.enter_context(ways[0].open()), stack.enter_context(one.open_http())
 			streams = [stack.enter_context(transport.open()) for transport in ways]
 			with stopped(one, 'committer'):  # so that there is something to wait for
 				ways[0].send_operation(last, 'transfer', good, 'last', GOOD['transfer'])
 				eventually(lambda: one.metric('wallet_inflight') == 1, 'it to be under way')
+				one.wait_accepted()
 				one.child.terminate()
-				eventually(lambda: '"stopping"' in one.log_text(), 'it to begin to end')
+				one.wait_draining(probe)
 				for transport, stream in zip(ways, streams):
 					transport.send_operation(stream, 'transfer', good, 'k', {**GOOD['transfer'], 'nonce': 2})
 					refusals.check(transport, transport.receive(stream), 'draining')
@@ -329,7 +330,7 @@ def test_a_proof_needs_a_signed_tree():
 
 
 def test_slow_clients_are_told_by_route():
-	with Node({'api': {'read_timeout': '300ms'}}) as one:
+	with Node({'api': {'read_timeout': '1s'}}) as one:
 		for transport in transports_of(one)[:2]:
 			for sent in (b'POST /v1/transfer HTTP/1.1\r\nHost: localhost\r\n', wire.request('POST', '/v1/transfer', None,
 					{'Content-Type': 'application/json', 'Idempotency-Key': 'k', 'Content-Length': '100'}) + b'{'):

@@ -21,7 +21,7 @@ class Closed(Exception):
 	"""The peer closed before the answer was whole; .received holds what came."""
 
 	def __init__(self, received):
-		super().__init__(f'closed after {received!r}')
+		super().__init__(f'closed after {len(received)} bytes: {received[:500]!r}')
 		self.received = received
 
 
@@ -44,7 +44,7 @@ class Stream:
 	def __init__(self, connected, seconds=30):
 		self.socket = connected
 		self.socket.settimeout(seconds)
-		self.buffer = b''
+		self.buffer = bytearray()  # grows in place: a node lets a slow reader go
 
 	def __enter__(self):
 		return self
@@ -55,25 +55,17 @@ class Stream:
 	def send(self, data):
 		self.socket.sendall(data)
 
-	def receive(self):
+	def fill(self):
 		data = self.socket.recv(65536)
 		if not data:
-			raise Closed(self.buffer)
-		return data
-
-	def fill(self):
-		self.buffer += self.receive()
+			raise Closed(bytes(self.buffer))
+		self.buffer += data
 
 	def take(self, count):
-		data = bytearray(self.buffer)  # grows in place: who copied 64 MiB for each read would be let go
-		try:
-			while len(data) < count:
-				data += self.receive()
-		except Closed:
-			raise Closed(bytes(data)) from None
-		finally:
-			self.buffer = bytes(data)
-		data, self.buffer = self.buffer[:count], self.buffer[count:]
+		while len(self.buffer) < count:
+			self.fill()
+		data = bytes(self.buffer[:count])
+		del self.buffer[:count]
 		return data
 
 	def take_until(self, mark):
@@ -87,8 +79,7 @@ class Stream:
 			while True:
 				self.fill()
 		except (Closed, ConnectionResetError):
-			data, self.buffer = self.buffer, b''
-			return data
+			return self.take(len(self.buffer))
 
 	def is_closed_by_peer(self):
 		"""True once the peer has closed and nothing unread is left; waits for one or the other."""
