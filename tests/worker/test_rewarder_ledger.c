@@ -63,6 +63,46 @@ static void a_payment_that_the_ledger_lost_is_not_claimed(void **state)
 	harness_stop(&h);
 }
 
+/* --- a brownout --- */
+
+#define SILENT_MS 300 /* a patience that we outlive, and with which we are fast enough */
+#define ATTEMPTS  3u  /* rewarder.ledger_max_retries, and the first */
+
+static void take_in(struct harness_link *link, struct slice payload)
+{
+	harness_send_credit(link, 0, &(struct oap_credit){ 1, (uint32_t)payload.bytes_count });
+}
+
+/* A ledger that answers: the pings that come at any time, and the gate. */
+static bool serve_pings(
+	struct harness_link *link, unsigned verb, uint64_t corr_id, struct slice payload)
+{
+	struct byte_reader in = byte_reader_of(payload);
+	struct oap_intent intent;
+
+	if (verb != OAP_INTENT) {
+		return serve_gate(link, verb, corr_id, payload);
+	}
+	if (!oap_decode_intent(&in, &intent) || intent.grant.bytes_count > 0) {
+		return false;
+	}
+	take_in(link, payload);
+	answer_intent(corr_id, INTENT_ERROR, DETAIL_GRANT);
+	return true;
+}
+
+/* What was sent to the ledger while it was silent, and is not waited for any more. */
+static void drop_attempts(void)
+{
+	struct oap_intent intent;
+
+	for (unsigned i = 0; i < ATTEMPTS; i++) {
+		(void)harness_expect_intent(sequencer, &intent);
+		take_in(sequencer, (struct slice){ NULL, intent.header.bytes_count +
+								 intent.grant.bytes_count + 20 });
+	}
+}
+
 /* Goal: a ledger that does not answer is asked again, then runs are sealed but not paid; when it
  * answers again what was postponed is computed anew, and paid. */
 static void a_slow_ledger_is_a_brownout(void **state)
@@ -71,13 +111,11 @@ static void a_slow_ledger_is_a_brownout(void **state)
 	const struct epoch next = { "2025-10-02", GOLDEN_ROWS, "1001", 3, 3 };
 	struct hash nexts = seal_epoch(&next);
 	struct oap_run_reply reply;
-	struct oap_intent intent;
-	uint64_t id;
 
 	(void)state;
-	h.config.rewarder_ledger_deadline_ms = 50;
+	h.config.rewarder_ledger_deadline_ms = SILENT_MS;
 	h.config.brownout_exit_window_ms = 500;
-	h.config.brownout_exit_p95_ms = 40;
+	h.config.brownout_exit_p95_ms = SILENT_MS - 1;
 	start();
 	run_until_sealed(2, &inputs);
 	reply = expect_reply(2);
@@ -89,19 +127,11 @@ static void a_slow_ledger_is_a_brownout(void **state)
 	reply = expect_reply(3);
 	assert_int_equal(reply.status, 202);
 	expect_body(&reply, "\"result\":\"none\"");
-	h.config.rewarder_ledger_deadline_ms = 20000; /* from now on it is as fast as we are */
+	h.config.rewarder_ledger_deadline_ms = HARNESS_WAIT_MS; /* from now on it answers */
 	harness_reload(&h);
-	while (harness_is_silent(archive)) { /* until the first is computed anew */
-		if (harness_is_silent(sequencer)) {
-			continue;
-		}
-		id = harness_expect_intent(sequencer, &intent); /* pings, and what came before */
-		harness_send_credit(sequencer, 0,
-			&(struct oap_credit){ 1, (uint32_t)(intent.header.bytes_count +
-							    intent.grant.bytes_count + 20) });
-		answer_intent(id, INTENT_ERROR, DETAIL_GRANT);
-	}
-	serve_inputs();
+	sequencer->serve = serve_pings;
+	drop_attempts();
+	serve_inputs(); /* as soon as it is fast: the first is computed anew */
 	pay();
 	serve_inputs();
 	pay();
