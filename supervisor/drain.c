@@ -120,6 +120,9 @@ void drain_step(struct supervisor *self)
 	}
 	dismiss_drained(self);
 	while (self->drain_stage <= DRAIN_STAGES && stage_is_over(self)) {
+		if (self->drain_stage == process_plan(PROCESS_INGRESS)->drain_stage) {
+			listen_api_close(self);
+		}
 		self->drain_stage++;
 		tell_stage(self);
 	}

@@ -264,3 +264,20 @@ int listen_unix(const char *path, unsigned mode, gid_t gid)
 	}
 	return fd;
 }
+
+static void leave(int *fd)
+{
+	if (*fd >= 0) {
+		close(*fd);
+		*fd = -1;
+	}
+}
+
+void listen_api_close(struct supervisor *self)
+{
+	if (self->api_uds_fd >= 0 && !self->uds_is_inherited) {
+		(void)unlink(self->config.uds_path);
+	}
+	leave(&self->api_tcp_fd);
+	leave(&self->api_uds_fd);
+}

@@ -281,12 +281,8 @@ static void finish(struct supervisor *self)
 		mesh_flush(&self->mesh); /* "stopping", to whoever asked for it */
 	}
 	control_close(self);
-	if (self->api_uds_fd >= 0 && !self->uds_is_inherited) {
-		(void)unlink(self->config.uds_path);
-	}
+	listen_api_close(self);
 	close_fd(&self->admin_fd);
-	close_fd(&self->api_tcp_fd);
-	close_fd(&self->api_uds_fd);
 	close_fd(&self->lock_fd);
 	close_fd(&self->clock_fd);
 	audits_finish(self);

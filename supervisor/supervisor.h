@@ -370,7 +370,10 @@ size_t status_write_recovery(
 /* listen.c: -1 after a log line that says what was wrong. */
 int listen_tcp(const struct config_address *address, const char *what);
 int listen_unix(const char *path, unsigned mode, gid_t gid);
-/* The same in two steps, for a reload: bound and not listening yet; errno. */
+/* Nobody is there any more to accept: whoever waited, or comes, is told so at once, if the sockets
+ * are not a service manager's, where he waits for the next node. */
+void listen_api_close(struct supervisor *self);
+/* Opening in two steps, for a reload: bound and not listening yet; errno. */
 struct listen_unix_plan {
 	const char *path;
 	unsigned mode;

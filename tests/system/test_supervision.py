@@ -195,6 +195,27 @@ def test_term_ends_all_in_order_and_leaves_no_process():
 		node.remove()
 
 
+def is_refused(node, plane):
+	try:
+		node.connect(plane).close()
+	except (ConnectionRefusedError, FileNotFoundError):
+		return True
+	return False
+
+
+def test_who_comes_when_the_api_has_left_is_refused_at_once():
+	with Node({'node': {'drain_timeout': '1m', 'ping_timeout': '10m'}}) as one:
+		pid = one.signal_worker('wallet', signal.SIGSTOP)  # so that the node does not end yet
+		start = one.workers('wallet')[pid]
+		try:
+			one.child.terminate()
+			eventually(lambda: is_refused(one, 'api') and is_refused(one, 'uds'), 'a refusal')
+			assert one.http('GET', '/healthz', plane='admin').status == 200
+		finally:
+			nodes.signal_process(pid, start, signal.SIGCONT)
+		assert one.child.wait(timeout=60) == 0
+
+
 def test_no_secret_is_in_argv_or_environment_of_a_worker():
 	with Node() as node:
 		for pid in node.workers():
