@@ -29,6 +29,8 @@ CONNECTIONS = 16
 # limits.req_timeout is 5 s: an answer or a close comes before that, or the ticket is stuck.
 STUCK_MS = 10000
 GROWTH_KIB_MAX = 512  # buffers that grow once; 100 bytes lost at each death are seen in 10 000
+# And the supervisor's two rings, whose memory is touched as they fill: LOG_SINK_RING_BYTES, TRACES_MAX.
+SUPERVISOR_GROWTH_KIB_MAX = GROWTH_KIB_MAX + 1024 + 1536
 SPARE_SECONDS = 100000  # the load is stopped, and never ends by itself
 PAYERS = 8              # connections: few enough to check every receipt afterwards
 ACCOUNTS = 1024
@@ -102,7 +104,7 @@ def test_workers_that_die_and_hang_leave_nothing_behind():
 		grown = chaos.own_kib(node.child.pid) - kib
 		print(f'{run.killed} killed, {run.stopped} stopped; ready at worst after {run.slowest:.2f} s;'
 			f' the supervisor: {grown} KiB more, {kib} before; fds {fds}')
-		assert grown <= GROWTH_KIB_MAX, f'the supervisor has grown by {grown} KiB'
+		assert grown <= SUPERVISOR_GROWTH_KIB_MAX, f'the supervisor has grown by {grown} KiB'
 
 
 def test_transfers_among_dying_workers_are_done_once_and_receipted():

@@ -296,6 +296,20 @@ void harness_expect_up(struct harness *harness)
 	assert_int_equal(ready.tables_hash, worker_tables_hash());
 }
 
+void harness_halt(struct harness *harness)
+{
+	int status = 0;
+
+	assert_int_equal(kill(harness->pid, SIGSTOP), 0);
+	assert_int_equal(waitpid(harness->pid, &status, WUNTRACED), harness->pid);
+	assert_true(WIFSTOPPED(status));
+}
+
+void harness_go_on(struct harness *harness)
+{
+	assert_int_equal(kill(harness->pid, SIGCONT), 0);
+}
+
 int harness_reap(struct harness *harness)
 {
 	int status = 0;

@@ -101,7 +101,10 @@ void harness_reload(struct harness *harness);
 
 void harness_stop(struct harness *harness); /* must exit with 0 */
 void harness_kill(struct harness *harness); /* SIGKILL */
-int harness_reap(struct harness *harness);  /* waits for its end; the status of waitpid */
+/* It stands still, and has stopped when this returns: what is said meanwhile is there at once. */
+void harness_halt(struct harness *harness);
+void harness_go_on(struct harness *harness);
+int harness_reap(struct harness *harness); /* waits for its end; the status of waitpid */
 
 /* --- links --- */
 

@@ -1,5 +1,4 @@
 /* What it shows, to whom, and when it lets go of the store. */
-#include <signal.h>
 
 #include "tests/worker/archive_driver.h"
 
@@ -113,13 +112,13 @@ static uint16_t read_announced(uint64_t size, bool prevalidator_first)
 {
 	struct oap_entry entry;
 
-	assert_int_equal(kill(h.pid, SIGSTOP), 0);
+	harness_halt(&h);
 	if (prevalidator_first) {
 		send_read_entry(1, 1);
 	}
 	tell_tree(size);
 	send_read_entry(2, size);
-	assert_int_equal(kill(h.pid, SIGCONT), 0);
+	harness_go_on(&h);
 	if (prevalidator_first) {
 		assert_int_equal(harness_expect_entry(edge, &entry), 1);
 	}

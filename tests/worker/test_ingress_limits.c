@@ -1,6 +1,5 @@
 /* How much one of many may have: requests and connections, of an address, of a local user and of
  * all. Of the buckets themselves: tests/unit/test_limiter.c. */
-#include <signal.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -272,7 +271,7 @@ static void who_is_local_or_known_does_not_wait_for_the_others(void **state)
 	admit(take(ROUTE_INGEST), 1);
 	(void)expect(known, 200);
 
-	assert_int_equal(kill(h.pid, SIGSTOP), 0);
+	harness_halt(&h);
 	for (size_t i = 0; i < COUNT_OF(others) / 2; i++) {
 		say(others[i], GET("/entries/7"));
 	}
@@ -281,7 +280,7 @@ static void who_is_local_or_known_does_not_wait_for_the_others(void **state)
 	for (size_t i = COUNT_OF(others) / 2; i < COUNT_OF(others); i++) {
 		say(others[i], GET("/entries/7"));
 	}
-	assert_int_equal(kill(h.pid, SIGCONT), 0);
+	harness_go_on(&h);
 	(void)take_request(ROUTE_ROOTS, &request);
 	(void)take_request(ROUTE_INGEST, &request);
 	for (size_t i = 0; i < COUNT_OF(others); i++) {
@@ -307,10 +306,10 @@ static void who_only_reads_what_is_public_is_not_known(void **state)
 	admit(take(ROUTE_INGEST), 1);
 	(void)expect(known, 200);
 	for (int i = 0; i < 2; i++) { /* in either order of their words */
-		assert_int_equal(kill(h.pid, SIGSTOP), 0);
+		harness_halt(&h);
 		say(i == 0 ? other : known, i == 0 ? GET("/roots") : GET("/entries/7"));
 		say(i == 0 ? known : other, i == 0 ? GET("/entries/7") : GET("/roots"));
-		assert_int_equal(kill(h.pid, SIGCONT), 0);
+		harness_go_on(&h);
 		(void)take_request(ROUTE_ENTRY, &request);
 		(void)take_request(ROUTE_ROOTS, &request);
 	}

@@ -1,6 +1,5 @@
 /* The wallet's view of balances: when the ledger is asked, what is told while it is away, and that
  * whoever wrote reads what he wrote. Ages are what the test, as the sequencer, says they are. */
-#include <signal.h>
 
 #include "tests/worker/wallet_driver.h"
 
@@ -123,11 +122,11 @@ static void what_is_missing_is_asked_once_a_turn(void **state)
 	struct asked asked;
 
 	(void)state;
-	assert_int_equal(kill(h.pid, SIGSTOP), 0);
+	harness_halt(&h);
 	ask(1, "alice");
 	ask(2, "bob");
 	ask(3, "alice");
-	assert_int_equal(kill(h.pid, SIGCONT), 0);
+	harness_go_on(&h);
 	asked = expect_ask();
 	assert_int_equal(asked.count, 2);
 	assert_string_equal(asked.accounts[0], "alice");
